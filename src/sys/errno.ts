@@ -1,0 +1,98 @@
+/** The kernel's error numbers by name, the sentence that people know for each, and the error that a failed call becomes. */
+import { constants } from "node:os";
+import { type ErrorKind, TeuError } from "../base/index.ts";
+
+/** Linux error numbers by name; the same on x86_64 and aarch64. */
+export const errno: Readonly<Record<keyof typeof constants.errno, number>> = constants.errno;
+
+/** What glibc's strerror says, for the errors that container runtimes meet; callers of runc match several of them. */
+const SENTENCES: Record<string, string> = {
+  EPERM: "operation not permitted",
+  ENOENT: "no such file or directory",
+  ESRCH: "no such process",
+  EINTR: "interrupted system call",
+  EIO: "input/output error",
+  ENXIO: "no such device or address",
+  E2BIG: "argument list too long",
+  ENOEXEC: "exec format error",
+  EBADF: "bad file descriptor",
+  EAGAIN: "resource temporarily unavailable",
+  ENOMEM: "cannot allocate memory",
+  EACCES: "permission denied",
+  EFAULT: "bad address",
+  EBUSY: "device or resource busy",
+  EEXIST: "file exists",
+  EXDEV: "invalid cross-device link",
+  ENODEV: "no such device",
+  ENOTDIR: "not a directory",
+  EISDIR: "is a directory",
+  EINVAL: "invalid argument",
+  EMFILE: "too many open files",
+  ENOTTY: "inappropriate ioctl for device",
+  ETXTBSY: "text file busy",
+  EFBIG: "file too large",
+  ENOSPC: "no space left on device",
+  EROFS: "read-only file system",
+  EMLINK: "too many links",
+  EPIPE: "broken pipe",
+  ENAMETOOLONG: "file name too long",
+  ENOSYS: "function not implemented",
+  ENOTEMPTY: "directory not empty",
+  ELOOP: "too many levels of symbolic links",
+  EOPNOTSUPP: "operation not supported",
+  ETIMEDOUT: "connection timed out",
+  ECONNREFUSED: "connection refused",
+  EDQUOT: "disk quota exceeded",
+};
+
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+const KINDS: Record<string, ErrorKind> = {
+  ENOENT: "not-found",
+  ENOTDIR: "not-found",
+  ESRCH: "not-found",
+  EEXIST: "already-exists",
+  EPERM: "permission-denied",
+  EACCES: "permission-denied",
+  EINVAL: "invalid",
+  ENOSPC: "exhausted",
+  EDQUOT: "exhausted",
+  ENOMEM: "exhausted",
+  EMFILE: "exhausted",
+  ENOSYS: "unsupported",
+  EOPNOTSUPP: "unsupported",
+  EBUSY: "failed-precondition",
+};
+
+/** `ENOENT` for 2. */
+export function errnoName(number: number): string {
+  return NAMES.get(number) ?? `errno ${number}`;
+}
+
+/** `no such file or directory` for 2. */
+export function errnoSentence(number: number): string {
+  const name = errnoName(number);
+  return SENTENCES[name] ?? name;
+}
+
+/** A system call of the host side failed. `context.path` names what it was about, where there is such a thing. */
+export class SystemCallFailed extends TeuError<
+  "system-call-failed",
+  { call: string; errno: string; path: string | undefined }
+> {
+  constructor(call: string, number: number, path?: string) {
+    const name = errnoName(number);
+    const what = path === undefined ? call : `${call} ${JSON.stringify(path)}`;
+    super(
+      "system-call-failed",
+      KINDS[name] ?? "internal",
+      { call, errno: name, path },
+      `${what}: ${errnoSentence(number)}`,
+    );
+  }
+}
+
+/** Passes a system call's result on. @throws {SystemCallFailed} when it is -errno. */
+export function check(result: number, call: string, path?: string): number {
+  if (result < 0) throw new SystemCallFailed(call, -result, path);
+  return result;
+}

@@ -1,0 +1,10 @@
+/** The Linux calls that Bun has not, errno included. Every call is synchronous and returns or throws at once. */
+
+// The binding: any system call, -errno as its answer.
+export { type Argument, addressOf, architecture, cString, syscall } from "./binding.ts";
+// Errors: numbers, names, sentences.
+export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
+// System call numbers of both architectures.
+export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
+// Processes.
+export { type Ended, reap, type Spawn, spawn } from "./spawn.ts";
