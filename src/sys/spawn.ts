@@ -46,7 +46,8 @@ function encodeBlock({ executable, argv, env, descriptors, cloneFlags = 0, cgrou
   const texts = [...argv, ...env].map((text) => cString(text));
   const tables = FIXED_WORDS + MAX_DESCRIPTORS;
   const textWords = Math.ceil(texts.reduce((sum, text) => sum + text.length, 0) / 8);
-  const block = new BigInt64Array(tables + texts.length + 2 + textWords);
+  // The buffer first: asking a small typed array for its buffer later would move its bytes.
+  const block = new BigInt64Array(new ArrayBuffer((tables + texts.length + 2 + textWords) * 8));
   const base = BigInt(addressOf(block));
   const bytes = new Uint8Array(block.buffer);
   let entry = tables;
