@@ -16,3 +16,61 @@ export {
   parseDiffID,
   parseDigest,
 } from "./digest.ts";
+
+// The runtime's documents: config.json, state, features.
+export type {
+  Capabilities,
+  ConsoleSize,
+  CPUAffinity,
+  Hook,
+  HookName,
+  Hooks,
+  IDMapping,
+  Integer64,
+  IOPriority,
+  Mount,
+  Process,
+  Rlimit,
+  Root,
+  RuntimeConfig,
+  Scheduler,
+  User,
+} from "./runtime-config.ts";
+export type { LinuxFeatures, RuntimeFeatures } from "./runtime-features.ts";
+export {
+  type Device,
+  type IntelRdt,
+  type Linux,
+  type MemoryPolicy,
+  type Namespace,
+  type NamespaceType,
+  type NetDevice,
+  namespaceTypes,
+  type Personality,
+  type TimeOffset,
+} from "./runtime-linux.ts";
+export type {
+  BlockIOResources,
+  CPUResources,
+  DeviceRule,
+  HugepageLimit,
+  InterfacePriority,
+  MemoryResources,
+  NetworkResources,
+  PidsResources,
+  RdmaLimit,
+  Resources,
+  ThrottleDevice,
+  WeightDevice,
+} from "./runtime-resources.ts";
+export {
+  type ContainerProcessState,
+  type Seccomp,
+  type SeccompAction,
+  type SeccompArgument,
+  type SeccompOperator,
+  type SeccompRule,
+  seccompActions,
+  seccompOperators,
+} from "./runtime-seccomp.ts";
+export type { ContainerStatus, RuntimeState } from "./runtime-state.ts";
