@@ -16,7 +16,30 @@ export {
   parseDiffID,
   parseDigest,
 } from "./digest.ts";
-
+// What registries answer when they refuse.
+export {
+  DISTRIBUTION_ERROR_CODES,
+  type DistributionError,
+  type DistributionErrorCode,
+  encodeDistributionErrors,
+  parseDistributionErrors,
+} from "./distribution-error.ts";
+// The names of images.
+export {
+  DEFAULT_REGISTRY,
+  DEFAULT_TAG,
+  encodeReference,
+  familiarReference,
+  InvalidReference,
+  isRegistryName,
+  isRepositoryName,
+  isTag,
+  parseReference,
+  type Reference,
+  type RegistryName,
+  type RepositoryName,
+  type Tag,
+} from "./reference.ts";
 // The runtime's documents: config.json, state, features.
 export type {
   Capabilities,
