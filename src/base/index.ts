@@ -12,3 +12,7 @@ export {
   TeuError,
   Unsupported,
 } from "./errors.ts";
+// Results and messages, written whole.
+export { print, printError, writeAll } from "./output.ts";
+// Which teu this is.
+export { commit, version } from "./version.ts";

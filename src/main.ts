@@ -1,0 +1,7 @@
+/**
+ * The executable's entry: one program, several names. `teu-runtime` (or `runc`, when linked under that name) is the
+ * runtime; every other name is `teu`. Nothing is loaded before it is known to be needed: start-up has a benchmark.
+ */
+import { main } from "./cli/index.ts";
+
+process.exitCode = await main(process.argv0, process.argv.slice(2));

@@ -1,0 +1,62 @@
+/** The built executable runs our code and no other, whatever folder and environment it is started in. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, TEU, teu } from "./teu.ts";
+
+let folder: string;
+let evil: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "teu-executable-"));
+  evil = join(folder, "evil.js");
+  writeFileSync(evil, "require('node:fs').writeSync(1, 'FOREIGN CODE');");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("foreign code", () => {
+  test("the attacks work on an executable that is not hardened (else the tests below prove nothing)", async () => {
+    const options = await run([process.execPath, "-e", "0"], { env: { BUN_OPTIONS: `--preload ${evil}` } });
+    expect(options.stdout).toContain("FOREIGN CODE");
+  });
+
+  const attacks = [
+    { vector: "BUN_OPTIONS", env: () => ({ BUN_OPTIONS: `--preload ${evil}` }), words: ["version"] },
+    { vector: "BUN_BE_BUN", env: () => ({ BUN_BE_BUN: "1" }), words: ["run", "EVIL"] },
+    {
+      vector: "BUN_BE_BUN, -e",
+      env: () => ({ BUN_BE_BUN: "1" }),
+      words: ["-e", "require('fs').writeSync(1,'FOREIGN CODE')"],
+    },
+    { vector: "BUN_INSPECT_PRELOAD", env: () => ({ BUN_INSPECT_PRELOAD: evil }), words: ["version"] },
+    { vector: "NODE_OPTIONS", env: () => ({ NODE_OPTIONS: `--require ${evil}` }), words: ["version"] },
+  ];
+  test.each(attacks)("$vector in the environment runs none", async ({ env, words }) => {
+    const result = await teu(
+      words.map((word) => (word === "EVIL" ? evil : word)),
+      { env: env() },
+    );
+    expect(result.stdout).not.toContain("FOREIGN CODE");
+    expect(result.stderr).not.toContain("FOREIGN CODE");
+  });
+
+  test("environment entries with the overwritten names' bytes run none", async () => {
+    // Only the entry with an empty name is left that a C lookup of "" could find; env(1) can pass it.
+    const result = await run(["env", `=--preload ${evil}`, TEU, "version"]);
+    expect(result.stdout).toStartWith("teu version ");
+    expect(result.stdout).not.toContain("FOREIGN CODE");
+  });
+
+  test("bunfig.toml, .env and package.json of the current folder are not read", async () => {
+    writeFileSync(join(folder, "bunfig.toml"), `preload = ["${evil}"]\n`);
+    writeFileSync(join(folder, ".env"), "TEU_ROOT=/from/dotenv\n");
+    const result = await teu(["info"], { cwd: folder });
+    expect(result.stdout).not.toContain("FOREIGN CODE");
+    expect(result.stdout).not.toContain("/from/dotenv");
+  });
+});
+
+test("teu is found by a link of any name", async () => {
+  symlinkSync(TEU, join(folder, "teu"));
+  expect((await run([join(folder, "teu"), "version"])).stdout).toStartWith("teu version ");
+});
