@@ -24,6 +24,8 @@ export {
   encodeDistributionErrors,
   parseDistributionErrors,
 } from "./distribution-error.ts";
+// JSON text, with the place of an error and every digit of an integer.
+export { InvalidJSON, parseJSON } from "./json.ts";
 // The names of images.
 export {
   DEFAULT_REGISTRY,
