@@ -1,0 +1,81 @@
+/** The parent's end of the socket to init: what init asks, what it is answered, how it ends. The format is init.c's. */
+import { receiveMessage, sendMessage } from "../../sys/index.ts";
+
+const MESSAGE_SYNC = 1;
+const MESSAGE_FAIL = 2;
+/** The stage that cloned PID 1 tells its pid and leaves; nobody waits for an answer. */
+export const MESSAGE_PID = 3;
+export const MESSAGE_BYTES = 48;
+const ANSWER_HEADER_BYTES = 48;
+const ANSWER_SEGMENT = 1;
+
+/** A failed record of init: which one of which segment, and the errno. */
+export interface Failure {
+  readonly kind: "fail";
+  readonly segment: number;
+  readonly record: number;
+  readonly errno: number;
+}
+
+/** What init says. `end`: it closed the socket, by exec, by moving on to the gate, or by dying. */
+export type Said =
+  | {
+      readonly kind: "sync";
+      readonly code: number;
+      readonly values: readonly number[];
+      readonly descriptors: readonly number[];
+    }
+  | { readonly kind: "pid"; readonly pid: number }
+  | Failure
+  | { readonly kind: "end" };
+
+/** Waits for init's next message. The caller owns received descriptors. */
+export function listen(socket: number): Said {
+  const bytes = new Uint8Array(new ArrayBuffer(MESSAGE_BYTES));
+  const { length, descriptors } = receiveMessage(socket, bytes);
+  return length === 0 ? { kind: "end" } : decodeMessage(bytes, descriptors);
+}
+
+/** Decodes one message, from the socket or from the fifo that `start` reads. */
+export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] = []): Said {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = view.getUint32(0, true);
+  const values = [16, 24, 32, 40].map((at) => Number(view.getBigInt64(at, true)));
+  if (kind === MESSAGE_PID) return { kind: "pid", pid: values[0] ?? 0 };
+  if (kind === MESSAGE_SYNC) return { kind: "sync", code: view.getUint32(12, true), values, descriptors };
+  if (kind !== MESSAGE_FAIL) throw new RangeError(`init sent a message of unknown kind ${kind}`);
+  return {
+    kind: "fail",
+    segment: view.getUint32(4, true),
+    record: view.getUint32(8, true),
+    errno: values[0] ?? 0,
+  };
+}
+
+/** What a SYNC is answered with; everything is optional. */
+export interface Answer {
+  readonly values?: readonly number[];
+  readonly descriptors?: readonly number[];
+  /** Goes into the data slot of the SYNC record; at most 4096 bytes. */
+  readonly bytes?: Uint8Array;
+  /** A sealed plan that init runs before it goes on. */
+  readonly segment?: number;
+}
+
+/** Answers a SYNC. Descriptors stay the caller's. Returns the result of sendmsg or -errno (EPIPE: init is dead). */
+export function reply(
+  socket: number,
+  { values = [], descriptors = [], bytes, segment }: Answer = {},
+): number {
+  const message = new Uint8Array(new ArrayBuffer(ANSWER_HEADER_BYTES + (bytes?.length ?? 0)));
+  const view = new DataView(message.buffer);
+  const passed = segment === undefined ? descriptors : [segment, ...descriptors];
+  view.setUint32(0, segment === undefined ? 0 : ANSWER_SEGMENT, true);
+  view.setUint32(4, passed.length, true);
+  view.setUint32(8, bytes?.length ?? 0, true);
+  values.forEach((value, index) => {
+    view.setBigInt64(16 + 8 * index, BigInt(value), true);
+  });
+  if (bytes !== undefined) message.set(bytes, ANSWER_HEADER_BYTES);
+  return sendMessage(socket, message, passed);
+}

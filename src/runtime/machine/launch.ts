@@ -1,0 +1,85 @@
+/**
+ * Starts native/init.c on a plan: both in sealed memory files, so a container can neither see nor overwrite a binary
+ * of the runtime (CVE-2019-5736). init gets its standard streams, the plan, the socket and its slots, nothing else.
+ */
+import { openSync, readFileSync } from "node:fs";
+import initProgram from "../../../native/out/init.elf" with { type: "file" };
+import { architecture, check, cString, sealedFile, socketPair, spawn, syscall } from "../../sys/index.ts";
+import { encodePlan } from "../plan/encode.ts";
+import type { Plan, Slot } from "../plan/plan.ts";
+
+/** What the parent holds of a running init. The caller closes both descriptors and reaps the process. */
+export interface Launched {
+  readonly pid: number;
+  readonly pidfd: number;
+  readonly socket: number;
+}
+
+/** The plan as a sealed file, as a first plan or as the segment of a SYNC's answer. The caller closes it. */
+export function planFile(plan: Plan): number {
+  return sealedFile("teu-plan", encodePlan(plan, architecture));
+}
+
+/** Starts init. Everything that it inherits is opened before and closed after. @throws {SystemCallFailed} */
+export function launch(
+  plan: Plan,
+  options: { stdio: readonly [number, number, number]; cloneFlags: number; cgroup?: number },
+): Launched {
+  const mine: number[] = [];
+  try {
+    const executable = sealedFile("teu-init", readFileSync(initProgram), { executable: true });
+    mine.push(executable);
+    const planDescriptor = planFile(plan);
+    mine.push(planDescriptor);
+    const slots = plan.slots.map((slot) => {
+      const descriptor = openSlot(slot);
+      if (slot.kind !== "inherited") mine.push(descriptor);
+      return descriptor;
+    });
+    const [socket, theirs] = socketPair();
+    mine.push(theirs);
+    try {
+      const { pid, pidfd } = spawn({
+        executable,
+        argv: ["teu-init"],
+        env: [],
+        descriptors: [...options.stdio, planDescriptor, theirs, ...slots],
+        cloneFlags: options.cloneFlags,
+        ...(options.cgroup !== undefined && { cgroup: options.cgroup }),
+      });
+      return { pid, pidfd, socket };
+    } catch (error) {
+      syscall("close", socket);
+      throw error;
+    }
+  } finally {
+    for (const descriptor of mine) syscall("close", descriptor);
+  }
+}
+
+const O_CLOEXEC = 0o2000000;
+const O_FLAGS = { read: 0, write: 1, fifo: 2, path: 0o10000000 } as const;
+const AT_FDCWD = -100;
+const OPEN_TREE_CLONE = 1;
+const AT_RECURSIVE = 0x8000;
+
+function openSlot(slot: Slot): number {
+  switch (slot.kind) {
+    case "file":
+      return slot.flags === "path"
+        ? check(
+            syscall("openat", AT_FDCWD, cString(slot.path), O_FLAGS.path | O_CLOEXEC),
+            "openat",
+            slot.path,
+          )
+        : openSync(slot.path, O_FLAGS[slot.flags] | O_CLOEXEC);
+    case "tree": {
+      const flags = OPEN_TREE_CLONE | O_CLOEXEC | (slot.recursive ? AT_RECURSIVE : 0);
+      return check(syscall("open_tree", AT_FDCWD, cString(slot.path), flags), "open_tree", slot.path);
+    }
+    case "pidfd":
+      return check(syscall("pidfd_open", slot.pid, 0), "pidfd_open", `${slot.pid}`);
+    case "inherited":
+      return slot.descriptor;
+  }
+}

@@ -1,0 +1,30 @@
+/** Host steps: what the parent of init does on the outside, as data. `machine/host-steps.ts` carries them out. */
+
+/** `kind` says what is done; the rest is all that doing it needs. */
+export type HostStep =
+  /** Makes the container's cgroup directories and writes the limits. */
+  | { readonly kind: "cgroup" }
+  /** Writes uid_map, gid_map and setgroups of the process that made the user namespace. */
+  | { readonly kind: "id-maps" }
+  /** Sets resource limits of PID 1 from outside, where root's rights are still whole. */
+  | { readonly kind: "rlimits" }
+  /** Writes oom_score_adj of PID 1. */
+  | { readonly kind: "oom-score"; readonly value: number }
+  /** Sends the master of the terminal to whoever attaches to the container. */
+  | { readonly kind: "console" }
+  /** Resolves a dangling link inside the root and makes its target. */
+  | { readonly kind: "resolve-dangling"; readonly path: string; readonly want: "directory" | "file" }
+  /** Reads the home directory of a user from the root's own /etc/passwd. */
+  | { readonly kind: "home"; readonly uid: number }
+  /** Makes state.json visible: the container is created. */
+  | { readonly kind: "state" };
+
+/** What a SYNC record is about: one code for each, so that the printed plan reads well. */
+export const SYNC_CODES = {
+  "id-maps": 1,
+  console: 2,
+  "resolve-dangling": 3,
+  home: 4,
+  ready: 5,
+} as const;
+export type SyncCode = keyof typeof SYNC_CODES;

@@ -1,0 +1,101 @@
+/** Messages with descriptors over unix sockets. Source: sendmsg(2), recvmsg(2), cmsg(3), unix(7). */
+import { addressOf, cString, syscall } from "./binding.ts";
+import { check, errno } from "./errno.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const CONTROL_HEADER_BYTES = 16;
+const MESSAGE_HEADER_BYTES = 56;
+const CONTROL_AT = MESSAGE_HEADER_BYTES + 16;
+const MAX_DESCRIPTORS = 16;
+
+/** A connected pair of sequenced-packet sockets, close-on-exec. The caller closes both. @throws {SystemCallFailed} */
+export function socketPair(): [number, number] {
+  const pair = new Int32Array(2);
+  check(syscall("socketpair", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
+  return [pair[0] ?? -1, pair[1] ?? -1];
+}
+
+/** Connects to the stream socket at `path`. The caller closes it. @throws {SystemCallFailed} */
+export function connectUnix(path: string): number {
+  const name = cString(path);
+  const address = new Uint8Array(2 + name.length);
+  address[0] = AF_UNIX;
+  address.set(name, 2);
+  if (address.length > 110) check(-errno.ENAMETOOLONG, "connect", path);
+  const socket = check(syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  const result = syscall("connect", socket, address, address.length);
+  if (result < 0) {
+    syscall("close", socket);
+    check(result, "connect", path);
+  }
+  return socket;
+}
+
+/** The msghdr, its iovec and its control message in one allocation, whose address does not move. */
+function frame(payload: Uint8Array, descriptors: number): DataView<ArrayBuffer> {
+  const controlBytes = descriptors === 0 ? 0 : CONTROL_HEADER_BYTES + Math.ceil(descriptors / 2) * 8;
+  const view = new DataView(new ArrayBuffer(CONTROL_AT + controlBytes));
+  const base = BigInt(addressOf(new Uint8Array(view.buffer)));
+  view.setBigUint64(16, base + BigInt(MESSAGE_HEADER_BYTES), true);
+  view.setBigUint64(24, 1n, true);
+  if (controlBytes > 0) view.setBigUint64(32, base + BigInt(CONTROL_AT), true);
+  view.setBigUint64(40, BigInt(controlBytes), true);
+  view.setBigUint64(MESSAGE_HEADER_BYTES, BigInt(addressOf(payload)), true);
+  view.setBigUint64(MESSAGE_HEADER_BYTES + 8, BigInt(payload.byteLength), true);
+  return view;
+}
+
+/** Sends `payload` in one message, with descriptors. Returns the result of sendmsg or -errno. */
+export function sendMessage(
+  socket: number,
+  payload: Uint8Array<ArrayBuffer>,
+  descriptors: readonly number[] = [],
+): number {
+  const view = frame(payload, descriptors.length);
+  if (descriptors.length > 0) {
+    view.setBigUint64(40, BigInt(CONTROL_HEADER_BYTES + Math.ceil(descriptors.length / 2) * 8), true);
+    view.setBigUint64(CONTROL_AT, BigInt(CONTROL_HEADER_BYTES + 4 * descriptors.length), true);
+    view.setInt32(CONTROL_AT + 8, SOL_SOCKET, true);
+    view.setInt32(CONTROL_AT + 12, SCM_RIGHTS, true);
+    descriptors.forEach((descriptor, index) => {
+      view.setInt32(CONTROL_AT + CONTROL_HEADER_BYTES + 4 * index, descriptor, true);
+    });
+  }
+  for (;;) {
+    const result = syscall("sendmsg", socket, view, MSG_NOSIGNAL);
+    if (result !== -errno.EINTR) {
+      // Naming the payload here keeps its bytes alive until the call has returned.
+      return payload.length >= 0 ? result : 0;
+    }
+  }
+}
+
+/** One received message; the caller owns the descriptors. Length 0 is the end of the stream. */
+export interface Received {
+  readonly length: number;
+  readonly descriptors: readonly number[];
+}
+
+/** Waits for one message and puts it into `payload`. @throws {SystemCallFailed} */
+export function receiveMessage(socket: number, payload: Uint8Array<ArrayBuffer>): Received {
+  const view = frame(payload, MAX_DESCRIPTORS);
+  let length: number;
+  do length = syscall("recvmsg", socket, view, MSG_CMSG_CLOEXEC);
+  while (length === -errno.EINTR);
+  check(length, "recvmsg");
+  const descriptors: number[] = [];
+  const controlBytes = Number(view.getBigUint64(40, true));
+  if (controlBytes >= CONTROL_HEADER_BYTES && view.getInt32(CONTROL_AT + 12, true) === SCM_RIGHTS) {
+    const end = Number(view.getBigUint64(CONTROL_AT, true));
+    for (let at = CONTROL_HEADER_BYTES; at + 4 <= end; at += 4)
+      descriptors.push(view.getInt32(CONTROL_AT + at, true));
+  }
+  return { length: payload.length >= 0 ? length : 0, descriptors };
+}
