@@ -1,5 +1,13 @@
 /** The documents of the three OCI specifications as types, parsers and validators. Pure: no I/O. */
 
+// Checks of parsed JSON: every issue, with its path.
+export {
+  type Check,
+  encodeIssue,
+  encodePath,
+  InvalidDocument,
+  type Issue,
+} from "./check.ts";
 // Content addresses.
 export {
   type ChainID,
@@ -43,6 +51,7 @@ export {
   type Tag,
 } from "./reference.ts";
 // The runtime's documents: config.json, state, features.
+export { parseProcess, parseResources, parseRuntimeConfig } from "./runtime-check.ts";
 export type {
   Capabilities,
   ConsoleSize,
