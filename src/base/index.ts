@@ -1,7 +1,35 @@
 /** The floor of the house: errors and brands. It imports nothing of ours. */
 
+// Command lines as declared data: flags and arguments, commands, help.
+export {
+  type Argument,
+  encodeArgument,
+  type Flag,
+  type Flags,
+  type FlagValue,
+  type Grammar,
+  InvalidFlagValue,
+  MissingFlagValue,
+  type ParsedArguments,
+  parseArguments,
+  UnknownFlag,
+  UsageError,
+  WrongArgumentCount,
+} from "./arguments.ts";
 // Names with a meaning that the compiler keeps apart.
 export type { Brand, ContainerPath, HostPath } from "./brand.ts";
+export {
+  type Callable,
+  type Command,
+  type CommandShape,
+  type CommandTable,
+  defineCommand,
+  type Entry,
+  type Example,
+  type HelpPrinter,
+  loadCommand,
+  UnknownCommand,
+} from "./command.ts";
 // Errors: one root, a closed set of kinds.
 export {
   type AnyTeuError,
@@ -12,6 +40,7 @@ export {
   TeuError,
   Unsupported,
 } from "./errors.ts";
+export { encodeFlags, encodeHelp, encodeTableHelp } from "./help.ts";
 // Results and messages, written whole.
 export { print, printError, writeAll } from "./output.ts";
 // Which teu this is.
