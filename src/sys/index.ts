@@ -4,8 +4,11 @@
 export { type Argument, addressOf, architecture, cString, syscall } from "./binding.ts";
 // Errors: numbers, names, sentences.
 export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
+// Locks between processes.
+export { lockFile } from "./lock.ts";
 // Messages with descriptors over unix sockets.
 export { connectUnix, type Received, receiveMessage, sendMessage, socketPair } from "./message.ts";
+
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Content that nobody can change any more.

@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { isAlive, startTimeOf, thisOwner } from "./owner.ts";
+
+test("isAlive() knows this process", () => {
+  expect(isAlive(thisOwner())).toBe(true);
+});
+
+test("isAlive() is not taken in by a pid that is used again", () => {
+  expect(isAlive({ ...thisOwner(), startTime: thisOwner().startTime - 1 })).toBe(false);
+  expect(isAlive({ ...thisOwner(), bootID: "another boot" })).toBe(false);
+});
+
+test("isAlive() says no once the process was killed", async () => {
+  const child = Bun.spawn(["sleep", "60"]);
+  const owner = { ...thisOwner(), pid: child.pid, startTime: startTimeOf(child.pid) ?? -1 };
+  expect(isAlive(owner)).toBe(true);
+  child.kill("SIGKILL");
+  await child.exited;
+  expect(isAlive(owner)).toBe(false);
+});

@@ -1,0 +1,32 @@
+/** Where the engine keeps what it knows: TEU_ROOT survives a reboot, TEU_RUN need not. */
+import { join } from "node:path";
+import type { HostPath } from "../base/index.ts";
+
+/** Every place of one store. Two stores share nothing. */
+export interface EnginePaths {
+  /** Records, content and snapshots. */
+  readonly root: HostPath;
+  /** Bundles, mounts and the runtime's state. */
+  readonly run: HostPath;
+  readonly database: HostPath;
+  readonly content: HostPath;
+  readonly snapshots: HostPath;
+  readonly bundles: HostPath;
+  readonly runtimeState: HostPath;
+}
+
+/** The places that `TEU_ROOT` and `TEU_RUN` choose. */
+export function enginePaths(environment: Readonly<Record<string, string | undefined>>): EnginePaths {
+  const root = environment["TEU_ROOT"] || "/var/lib/teu";
+  const run = environment["TEU_RUN"] || "/run/teu";
+  const at = (...parts: [string, ...string[]]) => join(...parts) as HostPath;
+  return {
+    root: at(root),
+    run: at(run),
+    database: at(root, "teu.db"),
+    content: at(root, "content"),
+    snapshots: at(root, "snapshots"),
+    bundles: at(run, "containers"),
+    runtimeState: at(run, "runtime"),
+  };
+}

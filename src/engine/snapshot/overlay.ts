@@ -1,0 +1,157 @@
+/**
+ * Mounts a stack of layer directories with a writable one on top.
+ * Source: kernel Documentation/filesystems/overlayfs.rst; fsopen(2), fsconfig(2), fsmount(2), move_mount(2).
+ */
+import { closeSync } from "node:fs";
+import { relative } from "node:path";
+import { type HostPath, TeuError } from "../../base/index.ts";
+import { check, cString, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
+
+/** What to mount; every path is absolute and all lie below `base`. */
+export interface Overlay {
+  readonly base: HostPath;
+  /** Top first. */
+  readonly lower: readonly HostPath[];
+  readonly upper: HostPath;
+  readonly work: HostPath;
+  readonly target: HostPath;
+}
+
+/** The kernel would not mount the layers. */
+export class MountFailed extends TeuError<
+  "mount-failed",
+  { target: string; layers: number; errno: string; said: string }
+> {
+  constructor(context: { target: string; layers: number; errno: string; said: string }, number: number) {
+    const said = context.said === "" ? "" : ` (${context.said})`;
+    super(
+      "mount-failed",
+      "failed-precondition",
+      context,
+      `Cannot mount ${context.layers} layers on ${JSON.stringify(context.target)}: ${errnoSentence(number)}${said}`,
+    );
+  }
+}
+
+const FSOPEN_CLOEXEC = 1;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const FSMOUNT_CLOEXEC = 1;
+const AT_FDCWD = -100;
+const AT_RECURSIVE = 0x8000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const UMOUNT_NOFOLLOW = 8;
+const MNT_DETACH = 2;
+
+/** Mounts `overlay` on its target. @throws {MountFailed} */
+export function mountOverlay(overlay: Overlay): void {
+  // An image without layers has nothing to lie below.
+  if (overlay.lower.length === 0) {
+    bind(overlay.upper, overlay.target);
+    return;
+  }
+  // One layer per call, of any length; Linux 6.7 and later. `lowerdir=a:b` is bounded by a page.
+  const added = mountWith(overlay, (context) => {
+    for (const directory of overlay.lower) {
+      const result = setString(context, "lowerdir+", directory);
+      if (result < 0) return result;
+    }
+    return 0;
+  });
+  if (added !== "unknown-option") return;
+  mountByShortNames(overlay);
+}
+
+/** Unmounts what is on `target`, however busy, without following a link; nothing there is no error. */
+export function unmount(target: HostPath): void {
+  const result = syscall("umount2", cString(target), UMOUNT_NOFOLLOW | MNT_DETACH);
+  // EINVAL: not a mount point; ENOENT: not even a directory.
+  if (result === -errno.EINVAL || result === -errno.ENOENT) return;
+  check(result, "umount2", target);
+}
+
+/** The same for kernels before 6.7: all names in one option, relative to the folder of the snapshots, so that 127 layers fit. */
+export function mountByShortNames(overlay: Overlay): void {
+  const before = process.cwd();
+  process.chdir(overlay.base);
+  try {
+    const names = overlay.lower.map((directory) => relative(overlay.base, directory)).join(":");
+    const upper = relative(overlay.base, overlay.upper);
+    const work = relative(overlay.base, overlay.work);
+    const options = `lowerdir=${names},upperdir=${upper},workdir=${work}`;
+    const type = cString("overlay");
+    const result = syscall("mount", type, cString(overlay.target), type, 0, cString(options));
+    if (result < 0) throw failed(overlay, result, "");
+  } finally {
+    process.chdir(before);
+  }
+}
+
+function mountWith(overlay: Overlay, setLower: (context: number) => number): "mounted" | "unknown-option" {
+  const context = check(syscall("fsopen", cString("overlay"), FSOPEN_CLOEXEC), "fsopen", "overlay");
+  let mount = -1;
+  try {
+    const lower = setLower(context);
+    if (lower === -errno.EINVAL) return "unknown-option";
+    const steps = [
+      lower,
+      setString(context, "upperdir", overlay.upper),
+      setString(context, "workdir", overlay.work),
+      syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),
+    ];
+    const wrong = steps.find((result) => result < 0);
+    if (wrong !== undefined) throw failed(overlay, wrong, messageOfContext(context));
+    mount = syscall("fsmount", context, FSMOUNT_CLOEXEC, 0);
+    if (mount < 0) throw failed(overlay, mount, messageOfContext(context));
+    attach(mount, overlay.target);
+    return "mounted";
+  } finally {
+    closeSync(context);
+    if (mount >= 0) closeSync(mount);
+  }
+}
+
+function bind(source: HostPath, target: HostPath): void {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+  const tree = check(syscall("open_tree", AT_FDCWD, cString(source), flags), "open_tree", source);
+  try {
+    attach(tree, target);
+  } finally {
+    closeSync(tree);
+  }
+}
+
+function attach(mount: number, target: HostPath): void {
+  const result = syscall(
+    "move_mount",
+    mount,
+    cString(""),
+    AT_FDCWD,
+    cString(target),
+    MOVE_MOUNT_F_EMPTY_PATH,
+  );
+  check(result, "move_mount", target);
+}
+
+function setString(context: number, key: string, value: string): number {
+  return syscall("fsconfig", context, FSCONFIG_SET_STRING, cString(key), cString(value), 0);
+}
+
+/** What the kernel has to say about the last failure: the first line in the context's log, without its level. */
+function messageOfContext(context: number): string {
+  const buffer = new Uint8Array(new ArrayBuffer(1024));
+  const length = syscall("read", context, buffer, buffer.length);
+  return length > 0
+    ? Buffer.from(buffer.subarray(0, length))
+        .toString()
+        .replace(/^[ewi] /, "")
+        .trim()
+    : "";
+}
+
+function failed(overlay: Overlay, result: number, said: string): MountFailed {
+  const { target, lower } = overlay;
+  return new MountFailed({ target, layers: lower.length, errno: errnoName(-result), said }, -result);
+}

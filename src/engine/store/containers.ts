@@ -1,0 +1,170 @@
+/** Records of containers. A record comes before everything that it names and goes after it: nothing becomes unremovable. */
+import type { Database } from "bun:sqlite";
+import { TeuError } from "../../base/index.ts";
+import type { Digest } from "../../spec/index.ts";
+import type { Owner } from "../owner.ts";
+
+/** How far a container has come. `creating` and `running` need an owner that is alive. */
+export type ContainerPhase = "creating" | "running" | "exited";
+
+/** What is kept of how a container was asked for. Its shape has a version of its own: CONTAINER_VERSION. */
+export interface ContainerSettings {
+  /** The whole command line of the process, for people. */
+  readonly command: readonly string[];
+  /** Path of another runtime that runs it; absent: our own. */
+  readonly runtime?: string;
+  /** Whether record and writable layer go when it ends. */
+  readonly autoRemove: boolean;
+}
+
+/** One container. */
+export interface ContainerRecord {
+  readonly id: string;
+  readonly name: string;
+  /** The reference by which the image was asked for. */
+  readonly image: string;
+  readonly imageDigest: Digest;
+  /** The number of its active snapshot; null before there is one. */
+  readonly snapshot: number | null;
+  readonly phase: ContainerPhase;
+  readonly exitStatus: number | null;
+  readonly settings: ContainerSettings;
+  readonly createdAt: number;
+  readonly finishedAt: number | null;
+  readonly owner: Owner;
+}
+
+/** The version of ContainerSettings that we write. */
+export const CONTAINER_VERSION = 1;
+
+/** Another container has this name. Docker's words: its clients show them. */
+export class NameInUse extends TeuError<"name-in-use", { name: string; id: string }> {
+  constructor(context: { name: string; id: string }) {
+    super(
+      "name-in-use",
+      "already-exists",
+      context,
+      `Conflict. The container name ${JSON.stringify(`/${context.name}`)} is already in use by container ${JSON.stringify(context.id)}. You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  }
+}
+
+interface Row {
+  id: string;
+  name: string;
+  image: string;
+  image_digest: string;
+  snapshot: number | null;
+  status: ContainerPhase;
+  exit_status: number | null;
+  record: string;
+  created_at: number;
+  finished_at: number | null;
+  owner_pid: number;
+  owner_start: number;
+  owner_boot: string;
+}
+
+/** Records a container that is being made. The caller is in a transaction. @throws {NameInUse} */
+export function addContainer(
+  database: Database,
+  namespace: string,
+  container: Pick<ContainerRecord, "id" | "name" | "image" | "imageDigest" | "settings" | "owner"> & {
+    snapshot: number;
+  },
+): void {
+  const { id, name, image, imageDigest, snapshot, settings, owner } = container;
+  const other = database
+    .query<{ id: string }, [string, string]>("SELECT id FROM containers WHERE namespace = ?1 AND name = ?2")
+    .get(namespace, name);
+  if (other !== null) throw new NameInUse({ name, id: other.id });
+  database
+    .query(
+      `INSERT INTO containers (id, namespace, name, image, image_digest, snapshot, status, version, record, created_at,
+         owner_pid, owner_start, owner_boot)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'creating', ?7, ?8, ?9, ?10, ?11, ?12)`,
+    )
+    .run(
+      id,
+      namespace,
+      name,
+      image,
+      imageDigest,
+      snapshot,
+      CONTAINER_VERSION,
+      JSON.stringify(settings),
+      Date.now(),
+      owner.pid,
+      owner.startTime,
+      owner.bootID,
+    );
+}
+
+/** The container runs. */
+export function markRunning(database: Database, id: string): void {
+  database.query("UPDATE containers SET status = 'running' WHERE id = ?1").run(id);
+}
+
+/** The container has ended; nobody owns it from here on. */
+export function markExited(database: Database, id: string, exitStatus: number): void {
+  database
+    .query("UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3 WHERE id = ?1")
+    .run(id, exitStatus, Date.now());
+}
+
+/** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */
+export function takeOver(database: Database, from: ContainerRecord, owner: Owner): boolean {
+  const { pid, startTime } = from.owner;
+  return (
+    database
+      .query(
+        `UPDATE containers SET owner_pid = ?1, owner_start = ?2, owner_boot = ?3
+         WHERE id = ?4 AND owner_pid = ?5 AND owner_start = ?6`,
+      )
+      .run(owner.pid, owner.startTime, owner.bootID, from.id, pid, startTime).changes > 0
+  );
+}
+
+/** Forgets a container, and its active snapshot with it. The directory is gone already. */
+export function deleteContainer(database: Database, container: ContainerRecord): void {
+  database.query("DELETE FROM containers WHERE id = ?1").run(container.id);
+  if (container.snapshot !== null)
+    database.query("DELETE FROM snapshots WHERE number = ?1").run(container.snapshot);
+}
+
+/** Every container of `namespace`, newest first. */
+export function listContainers(database: Database, namespace: string): ContainerRecord[] {
+  return database
+    .query<Row, [string]>("SELECT * FROM containers WHERE namespace = ?1 ORDER BY created_at DESC, id")
+    .all(namespace)
+    .map(fromRow);
+}
+
+/** Containers of any namespace that somebody is, or was, at work on. */
+export function unfinishedContainers(database: Database): ContainerRecord[] {
+  return database.query<Row, []>("SELECT * FROM containers WHERE status <> 'exited'").all().map(fromRow);
+}
+
+/** Containers whose ID is `text`, whose name is, or whose ID begins with it: the first kind that has any. */
+export function findContainers(database: Database, namespace: string, text: string): ContainerRecord[] {
+  const all = listContainers(database, namespace);
+  const exact = all.filter(({ id, name }) => id === text || name === text);
+  if (exact.length > 0) return exact;
+  return /^[0-9a-f]+$/.test(text) ? all.filter(({ id }) => id.startsWith(text)) : [];
+}
+
+function fromRow(row: Row): ContainerRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    image: row.image,
+    imageDigest: row.image_digest as Digest, // written from a Digest
+    snapshot: row.snapshot,
+    phase: row.status,
+    exitStatus: row.exit_status,
+    settings: JSON.parse(row.record) as ContainerSettings, // written by us; version 1 is the only one so far
+    createdAt: row.created_at,
+    finishedAt: row.finished_at,
+    owner: { pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
+  };
+}

@@ -1,0 +1,104 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hasCode } from "../../base/index.ts";
+import { inTransaction, openDatabase } from "./database.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "teu-database-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A process that opens the database at argv[1] and does what `body` says with `db`. */
+function child(path: string, body: string): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  const script = `
+    const { openDatabase, inTransaction } = await import(${JSON.stringify(join(import.meta.dir, "database.ts"))});
+    const db = openDatabase(process.argv[1]);
+    ${body}`;
+  return Bun.spawn([process.execPath, "-e", script, path], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+test("a new database is in WAL mode and knows the default namespace", () => {
+  const database = openDatabase(join(folder, "new", "teu.db"));
+  expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  expect(database.query("SELECT name FROM namespaces").all()).toEqual([{ name: "default" }]);
+});
+
+test("processes that make the database at the same moment agree on one", async () => {
+  const path = join(folder, "together.db");
+  const children = Array.from({ length: 6 }, (_, number) =>
+    child(
+      path,
+      `inTransaction(db, () => db.run("INSERT INTO namespaces VALUES ('n${number}', 1)")); console.log("ok");`,
+    ),
+  );
+  for (const one of children) {
+    expect(await one.stderr.text()).toBe("");
+    expect(await one.stdout.text()).toBe("ok\n");
+  }
+  expect(openDatabase(path).query("SELECT count(*) AS n FROM namespaces").get()).toEqual({ n: 7 });
+});
+
+test("a process that is killed while it writes leaves whole transactions only", async () => {
+  const path = join(folder, "killed.db");
+  const writer = child(
+    path,
+    `console.log("writing");
+     for (let i = 0; ; i++) inTransaction(db, () => {
+       db.run("INSERT INTO namespaces VALUES ('a" + i + "', 1)");
+       db.run("INSERT INTO namespaces VALUES ('b" + i + "', 1)");
+     });`,
+  );
+  await writer.stdout.getReader().read();
+  await Bun.sleep(50);
+  writer.kill("SIGKILL");
+  await writer.exited;
+  const database = openDatabase(path);
+  expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  const count = (letter: string) =>
+    database
+      .query<{ n: number }, []>(`SELECT count(*) AS n FROM namespaces WHERE name LIKE '${letter}%'`)
+      .get()?.n ?? 0;
+  expect(count("b")).toBeGreaterThan(0);
+  expect(count("a")).toBe(count("b"));
+});
+
+test("a process that is killed while it makes the database leaves the next one free to", () => {
+  const path = join(folder, "half.db");
+  // What such a process leaves: a lock file that nobody holds, and a half-made file aside.
+  const half = new Database(`${path}.new`);
+  half.run("CREATE TABLE namespaces (name TEXT)");
+  half.close();
+  expect(openDatabase(path).query("SELECT count(*) AS n FROM containers").get()).toEqual({ n: 0 });
+  expect(existsSync(`${path}.new`)).toBe(false);
+});
+
+test("openDatabase() refuses records of a newer teu", () => {
+  const path = join(folder, "newer.db");
+  openDatabase(path).run("PRAGMA user_version = 1000");
+  let caught: unknown;
+  try {
+    openDatabase(path);
+  } catch (error) {
+    caught = error;
+  }
+  expect(hasCode(caught, "store-too-new")).toBe(true);
+});
+
+test("inTransaction() undoes everything when the work throws", () => {
+  const database = openDatabase(join(folder, "undo.db"));
+  expect(() =>
+    inTransaction(database, () => {
+      database.run("INSERT INTO namespaces VALUES ('gone', 1)");
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+  expect(database.query("SELECT name FROM namespaces WHERE name = 'gone'").get()).toBeNull();
+});

@@ -1,0 +1,84 @@
+/**
+ * Opens the records. Many processes may do so at once, at any moment, and any of them may be killed:
+ * a new database appears whole, by rename; a migration is one transaction; both under a lock that dies with its holder.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { TeuError } from "../../base/index.ts";
+import { lockFile } from "../../sys/index.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+/** The records were written by a newer teu than this one. */
+export class StoreTooNew extends TeuError<"store-too-new", { path: string; version: number; known: number }> {
+  constructor(context: { path: string; version: number; known: number }) {
+    super(
+      "store-too-new",
+      "failed-precondition",
+      context,
+      `Cannot open ${JSON.stringify(context.path)}: its version is ${context.version}, this teu knows ${context.known}`,
+      { hint: "Use the teu that wrote it, or a newer one; or another store by TEU_ROOT" },
+    );
+  }
+}
+
+const BUSY_TIMEOUT_MS = 30_000;
+
+/**
+ * Opens the database at `path`, and makes or migrates it first where that is needed. It is left open when the process
+ * ends: closing it would make every short command pay for a checkpoint.
+ */
+export function openDatabase(path: string): Database {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (!existsSync(path)) createDatabase(path);
+  const database = connect(path);
+  if (versionOf(database) !== MIGRATIONS.length) migrateUnderLock(database, path);
+  return database;
+}
+
+/** Runs `work` in one transaction that has the right to write from its first statement on. */
+export function inTransaction<T>(database: Database, work: () => T): T {
+  return database.transaction(work).immediate();
+}
+
+function connect(path: string): Database {
+  const database = new Database(path, { create: true, strict: true });
+  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  database.run("PRAGMA synchronous = FULL");
+  database.run("PRAGMA foreign_keys = ON");
+  return database;
+}
+
+/**
+ * Two processes that switch one new database to WAL at the same moment get SQLITE_BUSY whatever the timeout; and one
+ * that is killed meanwhile would leave a file without tables. So it is made aside and renamed when it is whole.
+ */
+function createDatabase(path: string): void {
+  using _lock = lockFile(`${path}.lock`);
+  if (existsSync(path)) return; // another process was first
+  const aside = `${path}.new`;
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${aside}${suffix}`, { force: true });
+  const database = connect(aside);
+  database.run("PRAGMA journal_mode = WAL");
+  migrate(database, path);
+  database.close(true); // the log goes into the file, and the file to the disk
+  renameSync(aside, path);
+}
+
+function migrateUnderLock(database: Database, path: string): void {
+  using _lock = lockFile(`${path}.lock`);
+  migrate(database, path);
+}
+
+function migrate(database: Database, path: string): void {
+  inTransaction(database, () => {
+    const version = versionOf(database);
+    if (version > MIGRATIONS.length) throw new StoreTooNew({ path, version, known: MIGRATIONS.length });
+    for (const migration of MIGRATIONS.slice(version)) database.run(migration);
+    database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+function versionOf(database: Database): number {
+  return database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+}

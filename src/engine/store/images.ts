@@ -1,0 +1,67 @@
+/** Records of images: a name, and what it points at. */
+import type { Database } from "bun:sqlite";
+import type { Digest } from "../../spec/index.ts";
+
+/** What a reference points at. */
+export interface ImageRecord {
+  /** The reference in its one spelling: `docker.io/library/debian:12`. */
+  readonly reference: string;
+  /** Of the target: a manifest, or an index. */
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+const COLUMNS =
+  "reference, media_type AS mediaType, digest, size, created_at AS createdAt, updated_at AS updatedAt";
+
+/** Points `reference` at a target; whatever it pointed at before is forgotten. */
+export function putImage(
+  database: Database,
+  namespace: string,
+  image: Pick<ImageRecord, "reference" | "mediaType" | "digest" | "size">,
+): void {
+  database
+    .query(
+      `INSERT INTO images (namespace, reference, media_type, digest, size, created_at, updated_at)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+       ON CONFLICT (namespace, reference) DO UPDATE SET
+         media_type = excluded.media_type, digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`,
+    )
+    .run(namespace, image.reference, image.mediaType, image.digest, image.size, Date.now());
+}
+
+/** The record of `reference`, if there is one. */
+export function findImage(database: Database, namespace: string, reference: string): ImageRecord | undefined {
+  return (
+    database
+      .query<ImageRecord, [string, string]>(
+        `SELECT ${COLUMNS} FROM images WHERE namespace = ?1 AND reference = ?2`,
+      )
+      .get(namespace, reference) ?? undefined
+  );
+}
+
+/** Every record of `namespace`, by name. */
+export function listImages(database: Database, namespace: string): ImageRecord[] {
+  return database
+    .query<ImageRecord, [string]>(`SELECT ${COLUMNS} FROM images WHERE namespace = ?1 ORDER BY reference`)
+    .all(namespace);
+}
+
+/** Every target of every namespace: what content must be kept for. */
+export function imageTargets(database: Database): Pick<ImageRecord, "mediaType" | "digest" | "size">[] {
+  return database
+    .query<Pick<ImageRecord, "mediaType" | "digest" | "size">, []>(
+      "SELECT DISTINCT media_type AS mediaType, digest, size FROM images",
+    )
+    .all();
+}
+
+/** Forgets `reference`. @returns whether there was such a record */
+export function deleteImage(database: Database, namespace: string, reference: string): boolean {
+  const query = database.query("DELETE FROM images WHERE namespace = ?1 AND reference = ?2");
+  return query.run(namespace, reference).changes > 0;
+}

@@ -1,0 +1,84 @@
+/**
+ * The records and their history. A migration is added at the end and never changed: stores out there have run it.
+ *
+ * Names live in a namespace (Docker's view and Kubernetes' share content, not names); content, snapshots and leases are
+ * shared. A sandbox is what the containers of a pod have in common; a container outside a pod has none.
+ * Times are milliseconds since 1970. An owner is a process: see owner.ts.
+ */
+
+/** Migration n takes a store from version n to n + 1. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE namespaces (
+    name TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO namespaces VALUES ('default', 0);
+
+  CREATE TABLE images (
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    reference TEXT NOT NULL,
+    -- What the reference points at: a manifest, or an index.
+    media_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (namespace, reference)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE snapshots (
+    -- The short number that names the directory: mount options are bounded.
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('committed', 'active')),
+    -- Committed: the chainID. Active: the container's ID.
+    key TEXT NOT NULL UNIQUE,
+    parent INTEGER REFERENCES snapshots (number),
+    size INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX snapshots_parent ON snapshots (parent);
+
+  CREATE TABLE sandboxes (
+    id TEXT PRIMARY KEY,
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    name TEXT NOT NULL,
+    sandbox TEXT REFERENCES sandboxes (id),
+    image TEXT NOT NULL,
+    image_digest TEXT NOT NULL,
+    snapshot INTEGER REFERENCES snapshots (number),
+    status TEXT NOT NULL CHECK (status IN ('creating', 'running', 'exited')),
+    exit_status INTEGER,
+    -- Of the JSON in 'record': how it was asked for, and which runtime runs it.
+    version INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    owner_pid INTEGER NOT NULL,
+    owner_start INTEGER NOT NULL,
+    owner_boot TEXT NOT NULL,
+    UNIQUE (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    -- A directory below the snapshots that nobody else refers to yet.
+    directory TEXT,
+    created_at INTEGER NOT NULL,
+    owner_pid INTEGER NOT NULL,
+    owner_start INTEGER NOT NULL,
+    owner_boot TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
