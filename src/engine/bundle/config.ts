@@ -1,0 +1,197 @@
+/**
+ * The bundle's `config.json`: what the image says, what the options say, and docker's defaults for the rest.
+ * Pure: what it must know of the machine comes in as values.
+ * Source: image-spec conversion.md; runtime-spec config.md, config-linux.md; moby daemon/oci_linux.go.
+ */
+import { type ContainerPath, type HostPath, TeuError } from "../../base/index.ts";
+import type {
+  Capabilities,
+  Mount,
+  Namespace,
+  NamespaceType,
+  Resources,
+  RuntimeConfig,
+  Seccomp,
+  User,
+} from "../../spec/index.ts";
+import { mergeEnvironment } from "../options/environment.ts";
+import { InvalidOption } from "../options/error.ts";
+import { shortID } from "../options/name.ts";
+import type { Volume } from "../options/volume.ts";
+import {
+  CAPABILITIES,
+  DEFAULT_PATH,
+  DEVICE_RULES,
+  MASKED_PATHS,
+  MOUNTS,
+  READONLY_PATHS,
+} from "./defaults.ts";
+
+/** Which network a container sees: its own, with nothing but lo, or the host's. */
+export type Network = "none" | "host";
+
+/** How a person wants the container, beyond what the image says; every field is as parsed. */
+export interface ContainerOptions {
+  /** Replaces the image's Cmd, where there are any. */
+  readonly command: readonly string[];
+  /** Replaces the image's Entrypoint and drops its Cmd; an empty text removes it. */
+  readonly entrypoint?: string;
+  /** `NAME=value`, or `NAME` to remove it. */
+  readonly environment: readonly string[];
+  readonly workingDirectory?: string;
+  readonly volumes: readonly Volume[];
+  readonly hostname?: string;
+  readonly memoryBytes?: number;
+  readonly cpu?: { readonly quota: number; readonly period: number };
+  /** -1: no limit. */
+  readonly pidsLimit?: number;
+  readonly isReadonly: boolean;
+  readonly network: Network;
+  readonly terminal: boolean;
+}
+
+/**
+ * What the image says of the process that it is for. Its labels are left out, as docker leaves them: runtimes take orders
+ * from annotations, and an image must not give any (CVE-2026-53488). Source: image-spec config.md.
+ */
+export interface ImageProcess {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+}
+
+/** What the machine, the root file system and the bundle add. */
+export interface Surroundings {
+  readonly containerID: string;
+  /** As the bundle names it. */
+  readonly rootfs: string;
+  /** Resolved in the image's own /etc/passwd and /etc/group. */
+  readonly user: User;
+  readonly seccomp: Seccomp | undefined;
+  /** Whether the kernel can limit memory and swap together. */
+  readonly hasSwapLimit: boolean;
+  /** Files of the bundle that are shown at these places. */
+  readonly files: readonly { readonly source: HostPath; readonly destination: ContainerPath }[];
+}
+
+/** Neither the image nor the caller says what to run. Docker's words. */
+export class NoCommand extends TeuError<"no-command"> {
+  constructor() {
+    super("no-command", "invalid", {}, "No command specified");
+  }
+}
+
+/** Makes the document. @throws {NoCommand} {InvalidOption} */
+export function makeConfig(
+  image: ImageProcess,
+  options: ContainerOptions,
+  surroundings: Surroundings,
+): RuntimeConfig {
+  const { containerID, rootfs, user, seccomp } = surroundings;
+  return {
+    ociVersion: "1.2.0",
+    root: { path: rootfs, ...(options.isReadonly ? { readonly: true } : {}) },
+    hostname: options.hostname ?? shortID(containerID),
+    process: {
+      ...(options.terminal ? { terminal: true } : {}),
+      user,
+      args: commandOf(image, options),
+      env: environmentOf(image, options, containerID),
+      cwd: workingDirectoryOf(image, options),
+      capabilities: capabilitiesOf(user),
+      noNewPrivileges: false,
+      oomScoreAdj: 0,
+    },
+    mounts: mountsOf(options, surroundings),
+    linux: {
+      cgroupsPath: `/teu/${containerID}`,
+      namespaces: namespacesOf(options),
+      resources: resourcesOf(options, surroundings),
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
+      ...(seccomp === undefined ? {} : { seccomp }),
+    },
+  };
+}
+
+/** Docker's rule: an entrypoint from the caller also drops the image's command. */
+function commandOf(image: ImageProcess, options: ContainerOptions): readonly string[] {
+  const entrypoint =
+    options.entrypoint === undefined
+      ? image.entrypoint
+      : options.entrypoint === ""
+        ? []
+        : [options.entrypoint];
+  const isReplaced = options.entrypoint !== undefined || options.command.length > 0;
+  const args = [...entrypoint, ...(isReplaced ? options.command : image.command)];
+  if (args.length === 0 || args[0] === "") throw new NoCommand();
+  return args;
+}
+
+function environmentOf(image: ImageProcess, options: ContainerOptions, containerID: string): string[] {
+  const hostname = `HOSTNAME=${options.hostname ?? shortID(containerID)}`;
+  const ours = [DEFAULT_PATH, hostname, ...(options.terminal ? ["TERM=xterm"] : [])];
+  // HOME is the runtime's business: it reads it from the container's /etc/passwd.
+  return mergeEnvironment(ours, [...image.environment, ...options.environment]);
+}
+
+function workingDirectoryOf(image: ImageProcess, options: ContainerOptions): string {
+  const asked = options.workingDirectory;
+  if (asked !== undefined && !asked.startsWith("/"))
+    throw new InvalidOption(
+      { option: "--workdir", value: asked },
+      `The working directory '${asked}' is invalid, it needs to be an absolute path`,
+    );
+  return asked ?? (image.workingDirectory === "" ? "/" : image.workingDirectory);
+}
+
+/** A user that is not root has none, as after execve; inheritable ones would come back (CVE-2022-24769). */
+function capabilitiesOf(user: User): Capabilities {
+  if (user.uid !== 0) return { bounding: CAPABILITIES };
+  return { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+}
+
+function namespacesOf(options: ContainerOptions): Namespace[] {
+  const types: NamespaceType[] = ["pid", "mount", "uts", "ipc", "cgroup"];
+  if (options.network === "none") types.push("network");
+  return types.map((type) => ({ type }));
+}
+
+/** The kernel's file systems, then ours, then the caller's, shallow before deep: none may hide another. */
+function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
+  const asked = new Set<string>(options.volumes.map(({ destination }) => destination));
+  const bind = (source: HostPath, destination: ContainerPath, readonly: boolean, propagation: string) => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", ...(readonly ? ["ro"] : []), propagation],
+  });
+  const volumes = [...options.volumes]
+    .sort((a, b) => depth(a.destination) - depth(b.destination))
+    .map((volume) => bind(volume.source, volume.destination, volume.readonly, volume.propagation));
+  return [
+    ...MOUNTS.filter(({ destination }) => !asked.has(destination)),
+    ...files
+      .filter(({ destination }) => !asked.has(destination))
+      .map(({ source, destination }) => bind(source, destination, options.isReadonly, "rprivate")),
+    ...volumes,
+  ];
+}
+
+function depth(path: string): number {
+  return path.split("/").length;
+}
+
+function resourcesOf(options: ContainerOptions, { hasSwapLimit }: Surroundings): Resources {
+  const { memoryBytes, cpu, pidsLimit } = options;
+  return {
+    devices: DEVICE_RULES,
+    ...(memoryBytes === undefined
+      ? {}
+      : // As much swap as memory, docker's default; without a limit on swap a limit on memory is none.
+        { memory: { limit: memoryBytes, ...(hasSwapLimit ? { swap: 2 * memoryBytes } : {}) } }),
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(pidsLimit === undefined ? {} : { pids: { limit: pidsLimit <= 0 ? -1 : pidsLimit } }),
+  };
+}

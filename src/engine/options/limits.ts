@@ -1,0 +1,39 @@
+/** Sizes and shares as docker's users write them: `64m`, `1.5`. Source: docker run reference, runtime constraints. */
+import { InvalidOption } from "./error.ts";
+
+const SIZE = /^(\d+(?:\.\d+)?) ?([bkmgtp])?i?b?$/i;
+const POWERS = "bkmgtp";
+/** Less, and the first process would be killed before it is the container's. Docker's limit and words. */
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+const CPU_PERIOD_US = 100_000;
+
+/** `64m` as bytes; units are powers of 1024. @throws {InvalidOption} */
+export function parseMemory(text: string): number {
+  const [, number, unit = "b"] = SIZE.exec(text) ?? [];
+  const bytes = Math.floor(Number(number) * 1024 ** POWERS.indexOf(unit.toLowerCase()));
+  const context = { option: "--memory", value: text };
+  if (number === undefined || !Number.isSafeInteger(bytes))
+    throw new InvalidOption(
+      context,
+      `Invalid argument ${JSON.stringify(text)} for "-m, --memory": invalid size`,
+    );
+  if (bytes < MIN_MEMORY_BYTES) throw new InvalidOption(context, "Minimum memory limit allowed is 6MB");
+  return bytes;
+}
+
+/** `1.5` processors as a quota of microseconds in each period. @param online  How many there are. @throws {InvalidOption} */
+export function parseCPUs(text: string, online: number): { quota: number; period: number } {
+  const cpus = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  const context = { option: "--cpus", value: text };
+  if (Number.isNaN(cpus))
+    throw new InvalidOption(
+      context,
+      `Invalid argument ${JSON.stringify(text)} for "--cpus": failed to parse as a rational number`,
+    );
+  if (cpus < 0.01 || cpus > online)
+    throw new InvalidOption(
+      context,
+      `Range of CPUs is from 0.01 to ${online}.00, as there are only ${online} CPUs available`,
+    );
+  return { quota: Math.round(cpus * CPU_PERIOD_US), period: CPU_PERIOD_US };
+}
