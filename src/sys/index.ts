@@ -7,11 +7,30 @@ export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errn
 // Locks between processes.
 export { lockFile } from "./lock.ts";
 // Messages with descriptors over unix sockets.
-export { connectUnix, type Received, receiveMessage, sendMessage, socketPair } from "./message.ts";
+export {
+  acceptWaiting,
+  connectUnix,
+  listenUnix,
+  type Received,
+  receiveMessage,
+  sendMessage,
+  socketPair,
+} from "./message.ts";
 
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
+// Terminals, and pipes.
+export { pipe } from "./pipe.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 // Processes.
 export { type Ended, reap, type Spawn, spawn } from "./spawn.ts";
+export {
+  copyTerminalSize,
+  isTerminal,
+  makeRaw,
+  openTerminal,
+  setTerminalSize,
+  type TerminalSize,
+  terminalSize,
+} from "./terminal.ts";

@@ -14,6 +14,8 @@ const CONTROL_HEADER_BYTES = 16;
 const MESSAGE_HEADER_BYTES = 56;
 const CONTROL_AT = MESSAGE_HEADER_BYTES + 16;
 const MAX_DESCRIPTORS = 16;
+const BACKLOG = 8;
+const POLLIN = 1;
 
 /** A connected pair of sequenced-packet sockets, close-on-exec. The caller closes both. @throws {SystemCallFailed} */
 export function socketPair(): [number, number] {
@@ -24,11 +26,7 @@ export function socketPair(): [number, number] {
 
 /** Connects to the stream socket at `path`. The caller closes it. @throws {SystemCallFailed} */
 export function connectUnix(path: string): number {
-  const name = cString(path);
-  const address = new Uint8Array(2 + name.length);
-  address[0] = AF_UNIX;
-  address.set(name, 2);
-  if (address.length > 110) check(-errno.ENAMETOOLONG, "connect", path);
+  const address = unixAddress(path, "connect");
   const socket = check(syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
   const result = syscall("connect", socket, address, address.length);
   if (result < 0) {
@@ -36,6 +34,38 @@ export function connectUnix(path: string): number {
     check(result, "connect", path);
   }
   return socket;
+}
+
+/** Makes a stream socket at `path` on which others can connect. The caller closes it. @throws {SystemCallFailed} */
+export function listenUnix(path: string): number {
+  const address = unixAddress(path, "bind");
+  const flags = SOCK_STREAM | SOCK_CLOEXEC;
+  const socket = check(syscall("socket", AF_UNIX, flags, 0), "socket");
+  let result = syscall("bind", socket, address, address.length);
+  if (result >= 0) result = syscall("listen", socket, BACKLOG);
+  if (result < 0) {
+    syscall("close", socket);
+    check(result, "bind", path);
+  }
+  return socket;
+}
+
+/** Takes a connection that is waiting at `listener`; undefined when there is none. The caller closes it. */
+export function acceptWaiting(listener: number): number | undefined {
+  const readable = new Uint32Array(new Uint16Array([0, 0, POLLIN, 0]).buffer);
+  readable[0] = listener;
+  const now = new BigInt64Array(2);
+  if (check(syscall("ppoll", readable, 1, now, 0, 0), "ppoll") === 0) return undefined;
+  return check(syscall("accept4", listener, 0, 0, SOCK_CLOEXEC), "accept4");
+}
+
+function unixAddress(path: string, call: string): Uint8Array {
+  const name = cString(path);
+  const address = new Uint8Array(2 + name.length);
+  address[0] = AF_UNIX;
+  address.set(name, 2);
+  if (address.length > 110) check(-errno.ENAMETOOLONG, call, path);
+  return address;
 }
 
 /** The msghdr, its iovec and its control message in one allocation, whose address does not move. */

@@ -1,0 +1,12 @@
+/** Pipes. Source: pipe(2). */
+import { syscall } from "./binding.ts";
+import { check } from "./errno.ts";
+
+const O_CLOEXEC = 0o2000000;
+
+/** A pipe, close-on-exec: what is written to `write` is read from `read`. The caller closes both. @throws {SystemCallFailed} */
+export function pipe(): { read: number; write: number } {
+  const ends = new Int32Array(2);
+  check(syscall("pipe2", ends, O_CLOEXEC), "pipe2");
+  return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
+}
