@@ -1,0 +1,117 @@
+/** Drives the kernel: makes cgroups below one of its own in every hierarchy. Needs root. */
+import { afterAll, expect, test } from "bun:test";
+import { closeSync, existsSync, readFileSync, writeSync } from "node:fs";
+import type { Resources } from "../../spec/index.ts";
+import { createCgroup, openCgroupJoin } from "./create.ts";
+import { writeAllToCgroup } from "./file.ts";
+import { freeze, isFrozen, thaw } from "./freezer.ts";
+import { readCgroupLayout } from "./layout.ts";
+import { type CgroupPlan, planCgroup, planUpdate } from "./plan.ts";
+import { cgroupPids, killCgroup } from "./processes.ts";
+import { removeCgroup } from "./remove.ts";
+
+const noRoot = process.getuid?.() !== 0;
+const noV1 = noRoot || readCgroupLayout().v1.length === 0;
+if (noRoot) console.log("skip: making cgroups needs root");
+else if (noV1) console.log("skip: joining from a test by open files needs cgroup v1");
+
+const PARENT = `/teu-test-${process.pid}`;
+const plans: CgroupPlan[] = [];
+
+function plan(name: string, resources: Resources = {}): CgroupPlan {
+  const made = planCgroup({ cgroupsPath: `${PARENT}/${name}`, resources }, "unused", readCgroupLayout());
+  plans.push(made);
+  return made;
+}
+
+/** A process inside the plan's cgroups. */
+function enter(made: CgroupPlan): Bun.Subprocess {
+  const child = Bun.spawn(["sleep", "60"], { stdio: ["ignore", "ignore", "ignore"] });
+  for (const descriptor of openCgroupJoin(made)) {
+    writeSync(descriptor, String(child.pid));
+    closeSync(descriptor);
+  }
+  return child;
+}
+
+afterAll(() => {
+  if (noRoot) return;
+  for (const { paths } of plans) killCgroup(paths);
+  const { paths } = planCgroup({ cgroupsPath: PARENT }, "unused", readCgroupLayout());
+  removeCgroup(paths);
+  const left = Object.values(paths).filter((path) => existsSync(path));
+  if (left.length > 0) throw new Error(`left behind: ${left}`);
+});
+
+test.skipIf(noV1)(
+  "a process joins every hierarchy, is limited, counted, paused, updated, killed, and nothing stays",
+  async () => {
+    const made = plan("whole", {
+      memory: { limit: 64 << 20, swap: 64 << 20 },
+      cpu: { shares: 512, quota: 50000, period: 100000 },
+      pids: { limit: 9 },
+      devices: [{ allow: false, access: "rwm" }],
+    });
+    createCgroup(made);
+    const child = enter(made);
+    writeAllToCgroup(made.limits);
+    const membership = readFileSync(`/proc/${child.pid}/cgroup`, "utf8").trim().split("\n");
+    expect(membership.filter((line) => !line.endsWith(`${PARENT}/whole`))).toEqual([]);
+    const read = (controller: string, file: string): string =>
+      readFileSync(`${made.paths[controller]}/${file}`, "utf8").trim();
+    expect(read("memory", "memory.limit_in_bytes")).toBe(String(64 << 20));
+    expect(read("cpu", "cpu.cfs_quota_us")).toBe("50000");
+    expect(read("pids", "pids.max")).toBe("9");
+    expect(read("devices", "devices.list").split("\n")).toContain("c 1:3 rwm");
+    expect(read("devices", "devices.list")).not.toContain("a *:*");
+    expect(cgroupPids(made.paths)).toEqual([child.pid]);
+
+    freeze(made.paths);
+    expect(isFrozen(made.paths)).toBe(true);
+    thaw(made.paths);
+    expect(isFrozen(made.paths)).toBe(false);
+
+    // Up, where the limit must follow memory plus swap, and down again, where it must lead.
+    for (const size of [256 << 20, 32 << 20]) {
+      writeAllToCgroup(planUpdate({ memory: { limit: size, swap: size } }, made.paths));
+      expect(read("memory", "memory.memsw.limit_in_bytes")).toBe(String(size));
+    }
+
+    freeze(made.paths);
+    killCgroup(made.paths);
+    await child.exited;
+    expect(cgroupPids(made.paths)).toEqual([]);
+    removeCgroup(made.paths);
+    expect(Object.values(made.paths).filter((path) => existsSync(path))).toEqual([]);
+    removeCgroup(made.paths); // what is gone is no failure
+  },
+);
+
+test.skipIf(noRoot)("createCgroup() leaves nothing behind when one directory cannot be made", () => {
+  const made = plan("broken");
+  const last = made.directories.at(-1);
+  if (last === undefined) throw new Error("no hierarchy");
+  const broken = {
+    ...made,
+    directories: [...made.directories.slice(0, -1), { ...last, path: `${last.path}/new\nline` }],
+  };
+  expect(() => createCgroup(broken)).toThrow("new\nline: EINVAL");
+  expect(Object.values(made.paths).filter((path) => existsSync(path))).toEqual([]);
+});
+
+test.skipIf(noV1)("createCgroup() takes an empty cgroup that exists, and refuses one in use", async () => {
+  const made = plan("twice");
+  createCgroup(made);
+  createCgroup(made);
+  const child = enter(made);
+  expect(() => createCgroup(made)).toThrow("container's cgroup is not empty: 1 process(es) found");
+  killCgroup(made.paths);
+  await child.exited;
+});
+
+test.skipIf(noV1)("a limit that the kernel refuses names the field, the file and the errno", () => {
+  const made = plan("refused", { cpu: { cpus: "4095" } });
+  expect(() => createCgroup(made)).toThrow(
+    /^Cannot set linux.resources.cpu.cpus: writing "4095" to .*cpuset.cpus: (EINVAL|ERANGE)$/,
+  );
+});

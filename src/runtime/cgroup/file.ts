@@ -1,0 +1,113 @@
+/**
+ * Reading and writing cgroup files. A path's last part is never followed as a link, and a file is never made:
+ * one that the kernel did not put there is not a cgroup file.
+ */
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { TeuError } from "../../base/index.ts";
+import type { CgroupWrite } from "./write.ts";
+
+/** The kernel refused a value. */
+export class CgroupWriteFailed extends TeuError<
+  "cgroup-write-failed",
+  { clause: string; path: string; value: string; errno: string }
+> {
+  constructor(context: { clause: string; path: string; value: string; errno: string }, cause: unknown) {
+    const { clause, path, value, errno } = context;
+    super(
+      "cgroup-write-failed",
+      errno === "EACCES" || errno === "EPERM" || errno === "EROFS"
+        ? "permission-denied"
+        : "failed-precondition",
+      context,
+      `Cannot set ${clause}: writing ${JSON.stringify(value)} to ${path}: ${errno}`,
+      { cause },
+    );
+  }
+}
+
+const WRITE = constants.O_WRONLY | constants.O_NOFOLLOW;
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+/** `ENOENT` and so on, of an error of node:fs. */
+export function errnoOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** The whole of a cgroup file, without the newline at its end. */
+export function readCgroupFile(path: string): string {
+  const descriptor = openSync(path, READ);
+  try {
+    return readFileSync(descriptor, "utf8").trimEnd();
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** As `readCgroupFile`; undefined when the file or its cgroup is gone. */
+export function readCgroupFileIfAny(path: string): string | undefined {
+  try {
+    return readCgroupFile(path);
+  } catch (error) {
+    if (GONE.has(errnoOf(error))) return undefined;
+    throw error;
+  }
+}
+
+const GONE = new Set(["ENOENT", "ENODEV", "ENOTDIR"]);
+
+/** Writes one value in one call, as the kernel wants it. */
+export function writeCgroupFile(path: string, value: string): void {
+  const descriptor = openSync(path, WRITE);
+  try {
+    writeSync(descriptor, value);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Makes all writes, in order; neighbours that go to one file share one descriptor.
+ * @throws {CgroupWriteFailed}
+ */
+export function writeAllToCgroup(writes: readonly CgroupWrite[]): void {
+  const later: CgroupWrite[] = [];
+  using file = new OpenFile();
+  for (const write of writes) makeWrite(file, write, later);
+  for (const { onError: _, ...write } of later) makeWrite(file, write, later);
+}
+
+function makeWrite(file: OpenFile, write: CgroupWrite, later: CgroupWrite[]): void {
+  try {
+    file.write(write.path, write.value);
+  } catch (error) {
+    const errno = errnoOf(error);
+    const rule = write.onError?.[errno];
+    if (rule === "ignore") return;
+    if (rule === "retry") later.push(write);
+    else if (rule !== undefined) makeWrite(file, rule, later);
+    else {
+      const { clause, path, value } = write;
+      throw new CgroupWriteFailed({ clause, path, value, errno }, error);
+    }
+  }
+}
+
+class OpenFile {
+  #path = "";
+  #descriptor = -1;
+
+  write(path: string, value: string): void {
+    if (path !== this.#path) {
+      this[Symbol.dispose]();
+      this.#descriptor = openSync(path, WRITE);
+      this.#path = path;
+    }
+    writeSync(this.#descriptor, value);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#descriptor >= 0) closeSync(this.#descriptor);
+    this.#descriptor = -1;
+    this.#path = "";
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * From config.json to what is made and written in the cgroup hierarchies, as data, in order. Pure: what the machine
+ * has comes in as `layout`.
+ * Source: config-linux.md, control groups; default devices.
+ */
+import type { Linux, Resources } from "../../spec/index.ts";
+import { type DevicePolicy, devicePolicy } from "./device-rules.ts";
+import type { CgroupLayout } from "./layout.ts";
+import { type CgroupPaths, cgroupDirectory } from "./path.ts";
+import { devicesV1, limitsV1 } from "./v1.ts";
+import { limitsV2 } from "./v2.ts";
+import type { CgroupWrite } from "./write.ts";
+
+/** A directory to make. */
+export interface CgroupDirectory {
+  readonly path: string;
+  /** Where its hierarchy begins: nothing above is made or removed. */
+  readonly mountPoint: string;
+  /** v1 cpuset: empty until written, and no process may enter it before. What is written here is not copied from the parent. */
+  readonly cpuset?: { readonly cpus?: string; readonly mems?: string };
+  /** v2: its parents must pass the controllers down. */
+  readonly isUnified: boolean;
+}
+
+/** How the container's first process gets in. */
+export type CgroupJoin =
+  /** It writes `0` to each of these files, passed to it open. */
+  | { readonly kind: "files"; readonly paths: readonly string[] }
+  /** It is cloned into this directory (CLONE_INTO_CGROUP). */
+  | { readonly kind: "directory"; readonly path: string };
+
+export interface CgroupPlan {
+  readonly paths: CgroupPaths;
+  readonly directories: readonly CgroupDirectory[];
+  readonly join: CgroupJoin;
+  readonly limits: readonly CgroupWrite[];
+  /** v2 has no files for devices: a program is attached to the directory. */
+  readonly deviceProgram?: { readonly directory: string; readonly policy: DevicePolicy };
+}
+
+/** Plans the cgroups of one container. @throws {ControllerMissing} {InvalidLimit} {UnsupportedDeviceRule} */
+export function planCgroup(linux: Linux | undefined, containerID: string, layout: CgroupLayout): CgroupPlan {
+  const resources = linux?.resources ?? {};
+  const policy = devicePolicy(resources.devices ?? [], linux?.devices);
+  const { v1, unified } = layout;
+  const paths: Record<string, string> = {};
+  const directories: CgroupDirectory[] = [];
+  const files: string[] = [];
+  for (const hierarchy of v1) {
+    const path = cgroupDirectory(hierarchy, layout, linux?.cgroupsPath, containerID);
+    const { controllers, mountPoint } = hierarchy;
+    for (const controller of controllers) paths[controller] = path;
+    const hasCpuset = controllers.includes("cpuset");
+    directories.push({
+      path,
+      mountPoint,
+      isUnified: false,
+      ...(hasCpuset && { cpuset: cpusetOf(resources) }),
+    });
+    // `tasks` moves one thread and costs a fraction of cgroup.procs; init has no other.
+    files.push(`${path}/tasks`);
+  }
+  if (unified !== undefined) {
+    const path = cgroupDirectory(unified, layout, linux?.cgroupsPath, containerID);
+    paths[""] = path;
+    directories.push({ path, mountPoint: unified.mountPoint, isUnified: true });
+    if (v1.length === 0) {
+      const limits = limitsV2(resources, path);
+      const join = { kind: "directory", path } as const;
+      return { paths, directories, join, limits, deviceProgram: { directory: path, policy } };
+    }
+    files.push(`${path}/cgroup.procs`);
+  }
+  return {
+    paths,
+    directories,
+    join: { kind: "files", paths: files },
+    limits: [...devicesV1(policy, paths), ...limitsV1(resources, paths)],
+  };
+}
+
+function cpusetOf({ cpu }: Resources): { cpus?: string; mems?: string } {
+  return { ...(cpu?.cpus && { cpus: cpu.cpus }), ...(cpu?.mems && { mems: cpu.mems }) };
+}
+
+/** The writes of `update`: limits only, devices are never rewritten. @throws {ControllerMissing} {InvalidLimit} */
+export function planUpdate(resources: Resources, paths: CgroupPaths): readonly CgroupWrite[] {
+  const unified = paths[""];
+  return unified !== undefined && Object.keys(paths).length === 1
+    ? limitsV2(resources, unified)
+    : limitsV1(resources, paths);
+}
