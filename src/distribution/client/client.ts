@@ -1,0 +1,158 @@
+/**
+ * A client of one repository at one registry: what images need of the distribution specification.
+ * Every operation takes a signal last and ends promptly with its reason. Portable: `fetch` and `node:` only.
+ */
+import { version } from "../../base/index.ts";
+import type { Digest, RegistryName, RepositoryName, Tag } from "../../spec/index.ts";
+import { type BlobSource, pushBlob } from "./blob-push.ts";
+import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
+import { discard } from "./body.ts";
+import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
+import { BadRegistryAnswer } from "./errors.ts";
+import type { Fetch } from "./http.ts";
+import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
+import type { Repository } from "./repository.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { Session } from "./session.ts";
+import { streamOf } from "./stream.ts";
+import { verified } from "./verify.ts";
+
+/** How a client behaves; everything has a default. */
+export interface RegistryClientOptions {
+  /** What carries requests. */
+  readonly fetch?: Fetch;
+  /** Asked when the registry wants to know who we are; by default the files of docker and podman. */
+  readonly credentials?: CredentialSource;
+  /** Speaks plain http, and sends credentials over it; loopback registries are spoken to so anyhow. */
+  readonly insecure?: boolean;
+  readonly retry?: RetryPolicy;
+  readonly headTimeoutMs?: number;
+  readonly stallMs?: number;
+}
+
+const HEAD_TIMEOUT_MS = 60_000;
+const STALL_MS = 60_000;
+
+/** See the file's head. */
+export class RegistryClient {
+  readonly registry: RegistryName;
+  readonly repository: RepositoryName;
+  readonly #session: Session;
+  readonly #reading: BlobReading;
+
+  constructor(repository: Repository, options: RegistryClientOptions = {}) {
+    this.registry = repository.registry;
+    this.repository = repository.repository;
+    const retry = options.retry ?? DEFAULT_RETRY;
+    const http = {
+      fetch: options.fetch ?? ((request: Request) => fetch(request)),
+      registry: repository.registry,
+      retry,
+      userAgent: `teu/${version}`,
+      headTimeoutMs: options.headTimeoutMs ?? HEAD_TIMEOUT_MS,
+    };
+    const credentials = options.credentials ?? fileCredentials(credentialFiles(process.env));
+    this.#session = new Session(http, repository, options.insecure ?? false, credentials);
+    const stallMs = options.stallMs ?? STALL_MS;
+    this.#reading = { session: this.#session, ...this.#where, retry, stallMs };
+  }
+
+  /** Whether somebody is there who speaks the protocol, and lets us in. */
+  async ping(signal?: AbortSignal): Promise<void> {
+    const call = {
+      method: "GET",
+      url: `${this.#session.origin}/v2/`,
+      action: "pull",
+      expect: [200],
+    } as const;
+    await discard(await this.#session.send({ ...call, operation: "speak" }, signal));
+  }
+
+  /** Gets the manifest or index that a tag or digest names, with its exact bytes, verified. */
+  async resolve(target: Tag | Digest, signal?: AbortSignal): Promise<ResolvedManifest> {
+    return await getManifest(this.#session, this.#where, target, signal);
+  }
+
+  /** Puts a manifest or index under a tag or its digest; what it refers to is there already. */
+  async putManifest(
+    target: Tag | Digest,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const response = await this.#session.send(
+      {
+        method: "PUT",
+        url: `${this.#session.origin}/v2/${this.repository}/manifests/${target}`,
+        headers: { "content-type": manifest.mediaType },
+        body: manifest.bytes,
+        action: "push",
+        expect: [201],
+        operation: `push manifest ${target}`,
+      },
+      signal,
+    );
+    await discard(response);
+  }
+
+  /** Whether the repository holds this manifest. */
+  async hasManifest(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    return await this.#has("manifests", digest, undefined, signal);
+  }
+
+  /** Whether the repository holds this blob. @throws {BadRegistryAnswer} It does, with another size. */
+  async hasBlob(blob: BlobAddress, signal?: AbortSignal): Promise<boolean> {
+    return await this.#has("blobs", blob.digest, blob.size, signal);
+  }
+
+  /** The blob's bytes; the stream fails before its end unless length and digest are right. */
+  getBlob(blob: BlobAddress, signal?: AbortSignal): ReadableStream<Uint8Array> {
+    return streamOf(verified(this.readBlob(blob, 0, signal), blob.digest));
+  }
+
+  /**
+   * The blob's bytes from `start` on, for a store that verifies what it ingests: the length is checked here, the
+   * digest is not. A broken download goes on where it broke.
+   */
+  readBlob(blob: BlobAddress, start: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return readBlob(this.#reading, blob, start, signal);
+  }
+
+  /** Uploads a blob. `open` may be called more than once: a failed upload begins again. */
+  async pushBlob(blob: BlobAddress, open: BlobSource, signal?: AbortSignal): Promise<void> {
+    const pushing = { session: this.#session, repository: this.#where, retry: this.#reading.retry };
+    await pushBlob(pushing, blob, open, signal);
+  }
+
+  get #where(): Repository {
+    return { registry: this.registry, repository: this.repository };
+  }
+
+  async #has(
+    kind: "blobs" | "manifests",
+    digest: Digest,
+    size: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const response = await this.#session.send(
+      {
+        method: "HEAD",
+        url: `${this.#session.origin}/v2/${this.repository}/${kind}/${digest}`,
+        // Without it there are registries that convert, or find nothing.
+        headers: kind === "manifests" ? { accept: ACCEPT } : {},
+        action: "pull",
+        expect: [200, 404],
+        operation: `look for ${digest}`,
+      },
+      signal,
+    );
+    const length = response.headers.get("content-length");
+    await discard(response);
+    if (response.status === 200 && size !== undefined && length !== null && Number(length) !== size)
+      throw new BadRegistryAnswer({
+        registry: this.registry,
+        operation: `look for ${digest}`,
+        reason: `it holds ${length} bytes under this digest where there should be ${size}`,
+      });
+    return response.status === 200;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * One request, patiently: network errors and transient answers are tried again with growing waits.
+ * Redirects and challenges are the caller's; a body given as a function is a stream and is sent once only.
+ */
+import { messageOf } from "../../base/index.ts";
+import type { RegistryName } from "../../spec/index.ts";
+import { discard } from "./body.ts";
+import { RegistryUnavailable } from "./errors.ts";
+import { failureCode, isTransientFailure, isTransientStatus, type RetryPolicy, retryDelay } from "./retry.ts";
+import { wait } from "./wait.ts";
+
+/** What carries a request to a registry: `fetch`, or a double of it, or one with its own certificates. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+/** A body that is all here, or a function that opens a stream. */
+export type RequestBody = Uint8Array | (() => ReadableStream<Uint8Array>);
+
+/** How requests to one registry are made. */
+export interface HTTPSettings {
+  readonly fetch: Fetch;
+  readonly registry: RegistryName;
+  readonly retry: RetryPolicy;
+  readonly userAgent: string;
+  /** Longest wait for the head of an answer, in milliseconds; a streamed upload is not bounded by it. */
+  readonly headTimeoutMs: number;
+}
+
+/** One request as we mean it. */
+export interface Call {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  /** For messages: `pull manifest latest`. */
+  readonly operation: string;
+}
+
+/**
+ * Makes `call` and gives the answer, whatever its status; a transient one only when patience is at its end.
+ * @throws {RegistryUnavailable} No attempt brought an answer; `cause` holds every attempt's failure.
+ * @throws The signal's reason, once it is aborted.
+ */
+export async function request(settings: HTTPSettings, call: Call, signal?: AbortSignal): Promise<Response> {
+  const attempts = typeof call.body === "function" ? 1 : settings.retry.attempts;
+  const failures: unknown[] = [];
+  for (let attempt = 1; ; attempt += 1) {
+    signal?.throwIfAborted();
+    let delay: number | undefined;
+    try {
+      const response = await once(settings, call, signal);
+      if (!isTransientStatus(response.status) || attempt >= attempts) return response;
+      delay = retryDelay(settings.retry, attempt + 1, response.headers.get("retry-after"));
+      if (delay === undefined) return response;
+      failures.push(new Error(`attempt ${attempt}: status ${response.status}`));
+      await discard(response);
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures.push(error);
+      if (attempt >= attempts || !isTransientFailure(error)) throw unavailable(settings, call, failures);
+      delay = retryDelay(settings.retry, attempt + 1, null) ?? 0;
+    }
+    await wait(delay, signal);
+  }
+}
+
+async function once(settings: HTTPSettings, call: Call, signal: AbortSignal | undefined): Promise<Response> {
+  const timeout = new AbortController();
+  const late = (): void => timeout.abort(new Error(`no answer within ${settings.headTimeoutMs} ms`));
+  const timer = typeof call.body === "function" ? undefined : setTimeout(late, settings.headTimeoutMs);
+  try {
+    return await settings.fetch(requestOf(settings, call, signal, timeout.signal));
+  } catch (error) {
+    throw timeout.signal.aborted ? timeout.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function requestOf(
+  { userAgent }: HTTPSettings,
+  { method, url, headers, body }: Call,
+  signal: AbortSignal | undefined,
+  timeout: AbortSignal,
+): Request {
+  const opened = typeof body === "function" ? body() : body;
+  const init: RequestInit & { duplex?: "half" } = {
+    method,
+    redirect: "manual",
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    // Content is named by the digest of its bytes as they are: a coding on the way would hide them.
+    headers: { "user-agent": userAgent, "accept-encoding": "identity", ...headers },
+  };
+  if (opened !== undefined) init.body = opened;
+  if (typeof body === "function") init.duplex = "half";
+  return new Request(url, init);
+}
+
+function unavailable(settings: HTTPSettings, call: Call, failures: unknown[]): RegistryUnavailable {
+  const last = failures.at(-1);
+  return new RegistryUnavailable(
+    { registry: settings.registry, operation: call.operation, attempts: failures.length },
+    reasonOf(last),
+    failures.length === 1 ? last : new AggregateError(failures, "every attempt failed"),
+  );
+}
+
+function reasonOf(error: unknown): string {
+  switch (failureCode(error)) {
+    case "ECONNREFUSED":
+    case "ConnectionRefused":
+      return "connection refused; is it running?";
+    case "ENOTFOUND":
+      return "no such host";
+    case "ECONNRESET":
+      return "the connection was reset";
+    default: {
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
+      return `${messageOf(error)}${cause}`;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** Speaks to registries. Portable: only `fetch` and `node:` interfaces. */
+
+export type { BlobSource } from "./blob-push.ts";
+export type { BlobAddress } from "./blob-read.ts";
+// The client of one repository.
+export { RegistryClient, type RegistryClientOptions } from "./client.ts";
+// Who we are to a registry.
+export {
+  type CredentialSource,
+  type Credentials,
+  credentialFiles,
+  fileCredentials,
+  InvalidCredentialsFile,
+} from "./credentials.ts";
+// What can go wrong.
+export {
+  BadRegistryAnswer,
+  BlobDigestMismatch,
+  BlobLengthMismatch,
+  ManifestDigestMismatch,
+  ManifestNotFound,
+  RegistryRefused,
+  RegistryUnauthenticated,
+  RegistryUnavailable,
+  UntrustedAddress,
+} from "./errors.ts";
+export type { Fetch } from "./http.ts";
+export type { ResolvedManifest } from "./manifest.ts";
+export type { Repository } from "./repository.ts";
+export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
