@@ -8,6 +8,14 @@ export {
   InvalidDocument,
   type Issue,
 } from "./check.ts";
+// Image documents: what descriptors point at, with the bounds on what is read into memory.
+export {
+  type Annotations,
+  type Descriptor,
+  descriptorCheck,
+  embeddedContent,
+  emptyDescriptor,
+} from "./descriptor.ts";
 // Content addresses.
 export {
   type ChainID,
@@ -32,8 +40,45 @@ export {
   encodeDistributionErrors,
   parseDistributionErrors,
 } from "./distribution-error.ts";
+export { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES } from "./document.ts";
+export {
+  type ExecutionConfig,
+  type Healthcheck,
+  type History,
+  type ImageConfig,
+  parseImageConfig,
+  type RootFileSystem,
+} from "./image-config.ts";
+export {
+  type ImageIndex,
+  type ManifestOrIndex,
+  parseImageIndex,
+  parseManifestOrIndex,
+} from "./image-index.ts";
 // JSON text, with the place of an error and every digit of an integer.
 export { InvalidJSON, parseJSON } from "./json.ts";
+export { type Manifest, parseManifest } from "./manifest.ts";
+export {
+  dockerMediaTypes,
+  isNondistributableLayer,
+  type LayerCompression,
+  layerCompression,
+  type MediaTypeKind,
+  mediaTypeKind,
+  mediaTypes,
+  withoutParameters,
+} from "./media-type.ts";
+export { IMAGE_LAYOUT_VERSION, type ImageLayout, MAX_LAYOUT_BYTES, parseImageLayout } from "./oci-layout.ts";
+export {
+  encodePlatform,
+  InvalidPlatform,
+  normalizePlatform,
+  type Platform,
+  parsePlatform,
+  platformLadder,
+  platformOfProcessor,
+  selectPlatform,
+} from "./platform.ts";
 // The names of images.
 export {
   DEFAULT_REGISTRY,
