@@ -11,4 +11,5 @@ if [ "$("$bun" --version 2>/dev/null || true)" != "$version" ]; then
   npm install --prefix .tools --no-save --no-audit --no-fund --ignore-scripts --loglevel=error "$package@$version" >&2
   ln -sf "node_modules/$package/bin/bun" "$bun"
 fi
+# shellcheck disable=SC3013  # dash and busybox have -nt
 [ node_modules -nt bun.lock ] || { "$bun" install --frozen-lockfile --silent && touch node_modules; }
