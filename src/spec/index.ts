@@ -97,23 +97,24 @@ export {
 } from "./reference.ts";
 // The runtime's documents: config.json, state, features.
 export { parseProcess, parseResources, parseRuntimeConfig } from "./runtime-check.ts";
-export type {
-  Capabilities,
-  ConsoleSize,
-  CPUAffinity,
-  Hook,
-  HookName,
-  Hooks,
-  IDMapping,
-  Integer64,
-  IOPriority,
-  Mount,
-  Process,
-  Rlimit,
-  Root,
-  RuntimeConfig,
-  Scheduler,
-  User,
+export {
+  type Capabilities,
+  type ConsoleSize,
+  type CPUAffinity,
+  type Hook,
+  type HookName,
+  type Hooks,
+  hookNames,
+  type IDMapping,
+  type Integer64,
+  type IOPriority,
+  type Mount,
+  type Process,
+  type Rlimit,
+  type Root,
+  type RuntimeConfig,
+  type Scheduler,
+  type User,
 } from "./runtime-config.ts";
 export type { LinuxFeatures, RuntimeFeatures } from "./runtime-features.ts";
 export {

@@ -138,7 +138,15 @@ export interface Hooks {
 }
 
 /** The moments at which hooks run, in order. */
-export type HookName = keyof Hooks;
+export const hookNames = [
+  "prestart",
+  "createRuntime",
+  "createContainer",
+  "startContainer",
+  "poststart",
+  "poststop",
+] as const satisfies readonly (keyof Hooks)[];
+export type HookName = (typeof hookNames)[number];
 
 /** Source: config.md, POSIX-platform hooks. */
 export interface Hook {

@@ -1,0 +1,90 @@
+/**
+ * What config.json may ask for and this runtime cannot do yet: refused by name, never ignored. An entry leaves the
+ * table with the commit that builds the thing.
+ */
+import { Unsupported } from "../base/index.ts";
+import { hookNames, type RuntimeConfig } from "../spec/index.ts";
+
+interface Entry {
+  readonly why: string;
+  /** The path of the field that asks for it, if one does. */
+  readonly find: (config: RuntimeConfig) => string | undefined;
+}
+
+const NOT_BUILT = "not built yet";
+
+/** `field`, if `value` is there and not empty. */
+function asked(field: string, value: unknown): string | undefined {
+  if (value === undefined || value === "" || value === false) return undefined;
+  if (Array.isArray(value) && value.length === 0) return undefined;
+  return field;
+}
+
+/** The first of `list` that is asked for by `test`. */
+function firstOf<T>(
+  field: string,
+  list: readonly T[] | undefined,
+  test: (element: T) => boolean,
+  below = "",
+): string | undefined {
+  const index = list?.findIndex(test) ?? -1;
+  return index < 0 ? undefined : `${field}[${index}]${below}`;
+}
+
+const TABLE: readonly Entry[] = [
+  ...hookNames.map((name) => ({
+    why: NOT_BUILT,
+    find: ({ hooks }: RuntimeConfig) => asked(`hooks.${name}`, hooks?.[name]),
+  })),
+  {
+    why: "joining a namespace is not built yet",
+    find: ({ linux }) =>
+      firstOf("linux.namespaces", linux?.namespaces, ({ path }) => asked("", path) !== undefined, ".path"),
+  },
+  {
+    why: NOT_BUILT,
+    find: ({ linux }) => firstOf("linux.namespaces", linux?.namespaces, ({ type }) => type === "time"),
+  },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.timeOffsets", linux?.timeOffsets) },
+  {
+    why: "id-mapped mounts are not built yet",
+    find: ({ mounts }) =>
+      firstOf(
+        "mounts",
+        mounts,
+        ({ uidMappings, gidMappings, options }) =>
+          uidMappings !== undefined ||
+          gidMappings !== undefined ||
+          (options?.some((option) => option === "idmap" || option === "ridmap") ?? false),
+      ),
+  },
+  {
+    why: "tmpcopyup is not built yet",
+    find: ({ mounts }) =>
+      firstOf("mounts", mounts, ({ options }) => options?.includes("tmpcopyup") ?? false, ".options"),
+  },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.netDevices", linux?.netDevices) },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.intelRdt", linux?.intelRdt) },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.memoryPolicy", linux?.memoryPolicy) },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.personality", linux?.personality) },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.mountLabel", linux?.mountLabel) },
+  { why: NOT_BUILT, find: ({ linux }) => asked("linux.seccomp.listenerPath", linux?.seccomp?.listenerPath) },
+  {
+    why: "only private and slave are built yet",
+    find: ({ linux }) =>
+      /^r?(shared|unbindable)$/.test(linux?.rootfsPropagation ?? "") ? "linux.rootfsPropagation" : undefined,
+  },
+  { why: NOT_BUILT, find: ({ process }) => asked("process.scheduler", process?.scheduler) },
+  { why: NOT_BUILT, find: ({ process }) => asked("process.ioPriority", process?.ioPriority) },
+  { why: NOT_BUILT, find: ({ process }) => asked("process.execCPUAffinity", process?.execCPUAffinity) },
+  { why: NOT_BUILT, find: ({ process }) => asked("process.apparmorProfile", process?.apparmorProfile) },
+  { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
+];
+
+/** @throws {Unsupported} naming the first field that asks for what is not built. */
+export function refuseUnsupported(config: RuntimeConfig): void {
+  for (const { why, find } of TABLE) {
+    const what = find(config);
+    if (what !== undefined) throw new Unsupported({ what, why });
+  }
+}
