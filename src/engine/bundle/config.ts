@@ -90,7 +90,8 @@ export function makeConfig(
 ): RuntimeConfig {
   const { containerID, rootfs, user, seccomp } = surroundings;
   return {
-    ociVersion: "1.2.0",
+    // Of what is used here nothing is younger, and older runtimes refuse what they do not know.
+    ociVersion: "1.0.2",
     root: { path: rootfs, ...(options.isReadonly ? { readonly: true } : {}) },
     hostname: options.hostname ?? shortID(containerID),
     process: {

@@ -1,0 +1,116 @@
+/**
+ * Makes a container, up to its bundle: the record first, so that whatever follows can be found and cleaned; then the
+ * writable layer, the mount, the files, config.json.
+ */
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, hasCode } from "../../base/index.ts";
+import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
+import { makeConfig } from "../bundle/config.ts";
+import { writeFiles } from "../bundle/files.ts";
+import { hasSwapLimit } from "../bundle/swap.ts";
+import { makeID, makeName, shortID } from "../options/name.ts";
+import { thisOwner } from "../owner.ts";
+import { mountOverlay } from "../snapshot/overlay.ts";
+import { addContainer, type ContainerRecord } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
+import { bundleDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { findContainer } from "./remove.ts";
+import type { ContainerRequest, UnpackedImage } from "./request.ts";
+
+/** A container that a runtime can create. */
+export interface Bundle {
+  readonly path: HostPath;
+  readonly config: RuntimeConfig;
+}
+
+/** Records a new container on `image`. From here on it can be removed. @throws {NameInUse} */
+export function recordContainer(
+  store: Store,
+  image: UnpackedImage,
+  request: ContainerRequest,
+  command: readonly string[],
+): ContainerRecord {
+  const id = makeID();
+  const settings = {
+    command,
+    autoRemove: request.autoRemove,
+    ...(request.runtime === undefined ? {} : { runtime: request.runtime }),
+  };
+  const add = (name: string) =>
+    inTransaction(store.database, () => {
+      const parent = image.top?.number ?? null;
+      const { number } = addSnapshot(store.database, { kind: "active", key: id, parent, size: 0 });
+      addContainer(store.database, store.namespace, {
+        id,
+        name,
+        image: image.reference,
+        imageDigest: image.digest,
+        snapshot: number,
+        settings,
+        owner: thisOwner(),
+      });
+    });
+  if (request.name !== undefined) add(request.name);
+  else addWithMadeName(add);
+  return findContainer(store, id);
+}
+
+function addWithMadeName(add: (name: string) => void): void {
+  try {
+    add(makeName());
+  } catch (error) {
+    if (!hasCode(error, "name-in-use")) throw error;
+    add(makeName(true));
+  }
+}
+
+/** Makes the container's directories, mounts its root and writes its config.json. */
+export function makeBundle(
+  store: Store,
+  container: ContainerRecord,
+  image: UnpackedImage,
+  request: ContainerRequest,
+  seccomp: Seccomp | undefined,
+): Bundle {
+  const { options } = request;
+  const path = bundleDirectory(store, container.id);
+  const rootfs = join(path, "rootfs") as HostPath;
+  mkdirSync(rootfs, { recursive: true, mode: 0o700 });
+  mountRoot(store, container, rootfs);
+  for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
+  const hostname = options.hostname ?? shortID(container.id);
+  const config = makeConfig(image.process, options, {
+    containerID: container.id,
+    rootfs: "rootfs",
+    user: image.resolveUser(rootfs, request.user),
+    seccomp,
+    hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
+    files: writeFiles(path, { hostname, network: options.network }),
+  });
+  writeFileSync(join(path, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  return { path, config };
+}
+
+function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {
+  if (snapshot === null) return;
+  const [active, ...layers] = snapshotChain(store.database, snapshot);
+  if (active === undefined) return;
+  const files = (number: number) => join(snapshotDirectory(store, number), "fs") as HostPath;
+  const upper = files(active.number);
+  const work = join(snapshotDirectory(store, active.number), "work") as HostPath;
+  mkdirSync(upper, { recursive: true, mode: 0o755 });
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  const [top] = layers;
+  if (top !== undefined) copyOwnership(files(top.number), upper);
+  const lower = layers.map(({ number }) => files(number));
+  mountOverlay({ base: store.paths.snapshots, lower, upper, work, target });
+}
+
+/** The root of the merged tree is the writable layer's: it must look as the image's does. */
+function copyOwnership(from: HostPath, to: HostPath): void {
+  const { uid, gid, mode } = statSync(from);
+  chownSync(to, uid, gid);
+  chmodSync(to, mode & 0o7777);
+}

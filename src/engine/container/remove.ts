@@ -1,0 +1,73 @@
+/**
+ * Takes a container away: its processes, its mounts, its files, its record, in this order. Each step is harmless when it
+ * was done before, so that whoever finds a half-removed container can begin again.
+ */
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, TeuError } from "../../base/index.ts";
+import { unmount } from "../snapshot/overlay.ts";
+import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { bundleDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { driverOf } from "./driver-of.ts";
+
+/** No container goes by this text. Docker's words. */
+export class NoSuchContainer extends TeuError<"no-such-container", { text: string }> {
+  constructor(context: { text: string }) {
+    super("no-such-container", "not-found", context, `No such container: ${context.text}`);
+  }
+}
+
+/** More than one container's ID begins so. Docker's words. */
+export class AmbiguousID extends TeuError<"ambiguous-id", { text: string; count: number }> {
+  constructor(context: { text: string; count: number }) {
+    super("ambiguous-id", "invalid", context, `Multiple IDs found with provided prefix: ${context.text}`);
+  }
+}
+
+/** It runs, and force was not asked for. Docker's words. */
+export class ContainerRunning extends TeuError<"container-running", { id: string; name: string }> {
+  constructor(context: { id: string; name: string }) {
+    super(
+      "container-running",
+      "failed-precondition",
+      context,
+      `Cannot remove container "/${context.name}": container is running: stop the container before removing or force remove`,
+    );
+  }
+}
+
+/** The one container that `text` names: by ID, by name, by the beginning of its ID. */
+export function findContainer(store: Store, text: string): ContainerRecord {
+  const found = findContainers(store.database, store.namespace, text);
+  const [container] = found;
+  if (container === undefined) throw new NoSuchContainer({ text });
+  if (found.length > 1) throw new AmbiguousID({ text, count: found.length });
+  return container;
+}
+
+/** Removes `container`; one that runs only if `force`, and then by killing it. */
+export async function removeContainer(
+  store: Store,
+  container: ContainerRecord,
+  options: { force: boolean },
+): Promise<void> {
+  const { id, name, phase } = container;
+  if (phase !== "exited" && !options.force) throw new ContainerRunning({ id, name });
+  await stopAndUnmount(store, container);
+  removeSnapshot(store, container);
+  inTransaction(store.database, () => deleteContainer(store.database, container));
+}
+
+/** Ends whatever is left of the container but for its record and its writable layer. */
+export async function stopAndUnmount(store: Store, container: ContainerRecord): Promise<void> {
+  const bundle = bundleDirectory(store, container.id);
+  if (!existsSync(bundle)) return;
+  await driverOf(store, container.settings.runtime).delete(container.id);
+  unmount(join(bundle, "rootfs") as HostPath);
+  rmSync(bundle, { recursive: true, force: true });
+}
+
+function removeSnapshot(store: Store, { snapshot }: ContainerRecord): void {
+  if (snapshot !== null) rmSync(snapshotDirectory(store, snapshot), { recursive: true, force: true });
+}

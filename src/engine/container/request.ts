@@ -1,0 +1,29 @@
+/** What is asked for when a container is made, and what an image brings to it. */
+
+import type { Digest, User } from "../../spec/index.ts";
+import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
+import type { SnapshotRecord } from "../store/snapshots.ts";
+
+/** Everything that a caller says of a new container. */
+export interface ContainerRequest {
+  readonly options: ContainerOptions;
+  /** Absent: a name is made up. */
+  readonly name?: string;
+  /** `user[:group]`, by name or number, instead of the image's. */
+  readonly user?: string;
+  /** Path of another runtime. */
+  readonly runtime?: string;
+  readonly autoRemove: boolean;
+}
+
+/** An image whose layers are directories. */
+export interface UnpackedImage {
+  /** As it was asked for, in its one spelling. */
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly process: ImageProcess;
+  /** The snapshot of all its layers; absent for an image without any. */
+  readonly top: SnapshotRecord | undefined;
+  /** Finds `user[:group]` (absent: the image's own) in the files below `rootfs`. */
+  resolveUser(rootfs: string, user: string | undefined): User;
+}

@@ -1,0 +1,157 @@
+/**
+ * Drives runc, crun, youki or any other runtime by its command line. The container's first process becomes our child
+ * when `create` leaves, because we ask to be the reaper of what our descendants leave behind.
+ * Source: the command line of runc; docs/terminals.md of runc for the console socket.
+ */
+import { accessSync, closeSync, constants, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, messageOf, TeuError } from "../../base/index.ts";
+import type { RuntimeConfig } from "../../spec/index.ts";
+import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
+import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
+import { RuntimeFailed, runtimeError } from "./errors.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36;
+const MAX_PTY_NAME = 4096;
+
+/** `--runtime` names no program. */
+export class NoSuchRuntime extends TeuError<"no-such-runtime", { path: string }> {
+  constructor(context: { path: string }, options: { cause: unknown }) {
+    super(
+      "no-such-runtime",
+      "not-found",
+      context,
+      `Cannot use runtime ${JSON.stringify(context.path)}: it is no program (${messageOf(options.cause)})`,
+      { ...options, hint: "Give the whole path, for instance --runtime /usr/sbin/runc" },
+    );
+  }
+}
+
+/** The runtime at `path`, with its state below `state`. @throws {NoSuchRuntime} */
+export function commandDriver(path: string, state: HostPath): RuntimeDriver {
+  try {
+    if (!path.startsWith("/")) throw new Error("not an absolute path");
+    accessSync(path, constants.X_OK);
+  } catch (cause) {
+    throw new NoSuchRuntime({ path }, { cause });
+  }
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const call = (words: readonly string[]) => run([path, "--root", state, ...words]);
+  return {
+    name: path,
+    create: (request) => create(path, state, request),
+    async start(id) {
+      const { isFine, said } = await call(["start", id]);
+      if (!isFine) throw runtimeError(path, "start", said, "the program");
+    },
+    async kill(id, signal) {
+      const { isFine, said } = await call(["kill", id, signal.replace(/^SIG/, "")]);
+      if (!isFine) throw new RuntimeFailed({ runtime: path, operation: "kill", said });
+    },
+    async delete(id) {
+      // runc says nothing about a container that it does not know; others may.
+      const { isFine, said } = await call(["delete", "--force", id]);
+      if (!isFine && !/does not exist/.test(said))
+        throw new RuntimeFailed({ runtime: path, operation: "delete", said });
+    },
+  };
+}
+
+async function create(path: string, state: HostPath, request: CreateRequest): Promise<Created> {
+  check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl");
+  const { id, bundle, stdio, terminal } = request;
+  const log = join(bundle, "runtime.log");
+  const pidFile = join(bundle, "init.pid");
+  const console_ = terminal ? new ConsoleSocket(join(bundle, "console.sock")) : undefined;
+  try {
+    const words = [path, "--root", state, "--log", log, "--log-format", "json", "create"];
+    words.push("--bundle", bundle, "--pid-file", pidFile);
+    if (console_ !== undefined) words.push("--console-socket", console_.path);
+    const child = Bun.spawn([...words, id], {
+      stdio: [...stdio],
+      env: environment(),
+      // Of its own session: ctrl-C must reach us alone, who know what to do about it.
+      detached: true,
+    });
+    if ((await child.exited) !== 0) {
+      const said = lastError(log) ?? `it ended with status ${child.exitCode} and said nothing`;
+      throw runtimeError(path, "create", said, programOf(bundle));
+    }
+    if (console_ !== undefined) request.onTerminal(console_.receive(path));
+    return { pid: Number(readFileSync(pidFile, "utf8")) };
+  } finally {
+    console_?.[Symbol.dispose]();
+  }
+}
+
+/** Where the runtime hands over the container's terminal. It has connected and sent by the time that it leaves. */
+class ConsoleSocket implements Disposable {
+  readonly path: string;
+  readonly #listener: number;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#listener = listenUnix(path);
+  }
+
+  receive(runtime: string): number {
+    const connection = acceptWaiting(this.#listener);
+    if (connection === undefined)
+      throw new RuntimeFailed({ runtime, operation: "create", said: "it sent no terminal" });
+    try {
+      const { descriptors } = receiveMessage(connection, new Uint8Array(new ArrayBuffer(MAX_PTY_NAME)));
+      const [master, ...others] = descriptors;
+      for (const other of others) closeSync(other);
+      if (master === undefined)
+        throw new RuntimeFailed({ runtime, operation: "create", said: "it sent no terminal" });
+      return master;
+    } finally {
+      closeSync(connection);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#listener);
+    rmSync(this.path, { force: true });
+  }
+}
+
+/** Runs a runtime command that only talks. */
+async function run(words: readonly string[]): Promise<{ isFine: boolean; said: string }> {
+  const child = Bun.spawn([...words], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: environment(),
+    detached: true,
+  });
+  const [said, status] = await Promise.all([child.stderr.text(), child.exited]);
+  return { isFine: status === 0, said: said.trim() };
+}
+
+/** Nothing of ours: what the caller's environment holds is no business of a container's. */
+function environment(): Record<string, string> {
+  return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+}
+
+/** The last error in a runtime's JSON log. */
+function lastError(log: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(log, "utf8");
+  } catch {
+    return undefined; // it failed before it opened its log
+  }
+  for (const line of text.trimEnd().split("\n").reverse()) {
+    try {
+      const { level, msg } = JSON.parse(line) as { level?: string; msg?: string };
+      if (level === "error" && msg !== undefined) return msg;
+    } catch {
+      // A line that is not JSON is a warning of one of its libraries.
+    }
+  }
+  return undefined;
+}
+
+function programOf(bundle: HostPath): string | undefined {
+  const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as RuntimeConfig;
+  return config.process?.args?.[0];
+}

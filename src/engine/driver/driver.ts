@@ -1,0 +1,32 @@
+/** What the engine asks of a runtime, ours or another: the operations of runtime-spec runtime.md, for one container. */
+import type { HostPath } from "../../base/index.ts";
+
+/** What a runtime needs to make a container. */
+export interface CreateRequest {
+  readonly id: string;
+  readonly bundle: HostPath;
+  /** Our descriptors that become the container's 0, 1 and 2; with a terminal they are not used. */
+  readonly stdio: readonly [number, number, number];
+  readonly terminal: boolean;
+  /** Called with the person's side of the container's terminal, which the callee closes. */
+  onTerminal(master: number): void;
+}
+
+/** A container whose first process waits for `start`. */
+export interface Created {
+  /** Of the first process: a child of ours, which we reap. */
+  readonly pid: number;
+  /** Further facts for people; another runtime does not tell them. */
+  readonly systemCalls?: number;
+}
+
+/** A runtime. Every call throws a TeuError; where the program to run is the problem, one of the two below. */
+export interface RuntimeDriver {
+  /** What people call it: `teu`, or a path. */
+  readonly name: string;
+  create(request: CreateRequest): Promise<Created>;
+  start(id: string): Promise<void>;
+  kill(id: string, signal: NodeJS.Signals): Promise<void>;
+  /** Kills what is left of the container and forgets it; none by this ID is no error. */
+  delete(id: string): Promise<void>;
+}

@@ -1,0 +1,145 @@
+/**
+ * A container in the foreground: made, started, waited for, cleaned up. Whatever happens on the way, nothing stays that
+ * was not asked for: no process, mount, cgroup or directory.
+ */
+import { TeuError } from "../../base/index.ts";
+import type { Seccomp } from "../../spec/index.ts";
+import { driverOf } from "../container/driver-of.ts";
+import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
+import { removeContainer, stopAndUnmount } from "../container/remove.ts";
+import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
+import type { Created, RuntimeDriver } from "../driver/driver.ts";
+import { type ContainerRecord, markExited, markRunning } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import type { Store } from "../store/store.ts";
+import { forwardSignals } from "./signals.ts";
+import { type StepObserver, since } from "./steps.ts";
+import { type StreamOptions, Streams } from "./streams.ts";
+import { childEnded } from "./wait.ts";
+
+/** A foreground container: what it is, and what it is connected to. */
+export interface RunRequest extends ContainerRequest {
+  readonly interactive: boolean;
+  readonly seccomp: Seccomp | undefined;
+}
+
+/** The first failure, and those that cleaning up after it met. */
+export class CleanUpFailed extends TeuError<"clean-up-failed", { errors: readonly string[] }> {
+  constructor(first: unknown, second: unknown) {
+    const texts = [first, second].map((error) => (error instanceof Error ? error.message : String(error)));
+    super(
+      "clean-up-failed",
+      "internal",
+      { errors: texts },
+      `${texts[0]}; and cleaning up after it: ${texts[1]}`,
+      { cause: first, hint: "The next teu command tries to clean up again" },
+    );
+  }
+}
+
+/** Runs a container of `image` and waits for it. @returns its exit status, 128 + signal where it was killed */
+export async function runContainer(
+  store: Store,
+  image: UnpackedImage,
+  request: RunRequest,
+  observe: StepObserver,
+): Promise<number> {
+  const { interactive } = request;
+  const { terminal } = request.options;
+  using streams = new Streams({ interactive, terminal } satisfies StreamOptions);
+  const driver = driverOf(store, request.runtime);
+  const started = performance.now();
+  const container = recordContainer(store, image, request, request.options.command);
+  return await cleaningUpAfter(store, container, async () => {
+    const bundle = makeBundle(store, container, image, request, request.seccomp);
+    observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
+    return await runBundle(store, container, bundle, driver, streams, observe);
+  });
+}
+
+async function runBundle(
+  store: Store,
+  container: ContainerRecord,
+  bundle: Bundle,
+  driver: RuntimeDriver,
+  streams: Streams,
+  observe: StepObserver,
+): Promise<number> {
+  const { id } = container;
+  const created = await create(id, bundle, driver, streams, observe);
+  const ended = childEnded(created.pid);
+  using _signals = forwardSignals((signal) => {
+    // One that comes too late finds nobody, which is no news: the end is what we wait for anyhow.
+    driver.kill(id, signal).catch(() => undefined);
+  });
+  const starting = performance.now();
+  await driver.start(id);
+  inTransaction(store.database, () => markRunning(store.database, id));
+  observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
+  const { status } = await ended;
+  await streams.drained();
+  return status;
+}
+
+async function create(
+  id: string,
+  bundle: Bundle,
+  driver: RuntimeDriver,
+  streams: Streams,
+  observe: StepObserver,
+): Promise<Created> {
+  const start = performance.now();
+  const { config } = bundle;
+  const created = await driver.create({
+    id,
+    bundle: bundle.path,
+    stdio: streams.stdio,
+    terminal: config.process?.terminal ?? false,
+    onTerminal: (master) => streams.attach(master),
+  });
+  streams.handOver();
+  observe({
+    kind: "create",
+    runtime: driver.name,
+    systemCalls: created.systemCalls,
+    namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
+    cgroup: config.linux?.cgroupsPath ?? "",
+    pid: created.pid,
+    durationMs: since(start),
+  });
+  return created;
+}
+
+/** Runs `work`, then takes away what is not to stay: everything with --rm or after a failure, else all but the writable layer. */
+async function cleaningUpAfter(
+  store: Store,
+  container: ContainerRecord,
+  work: () => Promise<number>,
+): Promise<number> {
+  let status: number;
+  try {
+    status = await work();
+  } catch (error) {
+    try {
+      await removeContainer(store, container, { force: true });
+    } catch (second) {
+      throw new CleanUpFailed(error, second);
+    }
+    throw error;
+  }
+  if (container.settings.autoRemove) {
+    await removeContainer(store, container, { force: true });
+    return status;
+  }
+  await stopAndUnmount(store, container);
+  inTransaction(store.database, () => markExited(store.database, container.id, status));
+  return status;
+}
+
+function countsOf({ config }: Bundle): { mounts: number; capabilities: number; seccompRules: number } {
+  return {
+    mounts: config.mounts?.length ?? 0,
+    capabilities: config.process?.capabilities?.bounding?.length ?? 0,
+    seccompRules: (config.linux?.seccomp?.syscalls ?? []).reduce((sum, { names }) => sum + names.length, 0),
+  };
+}

@@ -1,0 +1,32 @@
+/** One store: its records, its content and its places. Opened by each command; many processes work on one at once. */
+import type { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HostPath } from "../../base/index.ts";
+import type { EnginePaths } from "../paths.ts";
+import { openDatabase } from "./database.ts";
+
+/** What every operation of the engine works on. */
+export interface Store {
+  readonly paths: EnginePaths;
+  readonly database: Database;
+  /** Whose names are meant. */
+  readonly namespace: string;
+}
+
+/** Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid. */
+export function openStore(paths: EnginePaths, namespace = "default"): Store {
+  for (const path of [paths.root, paths.snapshots, paths.run, paths.bundles])
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  return { paths, database: openDatabase(paths.database), namespace };
+}
+
+/** The directory of snapshot `number`. */
+export function snapshotDirectory(store: Store, number: number): HostPath {
+  return join(store.paths.snapshots, `${number}`) as HostPath;
+}
+
+/** The bundle of container `id`. */
+export function bundleDirectory(store: Store, id: string): HostPath {
+  return join(store.paths.bundles, id) as HostPath;
+}
