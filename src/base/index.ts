@@ -43,5 +43,7 @@ export {
 export { encodeFlags, encodeHelp, encodeTableHelp } from "./help.ts";
 // Results and messages, written whole.
 export { print, printError, writeAll } from "./output.ts";
+// One process of one boot: what tells work in progress from what a killed process left.
+export { isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
 // Which teu this is.
 export { commit, version } from "./version.ts";

@@ -1,0 +1,41 @@
+/**
+ * Who works on a record. A pid alone names nobody: it is used again. With the moment the process started and the boot
+ * that this was in, it names one process for ever, and what a killed teu left behind can be told from what is in use.
+ */
+import { readFileSync } from "node:fs";
+
+/** One process of one boot. */
+export interface Owner {
+  readonly pid: number;
+  /** Clock ticks after boot, from /proc/PID/stat. */
+  readonly startTime: number;
+  readonly bootID: string;
+}
+
+/** This process. */
+export function thisOwner(): Owner {
+  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? 0, bootID: bootID() };
+}
+
+/** Whether `owner` still runs. */
+export function isAlive(owner: Owner): boolean {
+  return owner.bootID === bootID() && startTimeOf(owner.pid) === owner.startTime;
+}
+
+/** When process `pid` started, or undefined when there is none (a zombie counts as none: it works on nothing). */
+export function startTimeOf(pid: number): number | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined; // ENOENT, or ESRCH when it ends while we read
+  }
+  // The second field is the name in parentheses and may hold anything, even ") ": count from the last one.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state] = fields;
+  return state === "Z" || state === "X" ? undefined : Number(fields[19]);
+}
+
+function bootID(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}

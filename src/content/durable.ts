@@ -1,0 +1,56 @@
+/** Files that survive a power cut whole or not at all. */
+import { randomUUID } from "node:crypto";
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { errnoOf, writeError } from "./errors.ts";
+
+/** Makes `text` the content of `path`: written beside, synced, renamed, the folder synced. */
+export function replaceFile(path: string, text: string): void {
+  writeBeside(path, text, (draft) => renameSync(draft, path));
+}
+
+/** Makes `path` with `text` unless it is there already. @returns whether it was made */
+export function createFile(path: string, text: string): boolean {
+  try {
+    writeBeside(path, text, (draft) => linkSync(draft, path));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function writeBeside(path: string, text: string, publish: (draft: string) => void): void {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    const descriptor = openSync(draft, "wx", 0o644);
+    try {
+      writeWhole(descriptor, Buffer.from(text));
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    publish(draft);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw writeError(error, dirname(path));
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Writes all of `bytes` at the descriptor's place. */
+export function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  let offset = 0;
+  while (offset < bytes.length) offset += writeSync(descriptor, bytes, offset, bytes.length - offset);
+}
+
+/** Makes the names in `folder` durable. */
+export function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

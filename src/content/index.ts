@@ -1,0 +1,21 @@
+/** The blob store: an OCI image layout on disk with crash-safe ingest and resume. */
+
+// The store, its blobs and its index.json.
+export type { OpenBlob } from "./blob-file.ts";
+// What goes wrong.
+export {
+  BlobNotFound,
+  BlobTooLarge,
+  DigestMismatch,
+  IngestInUse,
+  IngestNotFound,
+  InvalidIngestID,
+  InvalidLayout,
+  SizeMismatch,
+  StorageFull,
+  UnsupportedAlgorithm,
+} from "./errors.ts";
+export { type IndexFile, REF_NAME } from "./index-file.ts";
+// Content on its way in.
+export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgorithm } from "./ingest.ts";
+export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";

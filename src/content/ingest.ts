@@ -1,0 +1,202 @@
+/**
+ * Content on its way into the store. It becomes visible by one rename, after its size and hash are checked and its
+ * bytes are on disk; until then nobody sees it, and a process that is killed leaves only a folder below `ingest/`.
+ */
+import type { Hash } from "node:crypto";
+import { closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { TeuError } from "../base/index.ts";
+import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
+import { CHUNK_BYTES } from "./blob-stream.ts";
+import { syncFolder, writeWhole } from "./durable.ts";
+import { DigestMismatch, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
+
+/** What content should be, as far as one knows beforehand. */
+export interface Expected {
+  readonly digest?: Digest | undefined;
+  readonly size?: number | undefined;
+}
+
+/** Content that is in the store now. */
+export interface Committed {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** What an ingest needs of its store. */
+export interface IngestPlace {
+  /** The ingest's own folder. */
+  readonly folder: string;
+  /** Open for reading and writing `data` in it. */
+  readonly descriptor: number;
+  /** Where a blob of this digest belongs; its folder exists. */
+  readonly blobPath: (digest: Digest) => string;
+  /** Held as long as this process writes. */
+  readonly ownership: Disposable;
+}
+
+/** The ingest was committed, aborted or suspended and takes no more bytes. */
+export class IngestClosed extends TeuError<"ingest-closed", { id: string }> {
+  constructor(context: { id: string }) {
+    super(
+      "ingest-closed",
+      "internal",
+      context,
+      `Cannot write to ingest ${JSON.stringify(context.id)}: it is closed`,
+    );
+  }
+}
+
+/** The algorithms of content that is taken in. */
+export type SupportedAlgorithm = "sha256" | "sha512";
+
+/** The algorithm that `expected` asks for, or `otherwise`. @throws {UnsupportedAlgorithm} */
+export function algorithmFor(expected: Expected, otherwise: SupportedAlgorithm): SupportedAlgorithm {
+  if (expected.digest === undefined) return otherwise;
+  const algorithm = digestAlgorithm(expected.digest);
+  if (!isSupportedAlgorithm(algorithm)) throw new UnsupportedAlgorithm({ algorithm });
+  return algorithm;
+}
+
+/** One blob being written. Disposing aborts it, unless it was committed or suspended. */
+export class Ingest {
+  readonly id: string;
+  readonly #place: IngestPlace;
+  readonly #expected: Expected;
+  #algorithm: SupportedAlgorithm;
+  #hash: Hash;
+  #offset = 0;
+  #isOpen = true;
+
+  /** Made by the store. Takes over everything in `place`. */
+  constructor(id: string, place: IngestPlace, expected: Expected, algorithm: SupportedAlgorithm) {
+    this.id = id;
+    this.#place = place;
+    this.#expected = expected;
+    this.#algorithm = algorithm;
+    this.#hash = hasherFor(algorithm);
+  }
+
+  /** How many bytes are here: where the next ones go. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Hashes what an earlier process left, cut to `upTo`. For the store, before anything is written. */
+  readBack(upTo = Number.MAX_SAFE_INTEGER): void {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.#offset = 0;
+    this.#hash = hasherFor(this.#algorithm);
+    for (;;) {
+      const wanted = Math.min(chunk.length, upTo - this.#offset);
+      const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
+      if (length === 0) break;
+      this.#hash.update(chunk.subarray(0, length));
+      this.#offset += length;
+    }
+    ftruncateSync(this.#place.descriptor, this.#offset);
+  }
+
+  /** Appends `chunk`, which may be used again at once. @throws {SizeMismatch} as soon as there is a byte too many */
+  write(chunk: Uint8Array): void {
+    this.#mustBeOpen();
+    const { size } = this.#expected;
+    if (size !== undefined && this.#offset + chunk.length > size)
+      throw this.#sizeMismatch(size, chunk.length);
+    try {
+      writeWhole(this.#place.descriptor, chunk);
+    } catch (error) {
+      throw writeError(error, dirname(dirname(this.#place.folder)));
+    }
+    this.#hash.update(chunk);
+    this.#offset += chunk.length;
+  }
+
+  /**
+   * Checks the content against what was expected, here and when the ingest began, and makes it visible, durably.
+   * After an error nothing is visible and the ingest is still open: abort it, or write what is missing.
+   * @throws {SizeMismatch} @throws {DigestMismatch} @throws {UnsupportedAlgorithm}
+   */
+  commit(expected: Expected = {}): Committed {
+    const committed = this.#check(expected);
+    fsyncSync(this.#place.descriptor);
+    this.#publish(committed.digest);
+    return committed;
+  }
+
+  /** The same for servers: the wait for the disk blocks nobody else. */
+  async commitAsync(expected: Expected = {}): Promise<Committed> {
+    const committed = this.#check(expected);
+    await promisify(fsync)(this.#place.descriptor);
+    this.#publish(committed.digest);
+    return committed;
+  }
+
+  /** Forgets everything. */
+  abort(): void {
+    this.#close(() => rmSync(this.#place.folder, { recursive: true, force: true }));
+  }
+
+  /** Leaves what is here to a later `resumeIngest`. */
+  suspend(): void {
+    this.#close(() => undefined);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isOpen) this.abort();
+  }
+
+  #check(expected: Expected): Committed {
+    this.#mustBeOpen();
+    for (const { size } of [this.#expected, expected])
+      if (size !== undefined && size !== this.#offset) throw this.#sizeMismatch(size, 0);
+    // A registry learns the algorithm when the upload ends: then the bytes are hashed once more.
+    const algorithm = algorithmFor(expected, this.#algorithm);
+    if (algorithm !== this.#algorithm) {
+      this.#algorithm = algorithm;
+      this.readBack();
+    }
+    const digest = `${this.#algorithm}:${this.#hash.copy().digest("hex")}` as Digest;
+    for (const wanted of [this.#expected.digest, expected.digest])
+      if (wanted !== undefined && wanted !== digest)
+        throw new DigestMismatch({ expected: wanted, actual: digest });
+    return { digest, size: this.#offset };
+  }
+
+  #publish(digest: Digest): void {
+    const target = this.#place.blobPath(digest);
+    try {
+      renameSync(join(this.#place.folder, DATA), target);
+      syncFolder(dirname(target));
+    } catch (error) {
+      throw writeError(error, dirname(target));
+    }
+    this.abort();
+  }
+
+  #close(then: () => void): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#place.descriptor);
+    then();
+    this.#place.ownership[Symbol.dispose]();
+  }
+
+  #sizeMismatch(expected: number, more: number): SizeMismatch {
+    return new SizeMismatch({
+      name: this.#expected.digest ?? this.id,
+      expected,
+      actual: this.#offset + more,
+    });
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#isOpen) throw new IngestClosed({ id: this.id });
+  }
+}
+
+/** The file in an ingest's folder that becomes the blob. */
+export const DATA = "data";
+/** The file beside it that names the process that writes. */
+export const OWNER = "owner";

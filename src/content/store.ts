@@ -1,0 +1,309 @@
+/**
+ * The content store: an OCI image layout on disk that several processes use at once. Blobs are named by their digest and
+ * never change; they become visible whole and checked, or not at all. Calls are synchronous, since a small file from the
+ * page cache takes less time than a promise; only what waits for the disk has a form for servers (`commitAsync`).
+ * Source: image-spec image-layout.md.
+ */
+import { randomUUID } from "node:crypto";
+import {
+  mkdirSync,
+  opendirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import {
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  IMAGE_LAYOUT_VERSION,
+  isDigest,
+  isSupportedAlgorithm,
+  parseImageLayout,
+} from "../spec/index.ts";
+import { blobPath, blobStats, isRealFolder, type OpenBlob, openBlobFile } from "./blob-file.ts";
+import { blobStream } from "./blob-stream.ts";
+import { createFile, syncFolder } from "./durable.ts";
+import {
+  BlobTooLarge,
+  DigestMismatch,
+  errnoOf,
+  IngestInUse,
+  IngestNotFound,
+  InvalidIngestID,
+  InvalidLayout,
+  UnsupportedAlgorithm,
+  writeError,
+} from "./errors.ts";
+import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
+import { algorithmFor, DATA, type Expected, Ingest, OWNER, type SupportedAlgorithm } from "./ingest.ts";
+import { isLocked, tryLock } from "./owner-lock.ts";
+
+/** How content is taken in. */
+export interface IngestOptions {
+  /** By which a later process goes on with it; without one it is of no use to anybody else. */
+  readonly id?: string;
+  /** Checked while writing and at commit. */
+  readonly expected?: Expected;
+  /** sha256, unless `expected.digest` says otherwise. */
+  readonly algorithm?: SupportedAlgorithm;
+}
+
+/** An ingest as it lies on disk. */
+export interface IngestStatus {
+  readonly id: string;
+  /** Bytes that are here. */
+  readonly offset: number;
+  /** When a byte was last written, in milliseconds since the epoch. */
+  readonly updatedAtMs: number;
+  /** Whether a living process is writing it. */
+  readonly isOwned: boolean;
+}
+
+/** One store; cheap to open, holds no descriptor and needs no closing. */
+export class ContentStore {
+  readonly root: string;
+  /** `index.json`: what the layout names. */
+  readonly index: IndexFile;
+  readonly #realFolders = new Set<string>();
+
+  private constructor(root: string) {
+    this.root = root;
+    this.index = new IndexFile(root);
+  }
+
+  /** Opens the store at `root`, making it where there is nothing yet. @throws {InvalidLayout} there is something else */
+  static open(root: string): ContentStore {
+    const store = new ContentStore(resolve(root));
+    const marker = readMarker(store.root);
+    if (marker === undefined) create(store.root);
+    else checkMarker(store.root, marker);
+    if (!isRealFolder(join(store.root, "blobs"))) mkdirSync(join(store.root, "blobs"), { recursive: true });
+    return store;
+  }
+
+  /** Whether the blob is here. */
+  has(digest: Digest): boolean {
+    return blobStats(this.path(digest)) !== undefined;
+  }
+
+  /** The blob's size, undefined if it is not here. */
+  stat(digest: Digest): { size: number } | undefined {
+    const stats = blobStats(this.path(digest));
+    return stats === undefined ? undefined : { size: stats.size };
+  }
+
+  /** The blob's file, whether or not it is here; for sendfile and the like, after `stat`. */
+  path(digest: Digest): string {
+    this.#requireRealFolder(digestAlgorithm(digest));
+    return blobPath(this.root, digest);
+  }
+
+  /** Opens the blob. The caller disposes of it. @throws {BlobNotFound} */
+  openBlob(digest: Digest): OpenBlob {
+    return openBlobFile(this.path(digest), digest);
+  }
+
+  /** All of a small blob, its digest checked. @throws {BlobNotFound} @throws {BlobTooLarge} @throws {DigestMismatch} */
+  readBytes(digest: Digest, maxBytes: number): Uint8Array {
+    const algorithm = digestAlgorithm(digest);
+    if (!isSupportedAlgorithm(algorithm)) throw new UnsupportedAlgorithm({ algorithm });
+    using blob = this.openBlob(digest);
+    if (blob.size > maxBytes) throw new BlobTooLarge({ digest, size: blob.size, maxBytes });
+    const bytes = Buffer.alloc(blob.size);
+    let length = 0;
+    for (let more = -1; more !== 0 && length < bytes.length; length += more)
+      more = readSync(blob.descriptor, bytes, length, bytes.length - length, length);
+    const actual = digestOf(bytes.subarray(0, length), algorithm);
+    if (actual !== digest) throw new DigestMismatch({ expected: digest, actual });
+    return bytes;
+  }
+
+  /**
+   * The blob's bytes from `start` to before `end`, as they are on disk: whoever needs more trust hashes them on the way.
+   * Reads when pulled, 1 MiB at a time. @throws {BlobNotFound} at once, not in the stream
+   */
+  readStream(digest: Digest, range: { start?: number; end?: number } = {}): ReadableStream<Uint8Array> {
+    const blob = this.openBlob(digest);
+    const end = Math.min(range.end ?? blob.size, blob.size);
+    return blobStream(blob, Math.min(range.start ?? 0, end), end);
+  }
+
+  /** Removes the blob; readers that have it open go on. @returns whether it was here */
+  delete(digest: Digest): boolean {
+    try {
+      unlinkSync(this.path(digest));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  /** Every blob's digest, in no order; files with other names are passed over. */
+  *digests(): Generator<Digest> {
+    for (const algorithm of readdirSync(join(this.root, "blobs"))) {
+      const folder = join(this.root, "blobs", algorithm);
+      if (!isRealFolder(folder)) continue;
+      using entries = opendirSync(folder);
+      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+        const digest = `${algorithm}:${entry.name}`;
+        if (entry.isFile() && isDigest(digest)) yield digest;
+      }
+    }
+  }
+
+  /** Begins to take content in. @throws {IngestInUse} the id is taken @throws {UnsupportedAlgorithm} */
+  ingest(options: IngestOptions = {}): Ingest {
+    const id = options.id ?? randomUUID();
+    const folder = this.#ingestFolder(id);
+    const algorithm = algorithmFor(options.expected ?? {}, options.algorithm ?? "sha256");
+    try {
+      mkdirSync(join(this.root, INGESTS), { recursive: true });
+      mkdirSync(folder);
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw writeError(error, this.root);
+      throw new IngestInUse({ id, why: isLocked(join(folder, OWNER)) ? "owned" : "exists" });
+    }
+    return this.#openIngest(id, "wx+", options.expected ?? {}, algorithm);
+  }
+
+  /**
+   * Goes on with an ingest that was suspended, or whose process died: what is there is hashed again.
+   * @throws {IngestNotFound} @throws {IngestInUse} a living process writes it
+   */
+  resumeIngest(id: string, options: Omit<IngestOptions, "id"> = {}): Ingest {
+    const algorithm = algorithmFor(options.expected ?? {}, options.algorithm ?? "sha256");
+    const ingest = this.#openIngest(id, "r+", options.expected ?? {}, algorithm);
+    ingest.readBack(options.expected?.size);
+    return ingest;
+  }
+
+  /** What is being taken in, or was left behind. */
+  ingests(): IngestStatus[] {
+    const found: IngestStatus[] = [];
+    for (const name of namesIn(join(this.root, INGESTS))) {
+      const folder = join(this.root, INGESTS, name);
+      // The data's time, or the folder's where a process died before it made the file.
+      const data = statSync(join(folder, DATA), { throwIfNoEntry: false });
+      const updated = data ?? statSync(folder, { throwIfNoEntry: false });
+      if (updated === undefined) continue; // it ended while we looked
+      const isOwned = isLocked(join(folder, OWNER));
+      found.push({
+        id: decodeURIComponent(name),
+        offset: data?.size ?? 0,
+        updatedAtMs: updated.mtimeMs,
+        isOwned,
+      });
+    }
+    return found;
+  }
+
+  /** Removes ingests that nobody alive writes and that are older than `olderThanMs`. @returns their ids */
+  pruneIngests(olderThanMs: number): string[] {
+    const before = Date.now() - olderThanMs;
+    const pruned: string[] = [];
+    for (const { id, updatedAtMs, isOwned } of this.ingests()) {
+      if (isOwned || updatedAtMs > before) continue;
+      const folder = this.#ingestFolder(id);
+      // Taken like a writer, so that nobody resumes what we remove.
+      using ownership = tryLock(join(folder, OWNER));
+      if (ownership === undefined) continue;
+      rmSync(folder, { recursive: true, force: true });
+      pruned.push(id);
+    }
+    return pruned;
+  }
+
+  #openIngest(id: string, flags: "wx+" | "r+", expected: Expected, algorithm: SupportedAlgorithm): Ingest {
+    const folder = this.#ingestFolder(id);
+    const ownership = this.#own(id, folder);
+    if (ownership === undefined) throw new IngestInUse({ id, why: "owned" });
+    try {
+      const descriptor = openSync(join(folder, DATA), flags, 0o644);
+      return new Ingest(
+        id,
+        { folder, descriptor, ownership, blobPath: (digest) => this.#newBlobPath(digest) },
+        expected,
+        algorithm,
+      );
+    } catch (error) {
+      ownership[Symbol.dispose]();
+      throw errnoOf(error) === "ENOENT" ? new IngestNotFound({ id }) : writeError(error, this.root);
+    }
+  }
+
+  #own(id: string, folder: string): Disposable | undefined {
+    try {
+      return tryLock(join(folder, OWNER));
+    } catch (error) {
+      throw errnoOf(error) === "ENOENT" ? new IngestNotFound({ id }) : writeError(error, this.root);
+    }
+  }
+
+  #ingestFolder(id: string): string {
+    if (!INGEST_ID.test(id)) throw new InvalidIngestID({ id });
+    return join(this.root, INGESTS, encodeURIComponent(id));
+  }
+
+  #newBlobPath(digest: Digest): string {
+    const folder = join(this.root, "blobs", digestAlgorithm(digest));
+    if (!isRealFolder(folder)) {
+      mkdirSync(folder, { recursive: true });
+      syncFolder(join(this.root, "blobs"));
+    }
+    return blobPath(this.root, digest);
+  }
+
+  #requireRealFolder(algorithm: string): void {
+    if (this.#realFolders.has(algorithm)) return;
+    if (isRealFolder(join(this.root, "blobs", algorithm))) this.#realFolders.add(algorithm);
+  }
+}
+
+/** Not of the specification, which tolerates further files in a layout. */
+const INGESTS = "ingest";
+const INGEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/;
+
+function readMarker(root: string): string | undefined {
+  try {
+    return readFileSync(join(root, "oci-layout"), "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function checkMarker(path: string, text: string): void {
+  try {
+    parseImageLayout(text);
+  } catch (error) {
+    throw new InvalidLayout({ path, why: "its oci-layout file is not one" }, { cause: error });
+  }
+}
+
+/** Two processes may do this at once; `oci-layout` comes last, so whoever sees it sees a whole layout. */
+function create(root: string): void {
+  try {
+    mkdirSync(join(root, "blobs", "sha256"), { recursive: true });
+    createFile(join(root, "index.json"), EMPTY_INDEX);
+    createFile(join(root, "oci-layout"), JSON.stringify({ imageLayoutVersion: IMAGE_LAYOUT_VERSION }));
+    syncFolder(join(root, "blobs"));
+  } catch (error) {
+    throw writeError(error, root);
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
