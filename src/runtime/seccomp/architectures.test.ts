@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { architecture, type SystemCall, systemCallNumber } from "../../sys/index.ts";
-import { conventionsOf, numbersOf, seccompArchitectures } from "./architectures.ts";
+import { conventionsOf, type Numbers, numbersOf, seccompArchitectures } from "./architectures.ts";
 
-const table = (name: string): ReadonlyMap<string, number> => {
+const table = (name: string): Numbers => {
   const found = [...conventionsOf("x64"), ...conventionsOf("arm64")].find(
     (one) => one.name === `SCMP_ARCH_${name}`,
   );
@@ -30,7 +30,7 @@ test.each([
   ["sync_file_range2", undefined, undefined, undefined, undefined, 341],
   ["arm_sync_file_range", undefined, undefined, undefined, undefined, 341],
 ])("%s has its number on every architecture", (name, x8664, x32, x86, aarch64, arm) => {
-  expect(["X86_64", "X32", "X86", "AARCH64", "ARM"].map((one) => table(one).get(name))).toEqual([
+  expect(["X86_64", "X32", "X86", "AARCH64", "ARM"].map((one) => table(one)[name])).toEqual([
     x8664,
     x32,
     x86,
@@ -51,9 +51,17 @@ test("the generated tables agree with the numbers that src/sys calls by", () => 
     "bpf",
   ];
   const native = numbersOf(conventionsOf(architecture)[0]);
-  expect(calls.map((call) => native.get(call))).toEqual(
+  expect(calls.map((call) => native[call])).toEqual(
     calls.map((call) => systemCallNumber(call, architecture)),
   );
+});
+
+test("words of JavaScript are no system calls", () => {
+  expect(["constructor", "toString", "valueOf"].map((word) => table("X86")[word])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 test("every convention has a name that profiles may use", () => {

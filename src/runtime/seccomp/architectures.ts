@@ -21,13 +21,13 @@ export interface CallingConvention {
   readonly width: 32 | 64;
   /** Whether socket and IPC calls can also be made through `socketcall` and `ipc`. */
   readonly multiplexed: boolean;
-  /** The generated table. */
+  /** The generated table: JSON. */
   readonly table: string;
 }
 
 export const X32_BIT = 0x4000_0000;
-/** arm's private calls (`set_tls` and so on) live in [base, end): not newer than others, only elsewhere. */
-export const ARM_PRIVATE = { base: 0xf_0000, end: 0xf_0800 } as const;
+/** arm's private calls (`set_tls` and so on) are numbers in [base, end), not newer than others, only elsewhere. */
+export const ARM_PRIVATE = { base: 0xf_0000, last: 0xf_0006, end: 0xf_0800 } as const;
 
 const AUDIT_X86_64 = 0xc000_003e;
 const plain = { numberBit: 0, width: 64, multiplexed: false } as const;
@@ -57,19 +57,17 @@ export function seccompArchitectures(): string[] {
 const KNOWN =
   "X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB";
 
-const parsed = new Map<string, ReadonlyMap<string, number>>();
+/** System call numbers by name, without `numberBit`. */
+export type Numbers = Readonly<Record<string, number>>;
 
-/** Numbers by name, without `numberBit`; parsed at first use, since most commands need none of it. */
-export function numbersOf({ name, table }: CallingConvention): ReadonlyMap<string, number> {
+const parsed = new Map<string, Numbers>();
+
+/** The convention's numbers, parsed at first use, since most commands need none of them. */
+export function numbersOf({ name, table }: CallingConvention): Numbers {
   const known = parsed.get(name);
   if (known !== undefined) return known;
-  const numbers = new Map<string, number>();
-  let next = 0;
-  for (const token of table.split(" ")) {
-    const equals = token.indexOf("=");
-    if (equals > 0) next = Number(token.slice(0, equals));
-    numbers.set(token.slice(equals + 1), next++);
-  }
+  // Generated, and checked when it was; without a prototype, so that "constructor" is no system call.
+  const numbers: Numbers = Object.setPrototypeOf(JSON.parse(table), null);
   parsed.set(name, numbers);
   return numbers;
 }

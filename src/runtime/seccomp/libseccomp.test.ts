@@ -99,7 +99,7 @@ const HIDDEN =
 const native = numbersOf(conventionsOf("x64")[0]);
 // Calls that only other conventions have are left out: libseccomp 2.5.4 can lose the load of the number with them,
 // and then compares the architecture with system call numbers. From Linux 6.1 on its x32 table has holes.
-const plainNames = [...native].flatMap(([name, number]) =>
+const plainNames = Object.entries(native).flatMap(([name, number]) =>
   !HIDDEN.test(name) && number < 450 && resolve(name) === number ? [name] : [],
 );
 const hiddenNames = ["socket", "bind", "accept4", "recvmmsg", "socketpair", "setsockopt"];
@@ -136,7 +136,7 @@ function callsOf(seccomp: Seccomp): fc.Arbitrary<{ nr: number; arch: number; arg
   const named = (seccomp.syscalls ?? []).flatMap(({ names }) => [...names, "socketcall"]);
   const numbers = conventionsOf("x64").flatMap((one) =>
     named.flatMap((name) => {
-      const number = numbersOf(one).get(name);
+      const number = numbersOf(one)[name];
       return number === undefined ? [] : [{ nr: number + one.numberBit, arch: one.audit }];
     }),
   );

@@ -3,67 +3,54 @@
  * would leave the other door open. Source: linux/net.h, linux/ipc.h.
  */
 
-/** A call that carries others: its first argument, under `mask`, says which one is meant. */
-interface Multiplexer {
+/** What carries a call: `call`, when its first argument under `mask` is `number`. */
+export interface Carrier {
   readonly call: "socketcall" | "ipc";
   readonly mask: number;
-  readonly numbers: ReadonlyMap<string, number>;
+  readonly number: number;
 }
 
-const SOCKETCALL: Multiplexer = {
-  call: "socketcall",
-  mask: 0xffff_ffff,
-  numbers: new Map([
-    ["socket", 1],
-    ["bind", 2],
-    ["connect", 3],
-    ["listen", 4],
-    ["accept", 5],
-    ["getsockname", 6],
-    ["getpeername", 7],
-    ["socketpair", 8],
-    ["send", 9],
-    ["recv", 10],
-    ["sendto", 11],
-    ["recvfrom", 12],
-    ["shutdown", 13],
-    ["setsockopt", 14],
-    ["getsockopt", 15],
-    ["sendmsg", 16],
-    ["recvmsg", 17],
-    ["accept4", 18],
-    ["recvmmsg", 19],
-    ["sendmmsg", 20],
-  ]),
-};
+/** The call that carries each name on 32-bit x86. */
+export const CARRIERS: ReadonlyMap<string, Carrier> = new Map([
+  ["socket", socketcall(1)],
+  ["bind", socketcall(2)],
+  ["connect", socketcall(3)],
+  ["listen", socketcall(4)],
+  ["accept", socketcall(5)],
+  ["getsockname", socketcall(6)],
+  ["getpeername", socketcall(7)],
+  ["socketpair", socketcall(8)],
+  ["send", socketcall(9)],
+  ["recv", socketcall(10)],
+  ["sendto", socketcall(11)],
+  ["recvfrom", socketcall(12)],
+  ["shutdown", socketcall(13)],
+  ["setsockopt", socketcall(14)],
+  ["getsockopt", socketcall(15)],
+  ["sendmsg", socketcall(16)],
+  ["recvmsg", socketcall(17)],
+  ["accept4", socketcall(18)],
+  ["recvmmsg", socketcall(19)],
+  ["sendmmsg", socketcall(20)],
+  ["semop", ipc(1)],
+  ["semget", ipc(2)],
+  ["semctl", ipc(3)],
+  ["semtimedop", ipc(4)],
+  ["msgsnd", ipc(11)],
+  ["msgrcv", ipc(12)],
+  ["msgget", ipc(13)],
+  ["msgctl", ipc(14)],
+  ["shmat", ipc(21)],
+  ["shmdt", ipc(22)],
+  ["shmget", ipc(23)],
+  ["shmctl", ipc(24)],
+]);
 
-const IPC: Multiplexer = {
-  call: "ipc",
-  // The upper half is a version, which anybody may set: compared whole, ipc(1 << 16 | SHMGET) would slip through.
-  mask: 0xffff,
-  numbers: new Map([
-    ["semop", 1],
-    ["semget", 2],
-    ["semctl", 3],
-    ["semtimedop", 4],
-    ["msgsnd", 11],
-    ["msgrcv", 12],
-    ["msgget", 13],
-    ["msgctl", 14],
-    ["shmat", 21],
-    ["shmdt", 22],
-    ["shmget", 23],
-    ["shmctl", 24],
-  ]),
-};
+function socketcall(number: number): Carrier {
+  return { call: "socketcall", mask: 0xffff_ffff, number };
+}
 
-/** The call that carries `name`, and how its first argument says so. */
-export function multiplexerOf(
-  name: string,
-): { call: "socketcall" | "ipc"; mask: number; number: number } | undefined {
-  for (const { call, mask, numbers } of [SOCKETCALL, IPC]) {
-    const number = numbers.get(name);
-    if (number !== undefined) return { call, mask, number };
-  }
-  return undefined;
+/** The upper half is a version, which anybody may set: compared whole, ipc(1 << 16 | SHMGET) would slip through. */
+function ipc(number: number): Carrier {
+  return { call: "ipc", mask: 0xffff, number };
 }

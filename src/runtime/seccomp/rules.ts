@@ -4,10 +4,10 @@
  */
 import type { Seccomp, SeccompRule } from "../../spec/index.ts";
 import { returnValue, severity } from "./actions.ts";
-import { ARM_PRIVATE, type CallingConvention, numbersOf } from "./architectures.ts";
+import { ARM_PRIVATE, type CallingConvention, type Numbers, numbersOf } from "./architectures.ts";
 import { type Condition, parseCondition } from "./conditions.ts";
 import { InvalidSeccomp } from "./errors.ts";
-import { multiplexerOf } from "./multiplexed.ts";
+import { CARRIERS } from "./multiplexed.ts";
 
 /** A rule of the profile with its words resolved. Without conditions it always holds. */
 export interface Rule {
@@ -40,13 +40,19 @@ export function parseProfile({ defaultAction, defaultErrnoRet, syscalls = [] }: 
       found: defaultAction,
       want: "an action that needs no listener, since the container is not handed over yet when the filter begins",
     });
-  return {
-    otherwise: returnValue(defaultAction, defaultErrnoRet, "linux.seccomp.defaultErrnoRet"),
-    rules: syscalls.flatMap((entry, index) => parseRule(entry, `linux.seccomp.syscalls[${index}]`)),
-  };
+  const otherwise = returnValue(defaultAction, defaultErrnoRet, "linux.seccomp.defaultErrnoRet");
+  const rules: NamedRule[] = [];
+  for (const [index, entry] of syscalls.entries())
+    parseRule(rules, entry, `linux.seccomp.syscalls[${index}]`);
+  return { otherwise, rules };
 }
 
-function parseRule({ names, action, errnoRet, args = [] }: SeccompRule, path: string): NamedRule[] {
+/** Adds what one entry of the profile says: one rule, or one for each alternative. */
+function parseRule(
+  rules: NamedRule[],
+  { names, action, errnoRet, args = [] }: SeccompRule,
+  path: string,
+): void {
   const returns = returnValue(action, errnoRet, `${path}.errnoRet`);
   if (action === "SCMP_ACT_NOTIFY" && names.includes("write"))
     throw new InvalidSeccomp({
@@ -57,15 +63,16 @@ function parseRule({ names, action, errnoRet, args = [] }: SeccompRule, path: st
   const conditions = args.map((argument, index) => parseCondition(argument, `${path}.args[${index}]`));
   // Two conditions on one argument were written when they meant "or", and runc still reads them so.
   const repeats = new Set(conditions.map(({ index }) => index)).size < conditions.length;
-  const alternatives = repeats ? conditions.map((condition) => [condition]) : [conditions];
-  return alternatives.map((all) => ({ names, rule: { returns, conditions: all } }));
+  if (repeats)
+    for (const condition of conditions) rules.push({ names, rule: { returns, conditions: [condition] } });
+  else rules.push({ names, rule: { returns, conditions } });
 }
 
 /** What the profile says of one convention's calls. */
 export interface Verdicts {
   readonly byNumber: ReadonlyMap<number, Verdict>;
-  /** The greatest number that the profile names, also in rules that change nothing; -1 when it names none. */
-  readonly newest: number;
+  /** The greatest number that the profile names, also in rules that change nothing. */
+  readonly newest: number | undefined;
   /** How many rules met a call that this convention has. */
   readonly count: number;
 }
@@ -79,7 +86,7 @@ export function verdictsOf({ rules, otherwise }: Profile, convention: CallingCon
     // A rule that repeats the default changes nothing, and must not end the search for the ones after it.
     const redundant = rule.returns === otherwise;
     for (const name of names) {
-      const number = numbers.get(name);
+      const number = numbers[name];
       if (number !== undefined) {
         if (number > newest && number < ARM_PRIVATE.base) newest = number;
         if (redundant) continue;
@@ -90,7 +97,7 @@ export function verdictsOf({ rules, otherwise }: Profile, convention: CallingCon
         newest = Math.max(newest, addMultiplexed(byNumber, numbers, name, rule, otherwise));
     }
   }
-  return { byNumber, newest: newest < 0 ? -1 : newest + convention.numberBit, count };
+  return { byNumber, newest: newest < 0 ? undefined : newest + convention.numberBit, count };
 }
 
 /** A rule without conditions decides alone, whatever stands before or after it; the first such rule stays. */
@@ -109,22 +116,22 @@ function add(verdicts: Map<number, Verdict>, number: number, rule: Rule): void {
  */
 function addMultiplexed(
   verdicts: Map<number, Verdict>,
-  numbers: ReadonlyMap<string, number>,
+  numbers: Numbers,
   name: string,
   { returns, conditions }: Rule,
   otherwise: number,
 ): number {
-  const multiplexer = multiplexerOf(name);
-  const carrier = multiplexer && numbers.get(multiplexer.call);
-  if (multiplexer === undefined || carrier === undefined) return -1;
-  if (conditions.length > 0 && severity(returns) >= severity(otherwise)) return carrier;
+  const carrier = CARRIERS.get(name);
+  const at = carrier && numbers[carrier.call];
+  if (carrier === undefined || at === undefined) return -1;
+  if (conditions.length > 0 && severity(returns) >= severity(otherwise)) return at;
   const selects: Condition = {
     index: 0,
     compare: "equal",
     negated: false,
-    mask: { high: 0, low: multiplexer.mask },
-    value: { high: 0, low: multiplexer.number },
+    mask: { high: 0, low: carrier.mask },
+    value: { high: 0, low: carrier.number },
   };
-  add(verdicts, carrier, { returns, conditions: [selects] });
-  return carrier;
+  add(verdicts, at, { returns, conditions: [selects] });
+  return at;
 }

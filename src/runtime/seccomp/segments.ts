@@ -22,32 +22,33 @@ const SKIPPED = 0xffff_ffff;
  * @param withX32  Whether the profile has x32, whose numbers follow those of x86-64; else they are a foreign convention.
  */
 export function segmentsOf(
-  convention: CallingConvention,
+  { name, width, numberBit }: CallingConvention,
   { byNumber, newest }: Verdicts,
   otherwise: number,
   withX32: boolean,
 ): Segment[] {
-  const gaps = new Map<number, number>([[convention.numberBit, otherwise]]);
-  if (newest >= 0 && !isPermissive(otherwise)) gaps.set(newest + 1, RET_ENOSYS);
-  if (convention.name === "SCMP_ARCH_ARM") {
-    gaps.set(ARM_PRIVATE.end, gaps.get(newest + 1) ?? otherwise);
-    gaps.set(ARM_PRIVATE.base, otherwise);
-  }
-  if (convention.name === "SCMP_ARCH_X86_64" && !withX32) {
-    gaps.set(X32_BIT, RET_KILL_THREAD);
-    gaps.set(SKIPPED, otherwise);
-  }
-  const cuts = new Set(gaps.keys());
-  for (const number of byNumber.keys()) cuts.add(number).add(number + 1);
   const segments: Segment[] = [];
-  let gap = otherwise;
   let before: Verdict | undefined;
-  for (const from of Uint32Array.from(cuts).sort()) {
-    gap = gaps.get(from) ?? gap;
-    const verdict = byNumber.get(from) ?? gap;
-    if (verdict === before) continue;
-    segments.push({ from, verdict, width: convention.width });
+  const cut = (from: number, verdict: Verdict): void => {
+    if (verdict === before) return;
+    segments.push({ from, verdict, width });
     before = verdict;
+  };
+  const cutEach = (first: number, last: number): void => {
+    for (let number = first; number <= last; number++) cut(number, byNumber.get(number) ?? otherwise);
+  };
+  const above = newest === undefined || isPermissive(otherwise) ? otherwise : RET_ENOSYS;
+
+  cutEach(numberBit, newest ?? numberBit);
+  cut((newest ?? numberBit) + 1, above);
+  if (name === "SCMP_ARCH_ARM") {
+    cutEach(ARM_PRIVATE.base, ARM_PRIVATE.last);
+    cut(ARM_PRIVATE.last + 1, otherwise);
+    cut(ARM_PRIVATE.end, above);
+  }
+  if (name === "SCMP_ARCH_X86_64" && !withX32) {
+    cut(X32_BIT, RET_KILL_THREAD);
+    cut(SKIPPED, otherwise);
   }
   return segments;
 }

@@ -1,36 +1,56 @@
 // Generated from linux-libc-dev asm-generic/unistd.h with what arm64 wants of it by `bun scripts/generate-syscalls.ts`; do not edit.
-/** System calls of aarch64 in order of their numbers; `N=` jumps to number N. */
-export const aarch64: string = `io_setup io_destroy io_submit io_cancel io_getevents setxattr lsetxattr fsetxattr getxattr lgetxattr \
-fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr getcwd lookup_dcookie \
-eventfd2 epoll_create1 epoll_ctl epoll_pwait dup dup3 fcntl inotify_init1 inotify_add_watch \
-inotify_rm_watch ioctl ioprio_set ioprio_get flock mknodat mkdirat unlinkat symlinkat linkat renameat \
-umount2 mount pivot_root nfsservctl statfs fstatfs truncate ftruncate fallocate faccessat chdir fchdir \
-chroot fchmod fchmodat fchownat fchown openat close vhangup pipe2 quotactl getdents64 lseek read write \
-readv writev pread64 pwrite64 preadv pwritev sendfile pselect6 ppoll signalfd4 vmsplice splice tee \
-readlinkat newfstatat fstat sync fsync fdatasync sync_file_range timerfd_create timerfd_settime \
-timerfd_gettime utimensat acct capget capset personality exit exit_group waitid set_tid_address unshare \
-futex set_robust_list get_robust_list nanosleep getitimer setitimer kexec_load init_module delete_module \
-timer_create timer_gettime timer_getoverrun timer_settime timer_delete clock_settime clock_gettime \
-clock_getres clock_nanosleep syslog ptrace sched_setparam sched_setscheduler sched_getscheduler \
-sched_getparam sched_setaffinity sched_getaffinity sched_yield sched_get_priority_max \
-sched_get_priority_min sched_rr_get_interval restart_syscall kill tkill tgkill sigaltstack rt_sigsuspend \
-rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_sigreturn setpriority \
-getpriority reboot setregid setgid setreuid setuid setresuid getresuid setresgid getresgid setfsuid \
-setfsgid times setpgid getpgid getsid setsid getgroups setgroups uname sethostname setdomainname getrlimit \
-setrlimit getrusage umask prctl getcpu gettimeofday settimeofday adjtimex getpid getppid getuid geteuid \
-getgid getegid gettid sysinfo mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr msgget \
-msgctl msgrcv msgsnd semget semctl semtimedop semop shmget shmctl shmat shmdt socket socketpair bind listen \
-accept connect getsockname getpeername sendto recvfrom setsockopt getsockopt shutdown sendmsg recvmsg \
-readahead brk munmap mremap add_key request_key keyctl clone execve mmap fadvise64 swapon swapoff mprotect \
-msync mlock munlock mlockall munlockall mincore madvise remap_file_pages mbind get_mempolicy set_mempolicy \
-migrate_pages move_pages rt_tgsigqueueinfo perf_event_open accept4 recvmmsg 260=wait4 prlimit64 \
-fanotify_init fanotify_mark name_to_handle_at open_by_handle_at clock_adjtime syncfs setns sendmmsg \
-process_vm_readv process_vm_writev kcmp finit_module sched_setattr sched_getattr renameat2 seccomp \
-getrandom memfd_create bpf execveat userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2 \
-pkey_mprotect pkey_alloc pkey_free statx io_pgetevents rseq kexec_file_load 424=pidfd_send_signal \
-io_uring_setup io_uring_enter io_uring_register open_tree move_mount fsopen fsconfig fsmount fspick \
-pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2 process_madvise epoll_pwait2 mount_setattr \
-quotactl_fd landlock_create_ruleset landlock_add_rule landlock_restrict_self memfd_secret process_mrelease \
-futex_waitv set_mempolicy_home_node cachestat fchmodat2 map_shadow_stack futex_wake futex_wait \
-futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules mseal setxattrat \
-getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr listns rseq_slice_yield`;
+/** System call numbers of aarch64 by name, as JSON. */
+export const aarch64: string = `{"io_setup":0,"io_destroy":1,"io_submit":2,"io_cancel":3,"io_getevents":4,"setxattr":5,"lsetxattr":6,\
+"fsetxattr":7,"getxattr":8,"lgetxattr":9,"fgetxattr":10,"listxattr":11,"llistxattr":12,"flistxattr":13,\
+"removexattr":14,"lremovexattr":15,"fremovexattr":16,"getcwd":17,"lookup_dcookie":18,"eventfd2":19,\
+"epoll_create1":20,"epoll_ctl":21,"epoll_pwait":22,"dup":23,"dup3":24,"fcntl":25,"inotify_init1":26,\
+"inotify_add_watch":27,"inotify_rm_watch":28,"ioctl":29,"ioprio_set":30,"ioprio_get":31,"flock":32,\
+"mknodat":33,"mkdirat":34,"unlinkat":35,"symlinkat":36,"linkat":37,"renameat":38,"umount2":39,"mount":40,\
+"pivot_root":41,"nfsservctl":42,"statfs":43,"fstatfs":44,"truncate":45,"ftruncate":46,"fallocate":47,\
+"faccessat":48,"chdir":49,"fchdir":50,"chroot":51,"fchmod":52,"fchmodat":53,"fchownat":54,"fchown":55,\
+"openat":56,"close":57,"vhangup":58,"pipe2":59,"quotactl":60,"getdents64":61,"lseek":62,"read":63,\
+"write":64,"readv":65,"writev":66,"pread64":67,"pwrite64":68,"preadv":69,"pwritev":70,"sendfile":71,\
+"pselect6":72,"ppoll":73,"signalfd4":74,"vmsplice":75,"splice":76,"tee":77,"readlinkat":78,\
+"newfstatat":79,"fstat":80,"sync":81,"fsync":82,"fdatasync":83,"sync_file_range":84,"timerfd_create":85,\
+"timerfd_settime":86,"timerfd_gettime":87,"utimensat":88,"acct":89,"capget":90,"capset":91,\
+"personality":92,"exit":93,"exit_group":94,"waitid":95,"set_tid_address":96,"unshare":97,"futex":98,\
+"set_robust_list":99,"get_robust_list":100,"nanosleep":101,"getitimer":102,"setitimer":103,\
+"kexec_load":104,"init_module":105,"delete_module":106,"timer_create":107,"timer_gettime":108,\
+"timer_getoverrun":109,"timer_settime":110,"timer_delete":111,"clock_settime":112,"clock_gettime":113,\
+"clock_getres":114,"clock_nanosleep":115,"syslog":116,"ptrace":117,"sched_setparam":118,\
+"sched_setscheduler":119,"sched_getscheduler":120,"sched_getparam":121,"sched_setaffinity":122,\
+"sched_getaffinity":123,"sched_yield":124,"sched_get_priority_max":125,"sched_get_priority_min":126,\
+"sched_rr_get_interval":127,"restart_syscall":128,"kill":129,"tkill":130,"tgkill":131,"sigaltstack":132,\
+"rt_sigsuspend":133,"rt_sigaction":134,"rt_sigprocmask":135,"rt_sigpending":136,"rt_sigtimedwait":137,\
+"rt_sigqueueinfo":138,"rt_sigreturn":139,"setpriority":140,"getpriority":141,"reboot":142,"setregid":143,\
+"setgid":144,"setreuid":145,"setuid":146,"setresuid":147,"getresuid":148,"setresgid":149,"getresgid":150,\
+"setfsuid":151,"setfsgid":152,"times":153,"setpgid":154,"getpgid":155,"getsid":156,"setsid":157,\
+"getgroups":158,"setgroups":159,"uname":160,"sethostname":161,"setdomainname":162,"getrlimit":163,\
+"setrlimit":164,"getrusage":165,"umask":166,"prctl":167,"getcpu":168,"gettimeofday":169,\
+"settimeofday":170,"adjtimex":171,"getpid":172,"getppid":173,"getuid":174,"geteuid":175,"getgid":176,\
+"getegid":177,"gettid":178,"sysinfo":179,"mq_open":180,"mq_unlink":181,"mq_timedsend":182,\
+"mq_timedreceive":183,"mq_notify":184,"mq_getsetattr":185,"msgget":186,"msgctl":187,"msgrcv":188,\
+"msgsnd":189,"semget":190,"semctl":191,"semtimedop":192,"semop":193,"shmget":194,"shmctl":195,"shmat":196,\
+"shmdt":197,"socket":198,"socketpair":199,"bind":200,"listen":201,"accept":202,"connect":203,\
+"getsockname":204,"getpeername":205,"sendto":206,"recvfrom":207,"setsockopt":208,"getsockopt":209,\
+"shutdown":210,"sendmsg":211,"recvmsg":212,"readahead":213,"brk":214,"munmap":215,"mremap":216,\
+"add_key":217,"request_key":218,"keyctl":219,"clone":220,"execve":221,"mmap":222,"fadvise64":223,\
+"swapon":224,"swapoff":225,"mprotect":226,"msync":227,"mlock":228,"munlock":229,"mlockall":230,\
+"munlockall":231,"mincore":232,"madvise":233,"remap_file_pages":234,"mbind":235,"get_mempolicy":236,\
+"set_mempolicy":237,"migrate_pages":238,"move_pages":239,"rt_tgsigqueueinfo":240,"perf_event_open":241,\
+"accept4":242,"recvmmsg":243,"wait4":260,"prlimit64":261,"fanotify_init":262,"fanotify_mark":263,\
+"name_to_handle_at":264,"open_by_handle_at":265,"clock_adjtime":266,"syncfs":267,"setns":268,\
+"sendmmsg":269,"process_vm_readv":270,"process_vm_writev":271,"kcmp":272,"finit_module":273,\
+"sched_setattr":274,"sched_getattr":275,"renameat2":276,"seccomp":277,"getrandom":278,"memfd_create":279,\
+"bpf":280,"execveat":281,"userfaultfd":282,"membarrier":283,"mlock2":284,"copy_file_range":285,\
+"preadv2":286,"pwritev2":287,"pkey_mprotect":288,"pkey_alloc":289,"pkey_free":290,"statx":291,\
+"io_pgetevents":292,"rseq":293,"kexec_file_load":294,"pidfd_send_signal":424,"io_uring_setup":425,\
+"io_uring_enter":426,"io_uring_register":427,"open_tree":428,"move_mount":429,"fsopen":430,"fsconfig":431,\
+"fsmount":432,"fspick":433,"pidfd_open":434,"clone3":435,"close_range":436,"openat2":437,\
+"pidfd_getfd":438,"faccessat2":439,"process_madvise":440,"epoll_pwait2":441,"mount_setattr":442,\
+"quotactl_fd":443,"landlock_create_ruleset":444,"landlock_add_rule":445,"landlock_restrict_self":446,\
+"memfd_secret":447,"process_mrelease":448,"futex_waitv":449,"set_mempolicy_home_node":450,"cachestat":451,\
+"fchmodat2":452,"map_shadow_stack":453,"futex_wake":454,"futex_wait":455,"futex_requeue":456,\
+"statmount":457,"listmount":458,"lsm_get_self_attr":459,"lsm_set_self_attr":460,"lsm_list_modules":461,\
+"mseal":462,"setxattrat":463,"getxattrat":464,"listxattrat":465,"removexattrat":466,"open_tree_attr":467,\
+"file_getattr":468,"file_setattr":469,"listns":470,"rseq_slice_yield":471}`;
