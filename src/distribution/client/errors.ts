@@ -79,12 +79,16 @@ export class BadRegistryAnswer extends TeuError<
   "bad-registry-answer",
   { registry: string; operation: string; reason: string }
 > {
-  constructor(context: { registry: string; operation: string; reason: string }) {
+  constructor(
+    context: { registry: string; operation: string; reason: string },
+    options?: { cause?: unknown },
+  ) {
     super(
       "bad-registry-answer",
       "internal",
       context,
       `Cannot ${context.operation} at registry ${JSON.stringify(context.registry)}: ${context.reason}`,
+      options,
     );
   }
 }

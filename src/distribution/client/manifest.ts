@@ -3,13 +3,19 @@
  * Source: distribution-spec spec.md, Pulling manifests; image-spec descriptor.md, verification; CVE-2021-41190 (one
  * document must not be readable as two types).
  */
+
+import { messageOf, Unsupported } from "../../base/index.ts";
 import {
   type Digest,
   digestAlgorithm,
   digestOf,
   isDigest,
   isSupportedAlgorithm,
+  MAX_MANIFEST_BYTES,
+  type ManifestOrIndex,
+  parseManifestOrIndex,
   type Tag,
+  withoutParameters,
 } from "../../spec/index.ts";
 import { discard, readCapped } from "./body.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch, ManifestNotFound, RegistryRefused } from "./errors.ts";
@@ -22,6 +28,8 @@ export interface ResolvedManifest {
   readonly digest: Digest;
   readonly size: number;
   readonly bytes: Uint8Array;
+  /** What the bytes say. */
+  readonly document: ManifestOrIndex;
 }
 
 /** What we can use, the most wanted first. */
@@ -32,11 +40,8 @@ export const ACCEPT = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** The largest manifest that we take, which is also the largest that registries must. */
-export const MAX_MANIFEST = 4 << 20;
-
-/** Types by which a server says that it does not know. */
-const UNTYPED = new Set(["", "application/json", "application/octet-stream", "text/plain"]);
+/** Docker's manifest version 2, schema 1, signed or not. */
+const SCHEMA1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 
 /** @throws {ManifestNotFound | ManifestDigestMismatch | BadRegistryAnswer} and whatever `Session.send()` throws. */
 export async function getManifest(
@@ -49,9 +54,8 @@ export async function getManifest(
   const response = await ask(session, repository, target, operation, signal);
   const bytes = await readManifest(response, repository, operation);
   const digest = checkedDigest(response, repository, target, bytes, operation);
-  const mediaType = mediaTypeOf(response, bytes);
-  if (typeof mediaType === "object") throw bad(repository, operation, mediaType.wrong);
-  return { mediaType, digest, size: bytes.byteLength, bytes };
+  const document = parse(response, bytes, repository, operation);
+  return { mediaType: document.mediaType, digest, size: bytes.byteLength, bytes, document };
 }
 
 async function ask(
@@ -86,9 +90,10 @@ async function readManifest(
   operation: string,
 ): Promise<Uint8Array> {
   const announced = Number(response.headers.get("content-length") ?? 0);
-  if (announced > MAX_MANIFEST) await discard(response);
-  const bytes = announced > MAX_MANIFEST ? undefined : await readCapped(response.body, MAX_MANIFEST);
-  if (bytes === undefined) throw bad(repository, operation, `it is larger than ${MAX_MANIFEST} bytes`);
+  if (announced > MAX_MANIFEST_BYTES) await discard(response);
+  const bytes =
+    announced > MAX_MANIFEST_BYTES ? undefined : await readCapped(response.body, MAX_MANIFEST_BYTES);
+  if (bytes === undefined) throw bad(repository, operation, `it is larger than ${MAX_MANIFEST_BYTES} bytes`);
   return bytes;
 }
 
@@ -111,31 +116,31 @@ function checkedDigest(
   return expected;
 }
 
-function mediaTypeOf(response: Response, bytes: Uint8Array): string | { wrong: string } {
-  const header = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  let document: unknown;
+/** The document, which must be what the Content-Type says; a server that says nothing leaves it to the document. */
+function parse(
+  response: Response,
+  bytes: Uint8Array,
+  repository: Repository,
+  operation: string,
+): ManifestOrIndex {
+  const type = withoutParameters(response.headers.get("content-type") ?? "");
+  if (SCHEMA1.test(type))
+    throw new Unsupported({
+      what: `manifest type ${type}`,
+      why: "this form was retired in 2017; push the image anew",
+    });
   try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return { wrong: "it is not JSON" };
+    return parseManifestOrIndex(bytes, type);
+  } catch (error) {
+    throw bad(repository, operation, messageOf(error), error);
   }
-  if (typeof document !== "object" || document === null || Array.isArray(document))
-    return { wrong: "it is not an object" };
-  const fields = document as Record<string, unknown>; // an object, as just checked
-  const stated = typeof fields["mediaType"] === "string" ? fields["mediaType"] : "";
-  if (!UNTYPED.has(header)) {
-    if (stated !== "" && stated !== header)
-      return {
-        wrong: `it calls itself ${JSON.stringify(stated)}, and the registry calls it ${JSON.stringify(header)}`,
-      };
-    return header;
-  }
-  if (stated !== "") return stated;
-  if (Array.isArray(fields["manifests"])) return "application/vnd.oci.image.index.v1+json";
-  if (Array.isArray(fields["layers"])) return "application/vnd.oci.image.manifest.v1+json";
-  return { wrong: "it has no media type" };
 }
 
-function bad({ registry }: Repository, operation: string, reason: string): BadRegistryAnswer {
-  return new BadRegistryAnswer({ registry, operation, reason });
+function bad(
+  { registry }: Repository,
+  operation: string,
+  reason: string,
+  cause?: unknown,
+): BadRegistryAnswer {
+  return new BadRegistryAnswer({ registry, operation, reason }, { cause });
 }

@@ -12,7 +12,9 @@ import { RegistryClient, type RegistryClientOptions } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 
 const TAG = "1" as Tag;
-const MANIFEST = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}';
+const CONFIG =
+  '{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}';
+const MANIFEST = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":${CONFIG},"layers":[]}`;
 const FAST = { attempts: 4, baseMs: 1, maxMs: 50 };
 const manifest = answer(200, MANIFEST, { "content-type": "application/vnd.oci.image.manifest.v1+json" });
 const nobody = async (): Promise<undefined> => undefined;
