@@ -1,0 +1,134 @@
+/**
+ * The registry as a function from request to response; sockets are somebody else's.
+ * Source: distribution-spec spec.md, Endpoints.
+ */
+import type { ContentStore } from "../../content/index.ts";
+import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadStatus } from "./blob-push.ts";
+import { deleteBlob, getBlob } from "./blobs.ts";
+import { deleteManifest, getManifest, putManifest, type Stores } from "./manifests.ts";
+import { listReferrers } from "./referrers.ts";
+import { Refusal, refusalFrom } from "./refusal.ts";
+import type { Repositories } from "./repository.ts";
+import { parseRoute, type Route } from "./route.ts";
+import { listRepositories, listTags } from "./tags.ts";
+import type { Uploads } from "./uploads.ts";
+
+/** What a handler works on and whom it tells. */
+export interface HandlerOptions {
+  readonly content: ContentStore;
+  readonly repositories: Repositories;
+  readonly uploads: Uploads;
+  /** Told of failures that are ours (status 500 and above); clients see only their code. */
+  readonly onError?: (error: unknown, request: Request) => void;
+}
+
+/** Answers every request; never rejects. */
+export type Handler = (request: Request) => Promise<Response>;
+
+/** Docker's clients look for it before they believe that this is a registry. */
+const API_VERSION = ["docker-distribution-api-version", "registry/2.0"] as const;
+
+/** Makes the handler. */
+export function makeHandler(options: HandlerOptions): Handler {
+  return async (request) => {
+    let response: Response;
+    try {
+      const { path, query } = splitURL(request.url);
+      response = await dispatch(options, parseRoute(request.method, path), query, request);
+    } catch (error) {
+      const refusal = refusalFrom(error);
+      if (refusal.context.status >= 500) options.onError?.(error, request);
+      response = refusal.toResponse();
+    }
+    response.headers.set(...API_VERSION);
+    return response;
+  };
+}
+
+function dispatch(
+  { uploads, ...stores }: HandlerOptions,
+  route: Route,
+  query: URLSearchParams,
+  request: Request,
+): Response | Promise<Response> {
+  switch (route.kind) {
+    case "base":
+      return allow(request, { GET: () => Response.json({}) });
+    case "catalog":
+      return allow(request, { GET: () => listRepositories(stores.repositories, query) });
+    case "tags":
+      return allow(request, { GET: () => listTags(stores.repositories, route.repository, query) });
+    case "referrers":
+      return allow(request, {
+        GET: () => listReferrers(stores.repositories, route.repository, route.subject, query),
+      });
+    case "manifest":
+      return dispatchManifest(stores, route, query, request);
+    case "blob":
+      return allow(request, {
+        GET: () => getBlob(stores, route.repository, route.digest, request),
+        DELETE: () => deleteBlob(stores, route.repository, route.digest),
+      });
+    case "uploads":
+      return allow(request, { POST: () => beginUpload(stores, uploads, route.repository, query, request) });
+    case "upload":
+      return dispatchUpload(stores, uploads, route, query, request);
+    default:
+      return route satisfies never;
+  }
+}
+
+function dispatchManifest(
+  stores: Stores,
+  { repository, target }: Route & { kind: "manifest" },
+  query: URLSearchParams,
+  request: Request,
+): Response | Promise<Response> {
+  return allow(request, {
+    GET: () => getManifest(stores, repository, target, request),
+    PUT: () => putManifest(stores, repository, target, query, request),
+    DELETE: () => deleteManifest(stores, repository, target),
+  });
+}
+
+function dispatchUpload(
+  stores: Stores,
+  uploads: Uploads,
+  { repository, id }: Route & { kind: "upload" },
+  query: URLSearchParams,
+  request: Request,
+): Response | Promise<Response> {
+  return allow(request, {
+    GET: () => uploadStatus(uploads, repository, id),
+    PATCH: () => appendToUpload(uploads, repository, id, request),
+    PUT: () => finishUpload(stores, uploads, repository, id, query, request),
+    DELETE: () => cancelUpload(uploads, repository, id),
+  });
+}
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Runs what stands at the request's method; where there is GET there is HEAD. */
+function allow(
+  request: Request,
+  methods: Partial<Record<Method, () => Response | Promise<Response>>>,
+): Response | Promise<Response> {
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const answer = Object.hasOwn(methods, method) ? methods[method as Method] : undefined; // one of ours, as just checked
+  if (answer !== undefined) return answer();
+  const allowed = Object.keys(methods);
+  if (allowed.includes("GET")) allowed.unshift("HEAD");
+  throw new Refusal("UNSUPPORTED", { headers: { allow: allowed.join(", ") } });
+}
+
+/** `new URL()` would cost more than the whole rest of a pull; of a request's URL only the end matters. */
+function splitURL(url: string): { path: string; query: URLSearchParams } {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const path = start < 0 ? "/" : url.slice(start);
+  const question = path.indexOf("?");
+  if (question < 0) return { path, query: NO_QUERY };
+  return { path: path.slice(0, question), query: new URLSearchParams(path.slice(question + 1)) };
+}
+
+/** Nobody writes to a query. */
+const NO_QUERY = new URLSearchParams();

@@ -1,0 +1,13 @@
+/** The registry server: the distribution specification over a folder. */
+
+// The registry as a function, for tests and for whoever has a socket already.
+export { type OpenRegistry, openRegistry, type StorageOptions } from "./registry.ts";
+// The registry on a socket.
+export {
+  CannotListen,
+  InvalidListenAddress,
+  type Registry,
+  type RegistryOptions,
+  serveRegistry,
+} from "./serve.ts";
+export type { UploadLimits } from "./uploads.ts";
