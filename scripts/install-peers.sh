@@ -8,7 +8,7 @@
 # Exit status 3: something is missing and cannot be installed here (not root, or no apt-get); its names are on stderr.
 set -eu
 
-peers='runc crun umoci skopeo buildah debootstrap busybox-static uidmap attr acl jq iproute2 nftables procps psmisc strace ca-certificates'
+peers='runc crun umoci skopeo buildah debootstrap busybox-static uidmap attr acl libcap2-bin jq iproute2 nftables procps psmisc strace ca-certificates'
 compilers='clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross libseccomp-dev shellcheck'
 machine='qemu-system-x86 busybox-static cpio xz-utils kmod iproute2 procps systemd dbus'
 
