@@ -1,0 +1,42 @@
+/**
+ * What a test needs of the machine and the user. A test whose needs are not met is skipped, and what is missing is printed:
+ *
+ *   needs(root, program("umoci"))("unpack gives the tree that umoci gives", async () => { … });
+ */
+import { test } from "bun:test";
+import { existsSync } from "node:fs";
+
+/** One condition, and the words for it. */
+export interface Need {
+  readonly says: string;
+  isMet(): boolean;
+}
+
+/** The tests run as root. */
+export const root: Need = { says: "root", isMet: () => process.getuid?.() === 0 };
+
+/** The program `name` is installed; `scripts/install-peers.sh` installs those that tests use. */
+export function program(name: string): Need {
+  return { says: `the program ${name}`, isMet: () => Bun.which(name) !== null };
+}
+
+/** The only cgroup hierarchy is version 2. */
+export const cgroupV2: Need = {
+  says: "cgroup v2 alone (test/vm/run has it)",
+  isMet: () => existsSync("/sys/fs/cgroup/cgroup.controllers"),
+};
+
+/** There are cgroup v1 hierarchies. */
+export const cgroupV1: Need = { says: "cgroup v1 hierarchies", isMet: () => !cgroupV2.isMet() };
+
+const printed = new Set<string>();
+
+/** `test`, or, when a need is not met, `test.skip` with the reason printed. */
+export function needs(...wanted: readonly Need[]): typeof test {
+  const unmet = wanted.filter((need) => !need.isMet()).map((need) => need.says);
+  if (unmet.length === 0) return test;
+  const reason = unmet.join(", ");
+  if (!printed.has(reason)) console.log(`skipped: tests that need ${reason}`);
+  printed.add(reason);
+  return test.skipIf(true) as typeof test;
+}
