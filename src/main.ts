@@ -4,4 +4,5 @@
  */
 import { main } from "./cli/index.ts";
 
-process.exitCode = await main(process.argv0, process.argv.slice(2));
+// Exit at once: all output has been written when a command returns, and a read from a terminal would keep us waiting.
+process.exit(await main(process.argv0, process.argv.slice(2)));

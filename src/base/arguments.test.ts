@@ -10,6 +10,7 @@ const flags = {
   env: { kind: "list", short: "e", value: "NAME=VALUE", summary: "Environment" },
   "preserve-fds": { kind: "integer", value: "N", summary: "Keep descriptors", default: 0 },
   network: { kind: "string", value: "MODE", summary: "Network", default: "none", aliases: ["net"] },
+  trace: { kind: "string", value: "FORMAT", summary: "Tell what happens", bare: "text" },
 } as const;
 const grammar: Grammar<typeof flags> = {
   name: "teu run",
@@ -23,6 +24,7 @@ const BARE = {
   env: [],
   "preserve-fds": 0,
   network: "none",
+  trace: undefined,
 };
 
 const right = [
@@ -47,6 +49,13 @@ const right = [
     rest: ["x"],
   },
   { says: "the last of two values", argv: "-m 1 -m 2 x", flags: { memory: "2" }, rest: ["x"] },
+  { says: "a flag whose value is left out", argv: "--trace x", flags: { trace: "text" }, rest: ["x"] },
+  {
+    says: "a flag whose value is not left out",
+    argv: "--trace=json x",
+    flags: { trace: "json" },
+    rest: ["x"],
+  },
   { says: "a switch turned off", argv: "--tty --tty=false x", flags: {}, rest: ["x"] },
   { says: "a short switch turned off", argv: "-t=false x", flags: {}, rest: ["x"] },
   { says: "a number", argv: "--preserve-fds 3 x", flags: { "preserve-fds": 3 }, rest: ["x"] },

@@ -1,7 +1,7 @@
 /**
  * Command line arguments as declared data: flags and arguments in, typed values or one typed error out.
  * Understood: `--flag value`, `--flag=value`, `-f value`, `-fvalue`, `-f=value`, clusters (`-it`), `--switch=false`,
- * repeated flags, `--`, a lone `-` as an argument and, where a table says so, Go's `-flag`.
+ * flags whose value may be left out, repeated flags, `--`, a lone `-` as an argument and, where a table says so, Go's `-flag`.
  */
 import { TeuError } from "./errors.ts";
 
@@ -24,6 +24,8 @@ export interface StringFlag extends AnyFlag {
   /** What help calls the value: `DIR`. */
   readonly value: string;
   readonly default?: string;
+  /** What `--flag` alone means; another value must be attached then: `--flag=value`. */
+  readonly bare?: string;
 }
 /** A whole decimal number; the last one given counts. */
 export interface IntegerFlag extends AnyFlag {
@@ -255,12 +257,13 @@ class Reader {
       this.values[name] = value;
       return next;
     }
-    const value = attached ?? argv[next];
+    const bare = flag?.kind === "string" ? flag.bare : undefined;
+    const value = attached ?? bare ?? argv[next];
     if (value === undefined) throw new MissingFlagValue({ command, flag: spelt });
     if (flag?.kind === "list") this.values[name] = [...(this.values[name] as string[]), value];
     else if (flag?.kind === "integer") this.values[name] = integer(value, spelt, command);
     else this.values[name] = value;
-    return attached === undefined ? next + 1 : next;
+    return attached === undefined && bare === undefined ? next + 1 : next;
   }
 }
 

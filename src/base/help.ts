@@ -55,7 +55,9 @@ export function encodeFlags(flags: Flags): string {
 
 function encodeFlag(name: string, flag: Flag): string {
   const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-  return `${short}--${name}${flag.kind === "boolean" ? "" : ` ${flag.value}`}`;
+  if (flag.kind === "boolean") return `${short}--${name}`;
+  const canBeBare = flag.kind === "string" && flag.bare !== undefined;
+  return `${short}--${name}${canBeBare ? `[=${flag.value}]` : ` ${flag.value}`}`;
 }
 
 function encodeSummary(flag: Flag): string {

@@ -1,34 +1,49 @@
 /** Finds the command for a name and its words, runs it, and turns what it throws into one line and an exit status. */
-import { commit, printError, version } from "../base/index.ts";
+import { encodeTableHelp, loadCommand, print } from "../base/index.ts";
+import { type CliContext, thisContext } from "./context.ts";
+import { COMMANDS } from "./table.ts";
 
-/** A command's code: takes the words after its name, answers with the exit status. */
-export type Run = (words: readonly string[]) => Promise<number>;
-
-/** Every command by its first word. Behind a function each: only the one that is asked for is loaded. */
-const COMMANDS: ReadonlyMap<string, () => Promise<{ run: Run }>> = new Map([
-  ["info", () => import("./commands/info.ts")],
-  ["version", () => import("./commands/version.ts")],
-]);
-
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ["--version", "version"],
-  ["-v", "version"],
-]);
+const PROGRAM = {
+  name: "teu",
+  summary: "The whole OCI container stack: pulls, runs, stores and serves containers",
+  flags: {},
+  arguments: [],
+  examples: [
+    { command: "teu run --rm -it debian bash", says: "Run a shell in a container and leave nothing behind" },
+    { command: "teu registry serve --listen 127.0.0.1:5000", says: "Serve images to others" },
+  ],
+};
 
 /** Runs the program called `invokedAs` with `words`. @returns the exit status */
 export async function main(invokedAs: string, words: readonly string[]): Promise<number> {
+  const name = invokedAs.slice(invokedAs.lastIndexOf("/") + 1);
   try {
-    return await dispatch(invokedAs.slice(invokedAs.lastIndexOf("/") + 1), words);
+    return await dispatch(name, words, thisContext());
   } catch (error) {
     const { report } = await import("./report.ts");
-    return report(error, words.includes("--debug"));
+    return report(error, words[0]);
   }
 }
 
-async function dispatch(name: string, words: readonly string[]): Promise<number> {
-  const [first = "--help", ...rest] = words;
-  const load = COMMANDS.get(ALIASES.get(first) ?? first);
-  if (load !== undefined) return (await load()).run(rest);
-  printError(`${name} ${version} (${commit}): '${first}' is not a teu command.\nSee 'teu --help'\n`);
-  return 1;
+async function dispatch(name: string, words: readonly string[], context: CliContext): Promise<number> {
+  const [first, ...rest] = words;
+  switch (first) {
+    case undefined:
+    case "help":
+    case "--help":
+    case "-h":
+      return await help(rest, context);
+    case "--version":
+    case "-v":
+      return await dispatch(name, ["version", ...rest], context);
+    default:
+      return await (await loadCommand(COMMANDS, first, "teu")).call(rest, context);
+  }
+}
+
+/** `teu help` and `teu help COMMAND`. */
+async function help([word]: readonly string[], context: CliContext): Promise<number> {
+  if (word === undefined) print(encodeTableHelp(PROGRAM, COMMANDS));
+  else await (await loadCommand(COMMANDS, word, "teu")).call(["--help"], context);
+  return 0;
 }

@@ -1,16 +1,40 @@
-/** `teu info`: this machine, and where teu keeps its state. */
+/** `teu info`: what teu finds on this machine, and where it keeps its state. */
+import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { print, version } from "../../base/index.ts";
+import { enginePaths } from "../../engine/index.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
 
-export async function run(words: readonly string[]): Promise<number> {
-  const facts = {
-    version,
-    kernel: release(),
-    architecture: process.arch === "arm64" ? "arm64" : "amd64",
-    root: process.env["TEU_ROOT"] ?? "/var/lib/teu",
-    run: process.env["TEU_RUN"] ?? "/run/teu",
-  };
-  if (words.includes("--json")) print(`${JSON.stringify(facts)}\n`);
-  else for (const [name, value] of Object.entries(facts)) print(`${name}: ${value}\n`);
-  return 0;
+export const command = teuCommand({
+  name: "teu info",
+  summary: "Show what teu finds on this machine",
+  flags: { json: JSON_FLAG },
+  arguments: [],
+  examples: [{ command: "TEU_ROOT=/srv/teu teu info", says: "With the store somewhere else" }],
+  run({ flags }, { environment }) {
+    const { root, run } = enginePaths(environment);
+    const facts = {
+      version,
+      kernel: release(),
+      architecture: process.arch === "arm64" ? "arm64" : "amd64",
+      cgroups: cgroups(),
+      root,
+      run,
+    };
+    if (flags.json) print(`${JSON.stringify(facts)}\n`);
+    else
+      print(
+        Object.entries(facts)
+          .map(([name, value]) => `${name}: ${value}\n`)
+          .join(""),
+      );
+    return 0;
+  },
+});
+
+/** How the hierarchies are mounted, in systemd's words. */
+function cgroups(): string {
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return "v2";
+  if (existsSync("/sys/fs/cgroup/unified/cgroup.controllers")) return "hybrid (v1 controllers)";
+  return existsSync("/sys/fs/cgroup/memory") ? "v1" : "none found";
 }

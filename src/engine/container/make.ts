@@ -4,13 +4,12 @@
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, hasCode } from "../../base/index.ts";
+import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
 import { makeConfig } from "../bundle/config.ts";
 import { writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
-import { thisOwner } from "../owner.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -46,7 +45,7 @@ export function recordContainer(
         id,
         name,
         image: image.reference,
-        imageDigest: image.digest,
+        imageTarget: image.target,
         snapshot: number,
         settings,
         owner: thisOwner(),

@@ -4,7 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive, thisOwner } from "../owner.ts";
+import { isAlive, thisOwner } from "../../base/index.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";

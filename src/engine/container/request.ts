@@ -1,7 +1,8 @@
 /** What is asked for when a container is made, and what an image brings to it. */
 
-import type { Digest, User } from "../../spec/index.ts";
+import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
+import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 
 /** Everything that a caller says of a new container. */
@@ -20,7 +21,7 @@ export interface ContainerRequest {
 export interface UnpackedImage {
   /** As it was asked for, in its one spelling. */
   readonly reference: string;
-  readonly digest: Digest;
+  readonly target: ImageTarget;
   readonly process: ImageProcess;
   /** The snapshot of all its layers; absent for an image without any. */
   readonly top: SnapshotRecord | undefined;

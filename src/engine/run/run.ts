@@ -21,6 +21,10 @@ import { childEnded } from "./wait.ts";
 export interface RunRequest extends ContainerRequest {
   readonly interactive: boolean;
   readonly seccomp: Seccomp | undefined;
+  /** Called when the container's record holds on to its image. */
+  onRecorded(): void;
+  /** An end that is asked for before there is a container to tell. */
+  readonly signal: AbortSignal;
 }
 
 /** The first failure, and those that cleaning up after it met. */
@@ -50,10 +54,12 @@ export async function runContainer(
   const driver = driverOf(store, request.runtime);
   const started = performance.now();
   const container = recordContainer(store, image, request, request.options.command);
+  request.onRecorded();
   return await cleaningUpAfter(store, container, async () => {
     const bundle = makeBundle(store, container, image, request, request.seccomp);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
-    return await runBundle(store, container, bundle, driver, streams, observe);
+    request.signal.throwIfAborted();
+    return await runBundle(store, container, bundle, driver, streams, request.signal, observe);
   });
 }
 
@@ -63,15 +69,17 @@ async function runBundle(
   bundle: Bundle,
   driver: RuntimeDriver,
   streams: Streams,
+  signal: AbortSignal,
   observe: StepObserver,
 ): Promise<number> {
   const { id } = container;
   const created = await create(id, bundle, driver, streams, observe);
   const ended = childEnded(created.pid);
-  using _signals = forwardSignals((signal) => {
+  using _signals = forwardSignals((name) => {
     // One that comes too late finds nobody, which is no news: the end is what we wait for anyhow.
-    driver.kill(id, signal).catch(() => undefined);
+    driver.kill(id, name).catch(() => undefined);
   });
+  signal.throwIfAborted();
   const starting = performance.now();
   await driver.start(id);
   inTransaction(store.database, () => markRunning(store.database, id));

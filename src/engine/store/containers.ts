@@ -1,8 +1,7 @@
 /** Records of containers. A record comes before everything that it names and goes after it: nothing becomes unremovable. */
 import type { Database } from "bun:sqlite";
-import { TeuError } from "../../base/index.ts";
+import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
-import type { Owner } from "../owner.ts";
 
 /** How far a container has come. `creating` and `running` need an owner that is alive. */
 export type ContainerPhase = "creating" | "running" | "exited";
@@ -17,13 +16,20 @@ export interface ContainerSettings {
   readonly autoRemove: boolean;
 }
 
+/** What the reference pointed at when the container was made: a manifest, or an index. */
+export interface ImageTarget {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
 /** One container. */
 export interface ContainerRecord {
   readonly id: string;
   readonly name: string;
   /** The reference by which the image was asked for. */
   readonly image: string;
-  readonly imageDigest: Digest;
+  readonly imageTarget: ImageTarget;
   /** The number of its active snapshot; null before there is one. */
   readonly snapshot: number | null;
   readonly phase: ContainerPhase;
@@ -53,7 +59,9 @@ interface Row {
   id: string;
   name: string;
   image: string;
+  image_type: string;
   image_digest: string;
+  image_size: number;
   snapshot: number | null;
   status: ContainerPhase;
   exit_status: number | null;
@@ -69,27 +77,29 @@ interface Row {
 export function addContainer(
   database: Database,
   namespace: string,
-  container: Pick<ContainerRecord, "id" | "name" | "image" | "imageDigest" | "settings" | "owner"> & {
+  container: Pick<ContainerRecord, "id" | "name" | "image" | "imageTarget" | "settings" | "owner"> & {
     snapshot: number;
   },
 ): void {
-  const { id, name, image, imageDigest, snapshot, settings, owner } = container;
+  const { id, name, image, imageTarget, snapshot, settings, owner } = container;
   const other = database
     .query<{ id: string }, [string, string]>("SELECT id FROM containers WHERE namespace = ?1 AND name = ?2")
     .get(namespace, name);
   if (other !== null) throw new NameInUse({ name, id: other.id });
   database
     .query(
-      `INSERT INTO containers (id, namespace, name, image, image_digest, snapshot, status, version, record, created_at,
-         owner_pid, owner_start, owner_boot)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'creating', ?7, ?8, ?9, ?10, ?11, ?12)`,
+      `INSERT INTO containers (id, namespace, name, image, image_type, image_digest, image_size, snapshot, status, version,
+         record, created_at, owner_pid, owner_start, owner_boot)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'creating', ?9, ?10, ?11, ?12, ?13, ?14)`,
     )
     .run(
       id,
       namespace,
       name,
       image,
-      imageDigest,
+      imageTarget.mediaType,
+      imageTarget.digest,
+      imageTarget.size,
       snapshot,
       CONTAINER_VERSION,
       JSON.stringify(settings),
@@ -145,6 +155,15 @@ export function unfinishedContainers(database: Database): ContainerRecord[] {
   return database.query<Row, []>("SELECT * FROM containers WHERE status <> 'exited'").all().map(fromRow);
 }
 
+/** The images of every container of any namespace: what content must be kept for. */
+export function containerTargets(database: Database): ImageTarget[] {
+  return database
+    .query<ImageTarget, []>(
+      "SELECT DISTINCT image_type AS mediaType, image_digest AS digest, image_size AS size FROM containers",
+    )
+    .all();
+}
+
 /** Containers whose ID is `text`, whose name is, or whose ID begins with it: the first kind that has any. */
 export function findContainers(database: Database, namespace: string, text: string): ContainerRecord[] {
   const all = listContainers(database, namespace);
@@ -158,7 +177,8 @@ function fromRow(row: Row): ContainerRecord {
     id: row.id,
     name: row.name,
     image: row.image,
-    imageDigest: row.image_digest as Digest, // written from a Digest
+    // Written from a Digest.
+    imageTarget: { mediaType: row.image_type, digest: row.image_digest as Digest, size: row.image_size },
     snapshot: row.snapshot,
     phase: row.status,
     exitStatus: row.exit_status,

@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
-import { type Owner, thisOwner } from "../owner.ts";
+import { type Owner, thisOwner } from "../../base/index.ts";
 
 /** One lease. */
 export interface LeaseRecord {

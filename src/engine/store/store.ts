@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
+import { ContentStore } from "../../content/index.ts";
 import type { EnginePaths } from "../paths.ts";
 import { openDatabase } from "./database.ts";
 
@@ -10,6 +11,7 @@ import { openDatabase } from "./database.ts";
 export interface Store {
   readonly paths: EnginePaths;
   readonly database: Database;
+  readonly content: ContentStore;
   /** Whose names are meant. */
   readonly namespace: string;
 }
@@ -18,7 +20,8 @@ export interface Store {
 export function openStore(paths: EnginePaths, namespace = "default"): Store {
   for (const path of [paths.root, paths.snapshots, paths.run, paths.bundles])
     mkdirSync(path, { recursive: true, mode: 0o700 });
-  return { paths, database: openDatabase(paths.database), namespace };
+  const content = ContentStore.open(paths.content);
+  return { paths, database: openDatabase(paths.database), content, namespace };
 }
 
 /** The directory of snapshot `number`. */

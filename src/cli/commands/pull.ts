@@ -1,0 +1,33 @@
+/** `teu pull`: gets an image from its registry. Docker's words. */
+import { print, printError } from "../../base/index.ts";
+import { openEngine, pull } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import { progressPrinter } from "../progress.ts";
+
+export const command = teuCommand({
+  name: "teu pull",
+  summary: "Get an image from its registry",
+  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, quiet: QUIET_FLAG },
+  arguments: [{ name: "IMAGE" }],
+  examples: [
+    { command: "teu pull debian:12", says: "From Docker Hub" },
+    {
+      command: "teu pull --platform linux/arm64 localhost:5000/app",
+      says: "For another machine, from a registry next door",
+    },
+  ],
+  async run({ flags, arguments: [image = ""] }, { environment }) {
+    const store = await openEngine(environment);
+    using progress = progressPrinter({ isQuiet: flags.quiet });
+    const { reference, digest } = await pull(store, image, {
+      platform: platformOf(flags.platform),
+      isInsecure: flags.insecure,
+      onProgress: progress.update,
+    });
+    progress[Symbol.dispose]();
+    if (!flags.quiet) printError(`Digest: ${digest}\n`);
+    print(`${reference}\n`);
+    return 0;
+  },
+});

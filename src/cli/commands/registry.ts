@@ -1,0 +1,38 @@
+/** `teu registry`: the registry, a server of its own. */
+import { type CommandTable, encodeTableHelp, loadCommand, print } from "../../base/index.ts";
+import { type CliContext, teuCommand } from "../context.ts";
+
+const TABLE: CommandTable<CliContext> = {
+  serve: {
+    summary: "Serve images from a folder",
+    load: async () => (await import("./registry-serve.ts")).command,
+  },
+};
+
+const SHAPE = {
+  name: "teu registry",
+  summary: "Serve images to others",
+  flags: {},
+  arguments: [
+    { name: "COMMAND", isOptional: true },
+    { name: "ARG", isOptional: true, isRepeated: true },
+  ],
+  examples: [
+    {
+      command: "teu registry serve --listen 127.0.0.1:5000 --root /srv/registry",
+      says: "On this machine alone",
+    },
+  ],
+} as const;
+
+export const command = teuCommand({
+  ...SHAPE,
+  stopsAtArgument: true,
+  async run({ arguments: [word, ...rest] }, context) {
+    if (word === undefined) {
+      print(encodeTableHelp(SHAPE, TABLE));
+      return 0;
+    }
+    return await (await loadCommand(TABLE, word, SHAPE.name)).call(rest, context);
+  },
+});

@@ -1,0 +1,23 @@
+/** `teu rm`: takes containers away, with what they wrote. Docker's words. */
+import { print } from "../../base/index.ts";
+import { openEngine, removeContainers } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu rm",
+  summary: "Remove containers",
+  description: "A container is named by its name, its ID, or the beginning of its ID.",
+  flags: {
+    force: { kind: "boolean", short: "f", summary: "Kill those that run, and do not mind missing ones" },
+  },
+  arguments: [{ name: "CONTAINER", isRepeated: true }],
+  examples: [
+    { command: "teu rm web", says: "Remove the container called web, and what it wrote" },
+    { command: "teu rm -f $(teu ps -aq)", says: "Remove all containers" },
+  ],
+  async run({ flags, arguments: names }, { environment }) {
+    const store = await openEngine(environment);
+    await removeContainers(store, names, { force: flags.force, onRemoved: (name) => print(`${name}\n`) });
+    return 0;
+  },
+});

@@ -1,0 +1,138 @@
+/** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
+import { availableParallelism } from "node:os";
+import { Unsupported } from "../../base/index.ts";
+import {
+  InvalidOption,
+  type Network,
+  openEngine,
+  parseCPUs,
+  parseEnvironment,
+  parseMemory,
+  parseName,
+  parseVolume,
+  runImage,
+} from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import { progressPrinter } from "../progress.ts";
+import { type TraceFormat, tracePrinter } from "../trace.ts";
+
+export const command = teuCommand({
+  name: "teu run",
+  summary: "Run a program in a new container",
+  description: `The image is pulled when it is not here. Without COMMAND the image's own program runs. teu stays in the foreground:
+input with -i, signals forwarded, the exit status is the program's (125: teu failed, 126: the program cannot be
+executed, 127: there is no such program). Without --rm the container stays, with what it wrote, until 'teu rm'.
+A container has a network of its own with nothing but lo in it, until teu builds bridges: --network host shares the host's.`,
+  flags: {
+    rm: { kind: "boolean", summary: "Remove the container when it has ended" },
+    name: { kind: "string", value: "NAME", summary: "Call the container so" },
+    env: {
+      kind: "list",
+      short: "e",
+      value: "NAME[=VALUE]",
+      summary: "Set an environment variable; without value: ours",
+    },
+    workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
+    user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
+    volume: { kind: "list", short: "v", value: "SOURCE:DIR[:ro]", summary: "Show a host directory or file" },
+    hostname: { kind: "string", value: "NAME", summary: "The container's own host name" },
+    memory: {
+      kind: "string",
+      short: "m",
+      value: "SIZE",
+      summary: "Limit memory: 64m, 1g; as much swap again",
+    },
+    cpus: { kind: "string", value: "NUMBER", summary: "Limit processor time: 1.5 of them" },
+    "pids-limit": { kind: "integer", value: "NUMBER", summary: "Limit the number of processes; -1: none" },
+    "read-only": { kind: "boolean", summary: "Let nobody write to the root file system" },
+    entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
+    network: { kind: "string", value: "none|host", summary: "Network", default: "none", aliases: ["net"] },
+    interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
+    tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
+    platform: PLATFORM_FLAG,
+    insecure: INSECURE_FLAG,
+    runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
+    trace: {
+      kind: "string",
+      value: "text|json",
+      bare: "text",
+      summary: "Tell each step and what it cost, on stderr",
+    },
+    quiet: QUIET_FLAG,
+  },
+  arguments: [
+    { name: "IMAGE" },
+    { name: "COMMAND", isOptional: true },
+    { name: "ARG", isOptional: true, isRepeated: true },
+  ],
+  stopsAtArgument: true,
+  examples: [
+    { command: "teu run --rm debian cat /etc/os-release", says: "Run one program and leave nothing behind" },
+    { command: "teu run --rm -it debian bash", says: "Work in a container" },
+    {
+      command: "teu run --rm -v $PWD:/src -w /src -m 512m --cpus 1.5 node:22 npm test",
+      says: "Test a project, bounded",
+    },
+    { command: "teu run --rm --trace debian true", says: "See what it takes" },
+    { command: "teu run --rm --runtime /usr/sbin/runc debian true", says: "The same under another runtime" },
+  ],
+  async run({ flags, arguments: [image = "", ...words] }, context) {
+    const trace = traceFormat(flags.trace);
+    const { runtime, user } = flags;
+    const name = flags.name === undefined ? undefined : parseName(flags.name);
+    const request = {
+      options: {
+        command: words,
+        environment: parseEnvironment(flags.env, context.environment),
+        volumes: flags.volume.map(parseVolume),
+        isReadonly: flags["read-only"],
+        network: network(flags.network),
+        terminal: flags.tty,
+        ...given({
+          entrypoint: flags.entrypoint,
+          workingDirectory: flags.workdir,
+          hostname: flags.hostname,
+          memoryBytes: flags.memory === undefined ? undefined : parseMemory(flags.memory),
+          cpu: flags.cpus === undefined ? undefined : parseCPUs(flags.cpus, availableParallelism()),
+          pidsLimit: flags["pids-limit"],
+        }),
+      },
+      autoRemove: flags.rm,
+      interactive: flags.interactive,
+      ...given({ name, user, runtime }),
+    };
+    const isQuiet = flags.quiet || trace !== undefined;
+    using progress = progressPrinter({ isQuiet });
+    return await runImage(await openEngine(context.environment), image, request, {
+      platform: platformOf(flags.platform),
+      isInsecure: flags.insecure,
+      onStep: tracePrinter(trace),
+      onMissing: progress.missing,
+      onProgress: progress.update,
+    });
+  },
+});
+
+/** Without the keys that hold nothing. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  }; // the filter leaves out exactly what the type leaves out
+}
+
+function network(word: string): Network {
+  if (word === "none" || word === "host") return word;
+  throw new Unsupported(
+    { what: `network ${JSON.stringify(word)}`, why: "only none and host are built yet" },
+    { hint: "--network host shares the host's network; --network none has nothing but lo" },
+  );
+}
+
+function traceFormat(word: string | undefined): TraceFormat | undefined {
+  if (word === undefined || word === "text" || word === "json") return word;
+  throw new InvalidOption(
+    { option: "--trace", value: word },
+    `Invalid value ${JSON.stringify(word)} of --trace: wants text or json`,
+  );
+}

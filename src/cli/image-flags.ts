@@ -1,0 +1,20 @@
+/** Flags that several commands about images have. */
+import { type Platform, parsePlatform } from "../spec/index.ts";
+
+export const PLATFORM_FLAG = {
+  kind: "string",
+  value: "OS/ARCH[/VARIANT]",
+  summary: "Platform of the image, if it offers several",
+} as const;
+
+export const INSECURE_FLAG = {
+  kind: "boolean",
+  summary: "Speak plain http to the registry; loopback ones are spoken to so anyhow",
+} as const;
+
+export const QUIET_FLAG = { kind: "boolean", short: "q", summary: "Show no progress" } as const;
+
+/** The value of --platform; absent: this machine's. */
+export function platformOf(text: string | undefined): Platform | undefined {
+  return text === undefined ? undefined : parsePlatform(text);
+}

@@ -1,0 +1,72 @@
+/** Every command by its word. Only the one that is called is loaded. */
+import type { CommandTable } from "../base/index.ts";
+import type { CliContext } from "./context.ts";
+
+const CONTAINERS = "Containers";
+const IMAGES = "Images";
+const PARTS = "Parts of teu that work alone";
+const ABOUT = "About teu";
+
+/** The commands of `teu`, in the order in which help shows them. */
+export const COMMANDS: CommandTable<CliContext> = {
+  run: {
+    summary: "Run a program in a new container",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/run.ts")).command,
+  },
+  ps: {
+    summary: "List containers",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/ps.ts")).command,
+  },
+  rm: {
+    summary: "Remove containers",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/rm.ts")).command,
+  },
+  pull: {
+    summary: "Get an image from its registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/pull.ts")).command,
+  },
+  push: {
+    summary: "Put an image into the registry that its name names",
+    group: IMAGES,
+    load: async () => (await import("./commands/push.ts")).command,
+  },
+  images: {
+    summary: "List images",
+    group: IMAGES,
+    load: async () => (await import("./commands/images.ts")).command,
+  },
+  tag: {
+    summary: "Give an image one more name",
+    group: IMAGES,
+    load: async () => (await import("./commands/tag.ts")).command,
+  },
+  rmi: {
+    summary: "Remove images",
+    group: IMAGES,
+    load: async () => (await import("./commands/rmi.ts")).command,
+  },
+  inspect: {
+    summary: "Show all that is known of images and containers",
+    group: IMAGES,
+    load: async () => (await import("./commands/inspect.ts")).command,
+  },
+  registry: {
+    summary: "Serve images to others",
+    group: PARTS,
+    load: async () => (await import("./commands/registry.ts")).command,
+  },
+  version: {
+    summary: "Show which teu this is",
+    group: ABOUT,
+    load: async () => (await import("./commands/version.ts")).command,
+  },
+  info: {
+    summary: "Show what teu finds on this machine",
+    group: ABOUT,
+    load: async () => (await import("./commands/info.ts")).command,
+  },
+};

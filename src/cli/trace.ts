@@ -1,0 +1,60 @@
+/** How the steps from a reference to PID 1 look: a line each for people, a JSON object each for programs. On stderr. */
+import { printError } from "../base/index.ts";
+import type { Step, StepObserver } from "../engine/index.ts";
+import { count, encodeDuration, encodeSize, shortDigest } from "./text.ts";
+
+export type TraceFormat = "text" | "json";
+
+/** Prints each step in `format`; without one, nothing. */
+export function tracePrinter(format: TraceFormat | undefined): StepObserver {
+  switch (format) {
+    case undefined:
+      return () => undefined;
+    case "json":
+      return (step) => printError(`${JSON.stringify(step)}\n`);
+    case "text":
+      return (step) => printError(encodeStep(step));
+  }
+}
+
+const KIND_COLUMN = 9;
+const TIME_COLUMN = 90;
+
+/** `resolve  …        1.2 ms`: the time is aligned where the line is short enough for it. */
+export function encodeStep(step: Step): string {
+  const line = `${step.kind.padEnd(KIND_COLUMN)}${describe(step)}`;
+  return `${line.padEnd(TIME_COLUMN)} ${encodeDuration(step.durationMs).padStart(9)}\n`;
+}
+
+function describe(step: Step): string {
+  switch (step.kind) {
+    case "resolve": {
+      const platform = step.platforms === 0 ? step.platform : `index, ${step.platform} of ${step.platforms}`;
+      const where = step.from === "store" ? ", known here" : "";
+      return `${step.reference} is ${shortDigest(step.digest)} (${platform}${where})`;
+    }
+    case "pull":
+      return `${count(step.layers, "layer")}, ${encodeSize(step.fetchedBytes)} from the registry, ${encodeSize(step.presentBytes)} here already`;
+    case "unpack": {
+      if (step.chainID === undefined) return "no layers";
+      const done = step.unpacked === 0 ? "unpacked already" : count(step.entries, "entry", "entries");
+      return `chainID ${shortDigest(step.chainID)}, ${done}`;
+    }
+    case "bundle":
+      return `${shortPath(step.path)}: ${count(step.mounts, "mount")}, ${count(step.capabilities, "capability", "capabilities")}, ${count(step.seccompRules, "seccomp rule")}`;
+    case "create": {
+      const calls =
+        step.systemCalls === undefined ? `by ${step.runtime}` : count(step.systemCalls, "system call");
+      return `${calls}; new ${step.namespaces.join(" ")}; cgroup ${shortPath(step.cgroup)}; pid ${step.pid}`;
+    }
+    case "start":
+      return `exec ${step.args.join(" ")} as PID 1`;
+    default:
+      return step satisfies never;
+  }
+}
+
+/** 64 digits of a container's ID say no more than 12. */
+function shortPath(path: string): string {
+  return path.replaceAll(/([0-9a-f]{12})[0-9a-f]{52}/g, "$1…");
+}

@@ -1,0 +1,101 @@
+/**
+ * Removes content and snapshots that nothing refers to. What is kept is worked out from the records alone, in one
+ * transaction in which nobody else can begin anything; while anybody is at work (a lease), nothing is removed at all.
+ * A document that should be here and is not stops the collection: absence that nobody can explain is no reason to delete.
+ */
+import { rmSync } from "node:fs";
+import { isAlive } from "../../base/index.ts";
+import {
+  chainIDs,
+  type Digest,
+  MAX_CONFIG_BYTES,
+  MAX_MANIFEST_BYTES,
+  mediaTypeKind,
+  parseImageConfig,
+  parseManifestOrIndex,
+} from "../../spec/index.ts";
+import { containerTargets } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { imageTargets } from "../store/images.ts";
+import { listLeases } from "../store/leases.ts";
+import { deleteSnapshot, listSnapshots, type SnapshotRecord } from "../store/snapshots.ts";
+import { type Store, snapshotDirectory } from "../store/store.ts";
+import type { Target } from "./content.ts";
+
+/** What was removed. */
+export interface Collected {
+  readonly blobs: readonly Digest[];
+  readonly bytes: number;
+  readonly snapshots: number;
+}
+
+/** Collects, unless somebody is at work. */
+export function collectGarbage(store: Store): Collected {
+  const { blobs, bytes, snapshots } = inTransaction(store.database, () => sweep(store));
+  // The records are gone, so nobody can come upon the directories; their removal may take its time.
+  for (const { number } of snapshots)
+    rmSync(snapshotDirectory(store, number), { recursive: true, force: true });
+  return { blobs, bytes, snapshots: snapshots.length };
+}
+
+function sweep(store: Store): { blobs: Digest[]; bytes: number; snapshots: SnapshotRecord[] } {
+  if (listLeases(store.database).some(({ owner }) => isAlive(owner)))
+    return { blobs: [], bytes: 0, snapshots: [] };
+  const kept = new Kept(store);
+  for (const target of [...imageTargets(store.database), ...containerTargets(store.database)])
+    kept.walk(target);
+  const blobs: Digest[] = [];
+  let bytes = 0;
+  for (const digest of [...store.content.digests()]) {
+    if (kept.blobs.has(digest)) continue;
+    bytes += store.content.stat(digest)?.size ?? 0;
+    store.content.delete(digest);
+    blobs.push(digest);
+  }
+  const snapshots = unneeded(listSnapshots(store.database), kept.chainIDs);
+  for (const { number } of snapshots) deleteSnapshot(store.database, number);
+  return { blobs, bytes, snapshots };
+}
+
+/** Committed snapshots on which no image and no container stands, those on top first. */
+function unneeded(all: readonly SnapshotRecord[], chainIDs: ReadonlySet<string>): SnapshotRecord[] {
+  const byNumber = new Map(all.map((snapshot) => [snapshot.number, snapshot]));
+  const needed = new Set<number>();
+  for (const snapshot of all) {
+    if (snapshot.kind === "committed" && !chainIDs.has(snapshot.key)) continue;
+    for (let at: SnapshotRecord | undefined = snapshot; at !== undefined; at = byNumber.get(at.parent ?? -1))
+      needed.add(at.number);
+  }
+  return all.filter(({ number }) => !needed.has(number)).sort((a, b) => b.number - a.number);
+}
+
+/** What the records lead to. */
+class Kept {
+  readonly blobs = new Set<Digest>();
+  readonly chainIDs = new Set<string>();
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** @param isOptional  An index names manifests of platforms that were never fetched. */
+  walk(target: Target, isOptional = false): void {
+    if (this.blobs.has(target.digest)) return;
+    if (isOptional && !this.#store.content.has(target.digest)) return;
+    this.blobs.add(target.digest);
+    if (mediaTypeKind(target.mediaType) === "other") return;
+    const bytes = this.#store.content.readBytes(target.digest, MAX_MANIFEST_BYTES);
+    const document = parseManifestOrIndex(bytes, target.mediaType);
+    if (document.kind === "index") {
+      for (const entry of document.index.manifests) this.walk(entry, true);
+      return;
+    }
+    const { config, layers } = document.manifest;
+    for (const { digest } of [config, ...layers]) this.blobs.add(digest);
+    if (mediaTypeKind(config.mediaType) === "config" && this.#store.content.has(config.digest)) {
+      const { rootfs } = parseImageConfig(this.#store.content.readBytes(config.digest, MAX_CONFIG_BYTES));
+      for (const chainID of chainIDs(rootfs.diff_ids)) this.chainIDs.add(chainID);
+    }
+  }
+}

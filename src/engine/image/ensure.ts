@@ -1,0 +1,69 @@
+/** The image that a text means, with everything in it, from the store or else from its registry. */
+
+import { hasCode } from "../../base/index.ts";
+import { encodePlatform, familiarReference, parseReference } from "../../spec/index.ts";
+import { type StepObserver, since } from "../run/steps.ts";
+import type { ImageRecord } from "../store/images.ts";
+import type { Store } from "../store/store.ts";
+import { type ImageDocuments, isComplete, readImage } from "./content.ts";
+import { findImage } from "./find.ts";
+import { isMissing, type PullOptions, pullImage } from "./pull.ts";
+
+/** How to get an image. */
+export interface EnsureOptions extends PullOptions {
+  /** Told before a pull begins. */
+  readonly onMissing?: (reference: string) => void;
+}
+
+/** An image that is here, and the name by which it was asked for. */
+export interface EnsuredImage {
+  readonly reference: string;
+  readonly image: ImageDocuments;
+}
+
+/** What is here is used as it is: a registry is asked only for what is not. */
+export async function ensureImage(
+  store: Store,
+  text: string,
+  options: EnsureOptions,
+  signal?: AbortSignal,
+): Promise<EnsuredImage> {
+  const start = performance.now();
+  const local = findLocal(store, text, options);
+  if (local !== undefined) {
+    tell(local, options, since(start));
+    return local;
+  }
+  const name = familiarReference(parseReference(text));
+  options.onMissing?.(name);
+  return { reference: name, image: await pullImage(store, text, options, signal) };
+}
+
+function findLocal(store: Store, text: string, { platform }: EnsureOptions): EnsuredImage | undefined {
+  let record: ImageRecord;
+  try {
+    record = findImage(store, text).record;
+  } catch (error) {
+    if (hasCode(error, "no-such-image")) return undefined;
+    throw error;
+  }
+  try {
+    const reference = familiarReference(parseReference(record.reference));
+    const image = readImage(store, record, platform, reference);
+    return isComplete(store, image) ? { reference, image } : undefined;
+  } catch (error) {
+    // Pulled for another platform: the index is here, this manifest is not.
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function tell({ reference, image }: EnsuredImage, options: EnsureOptions, durationMs: number): void {
+  const observe: StepObserver = options.onStep ?? (() => undefined);
+  const { target, manifest, platforms } = image;
+  const { digest, mediaType } = target;
+  const platform = encodePlatform(options.platform);
+  observe({ kind: "resolve", reference, digest, mediaType, platform, platforms, from: "store", durationMs });
+  const presentBytes = manifest.layers.reduce((sum, { size }) => sum + size, 0);
+  observe({ kind: "pull", layers: manifest.layers.length, fetchedBytes: 0, presentBytes, durationMs: 0 });
+}

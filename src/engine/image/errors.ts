@@ -1,0 +1,79 @@
+/** What goes wrong with images. Docker's words where its users know them. */
+import { TeuError } from "../../base/index.ts";
+import { encodePlatform, type Platform } from "../../spec/index.ts";
+
+/** No image goes by this text. */
+export class NoSuchImage extends TeuError<"no-such-image", { text: string }> {
+  constructor(context: { text: string }) {
+    super("no-such-image", "not-found", context, `No such image: ${context.text}`, {
+      hint: `See 'teu images', or get it with 'teu pull ${context.text}'`,
+    });
+  }
+}
+
+/** More than one image's ID begins so. */
+export class AmbiguousImageID extends TeuError<"ambiguous-image-id", { text: string; count: number }> {
+  constructor(context: { text: string; count: number }) {
+    super(
+      "ambiguous-image-id",
+      "invalid",
+      context,
+      `Ambiguous image ID ${JSON.stringify(context.text)}: ${context.count} images begin with it`,
+    );
+  }
+}
+
+/** The index offers nothing that runs on the platform. */
+export class NoMatchingPlatform extends TeuError<
+  "no-matching-platform",
+  { reference: string; platform: string; offered: readonly string[] }
+> {
+  constructor(reference: string, wanted: Platform, offered: readonly Platform[]) {
+    const names = offered.map(encodePlatform);
+    const platform = encodePlatform(wanted);
+    super(
+      "no-matching-platform",
+      "not-found",
+      { reference, platform, offered: names },
+      `No matching manifest for ${platform} in ${reference}: it offers ${names.join(", ") || "nothing"}`,
+    );
+  }
+}
+
+/** Indexes within indexes beyond any use. */
+export class IndexTooDeep extends TeuError<"index-too-deep", { reference: string }> {
+  constructor(context: { reference: string }) {
+    super(
+      "index-too-deep",
+      "invalid",
+      context,
+      `Cannot read image ${context.reference}: its indexes are nested too deep`,
+    );
+  }
+}
+
+/** A container stands on it. */
+export class ImageInUse extends TeuError<"image-in-use", { image: string; container: string }> {
+  constructor(context: { image: string; container: string }) {
+    super(
+      "image-in-use",
+      "failed-precondition",
+      context,
+      `Conflict: unable to remove repository reference ${JSON.stringify(context.image)} (must force) - container ${context.container} is using its referenced image`,
+      { hint: `Remove the container first: teu rm ${context.container}` },
+    );
+  }
+}
+
+/** An ID by which several names would go. */
+export class ImageHasNames extends TeuError<"image-has-names", { image: string; names: readonly string[] }> {
+  constructor(context: { image: string; names: readonly string[] }) {
+    super(
+      "image-has-names",
+      "failed-precondition",
+      context,
+      `Conflict: unable to delete ${context.image} (must be forced) - image is referenced in multiple repositories`,
+      { hint: `It is called ${context.names.join(", ")}: remove these names, or use --force` },
+    );
+  }
+}

@@ -1,0 +1,55 @@
+/** What is told of images. */
+import { hasCode } from "../../base/index.ts";
+import {
+  type Digest,
+  encodePlatform,
+  familiarReference,
+  type Platform,
+  parseReference,
+  platformOfProcessor,
+} from "../../spec/index.ts";
+import { listImages as listRecords } from "../store/images.ts";
+import type { Store } from "../store/store.ts";
+import { readImage } from "./content.ts";
+
+/** One image, as lists show it. */
+export interface ImageSummary {
+  /** As people write it: `debian:12`. */
+  readonly name: string;
+  /** The digest of what the name points at: the image's ID. */
+  readonly id: Digest;
+  /** When it was built, as its config says. */
+  readonly created: string | undefined;
+  /** Bytes of its layers for this machine, as stored; undefined when no platform of it is here. */
+  readonly size: number | undefined;
+  readonly platform: string | undefined;
+}
+
+/** The platform of this machine. */
+export function thisPlatform(): Platform {
+  return platformOfProcessor(process.arch);
+}
+
+/** Every image, by name. */
+export function listImages(store: Store): ImageSummary[] {
+  return listRecords(store.database, store.namespace).map((record) => ({
+    name: familiarReference(parseReference(record.reference)),
+    id: record.digest,
+    ...describe(store, record),
+  }));
+}
+
+function describe(
+  store: Store,
+  record: Parameters<typeof readImage>[1] & { reference: string },
+): Pick<ImageSummary, "created" | "size" | "platform"> {
+  try {
+    const { config, manifest } = readImage(store, record, thisPlatform(), record.reference);
+    const size = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+    return { created: config.created, size, platform: encodePlatform(config) };
+  } catch (error) {
+    // It was pulled for another platform.
+    if (!hasCode(error, "blob-not-found") && !hasCode(error, "no-matching-platform")) throw error;
+    return { created: undefined, size: undefined, platform: undefined };
+  }
+}

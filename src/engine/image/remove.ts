@@ -1,0 +1,41 @@
+/** `teu rmi`: takes a name away, and what nothing refers to any more. Docker's rules. */
+import type { Digest } from "../../spec/index.ts";
+import { listContainers } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { deleteImage, listImages } from "../store/images.ts";
+import type { Store } from "../store/store.ts";
+import { type Collected, collectGarbage } from "./collect.ts";
+import { ImageHasNames, ImageInUse } from "./errors.ts";
+import { findImage } from "./find.ts";
+
+/** What became of an image. */
+export interface RemovedImage extends Collected {
+  /** The names that it no longer has. */
+  readonly untagged: readonly string[];
+}
+
+/** Removes the image that `text` names. @throws {NoSuchImage} @throws {ImageInUse} @throws {ImageHasNames} */
+export function removeImage(store: Store, text: string, options: { force: boolean }): RemovedImage {
+  const untagged = inTransaction(store.database, () => {
+    const { record, byID } = findImage(store, text);
+    const siblings = namesOf(store, record.digest);
+    if (byID && siblings.length > 1 && !options.force)
+      throw new ImageHasNames({ image: text, names: siblings });
+    const names = byID ? siblings : [record.reference];
+    const user = listContainers(store.database, store.namespace).find(
+      ({ imageTarget }) => imageTarget.digest === record.digest,
+    );
+    // Another name keeps the image; a container needs one.
+    if (user !== undefined && names.length === siblings.length && !options.force)
+      throw new ImageInUse({ image: text, container: user.name });
+    for (const name of names) deleteImage(store.database, store.namespace, name);
+    return names;
+  });
+  return { untagged, ...collectGarbage(store) };
+}
+
+function namesOf(store: Store, digest: Digest): string[] {
+  return listImages(store.database, store.namespace)
+    .filter((image) => image.digest === digest)
+    .map(({ reference }) => reference);
+}

@@ -1,0 +1,27 @@
+/** The engine: containers from images, on this machine, without a daemon. Every operation works on a store. */
+
+// How a container is asked for.
+export type { ContainerOptions, Network } from "./bundle/config.ts";
+// Containers.
+export { type ContainerSummary, listContainers } from "./container/list.ts";
+export { removeContainers } from "./container/remove-many.ts";
+// Images.
+export { type ImageSummary, listImages, thisPlatform } from "./image/list.ts";
+export { type RemovedImage, removeImage } from "./image/remove.ts";
+export { tagImage } from "./image/tag.ts";
+export type { TransferObserver, TransferProgress } from "./image/transfer.ts";
+export { type ImageInspection, inspect } from "./inspect.ts";
+// The store: opened by each command, cleaned of what killed commands left.
+export { openEngine } from "./open.ts";
+export { pull, push, type TransferOptions } from "./operations.ts";
+export { parseEnvironment } from "./options/environment.ts";
+export { InvalidOption } from "./options/error.ts";
+export { parseCPUs, parseMemory } from "./options/limits.ts";
+export { parseName } from "./options/name.ts";
+export { parseVolume, type Volume } from "./options/volume.ts";
+// Where state lies.
+export { type EnginePaths, enginePaths } from "./paths.ts";
+// What a run tells while it goes on.
+export type { Step, StepObserver } from "./run/steps.ts";
+export { type RunImageOptions, type RunImageRequest, runImage } from "./run-image.ts";
+export type { Store } from "./store/store.ts";

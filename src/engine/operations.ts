@@ -1,0 +1,36 @@
+/** The operations that go to a registry or run a container, each from its first word to its last clean-up. */
+import { type Digest, familiarReference, type Platform, parseReference } from "../spec/index.ts";
+import { thisPlatform } from "./image/list.ts";
+import { pullImage } from "./image/pull.ts";
+import { type Pushed, pushImage } from "./image/push.ts";
+import type { TransferObserver } from "./image/transfer.ts";
+import { abortOnSignal } from "./run/signals.ts";
+import type { Store } from "./store/store.ts";
+
+/** How images move between here and a registry. */
+export interface TransferOptions {
+  /** Absent: this machine's. */
+  readonly platform: Platform | undefined;
+  /** Plain http to registries that are not on this machine. */
+  readonly isInsecure: boolean;
+  readonly onProgress?: TransferObserver;
+}
+
+/** Gets an image from its registry, whether or not it is here. */
+export async function pull(
+  store: Store,
+  text: string,
+  options: TransferOptions,
+): Promise<{ reference: string; digest: Digest }> {
+  using interrupt = abortOnSignal();
+  const platform = options.platform ?? thisPlatform();
+  const { target } = await pullImage(store, text, { ...options, platform }, interrupt.signal);
+  return { reference: familiarReference(parseReference(text)), digest: target.digest };
+}
+
+/** Puts an image into the registry that its name names. */
+export async function push(store: Store, text: string, options: TransferOptions): Promise<Pushed> {
+  using interrupt = abortOnSignal();
+  const platform = options.platform ?? thisPlatform();
+  return await pushImage(store, text, { ...options, platform }, interrupt.signal);
+}
