@@ -4,10 +4,10 @@
  */
 import { isTeuError } from "../../base/index.ts";
 import type { RegistryName } from "../../spec/index.ts";
-import type { BlobAddress } from "./blob-read.ts";
+import { type BlobAddress, sizeMismatch } from "./blob-read.ts";
 import { discard, readCapped } from "./body.ts";
 import { uploadLocation } from "./endpoint.ts";
-import { BadRegistryAnswer, BlobLengthMismatch, RegistryRefused, RegistryUnavailable } from "./errors.ts";
+import { BadRegistryAnswer, RegistryRefused, RegistryUnavailable } from "./errors.ts";
 import type { RequestBody } from "./http.ts";
 import type { Repository } from "./repository.ts";
 import { isTransientFailure, isTransientStatus, type RetryPolicy, retryDelay } from "./retry.ts";
@@ -83,8 +83,7 @@ async function pushOnce(
 
 async function readWhole(blob: BlobAddress, open: BlobSource): Promise<Uint8Array> {
   const bytes = await readCapped(open(), blob.size);
-  if (bytes?.byteLength !== blob.size)
-    throw new BlobLengthMismatch({ ...blob, received: bytes?.byteLength ?? blob.size + 1 });
+  if (bytes?.byteLength !== blob.size) throw sizeMismatch(blob, bytes?.byteLength ?? blob.size + 1);
   return bytes;
 }
 

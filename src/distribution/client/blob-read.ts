@@ -4,9 +4,10 @@
  * Source: distribution-spec spec.md, Pulling blobs; RFC 9110 section 14, range requests.
  */
 import { isTeuError, messageOf } from "../../base/index.ts";
+import { SizeMismatch } from "../../content/index.ts";
 import type { Digest, RegistryName, RepositoryName } from "../../spec/index.ts";
 import { discard } from "./body.ts";
-import { BadRegistryAnswer, BlobLengthMismatch, RegistryRefused, RegistryUnavailable } from "./errors.ts";
+import { BadRegistryAnswer, RegistryRefused, RegistryUnavailable } from "./errors.ts";
 import { isTransientFailure, type RetryPolicy, retryDelay } from "./retry.ts";
 import type { Session } from "./session.ts";
 import { wait } from "./wait.ts";
@@ -15,6 +16,11 @@ import { wait } from "./wait.ts";
 export interface BlobAddress {
   readonly digest: Digest;
   readonly size: number;
+}
+
+/** The registry has `received` bytes for `blob`, or at least so many. */
+export function sizeMismatch({ digest, size }: BlobAddress, received: number): SizeMismatch {
+  return new SizeMismatch({ name: digest, expected: size, actual: received });
 }
 
 /** How a blob is read. */
@@ -51,7 +57,7 @@ export async function* readBlob(
         yield chunk;
       }
       if (offset === blob.size) return;
-      failure = new BlobLengthMismatch({ ...blob, received: offset });
+      failure = sizeMismatch(blob, offset);
     } catch (error) {
       signal?.throwIfAborted();
       if (isTeuError(error) || !isTransientFailure(error)) throw endedShort(error, blob, offset);
@@ -92,7 +98,7 @@ async function* readOnce(
   let position = offset - skip;
   for await (const chunk of chunksOf(response, reading.stallMs, signal)) {
     position += chunk.byteLength;
-    if (position > blob.size) throw new BlobLengthMismatch({ ...blob, received: position });
+    if (position > blob.size) throw sizeMismatch(blob, position);
     const fresh = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.byteLength));
     skip -= chunk.byteLength - fresh.byteLength;
     if (fresh.byteLength > 0) yield fresh;
@@ -104,7 +110,7 @@ function checkHead(reading: BlobReading, blob: BlobAddress, offset: number, resp
   const announced = response.headers.get("content-length");
   const want = response.status === 206 ? blob.size - offset : blob.size;
   if (announced !== null && !response.headers.has("content-encoding") && Number(announced) !== want)
-    throw new BlobLengthMismatch({ ...blob, received: Number(announced) + blob.size - want });
+    throw sizeMismatch(blob, Number(announced) + blob.size - want);
   if (response.status !== 206) return;
   const range = response.headers.get("content-range");
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range ?? "") ?? [];
@@ -150,12 +156,12 @@ async function* chunksOf(
 /** A registry whose blob is shorter than its descriptor says refuses to go on from there. */
 function endedShort(error: unknown, blob: BlobAddress, offset: number): unknown {
   const refused = error instanceof RegistryRefused && error.context.status === 416;
-  return refused && offset > 0 ? new BlobLengthMismatch({ ...blob, received: offset }) : error;
+  return refused && offset > 0 ? sizeMismatch(blob, offset) : error;
 }
 
 function givenUp(reading: BlobReading, blob: BlobAddress, failures: unknown[]): Error {
   const last = failures.at(-1);
-  if (last instanceof BlobLengthMismatch) return last;
+  if (last instanceof SizeMismatch) return last;
   return new RegistryUnavailable(
     { registry: reading.registry, operation: `pull blob ${blob.digest}`, attempts: failures.length },
     messageOf(last),

@@ -3,12 +3,21 @@
  * Every operation takes a signal last and ends promptly with its reason. Portable: `fetch` and `node:` only.
  */
 import { version } from "../../base/index.ts";
-import type { Digest, RegistryName, RepositoryName, Tag } from "../../spec/index.ts";
+import {
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isDigest,
+  isSupportedAlgorithm,
+  type RegistryName,
+  type RepositoryName,
+  type Tag,
+} from "../../spec/index.ts";
 import { type BlobSource, pushBlob } from "./blob-push.ts";
 import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
 import { discard } from "./body.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
-import { BadRegistryAnswer } from "./errors.ts";
+import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
 import type { Fetch } from "./http.ts";
 import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
@@ -92,6 +101,13 @@ export class RegistryClient {
       signal,
     );
     await discard(response);
+    const stated = response.headers.get("docker-content-digest");
+    // A registry may name it by another algorithm than we do.
+    if (stated === null || !isDigest(stated)) return;
+    const algorithm = digestAlgorithm(stated);
+    const actual = isSupportedAlgorithm(algorithm) ? digestOf(manifest.bytes, algorithm) : stated;
+    if (actual !== stated)
+      throw new ManifestDigestMismatch({ ...this.#where, expected: actual, actual: stated });
   }
 
   /** Whether the repository holds this manifest. */

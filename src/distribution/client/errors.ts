@@ -1,6 +1,6 @@
 /** What can go wrong between us and a registry, by what the caller can do about it. */
 import { type ErrorKind, TeuError } from "../../base/index.ts";
-import type { Digest, DistributionError } from "../../spec/index.ts";
+import type { Descriptor, Digest, DistributionError } from "../../spec/index.ts";
 
 /** The registry could not be reached, or every attempt ended in its failure; `cause` holds what each attempt met. */
 export class RegistryUnavailable extends TeuError<
@@ -129,32 +129,35 @@ export class ManifestDigestMismatch extends TeuError<
   }
 }
 
-/** A blob's bytes do not hash to its digest. Not retried: content is wrong. */
-export class BlobDigestMismatch extends TeuError<
-  "blob-digest-mismatch",
-  { expected: Digest; actual: Digest }
+/** The image exists, but not for this platform. */
+export class NoSuchPlatform extends TeuError<
+  "no-such-platform",
+  { digest: Digest; wanted: string; available: readonly string[] }
 > {
-  constructor(context: { expected: Digest; actual: Digest }) {
+  constructor(context: { digest: Digest; wanted: string; available: readonly string[] }) {
+    const there = context.available.length === 0 ? "nothing" : context.available.join(", ");
     super(
-      "blob-digest-mismatch",
-      "data-loss",
+      "no-such-platform",
+      "not-found",
       context,
-      `Cannot accept blob ${context.expected}: its content hashes to ${context.actual}`,
+      `Cannot pull ${context.digest} for ${context.wanted}: the index has ${there}`,
     );
   }
 }
 
-/** A blob is longer or shorter than its descriptor says. Not retried: content is wrong. */
-export class BlobLengthMismatch extends TeuError<
-  "blob-length-mismatch",
-  { digest: Digest; size: number; received: number }
+/** The store lacks parts of what is to be pushed: an index that was pulled for some of its platforms, as a rule. */
+export class IncompleteImage extends TeuError<
+  "incomplete-image",
+  { digest: Digest; missing: readonly Digest[]; present: readonly Descriptor[] }
 > {
-  constructor({ digest, size, received }: { digest: Digest; size: number; received: number }) {
+  /** `present` are the root's children that are whole. */
+  constructor(context: { digest: Digest; missing: readonly Digest[]; present: readonly Descriptor[] }) {
     super(
-      "blob-length-mismatch",
-      "data-loss",
-      { digest, size, received },
-      `Cannot accept blob ${digest}: it should have ${size} bytes, and the registry sent ${received}`,
+      "incomplete-image",
+      "failed-precondition",
+      context,
+      `Cannot push ${context.digest}: ${context.missing.length} of the blobs that it refers to are not here, ${context.missing[0]} for one`,
+      { hint: "Pull the image for all its platforms, or push one of them by its digest" },
     );
   }
 }

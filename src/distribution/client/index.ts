@@ -15,10 +15,10 @@ export {
 // What can go wrong.
 export {
   BadRegistryAnswer,
-  BlobDigestMismatch,
-  BlobLengthMismatch,
+  IncompleteImage,
   ManifestDigestMismatch,
   ManifestNotFound,
+  NoSuchPlatform,
   RegistryRefused,
   RegistryUnauthenticated,
   RegistryUnavailable,
@@ -26,5 +26,9 @@ export {
 } from "./errors.ts";
 export type { Fetch } from "./http.ts";
 export type { ResolvedManifest } from "./manifest.ts";
+// Whole images, between a registry and a content store.
+export type { BlobEvent, PullEvent, PushEvent } from "./progress.ts";
+export { type PulledImage, type PullOptions, pullImage } from "./pull.ts";
+export { type PushOptions, pushImage } from "./push.ts";
 export type { Repository } from "./repository.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";

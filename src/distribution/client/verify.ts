@@ -1,7 +1,6 @@
 /** Content checked as it passes. */
-import { Unsupported } from "../../base/index.ts";
+import { DigestMismatch, UnsupportedAlgorithm } from "../../content/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../../spec/index.ts";
-import { BlobDigestMismatch } from "./errors.ts";
 
 /** Gives `chunks` on, and fails where their end would be unless they hash to `expected`. */
 export async function* verified(
@@ -9,16 +8,12 @@ export async function* verified(
   expected: Digest,
 ): AsyncGenerator<Uint8Array, void, void> {
   const algorithm = digestAlgorithm(expected);
-  if (!isSupportedAlgorithm(algorithm))
-    throw new Unsupported({
-      what: `digest algorithm ${algorithm}`,
-      why: "content named by it cannot be checked",
-    });
+  if (!isSupportedAlgorithm(algorithm)) throw new UnsupportedAlgorithm({ algorithm });
   const hash = hasherFor(algorithm);
   for await (const chunk of chunks) {
     hash.update(chunk);
     yield chunk;
   }
   const actual = `${algorithm}:${hash.digest("hex")}` as Digest; // made by us
-  if (actual !== expected) throw new BlobDigestMismatch({ expected, actual });
+  if (actual !== expected) throw new DigestMismatch({ expected, actual });
 }
