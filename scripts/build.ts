@@ -1,10 +1,12 @@
 /**
- * Builds the one executable: `bun scripts/build.ts [--out FILE]`. Stamps version and commit in, then makes the finished file
- * deaf to the two environment variables by which any Bun executable can be made to run foreign code.
+ * Builds the one executable: `bun scripts/build.ts [--out FILE]`. Stamps version and commit in, makes the finished file
+ * deaf to the two environment variables by which any Bun executable can be made to run foreign code, and lets it start in
+ * a directory that was deleted.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { harden } from "./harden.ts";
+import { startAnywhere } from "./start-anywhere.ts";
 
 const ROOT = join(dirname(import.meta.dir));
 const OUT = process.argv[2] === "--out" ? (process.argv[3] ?? "") : join(ROOT, "dist/teu");
@@ -50,6 +52,7 @@ try {
   build(temporary);
   const file = readFileSync(temporary);
   harden(file);
+  startAnywhere(file);
   writeFileSync(temporary, file);
   // By rename: a teu that is running keeps its own file.
   renameSync(temporary, OUT);

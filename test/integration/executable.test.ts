@@ -56,6 +56,13 @@ describe("foreign code", () => {
   });
 });
 
+test("teu starts in a directory that was deleted, and works from /", async () => {
+  const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$2" version';
+  const result = await run(["sh", "-c", script, "sh", join(folder, "gone"), TEU]);
+  expect(result.stderr).toBe("");
+  expect(result.stdout).toStartWith("teu version ");
+});
+
 test("teu is found by a link of any name", async () => {
   symlinkSync(TEU, join(folder, "teu"));
   expect((await run([join(folder, "teu"), "version"])).stdout).toStartWith("teu version ");
