@@ -21,6 +21,8 @@ export interface Failure {
 export type Said =
   | {
       readonly kind: "sync";
+      readonly segment: number;
+      readonly record: number;
       readonly code: number;
       readonly values: readonly number[];
       readonly descriptors: readonly number[];
@@ -42,7 +44,15 @@ export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] 
   const kind = view.getUint32(0, true);
   const values = [16, 24, 32, 40].map((at) => Number(view.getBigInt64(at, true)));
   if (kind === MESSAGE_PID) return { kind: "pid", pid: values[0] ?? 0 };
-  if (kind === MESSAGE_SYNC) return { kind: "sync", code: view.getUint32(12, true), values, descriptors };
+  if (kind === MESSAGE_SYNC)
+    return {
+      kind: "sync",
+      segment: view.getUint32(4, true),
+      record: view.getUint32(8, true),
+      code: view.getUint32(12, true),
+      values,
+      descriptors,
+    };
   if (kind !== MESSAGE_FAIL) throw new RangeError(`init sent a message of unknown kind ${kind}`);
   return {
     kind: "fail",

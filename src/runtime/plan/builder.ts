@@ -39,15 +39,17 @@ export class PlanBuilder {
   #relocations: number[] = [];
   #slots: Slot[] = [];
   #fuel = 0;
+  #later: { section: Section; build: () => void }[] = [];
 
   /** The steps that follow are for `field`, asked for by `clause`. */
   section(field: string, clause: string): void {
     this.#section = { field, clause };
   }
 
-  /** One system call. Pointers are DataRefs; a missing argument is 0. */
-  call(call: SystemCall, args: readonly Operand[], options: { result?: Register; on?: Rules } = {}): void {
+  /** One system call. Pointers are DataRefs; a missing argument is 0. Returns the record's number. */
+  call(call: SystemCall, args: readonly Operand[], options: { result?: Register; on?: Rules } = {}): number {
     this.#add({ kind: "call", section: this.#section, call, args, ...options });
+    return this.#records.length - 1;
   }
 
   move(result: Register, value: Operand): void {
@@ -113,6 +115,11 @@ export class PlanBuilder {
     label.at = this.#records.length;
   }
 
+  /** Steps for the rare case: they come after the last record, so that the usual way runs straight through. */
+  later(build: () => void): void {
+    this.#later.push({ section: this.#section, build });
+  }
+
   /** Allows so many jumps back. */
   addFuel(jumps: number): void {
     this.#fuel += jumps;
@@ -125,6 +132,13 @@ export class PlanBuilder {
     const ref = this.bytes(encoder.encode(`${text}\0`), JSON.stringify(text), 1);
     this.#texts.set(text, ref);
     return ref;
+  }
+
+  /** Data that several records read and none writes, made once. */
+  shared(key: string, make: () => DataRef): DataRef {
+    const known = this.#texts.get(key) ?? make();
+    this.#texts.set(key, known);
+    return known;
   }
 
   /** Bytes, aligned to eight unless said otherwise. */
@@ -170,7 +184,16 @@ export class PlanBuilder {
     return FIRST_SLOT + this.#slots.length - 1;
   }
 
+  /** The lowest number that nothing inherited has. All slots are there by now. */
+  get firstOwnDescriptor(): number {
+    return FIRST_SLOT + this.#slots.length;
+  }
+
   finish(): Plan {
+    for (const { section, build } of this.#later) {
+      this.#section = section;
+      build();
+    }
     return {
       steps: this.#steps,
       records: this.#records,

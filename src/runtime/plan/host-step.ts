@@ -12,6 +12,21 @@ export type HostStep =
   | { readonly kind: "oom-score"; readonly value: number }
   /** Sends the master of the terminal to whoever attaches to the container. */
   | { readonly kind: "console" }
+  /** Sends the segment that makes a destination of which more than the last name is missing. */
+  | {
+      readonly kind: "missing";
+      readonly path: string;
+      readonly want: "directory" | "file";
+      readonly strict: boolean;
+    }
+  /** Looks whether what has a device's name already is that device. */
+  | {
+      readonly kind: "verify-device";
+      readonly name: string;
+      readonly type: string;
+      readonly major: number;
+      readonly minor: number;
+    }
   /** Resolves a dangling link inside the root and makes its target. */
   | { readonly kind: "resolve-dangling"; readonly path: string; readonly want: "directory" | "file" }
   /** Reads the home directory of a user from the root's own /etc/passwd. */
@@ -24,7 +39,8 @@ export const SYNC_CODES = {
   "id-maps": 1,
   console: 2,
   "resolve-dangling": 3,
-  home: 4,
-  ready: 5,
+  missing: 4,
+  "verify-device": 5,
+  ready: 6,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;

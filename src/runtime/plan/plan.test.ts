@@ -96,7 +96,7 @@ test("a jump back costs fuel, and without fuel the plan fails with ELOOP", () =>
 test("an answer carries values, bytes and a segment, and the registers outlive the segment", () => {
   const plan = new PlanBuilder();
   const slot = plan.reserve(16);
-  plan.sync("home", { slot: { data: slot, capacity: 16 } });
+  plan.sync("missing", { slot: { data: slot, capacity: 16 } });
   const good = plan.label();
   plan.load(A, slot, 2);
   plan.jump(good, B, 0xffffn, "==", 77n);
@@ -117,7 +117,14 @@ test("an answer carries values, bytes and a segment, and the registers outlive t
       : undefined,
   );
   closeSync(file);
-  expect(said[1]).toEqual({ kind: "sync", code: 5, values: [3, 77, 0, 0], descriptors: [] });
+  expect(said[1]).toEqual({
+    kind: "sync",
+    segment: 0,
+    record: 7,
+    code: 6,
+    values: [3, 77, 0, 0],
+    descriptors: [],
+  });
   expect(status).toBe(40);
 });
 

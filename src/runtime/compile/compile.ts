@@ -1,0 +1,134 @@
+/**
+ * config.json → plan: the whole way from clone to exec as one ordered list. Pure: the same document in the same
+ * circumstances gives the same plan, without root and without looking at the machine.
+ * Source: runtime-spec config.md, config-linux.md; runtime.md, Lifecycle.
+ */
+import type { Process, RuntimeConfig } from "../../spec/index.ts";
+import { PlanBuilder } from "../plan/builder.ts";
+import type { Plan } from "../plan/plan.ts";
+import { compileConsole, compileStreams } from "./console.ts";
+import { CLONE_NEWNS, KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
+import { type Circumstances, ROOT, T1 } from "./context.ts";
+import { openDestination } from "./destination.ts";
+import { compileDevices } from "./devices.ts";
+import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
+import { compileMounts, finishReadonly } from "./mounts.ts";
+import {
+  compileCgroupJoin,
+  compileGuards,
+  compileNamespaceSetup,
+  compileUserStage,
+  type NamespacePlan,
+  planNamespaces,
+} from "./namespaces.ts";
+import {
+  compileCloseDescriptors,
+  compileExec,
+  compileGate,
+  compileLookup,
+  compilePreserved,
+  lacksHome,
+} from "./program.ts";
+import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
+
+/** What `create` does: a plan for init, and the flags with which it is cloned. */
+export interface CreatePlan extends Plan {
+  readonly cloneFlags: number;
+  /** Number of the record that is execve. */
+  readonly execRecord: number;
+}
+
+/**
+ * Compiles a validated `config`.
+ * @throws {Unsupported} The document asks for what is not built; `context.what` names the field.
+ */
+export function compileCreate(config: RuntimeConfig, world: Circumstances): CreatePlan {
+  const plan = new PlanBuilder();
+  const { linux = {}, process } = config;
+  const namespaces = planNamespaces(linux.namespaces ?? []);
+  // The inherited ones come first: the lowest slots are the next to where they have to go.
+  const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
+    plan.slot({ kind: "inherited", descriptor: 3 + index }),
+  );
+  const gate = plan.slot({ kind: "file", path: `${world.stateDirectory}/exec.fifo`, flags: "fifo" });
+  const started = plan.slot({ kind: "file", path: `${world.stateDirectory}/started.fifo`, flags: "fifo" });
+
+  plan.section("linux.resources", "config-linux.md, Control groups");
+  plan.host({ kind: "cgroup" });
+  compileCgroupJoin(plan, world.cgroup.joins);
+  // While its maps are written the first stage has to be dumpable, or its files in /proc would be root's.
+  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: namespaces.user });
+  if (namespaces.user) {
+    compileUserStage(plan, namespaces);
+    compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
+  }
+  compileNamespaceSetup(plan, namespaces, config);
+  if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
+  compileFileSystem(plan, config, world, namespaces);
+  if (process?.terminal) compileStreams(plan);
+  if (process !== undefined) compileProcess(plan, process, world);
+  compileGate(plan, gate, started);
+  compilePreserved(plan, preserved);
+  if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
+  const execRecord = process === undefined ? -1 : compileExec(plan, process);
+  return { ...plan.finish(), cloneFlags: namespaces.spawn, execRecord };
+}
+
+/** The root file system, complete, and the change into it. */
+function compileFileSystem(
+  plan: PlanBuilder,
+  config: RuntimeConfig,
+  world: Circumstances,
+  namespaces: NamespacePlan,
+): void {
+  const { linux = {}, mounts = [], process } = config;
+  const hasMountNamespace = ((namespaces.spawn | namespaces.stage) & CLONE_NEWNS) !== 0;
+  compileRoot(plan, world.rootfs, {
+    propagation: linux.rootfsPropagation,
+    masks: (linux.maskedPaths ?? []).length > 0,
+  });
+  compileMounts(plan, mounts, world, namespaces.user);
+  const isDevBound = mounts.some((mount) => /^\/*dev\/*$/.test(mount.destination) && mount.type === "bind");
+  if (!isDevBound) compileDevices(plan, linux.devices ?? [], namespaces.user);
+  if (process?.terminal)
+    compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });
+  compileSysctls(plan, linux.sysctl ?? {});
+  if (process !== undefined) {
+    plan.section("process.cwd", "config.md, process.cwd");
+    openDestination(plan, process.cwd, "directory", T1, {
+      on: { ENOTDIR: "next", ELOOP: "next", EXDEV: "next" },
+    });
+  }
+  finishReadonly(plan, mounts);
+  if (config.root?.readonly) compileReadonlyRoot(plan);
+  compileReadonlyPaths(plan, linux.readonlyPaths ?? []);
+  compileMaskedPaths(plan, linux.maskedPaths ?? []);
+  compileChangeRoot(plan, hasMountNamespace ? (world.noPivot ? "move" : "pivot") : "chroot");
+}
+
+/** Everything about the process up to the gate. The last SYNC is here: after it the container is created. */
+function compileProcess(plan: PlanBuilder, process: Process, world: Circumstances): void {
+  plan.section("created", "runtime.md, Lifecycle");
+  plan.sync("ready", { descriptors: [ROOT] });
+  if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
+  if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
+  if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
+  plan.host({ kind: "state" });
+  compileCloseDescriptors(plan);
+  compilePrivileges(plan, process, world.seccomp);
+  compileIdentity(plan, process, {
+    lastCapability: world.lastCapability,
+    dieWithParent: world.dieWithParent,
+    canSetGroups: true,
+  });
+  compileLookup(plan, process);
+}
+
+/** A session keyring of its own, so that keys do not cross containers. */
+function compileKeyring(plan: PlanBuilder, containerID: string): void {
+  plan.section("--no-new-keyring", "runc create");
+  plan.call("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, plan.text(`_ses.${containerID}`)], {
+    on: { ENOSYS: "next", EPERM: "next" },
+  });
+}

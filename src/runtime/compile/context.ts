@@ -1,0 +1,67 @@
+/** What compile knows besides config.json: everything that has to be looked up comes in here as a value. */
+import type { PlanBuilder } from "../plan/builder.ts";
+import { Register } from "../plan/plan.ts";
+
+/** What a bind source is; a missing one has no entry. */
+export type SourceKind = "directory" | "file";
+
+/** One cgroup hierarchy as a container sees it. */
+export interface CgroupMount {
+  /** Controllers for v1 (`cpu`, `cpuacct`), or `name=systemd`; empty for v2. */
+  readonly controllers: readonly string[];
+  /** Its directory's name below /sys/fs/cgroup on this host, for instance `cpu,cpuacct`; "" for a pure v2 host. */
+  readonly name: string;
+  /** The container's own directory in it. */
+  readonly path: string;
+}
+
+/** The world at the moment of compiling. */
+export interface Circumstances {
+  readonly containerID: string;
+  /** Absolute, links resolved. */
+  readonly bundle: string;
+  /** Absolute, links resolved. */
+  readonly rootfs: string;
+  /** The runtime's directory of this container: its two fifos are there. */
+  readonly stateDirectory: string;
+  /** By the absolute path of the bind source. */
+  readonly sources: ReadonlyMap<string, SourceKind>;
+  readonly cgroup: {
+    readonly version: 1 | 2;
+    /** v1: files that init writes itself into. v2: empty, init is born in its cgroup. */
+    readonly joins: readonly string[];
+    readonly mounts: readonly CgroupMount[];
+  };
+  /** Whether the container gets a cgroup namespace of its own. */
+  readonly cgroupNamespace: boolean;
+  /** The filter as struct sock_filter[], and its flags. */
+  readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
+  /** Highest capability number of this kernel. */
+  readonly lastCapability: number;
+  readonly noPivot: boolean;
+  readonly noNewKeyring: boolean;
+  readonly preserveFds: number;
+  /** init dies when its parent does. */
+  readonly dieWithParent: boolean;
+}
+
+/** Registers with one meaning through the whole plan. */
+export const ROOT: Register = new Register(1);
+export const DEV: Register = new Register(2);
+export const HOST_NULL: Register = new Register(3);
+export const MASK: Register = new Register(4);
+export const MASTER: Register = new Register(6);
+export const SLAVE: Register = new Register(7);
+export const PROGRAM: Register = new Register(8);
+export const HOME: Register = new Register(9);
+export const CHDIR_RESULT: Register = new Register(10);
+/** Registers that hold a value for a few records. */
+export const T1: Register = new Register(20);
+export const T2: Register = new Register(21);
+export const T3: Register = new Register(22);
+export const T4: Register = new Register(23);
+
+/** Closes what a register holds. */
+export function close(plan: PlanBuilder, register: Register): void {
+  plan.call("close", [register]);
+}

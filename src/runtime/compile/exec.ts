@@ -1,0 +1,73 @@
+/**
+ * One more process in a running container, as a plan: join its cgroup and its namespaces, then become the program
+ * with the same identity steps as PID 1. Source: runc exec; setns(2), pidfd_open(2).
+ */
+import type { Process } from "../../spec/index.ts";
+import { PlanBuilder } from "../plan/builder.ts";
+import type { CreatePlan } from "./compile.ts";
+import { compileConsole, compileStreams } from "./console.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
+import { type Circumstances, DEV, ROOT } from "./context.ts";
+import { openInRoot } from "./destination.ts";
+import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileCgroupJoin, compileGuards, compileStageClone } from "./namespaces.ts";
+import {
+  compileCloseDescriptors,
+  compileExec,
+  compileLookup,
+  compilePreserved,
+  lacksHome,
+} from "./program.ts";
+
+/** What exec knows of the container. */
+export interface ExecWorld
+  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent"> {
+  readonly pid: number;
+  /** v1: files of the container's cgroups; v2: empty, the process is born there. */
+  readonly joins: readonly string[];
+  /** CLONE_NEW* of the namespaces that differ from the caller's. */
+  readonly namespaces: number;
+  readonly hasUserNamespace: boolean;
+}
+
+/** Compiles the exec of a validated `process`. */
+export function compileExecProcess(process: Process, world: ExecWorld): CreatePlan {
+  const plan = new PlanBuilder();
+  const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
+    plan.slot({ kind: "inherited", descriptor: 3 + index }),
+  );
+  compileCgroupJoin(plan, world.joins);
+  // Before it is inside: the container must not trace it or look at its descriptors (2016-9962).
+  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
+  plan.section("linux.namespaces", "runc exec");
+  const target = plan.slot({ kind: "pidfd", pid: world.pid });
+  plan.call("setns", [target, world.namespaces]);
+  compileStageClone(plan, 0);
+  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
+  if (world.hasUserNamespace) {
+    plan.call("setresgid", [0, 0, 0]);
+    plan.call("setresuid", [0, 0, 0]);
+  }
+  plan.call("setsid", []);
+  // Joining the mount namespace made its root ours.
+  plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: ROOT });
+  if (process.terminal) {
+    openInRoot(plan, ROOT, "dev", { into: DEV, flags: O_PATH | O_DIRECTORY });
+    compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "exec" });
+    compileStreams(plan);
+  }
+  plan.section("ready", "runc exec");
+  plan.sync("ready", { descriptors: [ROOT] });
+  if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
+  if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
+  if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
+  plan.host({ kind: "state" });
+  compileCloseDescriptors(plan);
+  compilePrivileges(plan, process, world.seccomp);
+  compileIdentity(plan, process, { ...world, canSetGroups: true });
+  compileLookup(plan, process);
+  compilePreserved(plan, preserved);
+  if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
+  const execRecord = compileExec(plan, process);
+  return { ...plan.finish(), cloneFlags: 0, execRecord };
+}

@@ -1,0 +1,122 @@
+/**
+ * Who the process is: limits of what it may ever become first, then groups, user and capabilities.
+ * Source: runtime-spec config.md, process.user, process.capabilities; capabilities(7), credentials(7).
+ */
+import type { Process } from "../../spec/index.ts";
+import { errno } from "../../sys/index.ts";
+import type { PlanBuilder } from "../plan/builder.ts";
+import { DataRef } from "../plan/plan.ts";
+import { capabilityMask } from "./capabilities.ts";
+import {
+  LINUX_CAPABILITY_VERSION_3,
+  NEGATIVE,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+  SECCOMP_SET_MODE_FILTER,
+  SIGKILL,
+} from "./constants.ts";
+import { CHDIR_RESULT, type Circumstances, T1 } from "./context.ts";
+
+const PATH_MAX = 4096;
+
+/** Before the capabilities go: a filter without no_new_privs needs CAP_SYS_ADMIN. */
+export function compilePrivileges(
+  plan: PlanBuilder,
+  process: Process,
+  seccomp: Circumstances["seccomp"],
+): void {
+  if (process.noNewPrivileges) {
+    plan.section("process.noNewPrivileges", "config.md, process.noNewPrivileges");
+    plan.call("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
+  } else if (seccomp !== undefined) compileSeccompFilter(plan, seccomp);
+}
+
+/** Loads the filter; everything after it must be allowed by it. */
+export function compileSeccompFilter(
+  plan: PlanBuilder,
+  seccomp: NonNullable<Circumstances["seccomp"]>,
+): void {
+  plan.section("linux.seccomp", "config-linux.md, Seccomp");
+  const filter = plan.bytes(seccomp.program, `${seccomp.program.length / 8} instructions`);
+  const program = plan.words([seccomp.program.length / 8, filter], "sock_fprog");
+  plan.call("seccomp", [SECCOMP_SET_MODE_FILTER, seccomp.flags, program]);
+}
+
+/** From root to the process's own user, in its own directory. */
+export function compileIdentity(
+  plan: PlanBuilder,
+  process: Process,
+  options: { lastCapability: number; dieWithParent: boolean; canSetGroups: boolean },
+): void {
+  const { user, capabilities = {}, cwd } = process;
+  const { lastCapability, dieWithParent, canSetGroups } = options;
+  const mask = (names: readonly string[] = []): bigint => capabilityMask(names, lastCapability);
+  const bounding = mask(capabilities.bounding);
+
+  plan.section("process.cwd", "config.md, process.cwd");
+  // Root may not enter what only the user can (a network file system), and the user not what only root can.
+  plan.call("chdir", [plan.text(cwd)], { result: CHDIR_RESULT, on: { EACCES: "next" } });
+  plan.section("process.capabilities.bounding", "config.md, process.capabilities");
+  for (let number = 0; number <= lastCapability; number++)
+    if ((bounding & (1n << BigInt(number))) === 0n) plan.call("prctl", [PR_CAPBSET_DROP, number, 0, 0, 0]);
+
+  plan.section("process.user", "config.md, process.user");
+  plan.call("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
+  const groups = user.additionalGids ?? [];
+  if (canSetGroups)
+    plan.call("setgroups", [
+      groups.length,
+      plan.bytes(new Uint8Array(Uint32Array.from(groups).buffer), groups.join(" ")),
+    ]);
+  plan.call("setresgid", [user.gid, user.gid, user.gid]);
+  plan.call("setresuid", [user.uid, user.uid, user.uid]);
+  plan.call("umask", [user.umask ?? 0o022]);
+  // A change of user takes the death signal away.
+  if (dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
+
+  plan.section("process.cwd", "config.md, process.cwd");
+  const there = plan.label();
+  plan.jump(there, CHDIR_RESULT, NEGATIVE, "==", 0n);
+  plan.call("chdir", [plan.text(cwd)]);
+  plan.place(there);
+  compileInsideCheck(plan);
+
+  plan.section("process.capabilities", "config.md, process.capabilities");
+  const [effective, permitted, inheritable] = [
+    mask(capabilities.effective),
+    mask(capabilities.permitted),
+    mask(capabilities.inheritable),
+  ];
+  const half = (set: bigint, high: boolean): bigint => BigInt.asUintN(32, high ? set >> 32n : set);
+  const sets = (high: boolean): bigint[] => [effective, permitted, inheritable].map((set) => half(set, high));
+  const data = new Uint8Array(Uint32Array.from([...sets(false), ...sets(true)], Number).buffer);
+  const header = plan.words([LINUX_CAPABILITY_VERSION_3], "{version=3, pid=0}");
+  plan.call("capset", [
+    header,
+    plan.bytes(
+      data,
+      `{effective=0x${effective.toString(16)}, permitted=0x${permitted.toString(16)}, inheritable=0x${inheritable.toString(16)}}`,
+    ),
+  ]);
+  plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0], { on: { EINVAL: "next" } });
+  const ambient = mask(capabilities.ambient);
+  for (let number = 0; number <= lastCapability; number++)
+    if ((ambient & (1n << BigInt(number))) !== 0n)
+      plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0], { on: { EPERM: "next" } });
+}
+
+/** The directory must be below the container's root: a leaked descriptor of the host may have led out (2024-21626). */
+function compileInsideCheck(plan: PlanBuilder): void {
+  const inside = plan.label();
+  const buffer = plan.shared("getcwd", () => plan.reserve(PATH_MAX, "buffer"));
+  plan.call("getcwd", [buffer, PATH_MAX]);
+  plan.load(T1, new DataRef(buffer.offset, "its first byte"), 1);
+  plan.jump(inside, T1, 0xffn, "==", BigInt("/".charCodeAt(0)));
+  plan.fail(errno.EXDEV);
+  plan.place(inside);
+}

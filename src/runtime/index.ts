@@ -1,0 +1,25 @@
+/** config.json → plan → container. */
+
+// The plan: what create would do, as data and as text.
+export type { CreatePlan } from "./compile/compile.ts";
+// Containers.
+export {
+  type CreatedContainer,
+  type CreateOptions,
+  createContainer,
+  NoConfig,
+  planContainer,
+} from "./machine/create.ts";
+export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine/errors.ts";
+export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from "./machine/exec.ts";
+export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
+export type { Plan, PlanRecord, Step } from "./plan/plan.ts";
+export { printPlan } from "./plan/print.ts";
+// What is kept of a container on disk.
+export {
+  ContainerExists,
+  ContainerNotFound,
+  InvalidContainerID,
+  loadState,
+  type SavedState,
+} from "./state.ts";

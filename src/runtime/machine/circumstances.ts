@@ -1,0 +1,112 @@
+/** Looks up what compile has to know: the only place where the way to a plan reads the machine. */
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { TeuError } from "../../base/index.ts";
+import type { Mount, RuntimeConfig } from "../../spec/index.ts";
+import { architecture } from "../../sys/index.ts";
+import type { CgroupLayout } from "../cgroup/layout.ts";
+import type { CgroupPlan } from "../cgroup/plan.ts";
+import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
+import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.ts";
+import { parseMountOptions } from "../compile/mount-options.ts";
+import { bindSource } from "../compile/mounts.ts";
+import { compileSeccomp } from "../seccomp/compile.ts";
+
+/** The rootfs of a bundle is not a directory that can be used. */
+export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> {
+  constructor(context: { path: string }, cause: unknown) {
+    super(
+      "invalid-rootfs",
+      "invalid",
+      context,
+      `invalid rootfs: ${JSON.stringify(context.path)} is not a directory`,
+      { cause },
+    );
+  }
+}
+
+/** A bind mount's source is not there. The sentence is runc's. */
+export class MissingSource extends TeuError<"missing-source", { field: string; path: string }> {
+  constructor(context: { field: string; path: string }, cause: unknown) {
+    super(
+      "missing-source",
+      "not-found",
+      context,
+      `${context.field}.source: stat ${context.path}: no such file or directory`,
+      { cause },
+    );
+  }
+}
+
+/** What the caller chose, beside config.json. */
+export interface Choices {
+  readonly containerID: string;
+  readonly bundle: string;
+  readonly stateDirectory: string;
+  readonly noPivot: boolean;
+  readonly noNewKeyring: boolean;
+  readonly preserveFds: number;
+  readonly dieWithParent: boolean;
+}
+
+/** The circumstances of one create. @throws {InvalidRootfs} {MissingSource} */
+export function lookUp(
+  config: RuntimeConfig,
+  choices: Choices,
+  layout: CgroupLayout,
+  cgroup: CgroupPlan,
+): Circumstances {
+  const { linux = {}, mounts = [] } = config;
+  const hierarchies = layout.v1.length > 0 ? layout.v1 : layout.unified === undefined ? [] : [layout.unified];
+  return {
+    ...choices,
+    rootfs: rootfsOf(config, choices.bundle),
+    sources: sourcesOf(mounts, choices.bundle),
+    cgroup: {
+      version: layout.v1.length > 0 ? 1 : 2,
+      joins: cgroup.join.kind === "files" ? cgroup.join.paths : [],
+      mounts: hierarchies.map(
+        ({ controllers, mountPoint }): CgroupMount => ({
+          controllers,
+          name: mountPoint.slice(mountPoint.lastIndexOf("/") + 1),
+          path: cgroup.paths[controllers[0] ?? ""] ?? mountPoint,
+        }),
+      ),
+    },
+    cgroupNamespace: (linux.namespaces ?? []).some(({ type }) => type === "cgroup"),
+    ...(linux.seccomp && { seccomp: compileSeccomp(linux.seccomp, { architecture, supportedFlags: 0 }) }),
+    lastCapability: lastCapability(),
+  };
+}
+
+function rootfsOf(config: RuntimeConfig, bundle: string): string {
+  const path = join(config.root?.path.startsWith("/") ? "" : bundle, config.root?.path ?? "rootfs");
+  try {
+    const real = realpathSync(path);
+    if (statSync(real).isDirectory()) return real;
+    throw new InvalidRootfs({ path }, undefined);
+  } catch (error) {
+    if (error instanceof InvalidRootfs) throw error;
+    throw new InvalidRootfs({ path }, error);
+  }
+}
+
+function sourcesOf(mounts: readonly Mount[], bundle: string): Map<string, SourceKind> {
+  const sources = new Map<string, SourceKind>();
+  mounts.forEach((mount, index) => {
+    if (mount.type !== "bind" && parseMountOptions(mount.options ?? []).bind === "no") return;
+    const path = bindSource(mount, bundle);
+    try {
+      sources.set(path, statSync(path).isDirectory() ? "directory" : "file");
+    } catch (error) {
+      throw new MissingSource({ field: `mounts[${index}]`, path }, error);
+    }
+  });
+  return sources;
+}
+
+/** The highest capability that this kernel and teu know. */
+export function lastCapability(): number {
+  const number = Number.parseInt(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8"), 10);
+  return Math.min(number, CAPABILITY_NAMES.length - 1);
+}

@@ -1,0 +1,280 @@
+/**
+ * The create sequence: from a bundle to a process that waits at the gate. All of it is here in order; what each step
+ * does is elsewhere. Whatever fails, nothing half-made stays behind.
+ * Source: runtime-spec runtime.md, Create.
+ */
+import { closeSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { messageOf, TeuError } from "../../base/index.ts";
+import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
+import { check, cString, reap, syscall } from "../../sys/index.ts";
+import { createCgroup } from "../cgroup/create.ts";
+import { writeAllToCgroup } from "../cgroup/file.ts";
+import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
+import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
+import { removeCgroup } from "../cgroup/remove.ts";
+import { type CreatePlan, compileCreate } from "../compile/compile.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
+import { claimState, saveState, startTimeOf, stateDirectory } from "../state.ts";
+import { refuseUnsupported } from "../unsupported.ts";
+import { validateConfig } from "../validate.ts";
+import { lookUp } from "./circumstances.ts";
+import { conduct } from "./conduct.ts";
+import { openConsoleSocket, sendMaster } from "./console.ts";
+import { perform } from "./host-steps.ts";
+import { type Launched, launch } from "./launch.ts";
+
+/** What the caller of create says, beside the bundle. */
+export interface CreateOptions {
+  /** Directory of all containers' states; made if missing. */
+  readonly root: string;
+  readonly containerID: string;
+  /** Directory with config.json. */
+  readonly bundle: string;
+  /** Descriptors that become the process's 0, 1, 2, unless it has a terminal. Stay the caller's. */
+  readonly stdio: readonly [number, number, number];
+  /** Socket that is sent the terminal's master. */
+  readonly consoleSocket?: string;
+  /** Takes the terminal's master instead of a socket; the callee duplicates what it keeps. */
+  readonly onConsole?: (master: number) => void;
+  readonly noPivot?: boolean;
+  readonly noNewKeyring?: boolean;
+  /** How many descriptors from 3 on the process inherits. */
+  readonly preserveFds?: number;
+  /** The container is killed when the calling process dies. */
+  readonly dieWithParent?: boolean;
+}
+
+/** A container that is created: its init waits at the gate. Init is a child of the calling process, which reaps it. */
+export interface CreatedContainer {
+  readonly pid: number;
+  /** The caller closes it. */
+  readonly pidfd: number;
+  /** The container's cgroup, as a path below each hierarchy. */
+  readonly cgroup: string;
+  /** How many records the plan has. */
+  readonly systemCalls: number;
+  /** New namespaces, by the names of config.json. */
+  readonly namespaces: readonly string[];
+}
+
+/** config.json of the bundle is missing or cannot be read. */
+export class NoConfig extends TeuError<"no-config", { path: string }> {
+  constructor(context: { path: string }, cause: unknown) {
+    super("no-config", "not-found", context, `JSON specification file ${context.path} not found`, { cause });
+  }
+}
+
+/**
+ * Creates a container. Synchronous: the runtime does one thing at a time.
+ * @throws {TeuError} What failed, with the field of config.json that asked for it; nothing is left behind.
+ */
+export function createContainer(options: CreateOptions): CreatedContainer {
+  const bundle = realpathSync(options.bundle);
+  const configText = readConfig(bundle);
+  const config = parseRuntimeConfig(configText);
+  validateConfig(config);
+  refuseUnsupported(config);
+  const layout = readCgroupLayout();
+  const cgroup = planCgroup(config.linux, options.containerID, layout);
+  const undo: (() => void)[] = [];
+  try {
+    const directory = claimState(options.root, options.containerID);
+    undo.push(() => rmSync(directory, { recursive: true, force: true }));
+    const plan = compileFor(config, { ...options, bundle }, directory, layout, cgroup);
+    makeFifos(directory);
+    const console =
+      options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
+    createCgroup(cgroup);
+    undo.push(() => removeCgroup(cgroup.paths));
+    // The rules for devices begin with "none": init makes devices, so they have to stand before it.
+    const [devices, limits] = partition(cgroup.limits, ({ controller }) => controller === "devices");
+    writeAllToCgroup(devices);
+    const init = start(plan, options.stdio, cgroup);
+    undo.push(() => killInit(init));
+    // While init works, so do we: nothing that it does before the gate depends on its other limits.
+    writeAllToCgroup(limits);
+    let pid = init.pid;
+    try {
+      pid = conduct(plan, config.process, init, (step, said, about) =>
+        perform(
+          {
+            config,
+            process: config.process,
+            onMaster: (master) =>
+              console === undefined ? options.onConsole?.(master) : sendMaster(console, master),
+            onCreated: (created) =>
+              save(directory, {
+                pid: created,
+                plan,
+                config,
+                configText,
+                bundle,
+                containerID: options.containerID,
+                cgroup,
+              }),
+          },
+          step,
+          said,
+          about,
+        ),
+      );
+    } finally {
+      syscall("close", init.socket);
+    }
+    return describe(init, pid, plan, config, cgroup);
+  } catch (error) {
+    throw rollBack(undo, error);
+  }
+}
+
+function readConfig(bundle: string): string {
+  const path = join(bundle, "config.json");
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new NoConfig({ path }, error);
+  }
+}
+
+type Resolved = CreateOptions & { readonly bundle: string };
+
+function compileFor(
+  config: RuntimeConfig,
+  options: Resolved,
+  directory: string,
+  layout: CgroupLayout,
+  cgroup: CgroupPlan,
+): CreatePlan {
+  const { containerID, bundle } = options;
+  const { noPivot = false, noNewKeyring = false, preserveFds = 0, dieWithParent = false } = options;
+  const choices = {
+    containerID,
+    bundle,
+    stateDirectory: directory,
+    noPivot,
+    noNewKeyring,
+    preserveFds,
+    dieWithParent,
+  };
+  return compileCreate(config, lookUp(config, choices, layout, cgroup));
+}
+
+/** exec.fifo is the gate; started.fifo tells `start` that exec happened, or why not. */
+function makeFifos(directory: string): void {
+  for (const name of ["exec.fifo", "started.fifo"]) {
+    const path = join(directory, name);
+    check(syscall("mknodat", AT_FDCWD, cString(path), S_IFIFO | 0o600, 0), "mknodat", path);
+  }
+}
+
+function start(plan: CreatePlan, stdio: CreateOptions["stdio"], cgroup: CgroupPlan): Launched {
+  const { cloneFlags } = plan;
+  if (cgroup.join.kind === "files") return launch(plan, { stdio, cloneFlags });
+  const directory = openSync(cgroup.join.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  try {
+    return launch(plan, { stdio, cloneFlags, cgroup: directory });
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function save(
+  directory: string,
+  made: {
+    pid: number;
+    plan: CreatePlan;
+    config: RuntimeConfig;
+    configText: string;
+    bundle: string;
+    containerID: string;
+    cgroup: CgroupPlan;
+  },
+): void {
+  const { pid, plan, config, configText, bundle, containerID, cgroup } = made;
+  saveState(directory, {
+    ociVersion: config.ociVersion,
+    id: containerID,
+    pid,
+    startTime: startTimeOf(pid) ?? "",
+    bundle,
+    rootfs: resolve(bundle, config.root?.path ?? "rootfs"),
+    created: new Date().toISOString(),
+    owner: process.getuid?.() ?? 0,
+    execRecord: plan.execRecord,
+    cgroupPaths: cgroup.paths,
+    configText,
+  });
+}
+
+function partition<T>(list: readonly T[], test: (element: T) => boolean): [T[], T[]] {
+  return [list.filter(test), list.filter((element) => !test(element))];
+}
+
+/** The first stage of a user namespace has left: it is reaped here, and PID 1 gets a descriptor of its own. */
+function describe(
+  init: Launched,
+  pid: number,
+  plan: CreatePlan,
+  config: RuntimeConfig,
+  cgroup: CgroupPlan,
+): CreatedContainer {
+  let { pidfd } = init;
+  if (pid !== init.pid) {
+    reap(init.pid, { wait: true });
+    syscall("close", pidfd);
+    pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
+  }
+  return {
+    pid,
+    pidfd,
+    cgroup: Object.values(cgroup.paths)[0] ?? "",
+    systemCalls: plan.records.length,
+    namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
+  };
+}
+
+function killInit({ pid, pidfd }: Launched): void {
+  syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+  reap(pid, { wait: true });
+  syscall("close", pidfd);
+}
+
+/** Undoes in reverse order. When that fails too, both are told: the first failure leads. */
+function rollBack(undo: readonly (() => void)[], error: unknown): unknown {
+  const failures: unknown[] = [];
+  for (const step of undo.toReversed()) {
+    try {
+      step();
+    } catch (failed) {
+      failures.push(failed);
+    }
+  }
+  return failures.length === 0 ? error : new CleanupFailed(error, failures);
+}
+
+/** Something failed, and so did the removal of what had been made. */
+export class CleanupFailed extends TeuError<"cleanup-failed", { failures: readonly unknown[] }> {
+  constructor(error: unknown, failures: readonly unknown[]) {
+    const also = failures.map(messageOf).join("; ");
+    super(
+      "cleanup-failed",
+      "internal",
+      { failures },
+      `${messageOf(error)} (and cleaning up failed: ${also})`,
+      { cause: error },
+    );
+  }
+}
+
+/** What create would do with the bundle, and nothing of it done. @throws {TeuError} As create does for the document. */
+export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan {
+  const bundle = realpathSync(options.bundle);
+  const config = parseRuntimeConfig(readConfig(bundle));
+  validateConfig(config);
+  refuseUnsupported(config);
+  const layout = readCgroupLayout();
+  const cgroup = planCgroup(config.linux, options.containerID, layout);
+  const directory = stateDirectory(options.root, options.containerID);
+  return compileFor(config, { ...options, bundle, stdio: [0, 1, 2] }, directory, layout, cgroup);
+}

@@ -1,0 +1,72 @@
+/** What can go wrong between a plan and a running process, as errors that name the field of config.json. */
+import { TeuError } from "../../base/index.ts";
+import { errnoName, errnoSentence } from "../../sys/index.ts";
+import type { Plan } from "../plan/plan.ts";
+import { describeRecord } from "../plan/print.ts";
+
+/** A record of the plan failed in init. */
+export class PlanFailed extends TeuError<
+  "plan-failed",
+  { field: string; clause: string; record: number; call: string; errno: string }
+> {
+  constructor(plan: Plan, index: number, number: number) {
+    const record = plan.records[index];
+    const { field = "plan", clause = "" } = record?.section ?? {};
+    const call = record === undefined ? "unknown record" : describeRecord(record);
+    const errno = errnoName(number);
+    super(
+      "plan-failed",
+      errno === "EPERM" || errno === "EACCES" ? "permission-denied" : "failed-precondition",
+      { field, clause, record: index, call, errno },
+      `${field}: ${call}: ${errnoSentence(number)}`,
+    );
+  }
+}
+
+/** The program that the container should run cannot be run. Callers of runc match these texts. */
+export class ProgramNotRunnable extends TeuError<"program-not-runnable", { program: string; errno: string }> {
+  /** As shells have it: 127 for a missing program, 126 for one that may not be executed. */
+  readonly exitStatus: 126 | 127;
+  constructor(program: string, number: number) {
+    const errno = errnoName(number);
+    const isSearched = !program.includes("/");
+    const why =
+      isSearched && errno === "ENOENT" ? "executable file not found in $PATH" : errnoSentence(number);
+    const text = JSON.stringify(program);
+    super(
+      "program-not-runnable",
+      errno === "ENOENT" || errno === "ENOTDIR" ? "not-found" : "failed-precondition",
+      { program, errno },
+      isSearched || errno === "EACCES" || errno === "EISDIR" || errno === "ENOENT"
+        ? `exec: ${text}: ${why}`
+        : `exec ${program}: ${why}`,
+    );
+    this.exitStatus = errno === "ENOENT" || errno === "ENOTDIR" ? 127 : 126;
+  }
+}
+
+/** The working directory leads out of the container. Source: runc, the same words. */
+export class OutsideRoot extends TeuError<"outside-root", { cwd: string }> {
+  constructor(cwd: string) {
+    super(
+      "outside-root",
+      "permission-denied",
+      { cwd },
+      "current working directory is outside of container mount namespace root -- possible container breakout detected",
+    );
+  }
+}
+
+/** init ended before it had said that the container is created: killed, or out of memory. */
+export class InitDied extends TeuError<"init-died", { status: number; signal: number | undefined }> {
+  constructor(status: number, signal: number | undefined) {
+    const how = signal === undefined ? `exit status ${status}` : `signal ${signal}`;
+    super(
+      "init-died",
+      "failed-precondition",
+      { status, signal },
+      `The container's init ended before the container was created (${how})`,
+      signal === 9 ? { hint: "It was killed: perhaps the memory limit is too low" } : undefined,
+    );
+  }
+}

@@ -1,0 +1,125 @@
+/** Starts one more process in a running container. Source: runc exec. */
+import { closeSync, openSync } from "node:fs";
+import { TeuError } from "../../base/index.ts";
+import type { Process, RuntimeConfig } from "../../spec/index.ts";
+import { architecture, check, reap, syscall } from "../../sys/index.ts";
+import { isFrozen } from "../cgroup/freezer.ts";
+import type { CgroupPaths } from "../cgroup/path.ts";
+import type { CreatePlan } from "../compile/compile.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
+import { compileExecProcess } from "../compile/exec.ts";
+import { CLONE_FLAGS } from "../compile/namespaces.ts";
+import { compileSeccomp } from "../seccomp/compile.ts";
+import { loadState, savedConfig, startTimeOf } from "../state.ts";
+import { lastCapability } from "./circumstances.ts";
+import { conduct } from "./conduct.ts";
+import { openConsoleSocket, sendMaster } from "./console.ts";
+import type { CreateOptions } from "./create.ts";
+import { perform } from "./host-steps.ts";
+import { launch } from "./launch.ts";
+
+/** The container cannot take another process. The sentences are runc's. */
+export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "stopped" | "paused" }> {
+  constructor(context: { id: string; status: "stopped" | "paused" }) {
+    const hint = context.status === "paused" ? " (use --ignore-paused to override)" : "";
+    super(
+      "cannot-exec",
+      "failed-precondition",
+      context,
+      `cannot exec in a ${context.status} container${hint}`,
+    );
+  }
+}
+
+/** What the caller of exec says, beside the process. */
+export interface ExecOptions
+  extends Pick<CreateOptions, "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent"> {
+  readonly ignorePaused?: boolean;
+}
+
+/** A process that runs; it is a child of the calling process, which reaps it. */
+export interface ExecutedProcess {
+  readonly pid: number;
+  /** The caller closes it. */
+  readonly pidfd: number;
+}
+
+/**
+ * Runs `process` in the container and returns once it is the program.
+ * @throws {ContainerNotFound} {CannotExec} {ProgramNotRunnable} {PlanFailed}
+ */
+export function execProcess(
+  root: string,
+  containerID: string,
+  process: Process,
+  options: ExecOptions,
+): ExecutedProcess {
+  const state = loadState(root, containerID);
+  if (startTimeOf(state.pid) !== state.startTime)
+    throw new CannotExec({ id: containerID, status: "stopped" });
+  if (options.ignorePaused !== true && isFrozen(state.cgroupPaths))
+    throw new CannotExec({ id: containerID, status: "paused" });
+  const config = savedConfig(state);
+  const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
+  const plan = compileFor(config, process, state.pid, state.cgroupPaths, options);
+  const init = launchInside(plan, state.cgroupPaths, options);
+  let pid: number | undefined;
+  try {
+    const onMaster = (master: number): void =>
+      console === undefined ? options.onConsole?.(master) : sendMaster(console, master);
+    const context = { config, process, onMaster, onCreated: () => {} };
+    pid = conduct(plan, process, init, (step, said, about) => perform(context, step, said, about));
+    return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
+  } finally {
+    for (const descriptor of [init.socket, init.pidfd]) syscall("close", descriptor);
+    // The stage that joined the namespaces has told the pid and left.
+    reap(init.pid, { wait: true });
+  }
+}
+
+function compileFor(
+  config: RuntimeConfig,
+  process: Process,
+  pid: number,
+  paths: CgroupPaths,
+  options: ExecOptions,
+): CreatePlan {
+  const namespaces = config.linux?.namespaces ?? [];
+  const { seccomp } = config.linux ?? {};
+  return compileExecProcess(process, {
+    pid,
+    joins: isUnified(paths) ? [] : joinFiles(paths),
+    namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
+    hasUserNamespace: namespaces.some(({ type }) => type === "user"),
+    ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
+    lastCapability: lastCapability(),
+    preserveFds: options.preserveFds ?? 0,
+    dieWithParent: options.dieWithParent ?? false,
+  });
+}
+
+function isUnified(paths: CgroupPaths): boolean {
+  return Object.keys(paths).every((controller) => controller === "");
+}
+
+function joinFiles(paths: CgroupPaths): string[] {
+  const files = Object.entries(paths).map(([name, path]) =>
+    name === "" ? `${path}/cgroup.procs` : `${path}/tasks`,
+  );
+  return [...new Set(files)];
+}
+
+function launchInside(
+  plan: CreatePlan,
+  paths: CgroupPaths,
+  { stdio }: ExecOptions,
+): ReturnType<typeof launch> {
+  const unified = isUnified(paths) ? paths[""] : undefined;
+  if (unified === undefined) return launch(plan, { stdio, cloneFlags: 0 });
+  const directory = openSync(unified, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  try {
+    return launch(plan, { stdio, cloneFlags: 0, cgroup: directory });
+  } finally {
+    closeSync(directory);
+  }
+}

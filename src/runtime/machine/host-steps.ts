@@ -1,0 +1,77 @@
+/** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
+import { writeFileSync } from "node:fs";
+import type { Process, RuntimeConfig } from "../../spec/index.ts";
+import { HOME } from "../compile/context.ts";
+import { compileMissing } from "../compile/destination.ts";
+import { PlanBuilder } from "../plan/builder.ts";
+import type { HostStep } from "../plan/host-step.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Said } from "./dialogue.ts";
+import { writeIDMaps } from "./id-maps.ts";
+import { isDevice, makeDanglingTarget } from "./in-root.ts";
+import { homeOf } from "./passwd.ts";
+import { setRlimits } from "./rlimits.ts";
+
+/** What a step adds to the answer to init. */
+export interface HostAnswer {
+  readonly values?: readonly number[];
+  /** Run by init before it goes on. */
+  readonly segment?: Plan;
+}
+
+/** What the steps work on. */
+export interface HostContext {
+  readonly config: Pick<RuntimeConfig, "linux">;
+  readonly process: Process | undefined;
+  /** Takes the terminal's master; the descriptor is closed after the call. */
+  readonly onMaster: (master: number) => void;
+  /** Makes the container visible as created. */
+  readonly onCreated: (pid: number) => void;
+}
+
+/** Does `step` for process `pid`; what it returns is part of the answer to init. */
+export function perform(
+  context: HostContext,
+  step: HostStep,
+  said: Extract<Said, { kind: "sync" }>,
+  pid: number,
+): HostAnswer | undefined {
+  const { linux } = context.config;
+  const [first = -1] = said.descriptors;
+  switch (step.kind) {
+    case "cgroup":
+      return undefined; // Before init was there.
+    case "id-maps":
+      writeIDMaps(pid, linux?.uidMappings ?? [], linux?.gidMappings ?? [], process.getuid?.() === 0);
+      return undefined;
+    case "rlimits":
+      setRlimits(pid, context.process?.rlimits ?? []);
+      return undefined;
+    case "oom-score":
+      writeFileSync(`/proc/${pid}/oom_score_adj`, String(step.value));
+      return undefined;
+    case "console":
+      context.onMaster(first);
+      return undefined;
+    case "missing":
+      return { segment: compileMissing(step.path, step.want, step.strict) };
+    case "resolve-dangling":
+      makeDanglingTarget(first, step.path, step.want);
+      return undefined;
+    case "verify-device":
+      return { values: [isDevice(first, step) ? 1 : 0] };
+    case "home":
+      return { segment: compileHome(homeOf(first, step.uid)) };
+    case "state":
+      context.onCreated(pid);
+      return undefined;
+  }
+}
+
+/** One record: the register of HOME gets the text. */
+function compileHome(home: string): Plan {
+  const segment = new PlanBuilder();
+  segment.section("process.env", "runc create: HOME from the container's passwd");
+  segment.move(HOME, segment.text(`HOME=${home}`));
+  return segment.finish();
+}

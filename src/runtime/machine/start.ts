@@ -1,0 +1,107 @@
+/**
+ * Opens the gate: the one byte that init waits for, and then the news whether exec happened.
+ * Source: runtime-spec runtime.md, Start.
+ */
+import { closeSync, constants, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { TeuError } from "../../base/index.ts";
+import { check, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
+import { loadState, savedConfig, startTimeOf, stateDirectory } from "../state.ts";
+import { decodeMessage, type Failure, MESSAGE_BYTES } from "./dialogue.ts";
+import { ProgramNotRunnable } from "./errors.ts";
+
+/** The container is not waiting to be started. The sentences are runc's. */
+export class CannotStart extends TeuError<"cannot-start", { id: string; status: "running" | "stopped" }> {
+  constructor(context: { id: string; status: "running" | "stopped" }) {
+    const why =
+      context.status === "running"
+        ? "cannot start an already running container"
+        : "cannot start a container that has stopped";
+    super("cannot-start", "failed-precondition", context, why);
+  }
+}
+
+/** init failed between the gate and exec. */
+export class StartFailed extends TeuError<"start-failed", { id: string; errno: string; sentence: string }> {
+  constructor(context: { id: string; errno: string; sentence: string }) {
+    super(
+      "start-failed",
+      "failed-precondition",
+      context,
+      `Cannot start container ${JSON.stringify(context.id)}: its init failed before exec: ${context.sentence}`,
+    );
+  }
+}
+
+/**
+ * Starts a created container and returns when its program runs.
+ * @throws {ContainerNotFound} {CannotStart} {ProgramNotRunnable} {StartFailed}
+ */
+export function startContainer(root: string, containerID: string): void {
+  const state = loadState(root, containerID);
+  const directory = stateDirectory(root, containerID);
+  const claimed = claimGate(directory, () => {
+    const status = startTimeOf(state.pid) === state.startTime ? "running" : "stopped";
+    return new CannotStart({ id: containerID, status });
+  });
+  const started = openSync(join(directory, "started.fifo"), constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    openGate(claimed, containerID);
+    const failed = awaitExec(started);
+    if (failed === undefined) return;
+    // After the gate only the filter and exec itself are left to fail.
+    if (failed.record === state.execRecord)
+      throw new ProgramNotRunnable(savedConfig(state).process?.args?.[0] ?? "", failed.errno);
+    throw new StartFailed({
+      id: containerID,
+      errno: errnoName(failed.errno),
+      sentence: errnoSentence(failed.errno),
+    });
+  } finally {
+    closeSync(started);
+    rmSync(claimed, { force: true });
+  }
+}
+
+/** Of several starts at once one gets the gate. */
+function claimGate(directory: string, refusal: () => CannotStart): string {
+  const claimed = join(directory, "exec.fifo.claimed");
+  try {
+    renameSync(join(directory, "exec.fifo"), claimed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw refusal();
+  }
+  return claimed;
+}
+
+const POLLIN = 1;
+
+/** init reads the fifo as long as it lives: without a reader it is dead. */
+function openGate(path: string, id: string): void {
+  let gate: number;
+  try {
+    gate = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error;
+    throw new CannotStart({ id, status: "stopped" });
+  }
+  try {
+    writeSync(gate, new Uint8Array(1));
+  } finally {
+    closeSync(gate);
+  }
+}
+
+/** Waits until init's end of the fifo closes: empty, by exec; or after a failure. */
+function awaitExec(started: number): Failure | undefined {
+  const waited = Int32Array.of(started, POLLIN);
+  let ready: number;
+  do ready = syscall("ppoll", waited, 1, 0, 0);
+  while (ready === -errno.EINTR);
+  check(ready, "ppoll");
+  const bytes = new Uint8Array(MESSAGE_BYTES);
+  if (readSync(started, bytes) === 0) return undefined;
+  const said = decodeMessage(bytes);
+  return said.kind === "fail" ? said : undefined;
+}

@@ -1,0 +1,122 @@
+/**
+ * What is kept of a container on disk: `<root>/<id>/state.json` and its two fifos. The directory is the claim on the
+ * ID; state.json, made visible by rename, is what says that the container is there.
+ * Source: runtime-spec runtime.md, State; the layout is runc's.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { TeuError } from "../base/index.ts";
+import { parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
+import type { CgroupPaths } from "./cgroup/path.ts";
+
+/** Version of state.json: a newer teu reads older ones. */
+const STATE_VERSION = 1;
+
+/** state.json. */
+export interface SavedState {
+  readonly version: typeof STATE_VERSION;
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells the process from a later one with its pid. */
+  readonly startTime: string;
+  /** Absolute. */
+  readonly bundle: string;
+  readonly rootfs: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly owner: number;
+  /** Number of the plan's execve: tells what failed after the gate. */
+  readonly execRecord: number;
+  readonly cgroupPaths: CgroupPaths;
+  /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */
+  readonly configText: string;
+}
+
+/** The ID is not one that a container can have. */
+export class InvalidContainerID extends TeuError<"invalid-container-id", { id: string }> {
+  constructor(context: { id: string }) {
+    super("invalid-container-id", "invalid", context, "invalid container ID format");
+  }
+}
+
+/** The ID is taken. */
+export class ContainerExists extends TeuError<"container-exists", { id: string }> {
+  constructor(context: { id: string }) {
+    super("container-exists", "already-exists", context, "container with given ID already exists");
+  }
+}
+
+/** There is no container with this ID. */
+export class ContainerNotFound extends TeuError<"container-not-found", { id: string }> {
+  constructor(context: { id: string }, cause?: unknown) {
+    super("container-not-found", "not-found", context, "container does not exist", { cause });
+  }
+}
+
+/** The directory of a container; the ID is checked, so it names nothing outside `root`. @throws {InvalidContainerID} */
+export function stateDirectory(root: string, id: string): string {
+  if (!/^[A-Za-z0-9_+.-]{1,1024}$/.test(id) || id === "." || id === "..")
+    throw new InvalidContainerID({ id });
+  return join(root, id);
+}
+
+/** Claims the ID by making its directory. @throws {ContainerExists} */
+export function claimState(root: string, id: string): string {
+  const directory = stateDirectory(root, id);
+  try {
+    mkdirSync(directory, { mode: 0o711 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") throw new ContainerExists({ id });
+    if (code !== "ENOENT") throw error;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    return claimState(root, id);
+  }
+  return directory;
+}
+
+/** Makes state.json visible, whole. */
+export function saveState(directory: string, state: Omit<SavedState, "version">): void {
+  const temporary = join(directory, "state.json.tmp");
+  const descriptor = openSync(temporary, "w", 0o600);
+  try {
+    writeSync(descriptor, JSON.stringify({ version: STATE_VERSION, ...state }));
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, join(directory, "state.json"));
+}
+
+/** Reads state.json. @throws {ContainerNotFound} {InvalidContainerID} */
+export function loadState(root: string, id: string): SavedState {
+  try {
+    return JSON.parse(readFileSync(join(stateDirectory(root, id), "state.json"), "utf8")) as SavedState;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new ContainerNotFound({ id }, error);
+    throw error;
+  }
+}
+
+/** The configuration that the container was created with. */
+export function savedConfig({ configText }: SavedState): RuntimeConfig {
+  return parseRuntimeConfig(configText);
+}
+
+/** Field 22 of /proc/PID/stat; undefined when the process is gone or a zombie. */
+export function startTimeOf(pid: number): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch (error) {
+    if (
+      (error as NodeJS.ErrnoException).code === "ENOENT" ||
+      (error as NodeJS.ErrnoException).code === "ESRCH"
+    )
+      return undefined;
+    throw error;
+  }
+  // The name in parentheses may hold anything, so count from its end.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+}
