@@ -3,7 +3,7 @@
  * where output is kept, nothing with -q.
  */
 import { printError } from "../base/index.ts";
-import type { TransferProgress } from "../engine/index.ts";
+import type { BlobEvent } from "../distribution/client/index.ts";
 import { isTerminal } from "../sys/index.ts";
 import { encodeSize, shortDigest } from "./text.ts";
 
@@ -11,7 +11,7 @@ import { encodeSize, shortDigest } from "./text.ts";
 export interface ProgressPrinter extends Disposable {
   /** The image is not here. Docker's words. */
   readonly missing: (reference: string) => void;
-  readonly update: (progress: TransferProgress) => void;
+  readonly update: (event: BlobEvent) => void;
 }
 
 const REFRESH_MS = 100;
@@ -26,21 +26,21 @@ export function progressPrinter({ isQuiet }: { isQuiet: boolean }): ProgressPrin
 
 function plainLines(): Pick<ProgressPrinter, "update" | typeof Symbol.dispose> {
   return {
-    update: ({ digest, state, total }) => {
-      if (state === "done") printError(`${shortDigest(digest)} ${encodeSize(total)}\n`);
-      if (state === "present") printError(`${shortDigest(digest)} ${encodeSize(total)}, here already\n`);
+    update: ({ kind, blob: { digest, size } }) => {
+      if (kind === "done") printError(`${shortDigest(digest)} ${encodeSize(size)}\n`);
+      if (kind === "present") printError(`${shortDigest(digest)} ${encodeSize(size)}, there already\n`);
     },
     [Symbol.dispose]: () => undefined,
   };
 }
 
 function liveLine(): Pick<ProgressPrinter, "update" | typeof Symbol.dispose> {
-  const blobs = new Map<string, TransferProgress>();
+  const blobs = new Map<string, BlobEvent>();
   let shownAt = 0;
   const clear = () => printError("\r\x1b[K");
   return {
-    update: (progress) => {
-      blobs.set(progress.digest, progress);
+    update: (event) => {
+      blobs.set(event.blob.digest, event);
       const now = Date.now();
       if (now - shownAt < REFRESH_MS) return;
       shownAt = now;
@@ -53,10 +53,10 @@ function liveLine(): Pick<ProgressPrinter, "update" | typeof Symbol.dispose> {
   };
 }
 
-/** `2 of 5 layers, 12.3 MB of 45 MB`. */
-export function summary(blobs: readonly TransferProgress[]): string {
-  const moved = blobs.reduce((sum, { done }) => sum + done, 0);
-  const total = blobs.reduce((sum, blob) => sum + blob.total, 0);
-  const finished = blobs.filter(({ state }) => state !== "moving").length;
+/** `2 of 5 blobs, 12.3 MB of 45 MB`. */
+export function summary(blobs: readonly BlobEvent[]): string {
+  const moved = blobs.reduce((sum, event) => sum + ("offset" in event ? event.offset : event.blob.size), 0);
+  const total = blobs.reduce((sum, { blob }) => sum + blob.size, 0);
+  const finished = blobs.filter(({ kind }) => kind === "done" || kind === "present").length;
   return `${finished} of ${blobs.length} blobs, ${encodeSize(moved)} of ${encodeSize(total)}`;
 }

@@ -7,9 +7,9 @@ export { type ContainerSummary, listContainers } from "./container/list.ts";
 export { removeContainers } from "./container/remove-many.ts";
 // Images.
 export { type ImageSummary, listImages, thisPlatform } from "./image/list.ts";
+export type { TransferObserver } from "./image/pull.ts";
 export { type RemovedImage, removeImage } from "./image/remove.ts";
 export { tagImage } from "./image/tag.ts";
-export type { TransferObserver, TransferProgress } from "./image/transfer.ts";
 export { type ImageInspection, inspect } from "./inspect.ts";
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";

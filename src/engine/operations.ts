@@ -1,9 +1,8 @@
 /** The operations that go to a registry or run a container, each from its first word to its last clean-up. */
 import { type Digest, familiarReference, type Platform, parseReference } from "../spec/index.ts";
 import { thisPlatform } from "./image/list.ts";
-import { pullImage } from "./image/pull.ts";
+import { pullImage, type TransferObserver } from "./image/pull.ts";
 import { type Pushed, pushImage } from "./image/push.ts";
-import type { TransferObserver } from "./image/transfer.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import type { Store } from "./store/store.ts";
 

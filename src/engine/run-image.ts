@@ -8,7 +8,7 @@ import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import { type EnsuredImage, ensureImage } from "./image/ensure.ts";
 import { thisPlatform } from "./image/list.ts";
-import type { TransferObserver } from "./image/transfer.ts";
+import type { TransferObserver } from "./image/pull.ts";
 import { runContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";

@@ -7,7 +7,7 @@ import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { type ImageDocuments, isComplete, readImage } from "./content.ts";
 import { findImage } from "./find.ts";
-import { isMissing, type PullOptions, pullImage } from "./pull.ts";
+import { type PullOptions, pullImage } from "./pull.ts";
 
 /** How to get an image. */
 export interface EnsureOptions extends PullOptions {
@@ -53,7 +53,7 @@ function findLocal(store: Store, text: string, { platform }: EnsureOptions): Ens
     return isComplete(store, image) ? { reference, image } : undefined;
   } catch (error) {
     // Pulled for another platform: the index is here, this manifest is not.
-    if (isMissing(error)) return undefined;
+    if (hasCode(error, "blob-not-found")) return undefined;
     throw error;
   }
 }

@@ -1,20 +1,16 @@
 /**
- * Pulls an image: resolve, then fetch what is not here. A lease keeps what arrives from being collected until the name
- * points at it; the name is recorded last, so that it never points at less than everything.
- * Source: distribution-spec spec.md, Pull; image-spec manifest.md, image-index.md.
+ * Pulls an image and gives it its name. A lease keeps what arrives from being collected until the name points at it;
+ * the name is recorded last, so that it never points at less than everything.
  */
 import { hasCode, TeuError } from "../../base/index.ts";
-import type { RegistryClient, ResolvedManifest } from "../../distribution/client/index.ts";
+import type { BlobEvent, PullEvent, PulledImage, RegistryClient } from "../../distribution/client/index.ts";
 import {
-  type Descriptor,
   encodePlatform,
   encodeReference,
   familiarReference,
-  type Manifest,
   type Platform,
   parseReference,
   type Reference,
-  selectPlatform,
 } from "../../spec/index.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { inTransaction } from "../store/database.ts";
@@ -22,8 +18,9 @@ import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
 import { type ImageDocuments, readImage } from "./content.ts";
-import { IndexTooDeep, NoMatchingPlatform } from "./errors.ts";
-import { forEachAtOnce, type TransferObserver } from "./transfer.ts";
+
+/** Is told what happens to every blob. */
+export type TransferObserver = (event: BlobEvent) => void;
 
 /** How to pull. */
 export interface PullOptions {
@@ -49,8 +46,6 @@ export class LayersDisagree extends TeuError<
   }
 }
 
-const MAX_DEPTH = 4;
-
 /** Pulls what `text` names. @returns its documents; every blob is here */
 export async function pullImage(
   store: Store,
@@ -61,25 +56,12 @@ export async function pullImage(
   const reference = parseReference(text);
   const name = familiarReference(reference);
   using _lease = takeLease(store.database, `pull ${name}`);
-  const client = await clientOf(reference, options.isInsecure ?? false);
-  const start = performance.now();
-  const { target, manifest, platforms } = await resolve(store, client, reference, options, signal);
-  const { digest, mediaType, size } = target;
-  options.onStep?.({
-    kind: "resolve",
-    reference: name,
-    digest,
-    mediaType,
-    platform: encodePlatform(options.platform),
-    platforms,
-    from: "registry",
-    durationMs: since(start),
-  });
-  await fetchBlobs(store, client, manifest, options, signal);
+  const { root } = await fetch(store, reference, name, options, signal);
+  const { digest, mediaType, size } = root;
   const image = readImage(store, { digest, mediaType, size }, options.platform, name);
+  const layers = image.manifest.layers.length;
   const diffIDs = image.config.rootfs.diff_ids.length;
-  if (diffIDs !== manifest.layers.length)
-    throw new LayersDisagree({ reference: name, layers: manifest.layers.length, diffIDs });
+  if (diffIDs !== layers) throw new LayersDisagree({ reference: name, layers, diffIDs });
   inTransaction(store.database, () =>
     putImage(store.database, store.namespace, {
       reference: encodeReference(reference),
@@ -97,92 +79,79 @@ export async function clientOf(reference: Reference, insecure: boolean): Promise
   return new RegistryClient(reference, { insecure });
 }
 
-/** Follows the reference down to the platform's manifest, and keeps every document on the way. */
-async function resolve(
+async function fetch(
   store: Store,
-  client: RegistryClient,
   reference: Reference,
-  { platform }: PullOptions,
-  signal: AbortSignal | undefined,
-): Promise<{ target: ResolvedManifest; manifest: Manifest; platforms: number }> {
-  const name = familiarReference(reference);
-  // A digest decides, whatever the tag says by now; without a digest there is a tag.
-  const wanted = reference.digest ?? reference.tag;
-  if (wanted === undefined) throw new TypeError(`reference without tag and digest: ${name}`);
-  const target = await client.resolve(wanted, signal);
-  let at = target;
-  let platforms = 0;
-  for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    keep(store, at);
-    if (at.document.kind === "manifest") return { target, manifest: at.document.manifest, platforms };
-    const { manifests } = at.document.index;
-    const offered = manifests.map((entry) => entry.platform).filter((entry) => entry !== undefined);
-    const chosen = selectPlatform(manifests, platform);
-    if (chosen === undefined) throw new NoMatchingPlatform(name, platform, offered);
-    platforms = Math.max(platforms, new Set(offered.map(encodePlatform)).size);
-    at = await client.resolve(chosen.digest, signal);
-  }
-  throw new IndexTooDeep({ reference: name });
-}
-
-/** Puts a document's bytes, which the client has checked, into the store. */
-function keep(store: Store, { digest, size, bytes }: ResolvedManifest): void {
-  if (store.content.has(digest)) return;
-  using ingest = store.content.ingest({ expected: { digest, size } });
-  ingest.write(bytes);
-  ingest.commit();
-}
-
-async function fetchBlobs(
-  store: Store,
-  client: RegistryClient,
-  { config, layers }: Manifest,
+  name: string,
   options: PullOptions,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  const start = performance.now();
-  const blobs = [...new Map([config, ...layers].map((blob) => [blob.digest, blob])).values()];
-  const missing = blobs.filter(({ digest }) => !store.content.has(digest));
-  const presentBytes = sizeOf(layers.filter(({ digest }) => store.content.has(digest)));
-  for (const { digest, size } of blobs)
-    if (!missing.some((blob) => blob.digest === digest))
-      options.onProgress?.({ digest, done: size, total: size, state: "present" });
-  await forEachAtOnce(missing, signal, (blob, either) =>
-    fetchBlob(store, client, blob, options.onProgress, either),
-  );
-  const fetchedBytes = sizeOf(missing);
-  options.onStep?.({
-    kind: "pull",
-    layers: layers.length,
-    fetchedBytes,
-    presentBytes,
-    durationMs: since(start),
-  });
-}
-
-/** Hashed and counted while it is written: a byte too many ends it at once, a wrong one before anybody sees it. */
-async function fetchBlob(
-  store: Store,
-  client: RegistryClient,
-  { digest, size }: Descriptor,
-  observe: TransferObserver | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  using ingest = store.content.ingest({ expected: { digest, size } });
-  observe?.({ digest, done: 0, total: size, state: "moving" });
-  for await (const chunk of client.readBlob({ digest, size }, 0, signal)) {
-    ingest.write(chunk);
-    observe?.({ digest, done: ingest.offset, total: size, state: "moving" });
+): Promise<PulledImage> {
+  const { pullImage: pull } = await import("../../distribution/client/index.ts");
+  const client = await clientOf(reference, options.isInsecure ?? false);
+  const { platform } = options;
+  const tell = stepTeller(name, options);
+  const { content } = store;
+  try {
+    const stop = signal === undefined ? {} : { signal };
+    return await pull(client, reference, { store: content, platform, onProgress: tell.hear, ...stop });
+  } catch (error) {
+    // What arrived is kept for the next attempt, but not where it is what fills the disk.
+    if (hasCode(error, "storage-full")) content.pruneIngests(0);
+    throw error;
+  } finally {
+    tell.end();
   }
-  await ingest.commitAsync();
-  observe?.({ digest, done: size, total: size, state: "done" });
 }
 
-function sizeOf(blobs: readonly Descriptor[]): number {
-  return blobs.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** Whether `error` says that a document or blob is not in the store. */
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, "blob-not-found");
+/** Makes steps of events. */
+function stepTeller(
+  name: string,
+  { platform, onStep, onProgress }: PullOptions,
+): { hear: (event: PullEvent) => void; end: () => void } {
+  let start = performance.now();
+  let layers: number | undefined;
+  let fetchedBytes = 0;
+  let presentBytes = 0;
+  let platforms = 0;
+  let resolved: PulledImage["root"] | undefined;
+  const hear = (event: PullEvent): void => {
+    switch (event.kind) {
+      case "resolved":
+        resolved = event.descriptor;
+        platforms = event.entries ?? 0;
+        return;
+      case "chosen":
+        layers = event.manifest.layers.length;
+        if (resolved !== undefined)
+          onStep?.({
+            kind: "resolve",
+            reference: name,
+            digest: resolved.digest,
+            mediaType: resolved.mediaType,
+            platform: encodePlatform(platform),
+            platforms,
+            from: "registry",
+            durationMs: since(start),
+          });
+        start = performance.now();
+        return;
+      case "present":
+        presentBytes += event.blob.size;
+        break;
+      case "done":
+        fetchedBytes += event.blob.size;
+        break;
+      case "begun":
+      case "moved":
+        break;
+      default:
+        event satisfies never;
+    }
+    onProgress?.(event);
+  };
+  const end = (): void => {
+    if (layers === undefined) return;
+    onStep?.({ kind: "pull", layers, fetchedBytes, presentBytes, durationMs: since(start) });
+  };
+  return { hear, end };
 }
