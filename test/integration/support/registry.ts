@@ -1,0 +1,95 @@
+/** Our registry as a process of its own, and a store of its own for the teu that talks to it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Finished, TEU, teu } from "../teu.ts";
+import { findLeftovers } from "./leftovers.ts";
+
+/** A port of the loopback address that nobody has at the moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A registry that runs until it is disposed of. */
+export interface RegistryProcess extends AsyncDisposable {
+  /** Host and port, as a reference begins. */
+  readonly address: string;
+  readonly pid: number;
+}
+
+export async function startRegistry(): Promise<RegistryProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "teu-registry-"));
+  const address = `127.0.0.1:${await freePort()}`;
+  const child = Bun.spawn([TEU, "registry", "serve", "--listen", address, "--root", folder], {
+    cwd: "/",
+    env: { PATH: process.env["PATH"] ?? "" },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const until = Date.now() + 20_000;
+  while (!(await isUp(address))) {
+    if (child.exitCode !== null || Date.now() > until) {
+      child.kill("SIGKILL");
+      throw new Error(`the registry does not answer: ${await child.stderr.text()}`);
+    }
+    await Bun.sleep(20);
+  }
+  return {
+    address,
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isUp(address: string): Promise<boolean> {
+  try {
+    return (await fetch(`http://${address}/v2/`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** A store of its own, in which commands run; nothing of it may be left when it is disposed of. */
+export class Store implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "teu-store-"));
+  readonly env: Readonly<Record<string, string>> = {
+    TEU_ROOT: join(this.folder, "root"),
+    TEU_RUN: join(this.folder, "run"),
+  };
+
+  /** Runs `teu` on this store. */
+  teu(...words: readonly string[]): Promise<Finished> {
+    return teu(words, { env: { ...this.env } });
+  }
+
+  /** Runs `teu`, which must succeed; returns its output. */
+  async done(...words: readonly string[]): Promise<string> {
+    const result = await this.teu(...words);
+    if (result.status !== 0)
+      throw new Error(`teu ${words.join(" ")}: status ${result.status}: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  /** A path in the store's own folder, outside of what teu keeps. */
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const left = findLeftovers([this.folder]);
+    if (left.length > 0) throw new Error(`teu left behind in ${this.folder}:\n${left.join("\n")}`);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
