@@ -3,7 +3,9 @@ SHELL := /bin/bash
 BUN := .tools/bun
 CC ?= cc
 PREFIX ?= /usr/local
-NATIVE := $(patsubst native/%.c,native/out/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) native/out/sys.so
+# Elsewhere for another compiler: make native CC=aarch64-linux-gnu-gcc NATIVE_OUT=/tmp/aarch64
+NATIVE_OUT ?= native/out
+NATIVE := $(patsubst native/%.c,$(NATIVE_OUT)/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) $(NATIVE_OUT)/sys.so
 SOURCES = $(shell find src -name '*.ts' -not -name '*.test.ts')
 
 .PHONY: all build demo test check bench native install clean bootstrap fmt
@@ -13,13 +15,14 @@ bootstrap:
 	@scripts/bootstrap.sh
 
 native: $(NATIVE)
-NATIVE_FLAGS := -std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
-native/out/%.elf: native/%.c $(wildcard native/*.h)
-	@mkdir -p native/out
-	$(CC) $(NATIVE_FLAGS) -static -nostdlib -nostartfiles -fno-pie -no-pie -Wl,--build-id=none,-z,noexecstack,-z,norelro -o $@ $<
+NATIVE_FLAGS := -std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-fcf-protection=none)
+$(NATIVE_OUT)/%.elf: native/%.c $(wildcard native/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_FLAGS) -static -nostdlib -nostartfiles -fno-pie -Wl,--build-id=none,-z,noexecstack,-z,norelro -o $@ $<
 	@strip -s -R .comment $@ 2>/dev/null || true
-native/out/sys.so: native/sys.c
-	@mkdir -p native/out
+$(NATIVE_OUT)/sys.so: native/sys.c
+	@mkdir -p $(@D)
 	$(CC) $(NATIVE_FLAGS) -fPIC -shared -nostdlib -nostartfiles -Wl,--build-id=none,-z,noexecstack -o $@ $<
 
 build: dist/teu
