@@ -26,9 +26,6 @@ export const cgroupV2: Need = {
   isMet: () => existsSync("/sys/fs/cgroup/cgroup.controllers"),
 };
 
-/** There are cgroup v1 hierarchies. */
-export const cgroupV1: Need = { says: "cgroup v1 hierarchies", isMet: () => !cgroupV2.isMet() };
-
 const printed = new Set<string>();
 
 /** `test`, or, when a need is not met, `test.skip` with the reason printed. */
