@@ -17,7 +17,7 @@ export interface RegistryOptions extends StorageOptions {
 export interface Registry extends AsyncDisposable {
   /** `HOST:PORT` as a reference would name it. */
   readonly address: string;
-  /** Takes no more requests, lets those under way end, forgets unfinished uploads. */
+  /** Takes no more requests, gives those under way a few seconds to end, forgets unfinished uploads. */
   close(): Promise<void>;
 }
 
@@ -52,6 +52,8 @@ export class CannotListen extends TeuError<"cannot-listen", { listen: string }> 
   }
 }
 
+const GRACE_MS = 5_000;
+
 /** Serves the registry below `options.root` until it is closed. */
 export async function serveRegistry(options: RegistryOptions): Promise<Registry> {
   const { hostname, port } = parseListen(options.listen, options.insecureListen ?? false);
@@ -61,6 +63,8 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
     server = Bun.serve({
       hostname,
       port,
+      // Unsaid, Bun lets two servers of one process share a port, and the second hears nothing.
+      reusePort: false,
       // A development page would show strangers our source.
       development: false,
       // A slow pull or a slow push is no idle connection.
@@ -78,7 +82,9 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
     );
   }
   const close = async (): Promise<void> => {
+    const grace = setTimeout(() => server.stop(true), GRACE_MS);
     await server.stop();
+    clearTimeout(grace);
     registry[Symbol.dispose]();
   };
   const shown = hostname.includes(":") ? `[${hostname}]` : hostname;
