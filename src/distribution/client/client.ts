@@ -18,7 +18,7 @@ import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
 import { discard } from "./body.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
-import type { Fetch } from "./http.ts";
+import { directFetch, type Fetch } from "./http.ts";
 import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
@@ -54,7 +54,7 @@ export class RegistryClient {
     this.repository = repository.repository;
     const retry = options.retry ?? DEFAULT_RETRY;
     const http = {
-      fetch: options.fetch ?? ((request: Request) => fetch(request)),
+      fetch: options.fetch ?? directFetch,
       registry: repository.registry,
       retry,
       userAgent: `teu/${version}`,

@@ -180,6 +180,7 @@ function kindOfStatus(status: number): ErrorKind {
       return "unsupported";
     case 413:
     case 429:
+    case 507:
       return "exhausted";
     default:
       return status >= 500 ? "unavailable" : "failed-precondition";

@@ -9,6 +9,7 @@ import {
   IngestInUse,
   IngestNotFound,
   SizeMismatch,
+  StorageFull,
 } from "../../content/index.ts";
 import { type Descriptor, embeddedContent } from "../../spec/index.ts";
 import { sizeMismatch } from "./blob-read.ts";
@@ -55,7 +56,8 @@ async function ingestBlob(
   } catch (error) {
     const isWrong = error instanceof DigestMismatch || error instanceof SizeMismatch;
     if (isWrong && start > 0) return false;
-    if (!isWrong && ingest.offset > 0) ingest.suspend();
+    // On a full disk what is here is part of the trouble.
+    if (!isWrong && !(error instanceof StorageFull) && ingest.offset > 0) ingest.suspend();
     throw error;
   }
 }

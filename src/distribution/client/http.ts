@@ -5,12 +5,22 @@
 import { messageOf } from "../../base/index.ts";
 import type { RegistryName } from "../../spec/index.ts";
 import { discard } from "./body.ts";
+import { isLoopback } from "./endpoint.ts";
 import { RegistryUnavailable } from "./errors.ts";
 import { failureCode, isTransientFailure, isTransientStatus, type RetryPolicy, retryDelay } from "./retry.ts";
 import { wait } from "./wait.ts";
 
 /** What carries a request to a registry: `fetch`, or a double of it, or one with its own certificates. */
 export type Fetch = (request: Request) => Promise<Response>;
+
+/**
+ * The platform's `fetch`. What goes to this machine goes there directly: a proxy that the environment names would
+ * look for the registry on its own loopback, and would be shown our credentials. Under Node the option means nothing.
+ */
+export function directFetch(request: Request): Promise<Response> {
+  const direct: object = { proxy: false }; // Bun knows it, its types do not
+  return isLoopback(new URL(request.url).hostname) ? fetch(request, direct) : fetch(request);
+}
 
 /** A body that is all here, or a function that opens a stream. */
 export type RequestBody = Uint8Array | (() => ReadableStream<Uint8Array>);

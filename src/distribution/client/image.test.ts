@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bodyOf } from "../../../test/kits/scripted-registry.ts";
 import { type AnyTeuError, isTeuError } from "../../base/index.ts";
-import { ContentStore } from "../../content/index.ts";
+import { ContentStore, Ingest, StorageFull } from "../../content/index.ts";
 import { type Descriptor, mediaTypes, parsePlatform, parseReference, type Tag } from "../../spec/index.ts";
 import { type OpenRegistry, openRegistry } from "../registry/index.ts";
 import { RegistryClient } from "./client.ts";
@@ -263,6 +263,19 @@ describe("a pull that is interrupted", () => {
     expect(await pull(silent, AMD64, controller.signal).catch((error: unknown) => error)).toBe(reason);
     expect([...there.digests()]).toEqual([]);
   });
+});
+
+test("a pull onto a full disk leaves nothing behind", async () => {
+  await push(makeImage(["layer"]));
+  const original = Ingest.prototype.write;
+  let writes = 0;
+  using _ = spyOn(Ingest.prototype, "write").mockImplementation(function (this: Ingest, chunk: Uint8Array) {
+    // The second blob meets it after its first byte.
+    original.call(this, writes++ === 0 ? chunk : chunk.subarray(0, 1));
+    if (writes > 1) throw new StorageFull({ path: there.root, errno: "ENOSPC" });
+  });
+  expect(await failureOf(pull())).toMatchObject({ code: "storage-full", kind: "exhausted" });
+  expect(there.ingests()).toEqual([]);
 });
 
 describe("a registry that lies", () => {

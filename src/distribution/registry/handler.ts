@@ -33,6 +33,7 @@ export function makeHandler(options: HandlerOptions): Handler {
   return async (request) => {
     let response: Response;
     try {
+      refuseWebPages(request);
       const { path, query } = splitURL(request.url);
       response = await dispatch(options, parseRoute(request.method, path), query, request);
     } catch (error) {
@@ -43,6 +44,15 @@ export function makeHandler(options: HandlerOptions): Handler {
     response.headers.set(...API_VERSION);
     return response;
   };
+}
+
+/**
+ * A page in somebody's browser can reach a registry on loopback, by a form or by DNS rebinding. Browsers say so when a
+ * page changes something, and no client of registries does.
+ */
+function refuseWebPages(request: Request): void {
+  if (request.method !== "GET" && request.method !== "HEAD" && request.headers.has("origin"))
+    throw new Refusal("DENIED", { message: "a web page may change nothing here" });
 }
 
 function dispatch(

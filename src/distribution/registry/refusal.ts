@@ -2,7 +2,7 @@
  * How the registry says no: an HTTP status and a body of error codes.
  * Source: distribution-spec spec.md, Error Codes. Statuses are those that clients expect of each code.
  */
-import { type AnyTeuError, type ErrorKind, isTeuError, TeuError } from "../../base/index.ts";
+import { type AnyTeuError, type ErrorKind, hasCode, isTeuError, TeuError } from "../../base/index.ts";
 import { type DistributionErrorCode, encodeDistributionErrors } from "../../spec/index.ts";
 
 const ANSWERS: Record<DistributionErrorCode, { status: number; kind: ErrorKind; message: string }> = {
@@ -86,6 +86,12 @@ const BY_KIND: Partial<Record<ErrorKind, DistributionErrorCode>> = {
 /** Turns whatever was thrown into a refusal; what it hides (paths, system errors) stays in `cause`. */
 export function refusalFrom(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (hasCode(error, "storage-full"))
+    return new Refusal("UNAVAILABLE", {
+      status: 507,
+      message: "no space is left at the registry",
+      cause: error,
+    });
   return new Refusal((isTeuError(error) ? codeOf(error) : undefined) ?? "UNKNOWN", { cause: error });
 }
 

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bodyOf } from "../../../test/kits/scripted-registry.ts";
+import { Ingest, StorageFull } from "../../content/index.ts";
 import { digestOf } from "../../spec/index.ts";
 import { type OpenRegistry, openRegistry } from "./registry.ts";
 
@@ -147,6 +148,24 @@ describe("paths", () => {
   test("a 405 says what is allowed", async () => {
     expect((await call("POST", "/v2/a/manifests/b")).headers.get("allow")).toBe("HEAD, GET, PUT, DELETE");
   });
+});
+
+test.each(["POST", "PUT", "PATCH", "DELETE"])("a web page may not %s", async (method) => {
+  const response = await call(method, "/v2/a/blobs/uploads/", { origin: "http://evil.example" });
+  expect(await codeOf(response)).toBe("403 DENIED");
+});
+
+test("a full disk is 507, and the upload is gone with its bytes", async () => {
+  const location = await begin("full/disk");
+  await call("PATCH", location, {}, "some");
+  using write = spyOn(Ingest.prototype, "write").mockImplementation(() => {
+    throw new StorageFull({ path: root, errno: "ENOSPC" });
+  });
+  expect(await codeOf(await call("PATCH", location, {}, "more"))).toBe("507 UNAVAILABLE");
+  expect(write).toHaveBeenCalledTimes(1);
+  expect(await codeOf(await call("GET", location))).toBe("404 BLOB_UPLOAD_UNKNOWN");
+  expect(readdirSync(join(root, "content/ingest"))).toEqual([]);
+  expect(faults.splice(0)).toHaveLength(1);
 });
 
 describe("pushing blobs", () => {

@@ -56,7 +56,8 @@ export class Uploads {
   }
 
   /**
-   * Appends `chunks`, which belong at `start` if that is known. What arrives before a connection breaks is kept.
+   * Appends `chunks`, which belong at `start` if that is known. What arrives before a connection breaks is kept; when
+   * it cannot be written (a full disk), the session is gone and its bytes with it.
    * @returns how many bytes the session has now
    * @throws {Refusal} RANGE_INVALID nothing was written; BLOB_UPLOAD_UNKNOWN; BLOB_UPLOAD_INVALID
    */
@@ -66,7 +67,11 @@ export class Uploads {
     start: number | undefined,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<number> {
-    return await this.#alone(repository, id, async (session) => await this.#write(session, start, chunks));
+    return await this.#alone(
+      repository,
+      id,
+      async (session) => await this.#write(id, session, start, chunks),
+    );
   }
 
   /**
@@ -82,7 +87,7 @@ export class Uploads {
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     await this.#alone(repository, id, async (session) => {
-      await this.#write(session, start, chunks);
+      await this.#write(id, session, start, chunks);
       this.#sessions.delete(id);
       using ingest = session.ingest ?? this.#content.ingest();
       await ingest.commitAsync({ digest });
@@ -135,6 +140,7 @@ export class Uploads {
   }
 
   async #write(
+    id: string,
     session: Session,
     start: number | undefined,
     chunks: AsyncIterable<Uint8Array>,
@@ -146,8 +152,13 @@ export class Uploads {
         headers: { range: rangeOf(offset) },
       });
     for await (const chunk of chunks) {
-      session.ingest ??= this.#content.ingest();
-      session.ingest.write(chunk);
+      try {
+        session.ingest ??= this.#content.ingest();
+        session.ingest.write(chunk);
+      } catch (error) {
+        this.#forget(id, session);
+        throw error;
+      }
     }
     return session.ingest?.offset ?? 0;
   }
