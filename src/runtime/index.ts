@@ -13,7 +13,8 @@ export {
 export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine/errors.ts";
 export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from "./machine/exec.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
-export type { Plan, PlanRecord, Step } from "./plan/plan.ts";
+export { type PlanRecord, recordAt } from "./plan/decode.ts";
+export type { Plan } from "./plan/plan.ts";
 export { printPlan } from "./plan/print.ts";
 // What is kept of a container on disk.
 export {

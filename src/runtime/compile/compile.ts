@@ -35,6 +35,8 @@ import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
 /** What `create` does: a plan for init, and the flags with which it is cloned. */
 export interface CreatePlan extends Plan {
   readonly cloneFlags: number;
+  /** Whether a first stage clones the process and tells its pid. */
+  readonly isStaged: boolean;
   /** Number of the record that is execve. */
   readonly execRecord: number;
 }
@@ -72,7 +74,7 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   compilePreserved(plan, preserved);
   if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
   const execRecord = process === undefined ? -1 : compileExec(plan, process);
-  return { ...plan.finish(), cloneFlags: namespaces.spawn, execRecord };
+  return { ...plan.finish(), cloneFlags: namespaces.spawn, isStaged: namespaces.user, execRecord };
 }
 
 /** The root file system, complete, and the change into it. */

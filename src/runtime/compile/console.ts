@@ -53,7 +53,7 @@ function verifyDevpts(plan: PlanBuilder): void {
   const right = plan.label();
   const statfs = plan.reserve(120, "statfs");
   plan.call("fstatfs", [MASTER, statfs]);
-  plan.load(T1, new DataRef(statfs.offset, "f_type"), 8);
+  plan.load(T1, new DataRef(statfs.offset), 8);
   plan.jump(right, T1, ALL, "==", DEVPTS_SUPER_MAGIC);
   plan.fail(errno.ENOTTY);
   plan.place(right);

@@ -69,5 +69,5 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compilePreserved(plan, preserved);
   if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
   const execRecord = compileExec(plan, process);
-  return { ...plan.finish(), cloneFlags: 0, execRecord };
+  return { ...plan.finish(), cloneFlags: 0, isStaged: true, execRecord };
 }

@@ -115,7 +115,7 @@ function compileInsideCheck(plan: PlanBuilder): void {
   const inside = plan.label();
   const buffer = plan.shared("getcwd", () => plan.reserve(PATH_MAX, "buffer"));
   plan.call("getcwd", [buffer, PATH_MAX]);
-  plan.load(T1, new DataRef(buffer.offset, "its first byte"), 1);
+  plan.load(T1, new DataRef(buffer.offset), 1);
   plan.jump(inside, T1, 0xffn, "==", BigInt("/".charCodeAt(0)));
   plan.fail(errno.EXDEV);
   plan.place(inside);

@@ -121,7 +121,7 @@ export function compileStageClone(plan: PlanBuilder, flags: number): void {
   plan.call("clone3", [args, 64], { result: T1 });
   plan.jump(child, T1, ALL, "==", 0n);
   const message = plan.words([MESSAGE_PID, 0, 0, 0, 0, 0], "the pid message");
-  plan.store(new DataRef(message.offset + 16, "its value"), 8, T1);
+  plan.store(new DataRef(message.offset + 16), 8, T1);
   plan.call("write", [REPORT, message, MESSAGE_BYTES]);
   plan.exit(0);
   plan.place(child);

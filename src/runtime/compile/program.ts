@@ -47,7 +47,7 @@ export function compileLookup(plan: PlanBuilder, process: Process): void {
     const text = plan.text(path);
     plan.call("faccessat2", [AT_FDCWD, text, X_OK, AT_EACCESS], isLast ? {} : { on: { "*": next } });
     plan.call("statx", [AT_FDCWD, text, 0, STATX_BASIC_STATS, stat], isLast ? {} : { on: { "*": next } });
-    plan.load(T1, new DataRef(stat.offset + STX_MODE, "stx_mode"), 2);
+    plan.load(T1, new DataRef(stat.offset + STX_MODE), 2);
     plan.move(PROGRAM, text);
     plan.jump(found, T1, BigInt(S_IFMT), "==", BigInt(S_IFREG));
     if (isLast) plan.fail(errno.EISDIR);
@@ -92,7 +92,7 @@ export function compileExec(plan: PlanBuilder, process: Process): number {
     needsHome ? [...environment, "HOME=/"] : environment,
     `${environment.length} variables`,
   );
-  if (needsHome) plan.store(new DataRef(env.offset + environment.length * 8, "HOME"), 8, HOME);
+  if (needsHome) plan.store(new DataRef(env.offset + environment.length * 8), 8, HOME);
   plan.section("process.args", "config.md, process.args");
   return plan.call("execve", [PROGRAM, argv, env]);
 }

@@ -1,10 +1,12 @@
 /** The parent's half of a plan: waits for init, does the host steps that stand after each SYNC, and answers. */
 import { closeSync } from "node:fs";
 import type { Process } from "../../spec/index.ts";
-import { reap, syscall } from "../../sys/index.ts";
+import { architecture, reap, syscall } from "../../sys/index.ts";
+import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
+import { recordAt } from "../plan/decode.ts";
 import type { HostStep } from "../plan/host-step.ts";
-import type { Plan } from "../plan/plan.ts";
+import { type Plan, sectionOf } from "../plan/plan.ts";
 import { type Failure, listen, reply, type Said } from "./dialogue.ts";
 import { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./errors.ts";
 import type { HostAnswer } from "./host-steps.ts";
@@ -22,10 +24,15 @@ export type Perform = (
  * process), which is the launched one, or the one that its first stage cloned.
  * @throws {PlanFailed} {ProgramNotRunnable} {OutsideRoot} {InitDied}
  */
-export function conduct(plan: Plan, process: Process | undefined, init: Launched, perform: Perform): number {
+export function conduct(
+  plan: CreatePlan,
+  process: Process | undefined,
+  init: Launched,
+  perform: Perform,
+): number {
   // init counts the segments that it is sent; the first is the plan itself.
-  const segments = [{ plan, steps: hostSteps(plan) }];
-  const staged = isStaged(plan);
+  const segments: { plan: Plan; steps: Map<number, HostStep[]> }[] = [{ plan, steps: hostSteps(plan) }];
+  const staged = plan.isStaged;
   let pid = staged ? undefined : init.pid;
   let created = false;
   try {
@@ -92,28 +99,22 @@ function send(socket: number, { values = [], segment }: HostAnswer): void {
   if (file !== undefined) closeSync(file);
 }
 
-/** Whether a first stage clones PID 1, which then tells its pid. */
-function isStaged(plan: Plan): boolean {
-  return plan.records.some((record) => record.kind === "call" && record.call === "clone3");
-}
-
 /** The host steps by the record that they follow. */
 function hostSteps(plan: Plan): Map<number, HostStep[]> {
   const after = new Map<number, HostStep[]>();
-  let record = -1;
-  for (const step of plan.steps) {
-    if (step.kind === "record") record = step.index;
-    else after.set(record, [...(after.get(record) ?? []), step.step]);
+  for (const placed of plan.hostSteps) {
+    const steps = after.get(placed.after);
+    if (steps === undefined) after.set(placed.after, [placed.step]);
+    else steps.push(placed.step);
   }
   return after;
 }
 
 /** The sentence for a failed record: what callers know how to read where they read it, else the field and the call. */
-export function failure(plan: Plan, process: Process | undefined, { record, errno }: Failure): Error {
-  const failed = plan.records[record];
-  if (failed?.section.field === "process.args")
-    return new ProgramNotRunnable(process?.args?.[0] ?? "", errno);
-  if (failed?.kind === "fail" && failed.section.field === "process.cwd")
-    return new OutsideRoot(process?.cwd ?? "");
+function failure(plan: Plan, process: Process | undefined, { record, errno }: Failure): Error {
+  const field = sectionOf(plan, record)?.field;
+  if (field === "process.args") return new ProgramNotRunnable(process?.args?.[0] ?? "", errno);
+  const isOwnCheck = recordAt(plan, record, architecture).op === "fail";
+  if (field === "process.cwd" && isOwnCheck) return new OutsideRoot(process?.cwd ?? "");
   return new PlanFailed(plan, record, errno);
 }

@@ -229,7 +229,7 @@ function describe(
     pid,
     pidfd,
     cgroup: Object.values(cgroup.paths)[0] ?? "",
-    systemCalls: plan.records.length,
+    systemCalls: plan.count,
     namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
   };
 }

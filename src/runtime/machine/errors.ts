@@ -1,7 +1,8 @@
 /** What can go wrong between a plan and a running process, as errors that name the field of config.json. */
 import { TeuError } from "../../base/index.ts";
-import { errnoName, errnoSentence } from "../../sys/index.ts";
-import type { Plan } from "../plan/plan.ts";
+import { architecture, errnoName, errnoSentence } from "../../sys/index.ts";
+import { recordAt } from "../plan/decode.ts";
+import { type Plan, sectionOf } from "../plan/plan.ts";
 import { describeRecord } from "../plan/print.ts";
 
 /** A record of the plan failed in init. */
@@ -10,9 +11,8 @@ export class PlanFailed extends TeuError<
   { field: string; clause: string; record: number; call: string; errno: string }
 > {
   constructor(plan: Plan, index: number, number: number) {
-    const record = plan.records[index];
-    const { field = "plan", clause = "" } = record?.section ?? {};
-    const call = record === undefined ? "unknown record" : describeRecord(record);
+    const { field = "plan", clause = "" } = sectionOf(plan, index) ?? {};
+    const call = describeRecord(plan, recordAt(plan, index, architecture));
     const errno = errnoName(number);
     super(
       "plan-failed",

@@ -4,7 +4,7 @@
  */
 import { openSync, readFileSync } from "node:fs";
 import initProgram from "../../../native/out/init.elf" with { type: "file" };
-import { architecture, check, cString, sealedFile, socketPair, spawn, syscall } from "../../sys/index.ts";
+import { check, cString, sealedFile, socketPair, spawn, syscall } from "../../sys/index.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Plan, Slot } from "../plan/plan.ts";
 
@@ -17,7 +17,7 @@ export interface Launched {
 
 /** The plan as a sealed file, as a first plan or as the segment of a SYNC's answer. The caller closes it. */
 export function planFile(plan: Plan): number {
-  return sealedFile("teu-plan", encodePlan(plan, architecture));
+  return sealedFile("teu-plan", encodePlan(plan));
 }
 
 /** Starts init. Everything that it inherits is opened before and closed after. @throws {SystemCallFailed} */

@@ -1,18 +1,45 @@
-/** Builds a plan: appends steps in order, lays out data, places labels. */
-import type { SystemCall } from "../../sys/index.ts";
+/** Builds a plan: encodes records in order, lays out data, places labels. It is on the way of every start, so it is plain loops. */
+import {
+  type Architecture,
+  errno,
+  architecture as ours,
+  type SystemCall,
+  systemCallNumber,
+} from "../../sys/index.ts";
+import {
+  ANY_ERRNO,
+  ARGS_AT,
+  KIND_DATA,
+  KIND_REGISTER,
+  MAX_RULES,
+  NO_REGISTER,
+  NUMBER_AT,
+  OP_CALL,
+  OP_EXIT,
+  OP_FAIL,
+  OP_JMP,
+  OP_LOAD,
+  OP_MOV,
+  OP_STORE,
+  OP_SYNC,
+  RECORD_BYTES,
+  RECORD_WORDS,
+  RULES_AT,
+  SLOT_AT,
+  TARGET_NEXT,
+} from "./format.ts";
 import { type HostStep, SYNC_CODES, type SyncCode } from "./host-step.ts";
 import {
   DataRef,
   FIRST_SLOT,
   Label,
   type Operand,
+  type PlacedHostStep,
   type Plan,
-  type PlanRecord,
   Register,
   type Rules,
   type Section,
   type Slot,
-  type Step,
 } from "./plan.ts";
 
 /** First of the twelve registers that a SYNC's answer fills: four values, then eight descriptors. */
@@ -21,56 +48,69 @@ const ANSWER = new Register(48);
 export function answered(index: 0 | 1 | 2 | 3): Register {
   return new Register(ANSWER.number + index);
 }
-/** A descriptor that the parent answered. */
-export function answeredDescriptor(index: number): Register {
-  return new Register(ANSWER.number + 4 + index);
-}
 
+type Size = 1 | 2 | 4 | 8;
 const encoder = new TextEncoder();
-const NOWHERE: Section = { field: "", clause: "" };
+const FIRST_RECORDS = 512;
+const FIRST_DATA_BYTES = 16_384;
+const TWO_TO_32 = 0x1_0000_0000;
 
 export class PlanBuilder {
-  #steps: Step[] = [];
-  #records: PlanRecord[] = [];
-  #section = NOWHERE;
-  #buffer = new Uint8Array(16_384);
+  readonly #architecture: Architecture;
+  #words = new Int32Array(new ArrayBuffer(FIRST_RECORDS * RECORD_BYTES));
+  #count = 0;
+  /** Where a label's record goes: word of #words, and whether it is a rule's upper half. */
+  #fixups: { at: number; label: Label; isRule: boolean }[] = [];
+  #buffer = new Uint8Array(new ArrayBuffer(FIRST_DATA_BYTES));
   #length = 0;
   #texts = new Map<string, DataRef>();
+  #shows = new Map<number, string>();
   #relocations: number[] = [];
   #slots: Slot[] = [];
-  #fuel = 0;
+  #sections: Section[] = [{ field: "", clause: "", from: 0 }];
+  #hostSteps: PlacedHostStep[] = [];
   #later: { section: Section; build: () => void }[] = [];
+  #fuel = 0;
+
+  /** @param architecture  Whose system call numbers the plan has. */
+  constructor(architecture: Architecture = ours) {
+    this.#architecture = architecture;
+  }
 
   /** The steps that follow are for `field`, asked for by `clause`. */
   section(field: string, clause: string): void {
-    this.#section = { field, clause };
+    this.#sections.push({ field, clause, from: this.#count });
   }
 
   /** One system call. Pointers are DataRefs; a missing argument is 0. Returns the record's number. */
-  call(call: SystemCall, args: readonly Operand[], options: { result?: Register; on?: Rules } = {}): number {
-    this.#add({ kind: "call", section: this.#section, call, args, ...options });
-    return this.#records.length - 1;
+  call(call: SystemCall, args: readonly Operand[], options?: { result?: Register; on?: Rules }): number {
+    const at = this.#begin(OP_CALL, systemCallNumber(call, this.#architecture), options?.result);
+    this.#args(at, args);
+    if (options?.on !== undefined) this.#rules(at, options.on);
+    return this.#count - 1;
   }
 
   move(result: Register, value: Operand): void {
-    this.#add({ kind: "move", section: this.#section, result, value });
+    this.#args(this.#begin(OP_MOV, 0, result), [value]);
   }
 
-  load(result: Register, data: DataRef, size: 1 | 2 | 4 | 8): void {
-    this.#add({ kind: "load", section: this.#section, result, data, size });
+  load(result: Register, data: DataRef, size: Size): void {
+    this.#args(this.#begin(OP_LOAD, size, result), [data.offset]);
   }
 
-  store(data: DataRef, size: 1 | 2 | 4 | 8, value: Operand): void {
-    this.#add({ kind: "store", section: this.#section, data, size, value });
+  store(data: DataRef, size: Size, value: Operand): void {
+    this.#args(this.#begin(OP_STORE, size, undefined), [data.offset, value]);
   }
 
   /** Goes to `to` when (register & mask) compares so with `value`. */
   jump(to: Label, register: Register, mask: bigint, compare: "==" | "!=", value: bigint): void {
-    this.#add({ kind: "jump", section: this.#section, register, mask, compare, value, to });
+    const at = this.#begin(OP_JMP, 0, undefined);
+    this.#args(at, [register, mask, value, compare === "==" ? 0 : 1]);
+    this.#fixups.push({ at: at + ARGS_AT + 8, label: to, isRule: false });
   }
 
   goto(to: Label): void {
-    this.jump(to, new Register(0), 0n, "==", 0n);
+    this.jump(to, ANSWER, 0n, "==", 0n);
   }
 
   /** Stops until the parent has answered; the host steps that follow are what it does before it answers. */
@@ -83,27 +123,25 @@ export class PlanBuilder {
     } = {},
   ): void {
     const { values = [], descriptors = [], slot } = options;
-    this.#add({
-      kind: "sync",
-      section: this.#section,
-      code: SYNC_CODES[code],
-      values,
-      descriptors,
-      answer: ANSWER,
-      ...(slot && { slot }),
-    });
+    const [a = 0, b = 0, c = 0, d = 0] = values;
+    const [first = -1, second = -1] = descriptors;
+    const at = this.#begin(OP_SYNC, SYNC_CODES[code], ANSWER);
+    this.#args(at, [a, b, c, d, first, second]);
+    if (slot === undefined) return;
+    this.#words[at + SLOT_AT] = slot.data.offset;
+    this.#words[at + SLOT_AT + 1] = slot.capacity;
   }
 
-  fail(errno: Operand): void {
-    this.#add({ kind: "fail", section: this.#section, errno });
+  fail(error: Operand): void {
+    this.#args(this.#begin(OP_FAIL, 0, undefined), [error]);
   }
 
   exit(status: number): void {
-    this.#add({ kind: "exit", section: this.#section, status });
+    this.#args(this.#begin(OP_EXIT, 0, undefined), [status]);
   }
 
   host(step: HostStep): void {
-    this.#steps.push({ kind: "host", section: this.#section, step });
+    this.#hostSteps.push({ after: this.#count - 1, section: this.#section, step });
   }
 
   label(): Label {
@@ -112,7 +150,7 @@ export class PlanBuilder {
 
   /** The next record is where `label` leads. */
   place(label: Label): void {
-    label.at = this.#records.length;
+    label.at = this.#count;
   }
 
   /** Steps for the rare case: they come after the last record, so that the usual way runs straight through. */
@@ -129,47 +167,49 @@ export class PlanBuilder {
   text(text: string): DataRef {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
-    const ref = this.bytes(encoder.encode(`${text}\0`), JSON.stringify(text), 1);
+    const room = text.length * 3 + 1;
+    const offset = this.#reserve(room, 1);
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(offset, offset + room));
+    this.#length = offset + written + 1;
+    const ref = new DataRef(offset);
     this.#texts.set(text, ref);
     return ref;
   }
 
-  /** Data that several records read and none writes, made once. */
+  /** Data that several records read and none writes, made once. `key` tells it from texts. */
   shared(key: string, make: () => DataRef): DataRef {
-    const known = this.#texts.get(key) ?? make();
-    this.#texts.set(key, known);
+    const name = `\0${key}`;
+    const known = this.#texts.get(name) ?? make();
+    this.#texts.set(name, known);
     return known;
   }
 
-  /** Bytes, aligned to eight unless said otherwise. */
-  bytes(bytes: Uint8Array, shows = `${bytes.length} bytes`, alignment = 8): DataRef {
-    const ref = this.reserve(bytes.length, shows, alignment);
+  /** Bytes, aligned to eight. */
+  bytes(bytes: Uint8Array, shows?: string): DataRef {
+    const ref = this.reserve(bytes.length, shows ?? `${bytes.length} bytes`);
     this.#buffer.set(bytes, ref.offset);
     return ref;
   }
 
-  /** Zeroed room. */
-  reserve(length: number, shows = `${length} bytes`, alignment = 8): DataRef {
-    const offset = Math.ceil(this.#length / alignment) * alignment;
-    const end = offset + length;
-    if (end > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(end, this.#buffer.length * 2));
-      grown.set(this.#buffer);
-      this.#buffer = grown;
-    }
-    this.#length = end;
-    return new DataRef(offset, shows);
+  /** Zeroed room, aligned to eight. */
+  reserve(length: number, shows: string): DataRef {
+    const ref = new DataRef(this.#reserve(length, 8));
+    this.#shows.set(ref.offset, shows);
+    return ref;
   }
 
   /** A structure of 64-bit words; DataRefs in it become addresses. */
   words(words: readonly (number | bigint | DataRef)[], shows: string): DataRef {
     const ref = this.reserve(words.length * 8, shows);
     const view = new DataView(this.#buffer.buffer);
-    words.forEach((word, index) => {
-      const at = ref.offset + index * 8;
-      if (word instanceof DataRef) this.#relocations.push(at);
-      view.setBigUint64(at, BigInt(word instanceof DataRef ? word.offset : word), true);
-    });
+    let at = ref.offset;
+    for (const word of words) {
+      if (word instanceof DataRef) {
+        this.#relocations.push(at);
+        view.setUint32(at, word.offset, true);
+      } else view.setBigUint64(at, BigInt(word), true);
+      at += 8;
+    }
     return ref;
   }
 
@@ -191,21 +231,92 @@ export class PlanBuilder {
 
   finish(): Plan {
     for (const { section, build } of this.#later) {
-      this.#section = section;
+      this.#sections.push({ ...section, from: this.#count });
       build();
     }
+    this.#settleLabels();
     return {
-      steps: this.#steps,
-      records: this.#records,
+      records: new Uint8Array(this.#words.buffer, 0, this.#count * RECORD_BYTES),
+      count: this.#count,
       data: this.#buffer.subarray(0, Math.max(8, this.#length)),
       relocations: this.#relocations,
       fuel: this.#fuel,
       slots: this.#slots,
+      sections: this.#sections,
+      hostSteps: this.#hostSteps,
+      shows: this.#shows,
     };
   }
 
-  #add(record: PlanRecord): void {
-    this.#steps.push({ kind: "record", index: this.#records.length, record });
-    this.#records.push(record);
+  get #section(): Section {
+    return this.#sections[this.#sections.length - 1] as Section; // There is one from the start.
+  }
+
+  /** Begins a record; returns its place in #words. */
+  #begin(op: number, number: number, result: Register | undefined): number {
+    const at = this.#count * RECORD_WORDS;
+    if (at === this.#words.length) {
+      const grown = new Int32Array(new ArrayBuffer(this.#words.byteLength * 2));
+      grown.set(this.#words);
+      this.#words = grown;
+    }
+    this.#words[at] = op | ((result === undefined ? NO_REGISTER : result.number) << 8);
+    this.#words[at + NUMBER_AT] = number;
+    this.#count++;
+    return at;
+  }
+
+  #args(at: number, args: readonly Operand[]): void {
+    let kinds = 0;
+    let place = at + ARGS_AT;
+    for (let index = 0; index < args.length; index++, place += 2) {
+      const operand = args[index] ?? 0;
+      if (typeof operand === "number") {
+        this.#words[place] = operand;
+        this.#words[place + 1] = Math.floor(operand / TWO_TO_32);
+      } else if (operand instanceof Register) {
+        kinds |= KIND_REGISTER << (2 * index);
+        this.#words[place] = operand.number;
+      } else if (operand instanceof DataRef) {
+        kinds |= KIND_DATA << (2 * index);
+        this.#words[place] = operand.offset;
+      } else {
+        this.#words[place] = Number(BigInt.asIntN(32, operand));
+        this.#words[place + 1] = Number(BigInt.asIntN(32, operand >> 32n));
+      }
+    }
+    if (kinds !== 0) this.#words[at] = (this.#words[at] ?? 0) | (kinds << 16);
+  }
+
+  #rules(at: number, rules: Rules): void {
+    let place = at + RULES_AT;
+    for (const name in rules) {
+      if (place === at + RULES_AT + MAX_RULES)
+        throw new RangeError(`A record has more than ${MAX_RULES} rules`);
+      const to = rules[name];
+      const number = name === "*" ? ANY_ERRNO : errno[name as keyof typeof errno];
+      this.#words[place] = number | (TARGET_NEXT << 16);
+      if (to instanceof Label) this.#fixups.push({ at: place, label: to, isRule: true });
+      place++;
+    }
+  }
+
+  #settleLabels(): void {
+    for (const { at, label, isRule } of this.#fixups) {
+      if (label.at < 0) throw new RangeError("A record leads to a label that was never placed");
+      this.#words[at] = isRule ? ((this.#words[at] ?? 0) & 0xffff) | (label.at << 16) : label.at;
+    }
+  }
+
+  #reserve(length: number, alignment: number): number {
+    const offset = Math.ceil(this.#length / alignment) * alignment;
+    const end = offset + length;
+    if (end > this.#buffer.length) {
+      const grown = new Uint8Array(new ArrayBuffer(Math.max(end, this.#buffer.length * 2)));
+      grown.set(this.#buffer);
+      this.#buffer = grown;
+    }
+    this.#length = end;
+    return offset;
   }
 }

@@ -1,5 +1,6 @@
 /** Names for the numbers in a printed plan. A number that has no name here is printed as it is. */
 import type { SystemCall } from "../../sys/index.ts";
+import type { Operand } from "./plan.ts";
 
 type Names = readonly (readonly [number, string])[];
 
@@ -68,7 +69,9 @@ const TABLE: Partial<Record<SystemCall, Record<number, { names: Names; exact?: t
 const AT_FDCWD = -100;
 
 /** The name of argument `index` of `call`, or undefined. */
-export function flagNames(call: SystemCall, index: number, value: number): string | undefined {
+export function flagNames(call: SystemCall, index: number, operand: Operand): string | undefined {
+  if (typeof operand !== "number") return undefined;
+  const value = operand;
   if (value === AT_FDCWD && index <= 1) return "AT_FDCWD";
   const known = TABLE[call]?.[index];
   if (known === undefined) return undefined;

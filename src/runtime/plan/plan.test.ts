@@ -95,7 +95,7 @@ test("a jump back costs fuel, and without fuel the plan fails with ELOOP", () =>
 
 test("an answer carries values, bytes and a segment, and the registers outlive the segment", () => {
   const plan = new PlanBuilder();
-  const slot = plan.reserve(16);
+  const slot = plan.reserve(16, "slot");
   plan.sync("missing", { slot: { data: slot, capacity: 16 } });
   const good = plan.label();
   plan.load(A, slot, 2);
@@ -142,7 +142,7 @@ test("a parent that closes the socket ends init", () => {
 test("pointers in the data become addresses, and the program of init is not visible as a file", () => {
   const plan = new PlanBuilder();
   const read = plan.slot({ kind: "file", path: "/proc/self/exe", flags: "path" });
-  const target = plan.reserve(64);
+  const target = plan.reserve(64, "room");
   plan.call("execve", [
     plan.text("/bin/sh"),
     plan.strings(["sh", "-c", 'test "$1" = x && exit 41', "sh", "x"], "argv"),

@@ -1,8 +1,8 @@
 /**
  * The plan: what a container is made of, as data. One ordered list of two kinds of step: records, system calls that
- * native/init.c makes, and host steps, which TypeScript carries out on the outside.
+ * native/init.c makes, and host steps, which TypeScript carries out on the outside. Records are held as init reads
+ * them, so what is printed is what is run; `recordAt` (decode.ts) shows one as an object.
  */
-import type { SystemCall } from "../../sys/index.ts";
 import type { HostStep } from "./host-step.ts";
 
 /** One of init's 64 registers. Register 0 names the descriptor for SYNC and failures. */
@@ -16,11 +16,8 @@ export class Register {
 /** A place in the plan's data; as an argument it becomes an address. */
 export class DataRef {
   readonly offset: number;
-  /** What stands there, for printing. */
-  readonly shows: string;
-  constructor(offset: number, shows: string) {
+  constructor(offset: number) {
     this.offset = offset;
-    this.shows = shows;
   }
 }
 
@@ -38,50 +35,22 @@ export type Target = "next" | Label;
 /** By errno name; "*" is any. At most four, the first that matches counts. */
 export type Rules = Readonly<Record<string, Target>>;
 
-/** What a group of steps is for: the field of config.json and the clause that asks for it. */
+/** What a group of records is for: the field of config.json and the clause that asks for it. */
 export interface Section {
   /** For instance `mounts[0] /proc`. */
   readonly field: string;
   /** For instance `config.md, Mounts`. */
   readonly clause: string;
+  /** Its first record. */
+  readonly from: number;
 }
 
-/** A record: what init does. */
-export type PlanRecord = { readonly section: Section } & (
-  | {
-      readonly kind: "call";
-      readonly call: SystemCall;
-      readonly args: readonly Operand[];
-      readonly result?: Register;
-      readonly on?: Rules;
-    }
-  | { readonly kind: "move"; readonly result: Register; readonly value: Operand }
-  | { readonly kind: "load"; readonly result: Register; readonly data: DataRef; readonly size: 1 | 2 | 4 | 8 }
-  | { readonly kind: "store"; readonly data: DataRef; readonly size: 1 | 2 | 4 | 8; readonly value: Operand }
-  | {
-      readonly kind: "jump";
-      readonly register: Register;
-      readonly mask: bigint;
-      readonly compare: "==" | "!=";
-      readonly value: bigint;
-      readonly to: Label;
-    }
-  | {
-      readonly kind: "sync";
-      readonly code: number;
-      readonly values: readonly Operand[];
-      readonly descriptors: readonly Operand[];
-      readonly answer: Register;
-      readonly slot?: { data: DataRef; capacity: number };
-    }
-  | { readonly kind: "fail"; readonly errno: Operand }
-  | { readonly kind: "exit"; readonly status: number }
-);
-
-/** A step of the ordered list. `index` of a record is its number in the plan. */
-export type Step =
-  | { readonly kind: "record"; readonly index: number; readonly record: PlanRecord }
-  | { readonly kind: "host"; readonly section: Section; readonly step: HostStep };
+/** A host step, done while init waits at the SYNC that is record `after`; -1: before init is there. */
+export interface PlacedHostStep {
+  readonly after: number;
+  readonly section: Section;
+  readonly step: HostStep;
+}
 
 /** A descriptor that init inherits, by what the spawner has to open for it. */
 export type Slot =
@@ -92,8 +61,9 @@ export type Slot =
 
 /** A finished plan. */
 export interface Plan {
-  readonly steps: readonly Step[];
-  readonly records: readonly PlanRecord[];
+  /** RECORD_BYTES each. */
+  readonly records: Uint8Array;
+  readonly count: number;
   readonly data: Uint8Array;
   /** Offsets in the data of words that hold an offset in the data. */
   readonly relocations: readonly number[];
@@ -101,6 +71,10 @@ export interface Plan {
   readonly fuel: number;
   /** What init inherits from descriptor 5 on. */
   readonly slots: readonly Slot[];
+  readonly sections: readonly Section[];
+  readonly hostSteps: readonly PlacedHostStep[];
+  /** What stands at a place in the data, for printing; texts speak for themselves. */
+  readonly shows: ReadonlyMap<number, string>;
 }
 
 /** init's own descriptors; its slots follow. */
@@ -109,3 +83,8 @@ export const SYNC_DESCRIPTOR = 4;
 export const FIRST_SLOT = 5;
 /** Where SYNC and failures go. */
 export const REPORT: Register = new Register(0);
+
+/** The section that a record belongs to. */
+export function sectionOf(plan: Plan, record: number): Section | undefined {
+  return plan.sections.findLast(({ from }) => from <= record);
+}

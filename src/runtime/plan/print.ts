@@ -1,109 +1,96 @@
 /** A plan for people: every record as the call that it is, with the clause that asks for it. */
-import { constants } from "node:os";
-import type { SystemCall } from "../../sys/index.ts";
+import { type Architecture, errnoName, architecture as ours } from "../../sys/index.ts";
+import { type PlanRecord, recordAt } from "./decode.ts";
 import { flagNames } from "./flag-names.ts";
-import { SYNC_CODES } from "./host-step.ts";
-import {
-  DataRef,
-  type Operand,
-  type Plan,
-  type PlanRecord,
-  Register,
-  type Rules,
-  type Slot,
-} from "./plan.ts";
+import { type HostStep, SYNC_CODES } from "./host-step.ts";
+import { DataRef, FIRST_SLOT, type Operand, type Plan, Register, type Slot, sectionOf } from "./plan.ts";
 
-const COLUMN = 44;
+const CLAUSE_COLUMN = 48;
 
-/** The whole plan: sections as headings, records numbered, host steps with an arrow. At most 100 columns where it can be. */
-export function printPlan(plan: Plan): string {
-  const lines: string[] = [];
-  let heading: object | undefined;
-  for (const step of plan.steps) {
-    const section = step.kind === "record" ? step.record.section : step.section;
-    if (section !== heading) {
-      lines.push(`${section.field.padEnd(COLUMN)}${section.clause}`);
-      heading = section;
-    }
-    if (step.kind === "record")
-      lines.push(`  ${String(step.index).padStart(4)}  ${printRecord(step.record)}`);
-    else lines.push(`     ->  ${printHostStep(step.step)}`);
+/** The whole plan: sections as headings, records numbered, host steps with an arrow. */
+export function printPlan(plan: Plan, architecture: Architecture = ours): string {
+  const lines = [];
+  for (const { step } of plan.hostSteps.filter(({ after }) => after < 0)) lines.push(printHostStep(step));
+  let heading: unknown;
+  for (let index = 0; index < plan.count; index++) {
+    const section = sectionOf(plan, index);
+    if (section !== heading && section !== undefined)
+      lines.push(`${section.field.padEnd(CLAUSE_COLUMN)}  ${section.clause}`);
+    heading = section;
+    lines.push(`${String(index).padStart(6)}  ${printRecord(plan, recordAt(plan, index, architecture))}`);
+    for (const { step } of plan.hostSteps.filter(({ after }) => after === index))
+      lines.push(printHostStep(step));
   }
-  if (plan.slots.length > 0)
-    lines.push(
-      "",
-      "inherited",
-      ...plan.slots.map((slot, index) => `  ${String(5 + index).padStart(4)}  ${printSlot(slot)}`),
-    );
+  if (plan.slots.length > 0) lines.push("inherited descriptors");
+  plan.slots.forEach((slot, index) => {
+    lines.push(`${String(FIRST_SLOT + index).padStart(6)}  ${printSlot(slot)}`);
+  });
   return `${lines.join("\n")}\n`;
 }
 
-/** `openat2("proc")` and so on: the call and what tells it apart, for an error. */
-export function describeRecord(record: PlanRecord): string {
-  if (record.kind !== "call") return record.kind;
-  const texts = record.args.filter(
-    (operand) => operand instanceof DataRef && operand.shows.startsWith('"') && operand.shows !== '""',
-  );
-  return texts.length === 0
-    ? record.call
-    : `${record.call} ${texts.map((operand) => (operand as DataRef).shows).join(" ")}`;
+/** `openat2 "proc"`: the call and the texts that tell it from others, for an error. */
+export function describeRecord(plan: Plan, record: PlanRecord): string {
+  if (record.op !== "call") return record.op;
+  const texts = record.args
+    .filter((operand) => operand instanceof DataRef)
+    .map((operand) => printData(plan, operand));
+  return [record.call, ...texts.filter((text) => text.startsWith('"') && text !== '""')].join(" ");
 }
 
-function printRecord(record: PlanRecord): string {
-  switch (record.kind) {
+function printRecord(plan: Plan, record: PlanRecord): string {
+  const operand = (value: Operand): string => printOperand(plan, value);
+  switch (record.op) {
     case "call": {
-      const args = record.args.map((operand, index) => printArgument(record.call, index, operand)).join(", ");
-      const result = record.result === undefined ? "" : `r${record.result.number} = `;
-      return `${result}${record.call}(${args})${printRules(record.on)}`;
+      const { call, result, rules } = record;
+      const last = record.args.findLastIndex((argument) => argument !== 0);
+      const args = record.args
+        .slice(0, last + 1)
+        .map((argument, index) => flagNames(call, index, argument) ?? operand(argument));
+      const leads = rules.map(
+        ({ errno, to }) =>
+          `  ${errno === "*" ? "any error" : errno}: ${to === "next" ? "go on" : `to ${to}`}`,
+      );
+      return `${result === undefined ? "" : `r${result} = `}${call}(${args.join(", ")})${leads.join("")}`;
     }
     case "move":
-      return `r${record.result.number} = ${printOperand(record.value)}`;
+      return `r${record.result} = ${operand(record.value)}`;
     case "load":
-      return `r${record.result.number} = ${record.data.shows} (${record.size} bytes)`;
+      return `r${record.result} = data[${record.offset}], ${record.size} bytes`;
     case "store":
-      return `${record.data.shows} = ${printOperand(record.value)} (${record.size} bytes)`;
+      return `data[${record.offset}], ${record.size} bytes = ${operand(record.value)}`;
     case "jump":
       return record.mask === 0n
-        ? `goto ${record.to.at}`
-        : `goto ${record.to.at} if (r${record.register.number} & 0x${record.mask.toString(16)}) ${record.compare} ${record.value}`;
+        ? `to ${record.to}`
+        : `to ${record.to} if (r${record.register} & 0x${record.mask.toString(16)}) ${record.compare} 0x${record.value.toString(16)}`;
     case "sync": {
       const name = Object.entries(SYNC_CODES).find(([, code]) => code === record.code)?.[0] ?? record.code;
-      const passed = [...record.values, ...record.descriptors].map(printOperand).join(", ");
-      return `SYNC ${name}${passed === "" ? "" : ` (${passed})`}`;
+      const sent = [
+        ...record.values.filter((value) => value !== 0),
+        ...record.descriptors.filter((value) => value !== -1),
+      ];
+      return `SYNC ${name}${sent.length === 0 ? "" : `(${sent.map(operand).join(", ")})`}`;
     }
     case "fail":
-      return `FAIL ${printErrno(record.errno)}`;
+      return `FAIL ${typeof record.errno === "number" ? errnoName(record.errno) : operand(record.errno)}`;
     case "exit":
-      return `EXIT ${record.status}`;
+      return `EXIT ${operand(record.status)}`;
   }
 }
 
-function printErrno(operand: Operand): string {
-  return (
-    Object.entries(constants.errno).find(([, number]) => number === operand)?.[0] ?? printOperand(operand)
-  );
-}
-
-function printRules(rules: Rules | undefined): string {
-  if (rules === undefined) return "";
-  return Object.entries(rules)
-    .map(([errno, to]) => `  ${errno}: ${to === "next" ? "go on" : `goto ${to.at}`}`)
-    .join("");
-}
-
-function printArgument(call: SystemCall, index: number, operand: Operand): string {
-  return (typeof operand === "number" ? flagNames(call, index, operand) : undefined) ?? printOperand(operand);
-}
-
-function printOperand(operand: Operand): string {
+function printOperand(plan: Plan, operand: Operand): string {
   if (operand instanceof Register) return `r${operand.number}`;
-  return operand instanceof DataRef ? operand.shows : String(operand);
+  return operand instanceof DataRef ? printData(plan, operand) : String(operand);
 }
 
-function printHostStep(step: { readonly kind: string }): string {
-  const { kind, ...rest } = step;
+function printData(plan: Plan, { offset }: DataRef): string {
+  const shows = plan.shows.get(offset);
+  if (shows !== undefined) return shows;
+  return JSON.stringify(new TextDecoder().decode(plan.data.subarray(offset, plan.data.indexOf(0, offset))));
+}
+
+function printHostStep({ kind, ...rest }: HostStep): string {
   const details = Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-  return `parent: ${[kind, ...details].join(" ")}`;
+  return `    ->  the parent: ${[kind, ...details].join(" ")}`;
 }
 
 function printSlot(slot: Slot): string {
