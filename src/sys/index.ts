@@ -4,6 +4,8 @@
 export { type Argument, addressOf, architecture, cString, syscall } from "./binding.ts";
 // Errors: numbers, names, sentences.
 export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
+// File operations below open directories, by bytes.
+export { layerFiles } from "./layer-files.ts";
 // Locks between processes.
 export { lockFile } from "./lock.ts";
 // Messages with descriptors over unix sockets.

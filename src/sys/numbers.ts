@@ -5,6 +5,7 @@ const NUMBERS = {
   read: [0, 63],
   write: [1, 64],
   close: [3, 57],
+  lseek: [8, 62],
   poll: [7, -1],
   mmap: [9, 222],
   rt_sigprocmask: [14, 135],

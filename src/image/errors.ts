@@ -1,0 +1,94 @@
+/** What can go wrong with a layer, an image and an archive of images. */
+import { getSystemErrorMap } from "node:util";
+import { type ErrorKind, TeuError } from "../base/index.ts";
+import type { ByteString } from "./byte-string.ts";
+import { decodeName } from "./byte-string.ts";
+
+/** A member of the layer asks for what no layer may. `path` is the member's name. */
+export class InvalidLayer extends TeuError<"invalid-layer", { path: string; why: string }> {
+  constructor(context: { path: string; why: string }) {
+    super(
+      "invalid-layer",
+      "invalid",
+      context,
+      `Cannot unpack ${JSON.stringify(context.path)}: ${context.why}`,
+    );
+  }
+}
+
+/** The layer is larger than it may be. */
+export class LayerTooLarge extends TeuError<"layer-too-large", { what: "bytes" | "entries"; limit: number }> {
+  constructor(context: { what: "bytes" | "entries"; limit: number }) {
+    super(
+      "layer-too-large",
+      "exhausted",
+      context,
+      `Cannot unpack layer: it has more than ${context.limit} ${context.what}`,
+    );
+  }
+}
+
+/** The layer unpacks to something else than the image's config says. */
+export class DiffIDMismatch extends TeuError<"diff-id-mismatch", { expected: string; actual: string }> {
+  constructor(context: { expected: string; actual: string }) {
+    super(
+      "diff-id-mismatch",
+      "data-loss",
+      context,
+      `Cannot accept layer ${context.expected}: its content hashes to ${context.actual}`,
+    );
+  }
+}
+
+/** The kernel refused an operation of unpacking or packing. */
+export class LayerFileFailed extends TeuError<
+  "layer-file-failed",
+  { operation: string; path: string; errno: string }
+> {
+  constructor(operation: string, path: string, result: number) {
+    const [errno, sentence] = describeErrno(-result);
+    const kind = KINDS[errno] ?? "internal";
+    super(
+      "layer-file-failed",
+      kind,
+      { operation, path, errno },
+      `Cannot ${operation} ${JSON.stringify(path)}: ${sentence}`,
+    );
+  }
+}
+
+const KINDS: Readonly<Record<string, ErrorKind>> = {
+  ENOSPC: "exhausted",
+  EDQUOT: "exhausted",
+  EMFILE: "exhausted",
+  ENOENT: "not-found",
+  ENOTDIR: "invalid",
+  ELOOP: "invalid",
+  ENAMETOOLONG: "invalid",
+  EINVAL: "invalid",
+  EPERM: "permission-denied",
+  EACCES: "permission-denied",
+  EROFS: "failed-precondition",
+  EXDEV: "failed-precondition",
+};
+
+function describeErrno(number: number): readonly [name: string, sentence: string] {
+  const known = getSystemErrorMap().get(-number);
+  return known ?? [`errno ${number}`, `errno ${number}`];
+}
+
+/** Passes a result of `LayerFiles` on. @throws {LayerFileFailed} when it is -errno */
+export function check(result: number, operation: string, path: ByteString | string): number {
+  if (result < 0) throw new LayerFileFailed(operation, decodeName(path as ByteString), result);
+  return result;
+}
+
+/** The same for results that are no number when they are right. @throws {LayerFileFailed} */
+export function checked<T extends object | string>(
+  result: T | number,
+  operation: string,
+  path: ByteString | string,
+): T {
+  if (typeof result !== "number") return result;
+  throw new LayerFileFailed(operation, decodeName(path as ByteString), result);
+}

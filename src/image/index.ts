@@ -1,0 +1,13 @@
+/** Layers, images and their archives: tar, whiteouts, compression, unpacking, packing. */
+
+// Layers: a tar to a directory.
+export { type AppliedLayer, type ApplyOptions, applyLayer, DEFAULT_LIMITS } from "./apply-layer.ts";
+// Names as tar and the kernel have them.
+export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
+export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";
+// What goes wrong.
+export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./errors.ts";
+// What unpacking needs of Linux, as a value.
+export type { FileStatus, LayerFiles } from "./layer-files.ts";
+export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
+export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";

@@ -1,0 +1,61 @@
+/**
+ * What the name of a layer's member means: an entry, or a mark that hides something of the layers below.
+ * Names are cleaned as if the root were `/`: `..` above the root stays there. Source: image-spec layer.md, whiteouts.
+ */
+import { type ByteString, decodeName } from "./byte-string.ts";
+import { InvalidLayer } from "./errors.ts";
+
+/** Path of a directory below the root, without slashes at its ends; empty for the root itself. */
+export type LayerPath = ByteString;
+
+/** The meaning. `base` is one component. */
+export type LayerName =
+  | { readonly kind: "root" }
+  | { readonly kind: "entry" | "whiteout"; readonly parent: LayerPath; readonly base: ByteString }
+  | { readonly kind: "opaque"; readonly parent: LayerPath }
+  /** aufs's own files (`.wh..wh.plnk`), which are of no use to anybody else. */
+  | { readonly kind: "ignored" };
+
+const WHITEOUT = ".wh.";
+const AUFS = ".wh..wh.";
+const OPAQUE = ".wh..wh..opq";
+/** What the kernel takes in one path. */
+const MAX_PATH_BYTES = 4095;
+
+/** @throws {InvalidLayer} a mark that hides nothing, or hides `.` or `..`; a path that no kernel takes */
+export function parseLayerName(name: ByteString): LayerName {
+  const components = cleanPath(name);
+  const base = components.pop();
+  if (base === undefined) return { kind: "root" };
+  const parent = components.join("/") as LayerPath;
+  if (parent.length + base.length >= MAX_PATH_BYTES) throw invalid(name, "its path is too long");
+  if (!name.includes(WHITEOUT)) return { kind: "entry", parent, base };
+  if (components.some((component) => component.startsWith(AUFS))) return { kind: "ignored" };
+  if (components.some((component) => component.startsWith(WHITEOUT)))
+    throw invalid(name, "a directory on its path has the name of a whiteout");
+  if (base === OPAQUE) return { kind: "opaque", parent };
+  if (base.startsWith(AUFS)) return { kind: "ignored" };
+  if (!base.startsWith(WHITEOUT)) return { kind: "entry", parent, base };
+  const hidden = base.slice(WHITEOUT.length) as ByteString;
+  if (hidden === "" || hidden === "." || hidden === "..") throw invalid(name, "it is a whiteout of nothing");
+  return { kind: "whiteout", parent, base: hidden };
+}
+
+/** The components of `name`, without `.` and with `..` resolved by name alone. */
+export function cleanPath(name: ByteString): ByteString[] {
+  const components: ByteString[] = [];
+  for (const component of name.split("/") as ByteString[]) {
+    if (component === "..") components.pop();
+    else if (component !== "" && component !== ".") components.push(component);
+  }
+  return components;
+}
+
+/** `parent/base`. */
+export function joinPath(parent: LayerPath, base: ByteString): LayerPath {
+  return (parent === "" ? base : `${parent}/${base}`) as LayerPath;
+}
+
+function invalid(name: ByteString, why: string): InvalidLayer {
+  return new InvalidLayer({ path: decodeName(name), why });
+}
