@@ -14,10 +14,15 @@ const PROGRAM = {
   ],
 };
 
+/** Under these names the program is the runtime alone, with runc's command line. */
+const RUNTIME_NAMES: ReadonlySet<string> = new Set(["teu-runtime", "runc"]);
+
 /** Runs the program called `invokedAs` with `words`. @returns the exit status */
 export async function main(invokedAs: string, words: readonly string[]): Promise<number> {
   const name = invokedAs.slice(invokedAs.lastIndexOf("/") + 1);
   try {
+    if (RUNTIME_NAMES.has(name))
+      return await (await import("../runtime/index.ts")).runRuntimeCommand(words, name);
     return await dispatch(name, words, thisContext());
   } catch (error) {
     const { report } = await import("./report.ts");

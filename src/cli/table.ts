@@ -54,6 +54,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/inspect.ts")).command,
   },
+  runtime: {
+    summary: "Create, start and remove containers of bundles, as runc does",
+    group: PARTS,
+    load: async () => (await import("./commands/runtime.ts")).command,
+  },
   registry: {
     summary: "Serve images to others",
     group: PARTS,

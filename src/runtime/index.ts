@@ -1,7 +1,12 @@
 /** config.json → plan → container. */
 
+// runc's command line.
+export { runCommandLine as runRuntimeCommand } from "./command/main.ts";
 // The plan: what create would do, as data and as text.
 export type { CreatePlan } from "./compile/compile.ts";
+// Killing and removing, and what a container's status is.
+export { ContainerNotStopped, deleteContainer } from "./delete.ts";
+export { ContainerNotRunning, killContainer, parseSignal } from "./kill.ts";
 // Containers.
 export {
   type CreatedContainer,
@@ -24,3 +29,4 @@ export {
   loadState,
   type SavedState,
 } from "./state.ts";
+export { type ListedContainer, listContainers, statusOf } from "./status.ts";

@@ -251,14 +251,14 @@ const limits: { clause: string; says: string; resources: Resources; v1: string[]
     says: "no quota",
     resources: { cpu: { quota: -1 } },
     v1: ["cpu.cfs_quota_us -1"],
-    v2: ["cpu.max max 100000"],
+    v2: ["cpu.max max"],
   },
   {
     clause: "cpu",
     says: "burst",
     resources: { cpu: { quota: 2, burst: 1 } },
     v1: ["cpu.cfs_quota_us 2", "cpu.cfs_burst_us 1"],
-    v2: ["cpu.max 2 100000", "cpu.max.burst 1"],
+    v2: ["cpu.max 2", "cpu.max.burst 1"],
   },
   {
     clause: "cpu",

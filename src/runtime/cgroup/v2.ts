@@ -89,20 +89,13 @@ function addCPU(add: Add, cpu: CPUResources): void {
   const { shares, quota, period, burst, idle, cpus, mems } = cpu;
   if (idle !== undefined) add("cpu.idle", idle, `${clause}.idle`);
   if (shares) add("cpu.weight", cpuWeight(Number(shares)), `${clause}.shares`);
-  if (quota || period)
-    add(
-      "cpu.max",
-      `${quota !== undefined && quota > 0 ? quota : "max"} ${period || DEFAULT_PERIOD}`,
-      `${clause}.quota`,
-      RETRY,
-    );
+  // A period without a quota: the file takes no other form, and there is nothing to keep of a quota that was not asked for.
+  const most = quota !== undefined && quota > 0 ? String(quota) : "max";
+  if (quota || period) add("cpu.max", period ? `${most} ${period}` : most, `${clause}.quota`, RETRY);
   if (burst !== undefined) add("cpu.max.burst", burst, `${clause}.burst`, RETRY);
   if (cpus) add("cpuset.cpus", cpus, `${clause}.cpus`);
   if (mems) add("cpuset.mems", mems, `${clause}.mems`);
 }
-
-/** Microseconds. Source: cgroup-v2.rst, cpu.max. */
-const DEFAULT_PERIOD = 100000;
 
 /** Shares 2 … 1024 … 262144 to weight 1 … 100 … 10000: the curve that meets all three. */
 export function cpuWeight(shares: number): number {

@@ -1,0 +1,41 @@
+/** What every command of the runtime gets beside its own flags, and how one is declared. */
+import {
+  type Callable,
+  type Command,
+  defineCommand,
+  type Flags,
+  type HelpPrinter,
+} from "../../base/index.ts";
+import type { Log } from "./log.ts";
+
+/** The version of the runtime specification that we implement. */
+export const SPEC_VERSION = "1.3.0";
+
+export interface RuntimeContext extends HelpPrinter {
+  /** How we are called: `runc`, `teu-runtime` or `teu runtime`. */
+  readonly program: string;
+  /** The directory of all containers' states. */
+  readonly root: string;
+  /** `--root` was given: then it has to exist. */
+  readonly isRootGiven: boolean;
+  readonly log: Log;
+}
+
+/** Declares a command by its own name alone; the program's goes in front when it is called. */
+export function runtimeCommand<const F extends Flags>(
+  command: Command<F, RuntimeContext>,
+): Callable<RuntimeContext> {
+  return {
+    shape: command,
+    call: (argv, context) =>
+      defineCommand({
+        ...command,
+        name: `${context.program} ${command.name}`,
+        takesSingleDash: true,
+        run: (parsed, given: RuntimeContext) => command.run(parsed, given),
+      }).call(argv, context),
+  };
+}
+
+/** The one argument that most commands have. */
+export const containerArgument = { name: "container-id" } as const;

@@ -1,0 +1,79 @@
+/**
+ * `features`: what this runtime can do, told without a container. What the table of unsupported fields refuses is not
+ * listed. Source: runtime-spec features.md and features-linux.md.
+ */
+import { commit, hasCode, print, version } from "../../base/index.ts";
+import {
+  hookNames,
+  namespaceTypes,
+  type RuntimeConfig,
+  type RuntimeFeatures,
+  seccompActions,
+  seccompOperators,
+} from "../../spec/index.ts";
+import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
+import { knownMountOptions } from "../compile/mount-options.ts";
+import { seccompFlags } from "../seccomp/actions.ts";
+import { seccompArchitectures } from "../seccomp/architectures.ts";
+import { refuseUnsupported } from "../unsupported.ts";
+import { runtimeCommand, SPEC_VERSION } from "./context.ts";
+
+export const features = runtimeCommand({
+  name: "features",
+  summary: "show the enabled features",
+  description:
+    "The features command shows what this runtime can do, as the runtime specification's features document.",
+  flags: {},
+  arguments: [],
+  examples: [{ command: "runc features", says: "Show the features as JSON" }],
+  run() {
+    print(`${JSON.stringify(describeFeatures(), undefined, 4)}\n`);
+    return 0;
+  },
+});
+
+/** The features document. */
+export function describeFeatures(): RuntimeFeatures {
+  return {
+    ociVersionMin: "1.0.0",
+    ociVersionMax: SPEC_VERSION,
+    hooks: hookNames.filter((name) => isBuilt({ hooks: { [name]: [{ path: "/x" }] } })),
+    mountOptions: knownMountOptions(),
+    linux: {
+      namespaces: namespaceTypes.filter((type) => isBuilt({ linux: { namespaces: [{ type }] } })).toSorted(),
+      capabilities: CAPABILITY_NAMES,
+      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
+      seccomp: {
+        enabled: true,
+        actions: seccompActions.toSorted(),
+        operators: seccompOperators.toSorted(),
+        archs: seccompArchitectures(),
+        knownFlags: seccompFlags(),
+        supportedFlags: seccompFlags(),
+      },
+      apparmor: { enabled: isBuilt({ process: { ...PROCESS, apparmorProfile: "x" } }) },
+      selinux: { enabled: isBuilt({ process: { ...PROCESS, selinuxLabel: "x" } }) },
+      intelRdt: { enabled: isBuilt({ linux: { intelRdt: {} } }) },
+      mountExtensions: {
+        idmap: { enabled: isBuilt({ mounts: [{ destination: "/x", options: ["idmap"] }] }) },
+      },
+      netDevices: { enabled: isBuilt({ linux: { netDevices: {} } }) },
+    },
+    annotations: {
+      "io.teu.runtime.version": version,
+      "io.teu.runtime.commit": commit,
+    },
+  };
+}
+
+const PROCESS = { user: { uid: 0, gid: 0 }, cwd: "/" };
+
+function isBuilt(config: Partial<RuntimeConfig>): boolean {
+  try {
+    refuseUnsupported({ ociVersion: SPEC_VERSION, ...config });
+    return true;
+  } catch (error) {
+    if (hasCode(error, "unsupported")) return false;
+    throw error;
+  }
+}

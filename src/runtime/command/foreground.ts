@@ -1,0 +1,134 @@
+/**
+ * A container or exec in the foreground: signals that reach us go on to its process, its terminal is relayed to ours,
+ * and its end is our end. Without a terminal it has our own standard streams and nothing is copied.
+ */
+import { closeSync, createReadStream, write } from "node:fs";
+import { constants } from "node:os";
+import { check, copyTerminalSize, errno, isTerminal, makeRaw, reap, syscall } from "../../sys/index.ts";
+
+/**
+ * What can be forwarded. Not KILL and STOP, which nobody can catch; nor CHLD, PIPE, WINCH and URG, which are ours; nor
+ * TSTP, TTIN and TTOU, by which a shell stops us.
+ */
+const FORWARDED = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGTERM",
+  "SIGCONT",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGIO",
+] as const satisfies readonly NodeJS.Signals[];
+
+const F_DUPFD_CLOEXEC = 1030;
+const FIRST_FREE = 3;
+
+/** From before the process is made, so that no signal is lost, until it has ended. */
+export class Foreground implements Disposable {
+  readonly #cleanUp = new DisposableStack();
+  /** What came before there was a process to send it to. */
+  readonly #early: NodeJS.Signals[] = [];
+  #pidfd: number | undefined;
+  #output: Promise<void> = Promise.resolve();
+
+  constructor() {
+    const listener = (signal: NodeJS.Signals): void => {
+      if (this.#pidfd === undefined) this.#early.push(signal);
+      else send(this.#pidfd, signal);
+    };
+    for (const signal of FORWARDED) process.on(signal, listener);
+    this.#cleanUp.defer(() => {
+      for (const signal of FORWARDED) process.off(signal, listener);
+    });
+  }
+
+  /** Relays the terminal whose master is `master`; the caller keeps its own descriptor of it. */
+  attach(master: number): void {
+    const ours = check(syscall("fcntl", master, F_DUPFD_CLOEXEC, FIRST_FREE), "fcntl");
+    this.#cleanUp.defer(() => closeSync(ours));
+    const resize = (): void => copyTerminalSize(isTerminal(0) ? 0 : 1, ours);
+    resize();
+    process.on("SIGWINCH", resize);
+    this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
+    if (isTerminal(0)) this.#cleanUp.use(makeRaw(0));
+    this.#output = relay(ours, 1);
+    // Nobody waits for it: a read from a terminal cannot be taken back, it ends with the process.
+    void relay(0, ours);
+  }
+
+  /** Sends on what has come already, and from now on, to the process behind `pidfd`, which stays the caller's. */
+  follow(pidfd: number): void {
+    this.#pidfd = pidfd;
+    for (const signal of this.#early.splice(0)) send(pidfd, signal);
+  }
+
+  /** Resolves with the exit status of our child `pid`, or 128 + its signal, when all its output is written. */
+  async ended(pid: number): Promise<number> {
+    const status = await childEnded(pid);
+    await this.#output;
+    return status;
+  }
+
+  [Symbol.dispose](): void {
+    this.#cleanUp.dispose();
+  }
+}
+
+/** A process that has just ended takes no signal, and needs none. */
+function send(pidfd: number, signal: NodeJS.Signals): void {
+  const result = syscall("pidfd_send_signal", pidfd, constants.signals[signal], 0, 0);
+  if (result !== -errno.ESRCH) check(result, "pidfd_send_signal");
+}
+
+const ANY = -1;
+const FAR_AWAY_MS = 2 ** 30;
+
+/** Every child that ends is reaped: as subreaper we are also given what the container leaves behind. */
+function childEnded(pid: number): Promise<number> {
+  return new Promise((resolve) => {
+    // A signal listener alone does not keep Bun's loop waiting: it would spin. A timer far away does.
+    const waiting = setInterval(() => {}, FAR_AWAY_MS);
+    const look = (): void => {
+      for (let ended = reap(ANY); ended !== undefined; ended = reap(ANY)) {
+        if (ended.pid !== pid) continue;
+        process.off("SIGCHLD", look);
+        clearInterval(waiting);
+        resolve(ended.status);
+        return;
+      }
+    };
+    process.on("SIGCHLD", look);
+    look(); // it may have ended before we listened
+  });
+}
+
+/** Copies until `from` ends or `to` takes no more; the next piece is read when the last one is written. */
+async function relay(from: number, to: number): Promise<void> {
+  try {
+    for await (const chunk of createReadStream("", { fd: from, autoClose: false }))
+      await writeFully(to, chunk as Uint8Array); // without an encoding a stream gives bytes
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // EIO: the terminal's other side is closed, which is how a terminal ends. EPIPE: nobody reads any more.
+    // EBADF: we have disposed of it meanwhile.
+    if (code !== "EIO" && code !== "EPIPE" && code !== "EBADF") throw error;
+  }
+}
+
+/** Off the main thread: a terminal that was stopped (ctrl-S) would stop signals and everything else too. */
+function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (rest: Uint8Array): void =>
+      write(descriptor, rest, (error, written) => {
+        if (error?.code === "EAGAIN") setTimeout(next, 5, rest);
+        else if (error) reject(error);
+        else if (written < rest.length) next(rest.subarray(written));
+        else resolve();
+      });
+    next(bytes);
+  });
+}

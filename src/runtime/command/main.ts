@@ -1,0 +1,214 @@
+/**
+ * runc's command line: `teu runtime …`, `teu-runtime …` and a link named `runc`. Global flags, then a command, each
+ * in a file of its own that is loaded when it is called.
+ */
+import { chmodSync, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import {
+  type CommandShape,
+  type CommandTable,
+  commit,
+  type Entry,
+  type Grammar,
+  loadCommand,
+  parseArguments,
+  print,
+  TeuError,
+  Unsupported,
+  version,
+  WrongArgumentCount,
+} from "../../base/index.ts";
+import { type RuntimeContext, SPEC_VERSION } from "./context.ts";
+import { encodeRuncHelp, encodeRuncProgramHelp } from "./help.ts";
+import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
+import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./wording.ts";
+
+const COMMANDS: CommandTable<RuntimeContext> = {
+  checkpoint: entry(
+    "checkpoint a running container (not built yet)",
+    async () => (await import("./not-built.ts")).checkpoint,
+  ),
+  create: entry("create a container", async () => (await import("./create.ts")).create),
+  delete: entry(
+    "delete any resources held by the container",
+    async () => (await import("./delete.ts")).remove,
+  ),
+  events: entry(
+    "display container events (not built yet)",
+    async () => (await import("./not-built.ts")).events,
+  ),
+  exec: entry("execute new process inside the container", async () => (await import("./exec.ts")).exec),
+  features: entry("show the enabled features", async () => (await import("./features.ts")).features),
+  kill: entry("send a signal to the container's init process", async () => (await import("./kill.ts")).kill),
+  list: entry("list containers of the given root", async () => (await import("./list.ts")).list),
+  pause: entry("suspend all processes inside the container", async () => (await import("./pause.ts")).pause),
+  plan: entry(
+    "show the system calls that would create a container",
+    async () => (await import("./plan.ts")).plan,
+  ),
+  ps: entry("display the processes running inside a container", async () => (await import("./ps.ts")).ps),
+  restore: entry(
+    "restore a container from a checkpoint (not built yet)",
+    async () => (await import("./not-built.ts")).restore,
+  ),
+  resume: entry(
+    "resume all processes that have been paused",
+    async () => (await import("./pause.ts")).resume,
+  ),
+  run: entry("create and run a container", async () => (await import("./run.ts")).run),
+  spec: entry("create a new specification file", async () => (await import("./spec.ts")).spec),
+  start: entry(
+    "execute the user defined process in a created container",
+    async () => (await import("./start.ts")).start,
+  ),
+  state: entry("output the state of a container", async () => (await import("./state.ts")).state),
+  update: entry("update container resource constraints", async () => (await import("./update.ts")).update),
+};
+
+function entry(summary: string, load: Entry<RuntimeContext>["load"]): Entry<RuntimeContext> {
+  return { summary, load };
+}
+
+const FLAGS = {
+  debug: { kind: "boolean", summary: "enable debug logging" },
+  log: {
+    kind: "string",
+    value: "FILE",
+    summary: "set the log file to write logs to (default is standard error)",
+  },
+  "log-format": {
+    kind: "string",
+    value: "FORMAT",
+    default: "text",
+    summary: "set the log format ('text' or 'json')",
+  },
+  root: {
+    kind: "string",
+    value: "DIR",
+    summary: "root directory for storage of container state (this should be located in tmpfs)",
+  },
+  "systemd-cgroup": { kind: "boolean", summary: "enable systemd cgroup support (not built yet)" },
+  rootless: {
+    kind: "string",
+    value: "WHEN",
+    default: "auto",
+    summary: "ignore cgroup permission errors ('true', 'false' or 'auto'; not built yet)",
+  },
+  version: { kind: "boolean", short: "v", summary: "print the version" },
+  // Callers give these to any runtime: criu's path to older runc, the manager to crun.
+  criu: { kind: "string", value: "PATH", summary: "obsolete", hidden: true },
+  "cgroup-manager": { kind: "string", value: "NAME", summary: "cgroupfs", hidden: true },
+} as const;
+
+/** `--root` must not be the root of the file system. The words are runc's. */
+export class InvalidRoot extends TeuError<"invalid-root", { root: string }> {
+  constructor(context: { root: string }) {
+    super("invalid-root", "invalid", context, "Option --root argument should not be set to /");
+  }
+}
+
+/**
+ * Runs the runtime's command line.
+ * @param argv     Without the program's name.
+ * @param program  `runc`, `teu-runtime` or `teu runtime`: what messages and help call us.
+ * @returns the exit status
+ */
+export async function runCommandLine(argv: readonly string[], program: string): Promise<number> {
+  let log: Log = { path: undefined, format: "text", isDebug: false };
+  try {
+    const { flags, given, wantsHelp, arguments: words } = parseArguments(globalGrammar(program), argv);
+    log = { path: flags.log || undefined, format: parseLogFormat(flags["log-format"]), isDebug: flags.debug };
+    if (flags.version) return printVersion(program);
+    refuseSystemd(flags["systemd-cgroup"], flags["cgroup-manager"]);
+    const [command, rest] = asCommand(words);
+    if (wantsHelp || command === undefined) return printProgramHelp(program);
+    const root = given.has("root") ? givenRoot(flags.root) : defaultRoot(program);
+    logDebug(log, `${program} ${words.join(" ")}`);
+    const called = await loadCommand(COMMANDS, command, program);
+    return await called.call(rest, contextOf(program, root, given.has("root"), log));
+  } catch (error) {
+    if (isUsageError(error)) await printUsage(error, program);
+    logError(log, program, wordsOf(error));
+    return statusOfError(error);
+  }
+}
+
+function globalGrammar(name: string): Grammar<typeof FLAGS> {
+  const words = [{ name: "COMMAND", isOptional: true, isRepeated: true }];
+  return { name, flags: FLAGS, arguments: words, stopsAtArgument: true, takesSingleDash: true };
+}
+
+/** `help list` is `list --help`. */
+function asCommand(words: readonly string[]): readonly [string | undefined, readonly string[]] {
+  const [command, ...rest] = words;
+  return command === "help" || command === "h" ? [rest[0], ["--help"]] : [command, rest];
+}
+
+function contextOf(program: string, root: string, isRootGiven: boolean, log: Log): RuntimeContext {
+  return { program, root, isRootGiven, log, printHelp: (shape) => print(encodeRuncHelp(shape)) };
+}
+
+/** The first four lines are those that dockerd reads. */
+function printVersion(program: string): number {
+  print(`${program} version ${version}\ncommit: ${commit}\nspec: ${SPEC_VERSION}\nbun: ${Bun.version}\n`);
+  return 0;
+}
+
+function printProgramHelp(program: string): number {
+  print(encodeRuncProgramHelp(programShape(program), version, COMMANDS));
+  return 0;
+}
+
+function programShape(name: string): CommandShape {
+  const summary = "Open Container Initiative runtime";
+  const description = `Creates, starts and removes containers that a bundle describes: a directory with a
+config.json and a root file system, as the OCI runtime specification has it.
+
+To run a container from the bundle in the current directory:
+
+    # ${name} run <container-id>`;
+  return { name, summary, description, flags: FLAGS, arguments: [], examples: [] };
+}
+
+/** What runc prints before the error, when it does not understand the command line. */
+async function printUsage(error: AnyUsageError, program: string): Promise<void> {
+  print(
+    error instanceof WrongArgumentCount ? "Incorrect Usage.\n\n" : `Incorrect Usage: ${wordsOf(error)}\n\n`,
+  );
+  const { command } = error.context;
+  if (command === program) printProgramHelp(program);
+  else {
+    const { shape } = await loadCommand(COMMANDS, command.slice(program.length + 1), program);
+    print(encodeRuncHelp({ ...shape, name: command }));
+  }
+}
+
+function refuseSystemd(isAsked: boolean, manager: string | undefined): void {
+  if (isAsked || manager === "systemd")
+    throw new Unsupported({ what: "--systemd-cgroup", why: "the systemd cgroup driver is not built yet" });
+  if (manager === "disabled")
+    throw new Unsupported({
+      what: "--cgroup-manager disabled",
+      why: "a container without cgroups is not built yet",
+    });
+}
+
+/** @throws {InvalidRoot} also for what leads to "/", such as an empty text with the working directory there. */
+function givenRoot(text: string | undefined): string {
+  const root = resolve(text ?? "");
+  if (root === "/") throw new InvalidRoot({ root });
+  return root;
+}
+
+/** `/run/runc` under that name, so that both see the same containers; otherwise below TEU_RUN. A user has a directory of their own. */
+function defaultRoot(program: string): string {
+  const { XDG_RUNTIME_DIR: mine, TEU_RUN: run } = process.env;
+  if (process.geteuid?.() !== 0 && mine) {
+    const root = program === "runc" ? `${mine}/runc` : `${mine}/teu/runtime`;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    // Without the sticky bit, what is long unused in XDG_RUNTIME_DIR may be cleaned away.
+    chmodSync(root, 0o1700);
+    return root;
+  }
+  return program === "runc" ? "/run/runc" : `${run || "/run/teu"}/runtime`;
+}

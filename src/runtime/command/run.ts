@@ -1,0 +1,69 @@
+/** `run`: create and start; in the foreground also wait, with the container's exit status as ours, and delete. */
+import { check, syscall } from "../../sys/index.ts";
+import { deleteContainer } from "../delete.ts";
+import { type CreatedContainer, createContainer } from "../machine/create.ts";
+import { startContainer } from "../machine/start.ts";
+import { containerArgument, runtimeCommand } from "./context.ts";
+import { createFlags, createOptions } from "./create.ts";
+import { Foreground } from "./foreground.ts";
+import { sendPidfd, writePidFile } from "./sockets.ts";
+import { CommandFailed } from "./wording.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36;
+
+export const run = runtimeCommand({
+  name: "run",
+  summary: "create and run a container",
+  description: `The run command creates an instance of a container for a bundle and starts it. Without
+   --detach it stays until the container has ended, and ends with its exit status.`,
+  flags: {
+    ...createFlags,
+    detach: { kind: "boolean", short: "d", summary: "detach from the container's process" },
+    keep: { kind: "boolean", summary: "do not delete the container after it exits" },
+    "no-subreaper": {
+      kind: "boolean",
+      summary: "disable the use of the subreaper used to reap reparented processes",
+    },
+  },
+  arguments: [containerArgument],
+  examples: [{ command: "runc run ubuntu01", says: "Run the bundle in the current directory" }],
+  async run({ flags, arguments: [containerID = ""] }, context) {
+    const { detach, keep } = flags;
+    const { root, program } = context;
+    const remove = (): void => deleteContainer(root, containerID, { force: true });
+    try {
+      if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");
+      const options = createOptions(flags, containerID, context);
+      using foreground = detach ? undefined : new Foreground();
+      const onConsole = foreground && ((master: number): void => foreground.attach(master));
+      const created = createContainer({ ...options, ...(onConsole && { onConsole }) });
+      begin(
+        created,
+        () => {
+          sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
+          writePidFile(flags["pid-file"], created.pid);
+          startContainer(root, containerID);
+        },
+        remove,
+      );
+      if (foreground === undefined) return 0;
+      foreground.follow(created.pidfd);
+      const status = await foreground.ended(created.pid);
+      if (!keep) remove();
+      return status;
+    } catch (error) {
+      throw new CommandFailed("run", program, error);
+    }
+  },
+});
+
+/** What is between created and running; if it fails, the container goes too, and the first failure is told. */
+function begin(created: CreatedContainer, work: () => void, remove: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    syscall("close", created.pidfd);
+    remove();
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+/** `state`: what a container is and how it does, as JSON. Source: runtime-spec runtime.md, query state; runc for the further keys. */
+import { print } from "../../base/index.ts";
+import type { ContainerStatus } from "../../spec/index.ts";
+import { loadState, type SavedState, savedConfig } from "../state.ts";
+import { statusOf } from "../status.ts";
+import { containerArgument, runtimeCommand, SPEC_VERSION } from "./context.ts";
+
+export const state = runtimeCommand({
+  name: "state",
+  summary: "output the state of a container",
+  flags: {},
+  arguments: [containerArgument],
+  examples: [{ command: "runc state ubuntu01", says: "Show the state of a container" }],
+  run({ arguments: [id = ""] }, { root }) {
+    const saved = loadState(root, id);
+    // No newline at the end: runc writes none.
+    print(JSON.stringify(describeState(saved, statusOf(root, saved), ""), undefined, 2));
+    return 0;
+  },
+});
+
+/** What `state` and `list` print of a container. */
+export interface DescribedState {
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly pid: number;
+  readonly status: ContainerStatus;
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly created: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+export function describeState(saved: SavedState, status: ContainerStatus, owner: string): DescribedState {
+  const { annotations } = savedConfig(saved);
+  return {
+    ociVersion: SPEC_VERSION,
+    id: saved.id,
+    pid: status === "stopped" ? 0 : saved.pid,
+    status,
+    bundle: saved.bundle,
+    rootfs: saved.rootfs,
+    created: saved.created,
+    ...(annotations !== undefined && Object.keys(annotations).length > 0 && { annotations }),
+    owner,
+  };
+}

@@ -1,0 +1,73 @@
+/** Removing what create made, once nothing runs in it any more. Source: runtime-spec runtime.md, delete. */
+import { rmSync } from "node:fs";
+import { hasCode, TeuError } from "../base/index.ts";
+import { syscall } from "../sys/index.ts";
+import { killCgroup } from "./cgroup/processes.ts";
+import { removeCgroup } from "./cgroup/remove.ts";
+import { openInit } from "./kill.ts";
+import { loadState, type SavedState, stateDirectory } from "./state.ts";
+import { statusOf } from "./status.ts";
+
+/** The container still runs. The words are runc's. */
+export class ContainerNotStopped extends TeuError<"container-not-stopped", { id: string; status: string }> {
+  constructor(context: { id: string; status: string }) {
+    super(
+      "container-not-stopped",
+      "failed-precondition",
+      context,
+      `cannot delete container ${context.id} that is not stopped: ${context.status}`,
+    );
+  }
+}
+
+/** The container was killed and still has not ended. The words are runc's. */
+export class InitStillRunning extends TeuError<"init-still-running", { id: string }> {
+  constructor(context: { id: string }) {
+    super("init-still-running", "failed-precondition", context, "container init still running");
+  }
+}
+
+/**
+ * Deletes a stopped or created container; with `force` any, and none is no failure then.
+ * @throws {ContainerNotFound} {ContainerNotStopped} {InitStillRunning} {CgroupsNotRemoved}
+ */
+export function deleteContainer(root: string, containerID: string, options: { force?: boolean } = {}): void {
+  let state: SavedState;
+  try {
+    state = loadState(root, containerID);
+  } catch (error) {
+    if (!hasCode(error, "container-not-found")) throw error;
+    // A create that was killed early leaves a directory without state.json, and nothing else that we could name.
+    rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
+    if (options.force) return;
+    throw error;
+  }
+  const status = statusOf(root, state);
+  if (!options.force && status !== "stopped" && status !== "created")
+    throw new ContainerNotStopped({ id: containerID, status });
+  end(state);
+  removeCgroup(state.cgroupPaths);
+  rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
+}
+
+const SIGKILL = 9;
+const POLLIN = 1;
+const WAIT_SECONDS = 10n;
+
+/** Ends init and whatever else is in the cgroups: without a PID namespace of its own the container may outlive its init. */
+function end(state: SavedState): void {
+  const pidfd = openInit(state);
+  try {
+    if (pidfd !== undefined) syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+    killCgroup(state.cgroupPaths);
+    if (pidfd !== undefined && !hasEnded(pidfd)) throw new InitStillRunning({ id: state.id });
+  } finally {
+    if (pidfd !== undefined) syscall("close", pidfd);
+  }
+}
+
+/** Waits until the process behind `pidfd` is gone or a zombie. */
+function hasEnded(pidfd: number): boolean {
+  const waited = Int32Array.of(pidfd, POLLIN);
+  return syscall("ppoll", waited, 1, BigInt64Array.of(WAIT_SECONDS, 0n), 0) === 1;
+}

@@ -1,0 +1,91 @@
+/**
+ * Signals to a container. The process is addressed by a descriptor that is checked after it was opened: a pid alone
+ * may by now be another process's.
+ * Source: runtime-spec runtime.md, kill.
+ */
+import { constants } from "node:os";
+import { TeuError } from "../base/index.ts";
+import { check, errno, syscall } from "../sys/index.ts";
+import { isFrozen, thaw } from "./cgroup/freezer.ts";
+import { killCgroup, signalCgroup } from "./cgroup/processes.ts";
+import { loadState, type SavedState, savedConfig, startTimeOf } from "./state.ts";
+
+/** The container's process has ended. The words are runc's: containerd looks for them. */
+export class ContainerNotRunning extends TeuError<"container-not-running", { id: string }> {
+  constructor(context: { id: string }) {
+    super("container-not-running", "failed-precondition", context, "container not running");
+  }
+}
+
+/** Neither a name nor a number of a signal. */
+export class UnknownSignal extends TeuError<"unknown-signal", { signal: string }> {
+  constructor(context: { signal: string }) {
+    super("unknown-signal", "invalid", context, `unknown signal ${JSON.stringify(context.signal)}`);
+  }
+}
+
+const SIGKILL = 9;
+const MAX_SIGNAL = 64;
+
+/** `TERM`, `SIGTERM`, `sigterm` and `15` → 15. @throws {UnknownSignal} */
+export function parseSignal(text: string): number {
+  if (/^\d+$/.test(text)) {
+    const number = Number(text);
+    if (number <= MAX_SIGNAL) return number;
+  }
+  const name = text.toUpperCase();
+  const numbers: Readonly<Record<string, number | undefined>> = constants.signals;
+  const number = Object.hasOwn(constants.signals, `SIG${name}`) ? numbers[`SIG${name}`] : numbers[name];
+  if (number === undefined) throw new UnknownSignal({ signal: text });
+  return number;
+}
+
+/** A descriptor of the container's init; undefined when it has ended. The caller closes it. */
+export function openInit({ pid, startTime }: SavedState): number | undefined {
+  const pidfd = syscall("pidfd_open", pid, 0);
+  if (pidfd === -errno.ESRCH) return undefined;
+  check(pidfd, "pidfd_open");
+  if (startTimeOf(pid) === startTime) return pidfd;
+  syscall("close", pidfd);
+  return undefined;
+}
+
+/**
+ * Sends `signal` to the container's init, or with `all` to every process of it.
+ * @throws {ContainerNotFound} {ContainerNotRunning} unless `all`, which finds nothing to do then
+ */
+export function killContainer(
+  root: string,
+  containerID: string,
+  signal: number,
+  options: { all?: boolean } = {},
+): void {
+  const state = loadState(root, containerID);
+  const pidfd = openInit(state);
+  try {
+    // Without a PID namespace of its own the container may outlive its init.
+    if (options.all) signalCgroup(state.cgroupPaths, signal);
+    else if (pidfd === undefined) throw new ContainerNotRunning({ id: containerID });
+    else signalInit(state, pidfd, signal);
+  } finally {
+    if (pidfd !== undefined) syscall("close", pidfd);
+  }
+}
+
+function signalInit(state: SavedState, pidfd: number, signal: number): void {
+  // Where init is no PID 1 of its own, the kernel does not end the others with it.
+  if (signal === SIGKILL && !hasOwnPids(state)) {
+    killCgroup(state.cgroupPaths);
+    return;
+  }
+  const result = syscall("pidfd_send_signal", pidfd, signal, 0, 0);
+  if (result === -errno.ESRCH) throw new ContainerNotRunning({ id: state.id });
+  check(result, "pidfd_send_signal");
+  // A process in the v1 freezer dies only when it is let go.
+  if (signal === SIGKILL && isFrozen(state.cgroupPaths)) thaw(state.cgroupPaths);
+}
+
+function hasOwnPids(state: SavedState): boolean {
+  const { linux } = savedConfig(state);
+  return linux?.namespaces?.some(({ type, path }) => type === "pid" && !path) ?? false;
+}
