@@ -165,6 +165,6 @@ function givenUp(reading: BlobReading, blob: BlobAddress, failures: unknown[]): 
   return new RegistryUnavailable(
     { registry: reading.registry, operation: `pull blob ${blob.digest}`, attempts: failures.length },
     messageOf(last),
-    new AggregateError(failures, "every attempt failed"),
+    { cause: new AggregateError(failures, "every attempt failed") },
   );
 }

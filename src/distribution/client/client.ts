@@ -74,7 +74,7 @@ export class RegistryClient {
       action: "pull",
       expect: [200],
     } as const;
-    await discard(await this.#session.send({ ...call, operation: "speak" }, signal));
+    await discard(await this.#session.send({ ...call, operation: "begin to talk" }, signal));
   }
 
   /** Gets the manifest or index that a tag or digest names, with its exact bytes, verified. */

@@ -10,7 +10,7 @@ export class RegistryUnavailable extends TeuError<
   constructor(
     context: { registry: string; operation: string; attempts: number },
     reason: string,
-    cause: unknown,
+    options?: { cause?: unknown; hint?: string },
   ) {
     const tries = context.attempts > 1 ? ` after ${context.attempts} attempts` : "";
     super(
@@ -18,7 +18,7 @@ export class RegistryUnavailable extends TeuError<
       "unavailable",
       context,
       `Cannot ${context.operation} at registry ${JSON.stringify(context.registry)}${tries}: ${reason}`,
-      { cause },
+      options,
     );
   }
 }

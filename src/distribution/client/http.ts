@@ -7,7 +7,14 @@ import type { RegistryName } from "../../spec/index.ts";
 import { discard } from "./body.ts";
 import { isLoopback } from "./endpoint.ts";
 import { RegistryUnavailable } from "./errors.ts";
-import { failureCode, isTransientFailure, isTransientStatus, type RetryPolicy, retryDelay } from "./retry.ts";
+import {
+  CERTIFICATE,
+  failureCode,
+  isTransientFailure,
+  isTransientStatus,
+  type RetryPolicy,
+  retryDelay,
+} from "./retry.ts";
 import { wait } from "./wait.ts";
 
 /** What carries a request to a registry: `fetch`, or a double of it, or one with its own certificates. */
@@ -107,25 +114,33 @@ function requestOf(
 
 function unavailable(settings: HTTPSettings, call: Call, failures: unknown[]): RegistryUnavailable {
   const last = failures.at(-1);
+  const { reason, hint } = explain(last);
   return new RegistryUnavailable(
     { registry: settings.registry, operation: call.operation, attempts: failures.length },
-    reasonOf(last),
-    failures.length === 1 ? last : new AggregateError(failures, "every attempt failed"),
+    reason,
+    {
+      cause: failures.length === 1 ? last : new AggregateError(failures, "every attempt failed"),
+      ...(hint !== undefined && { hint }),
+    },
   );
 }
 
-function reasonOf(error: unknown): string {
-  switch (failureCode(error)) {
+function explain(error: unknown): { reason: string; hint?: string } {
+  const code = failureCode(error);
+  switch (code) {
     case "ECONNREFUSED":
     case "ConnectionRefused":
-      return "connection refused; is it running?";
+      return { reason: "connection refused; is it running?" };
     case "ENOTFOUND":
-      return "no such host";
+      return { reason: "no such host" };
     case "ECONNRESET":
-      return "the connection was reset";
+      return { reason: "the connection was reset" };
+    case "EPROTO":
+      return { reason: "it does not speak https", hint: "If plain http is meant, say --insecure" };
     default: {
       const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
-      return `${messageOf(error)}${cause}`;
+      const reason = `${messageOf(error)}${cause}`;
+      return CERTIFICATE.test(code) ? { reason: `its certificate is not trusted: ${reason}` } : { reason };
     }
   }
 }

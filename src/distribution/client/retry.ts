@@ -17,9 +17,10 @@ export interface RetryPolicy {
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, maxMs: 60_000 };
 
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
-/** Nobody is there, or the certificate is wrong: the next attempt would meet the same. */
-const FINAL_CODES =
-  /^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID)/;
+/** What is wrong with a certificate. */
+export const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)/;
+/** Nobody is there, or nobody whom we can talk to: the next attempt would meet the same. */
+const FINAL_CODES = /^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|EPROTO|EAI_NONAME|ERR_TLS|ERR_INVALID)/;
 
 /** Whether a registry that answered so may answer better next time. */
 export function isTransientStatus(status: number): boolean {
@@ -28,7 +29,8 @@ export function isTransientStatus(status: number): boolean {
 
 /** Whether a request that met this network error may go through next time. */
 export function isTransientFailure(error: unknown): boolean {
-  return !FINAL_CODES.test(failureCode(error));
+  const code = failureCode(error);
+  return !FINAL_CODES.test(code) && !CERTIFICATE.test(code);
 }
 
 /** The system's name for a network error: on the error itself under Bun, on its cause under Node. */

@@ -275,6 +275,21 @@ describe("patience", () => {
     );
   });
 
+  test.each([
+    ["EPROTO", "it does not speak https", "--insecure"],
+    ["ENOTFOUND", "no such host", undefined],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is not trusted: self signed", undefined],
+  ])("%s is explained and not repeated", async (code, says, hint) => {
+    const broken = (): Response => {
+      throw Object.assign(new Error("self signed"), { code });
+    };
+    const { client, asked } = clientOf([broken]);
+    const failure = await failureOf(client.resolve(TAG));
+    expect(failure.message).toEndWith(`: ${says}`);
+    expect(failure.hint?.includes(hint ?? "") ?? false).toBe(hint !== undefined);
+    expect(asked).toHaveLength(1);
+  });
+
   test("a silent registry is given up", async () => {
     const slow = new RegistryClient(parseReference("r.io/a"), {
       credentials: nobody,

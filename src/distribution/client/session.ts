@@ -96,7 +96,7 @@ export class Session {
   /** A stream can be sent once; who opened it may open it again, in a new upload. */
   #spentStream(call: SessionCall): RegistryUnavailable {
     const context = { registry: this.#http.registry, operation: call.operation, attempts: 1 };
-    return new RegistryUnavailable(context, "it wants a streamed body a second time", undefined);
+    return new RegistryUnavailable(context, "it wants a streamed body a second time");
   }
 
   async #refusal(call: SessionCall, response: Response): Promise<RegistryRefused> {
