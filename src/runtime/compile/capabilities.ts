@@ -45,12 +45,27 @@ export const CAPABILITY_NAMES: readonly string[] = [
   "CAP_CHECKPOINT_RESTORE",
 ];
 
-/** The set of `names` as a bit mask; a name that this kernel does not know is left out (config.md: it is only warned of). */
-export function capabilityMask(names: readonly string[], lastCapability: number): bigint {
-  let mask = 0n;
-  for (const name of names) {
+/** The numbers of `names`; one that this kernel does not know is left out (config.md: it is only warned of). */
+export function capabilityNumbers(
+  names: readonly string[] | undefined,
+  lastCapability: number,
+): ReadonlySet<number> {
+  const numbers = new Set<number>();
+  for (const name of names ?? []) {
     const number = CAPABILITY_NAMES.indexOf(name);
-    if (number >= 0 && number <= lastCapability) mask |= 1n << BigInt(number);
+    if (number >= 0 && number <= lastCapability) numbers.add(number);
   }
-  return mask;
+  return numbers;
+}
+
+/** `struct __user_cap_data_struct[2]`: the low 32 of effective, permitted and inheritable, then the high 32. */
+export function capabilityData(...sets: readonly ReadonlySet<number>[]): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(2 * sets.length);
+  sets.forEach((set, index) => {
+    for (const number of set) {
+      const word = number < 32 ? index : sets.length + index;
+      words[word] = ((words[word] ?? 0) | (1 << (number & 31))) >>> 0;
+    }
+  });
+  return words;
 }

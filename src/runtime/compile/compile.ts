@@ -9,10 +9,11 @@ import type { Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
 import { CLONE_NEWNS, KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
 import { type Circumstances, ROOT, T1 } from "./context.ts";
-import { openDestination } from "./destination.ts";
+import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
+import { parseMountOptions } from "./mount-options.ts";
 import { compileMounts, finishReadonly } from "./mounts.ts";
 import {
   compileCgroupJoin,
@@ -91,7 +92,11 @@ function compileFileSystem(
     masks: (linux.maskedPaths ?? []).length > 0,
   });
   compileMounts(plan, mounts, world, namespaces.user);
-  const isDevBound = mounts.some((mount) => /^\/*dev\/*$/.test(mount.destination) && mount.type === "bind");
+  const isDevBound = mounts.some(
+    (mount) =>
+      componentsOf(mount.destination).join("/") === "dev" &&
+      parseMountOptions(mount.options ?? []).bind !== "no",
+  );
   if (!isDevBound) compileDevices(plan, linux.devices ?? [], namespaces.user);
   if (process?.terminal)
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });

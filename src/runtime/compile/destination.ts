@@ -25,8 +25,9 @@ const MODE = 0o755;
 
 /** `struct open_how`. */
 export function openHow(plan: PlanBuilder, flags: number, resolve: number): DataRef {
-  const shows = `{flags=0${flags.toString(8)}, resolve=0x${resolve.toString(16)}}`;
-  return plan.shared(shows, () => plan.words([flags, 0, resolve], shows));
+  return plan.shared("open_how", [flags, resolve], () =>
+    plan.words([flags, 0, resolve], `{flags=0${flags.toString(8)}, resolve=0x${resolve.toString(16)}}`),
+  );
 }
 
 /** openat2 of `path` below `base`, as if `base` were the root. Strict: no link on the way at all. */
@@ -132,6 +133,7 @@ function wantFlags(want: Want): number {
   return want === "directory" ? O_PATH | O_DIRECTORY : O_PATH;
 }
 
-function componentsOf(path: string): string[] {
+/** The names in a path; `.` says nothing. */
+export function componentsOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }

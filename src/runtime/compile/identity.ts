@@ -6,7 +6,7 @@ import type { Process } from "../../spec/index.ts";
 import { errno } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef } from "../plan/plan.ts";
-import { capabilityMask } from "./capabilities.ts";
+import { capabilityData, capabilityNumbers } from "./capabilities.ts";
 import {
   LINUX_CAPABILITY_VERSION_3,
   NEGATIVE,
@@ -55,15 +55,16 @@ export function compileIdentity(
 ): void {
   const { user, capabilities = {}, cwd } = process;
   const { lastCapability, dieWithParent, canSetGroups } = options;
-  const mask = (names: readonly string[] = []): bigint => capabilityMask(names, lastCapability);
-  const bounding = mask(capabilities.bounding);
+  const numbers = (names: readonly string[] | undefined): ReadonlySet<number> =>
+    capabilityNumbers(names, lastCapability);
+  const bounding = numbers(capabilities.bounding);
 
   plan.section("process.cwd", "config.md, process.cwd");
   // Root may not enter what only the user can (a network file system), and the user not what only root can.
   plan.call("chdir", [plan.text(cwd)], { result: CHDIR_RESULT, on: { EACCES: "next" } });
   plan.section("process.capabilities.bounding", "config.md, process.capabilities");
   for (let number = 0; number <= lastCapability; number++)
-    if ((bounding & (1n << BigInt(number))) === 0n) plan.call("prctl", [PR_CAPBSET_DROP, number, 0, 0, 0]);
+    if (!bounding.has(number)) plan.call("prctl", [PR_CAPBSET_DROP, number, 0, 0, 0]);
 
   plan.section("process.user", "config.md, process.user");
   plan.call("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
@@ -87,33 +88,22 @@ export function compileIdentity(
   compileInsideCheck(plan);
 
   plan.section("process.capabilities", "config.md, process.capabilities");
-  const [effective, permitted, inheritable] = [
-    mask(capabilities.effective),
-    mask(capabilities.permitted),
-    mask(capabilities.inheritable),
-  ];
-  const half = (set: bigint, high: boolean): bigint => BigInt.asUintN(32, high ? set >> 32n : set);
-  const sets = (high: boolean): bigint[] => [effective, permitted, inheritable].map((set) => half(set, high));
-  const data = new Uint8Array(Uint32Array.from([...sets(false), ...sets(true)], Number).buffer);
+  const { effective, permitted, inheritable } = capabilities;
+  const data = capabilityData(numbers(effective), numbers(permitted), numbers(inheritable));
   const header = plan.words([LINUX_CAPABILITY_VERSION_3], "{version=3, pid=0}");
   plan.call("capset", [
     header,
-    plan.bytes(
-      data,
-      `{effective=0x${effective.toString(16)}, permitted=0x${permitted.toString(16)}, inheritable=0x${inheritable.toString(16)}}`,
-    ),
+    plan.bytes(new Uint8Array(data.buffer), "{effective, permitted, inheritable}"),
   ]);
   plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0], { on: { EINVAL: "next" } });
-  const ambient = mask(capabilities.ambient);
-  for (let number = 0; number <= lastCapability; number++)
-    if ((ambient & (1n << BigInt(number))) !== 0n)
-      plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0], { on: { EPERM: "next" } });
+  for (const number of numbers(capabilities.ambient))
+    plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0], { on: { EPERM: "next" } });
 }
 
 /** The directory must be below the container's root: a leaked descriptor of the host may have led out (2024-21626). */
 function compileInsideCheck(plan: PlanBuilder): void {
   const inside = plan.label();
-  const buffer = plan.shared("getcwd", () => plan.reserve(PATH_MAX, "buffer"));
+  const buffer = plan.shared("getcwd", [], () => plan.reserve(PATH_MAX, "buffer"));
   plan.call("getcwd", [buffer, PATH_MAX]);
   plan.load(T1, new DataRef(buffer.offset), 1);
   plan.jump(inside, T1, 0xffn, "==", BigInt("/".charCodeAt(0)));

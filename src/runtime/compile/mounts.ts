@@ -24,7 +24,7 @@ import {
   OPEN_TREE_CLONE,
 } from "./constants.ts";
 import { type Circumstances, close, T1, T2 } from "./context.ts";
-import { openDestination } from "./destination.ts";
+import { componentsOf, openDestination } from "./destination.ts";
 import { type Attributes, type MountOptions, parseMountOptions } from "./mount-options.ts";
 
 const CLAUSE = "config.md, Mounts";
@@ -38,8 +38,10 @@ export function setAttributes(
 ): void {
   const { set, clear, propagation = 0 } = attributes;
   if (set === 0 && clear === 0 && propagation === 0) return;
-  const shows = `{attr_set=0x${set.toString(16)}, attr_clr=0x${clear.toString(16)}, propagation=0x${propagation.toString(16)}}`;
-  const attr = plan.shared(shows, () => plan.words([set, clear, propagation, 0], shows));
+  const attr = plan.shared("mount_attr", [set, clear, propagation], () => {
+    const shows = `{attr_set=0x${set.toString(16)}, attr_clr=0x${clear.toString(16)}, propagation=0x${propagation.toString(16)}}`;
+    return plan.words([set, clear, propagation, 0], shows);
+  });
   plan.call("mount_setattr", [
     tree,
     plan.text(""),
@@ -148,7 +150,8 @@ function place(
 
 /** At and under /proc and /sys no link is followed: 2019-19921. */
 function isProcOrSys(destination: string): boolean {
-  return /^\/*(?:proc|sys)(?:\/|$)/.test(destination);
+  const [first] = componentsOf(destination);
+  return first === "proc" || first === "sys";
 }
 
 /** The host's path of a bind source. */

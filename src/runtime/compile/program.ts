@@ -40,7 +40,7 @@ export function compileLookup(plan: PlanBuilder, process: Process): void {
     ? [name]
     : searchPath(process).map((directory) => `${directory}/${name}`);
   const found = plan.label();
-  const stat = plan.shared("statx", () => plan.reserve(STATX_BYTES, "statx"));
+  const stat = plan.shared("statx", [], () => plan.reserve(STATX_BYTES, "statx"));
   candidates.forEach((path) => {
     const isLast = name.includes("/");
     const next = plan.label();

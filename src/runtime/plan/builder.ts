@@ -64,6 +64,7 @@ export class PlanBuilder {
   #buffer = new Uint8Array(new ArrayBuffer(FIRST_DATA_BYTES));
   #length = 0;
   #texts = new Map<string, DataRef>();
+  #shared = new Map<string, DataRef>();
   #shows = new Map<number, string>();
   #relocations: number[] = [];
   #slots: Slot[] = [];
@@ -176,11 +177,11 @@ export class PlanBuilder {
     return ref;
   }
 
-  /** Data that several records read and none writes, made once. `key` tells it from texts. */
-  shared(key: string, make: () => DataRef): DataRef {
-    const name = `\0${key}`;
-    const known = this.#texts.get(name) ?? make();
-    this.#texts.set(name, known);
+  /** Data that several records use and none relies on for longer, made once for each kind and values. */
+  shared(kind: string, values: readonly number[], make: () => DataRef): DataRef {
+    const key = `${kind} ${values.join(" ")}`;
+    const known = this.#shared.get(key) ?? make();
+    this.#shared.set(key, known);
     return known;
   }
 
@@ -207,7 +208,10 @@ export class PlanBuilder {
       if (word instanceof DataRef) {
         this.#relocations.push(at);
         view.setUint32(at, word.offset, true);
-      } else view.setBigUint64(at, BigInt(word), true);
+      } else if (typeof word === "number") {
+        view.setInt32(at, word, true);
+        view.setInt32(at + 4, Math.floor(word / TWO_TO_32), true);
+      } else view.setBigUint64(at, BigInt.asUintN(64, word), true);
       at += 8;
     }
     return ref;
