@@ -111,7 +111,7 @@ function unbracket(hostname: string): string {
 }
 
 function parseURL(registry: RegistryName, role: string, text: string, base?: string): URL {
-  const url = URL.parse(text, base);
+  const url = URL.canParse(text, base) ? new URL(text, base) : null;
   if (url === null)
     throw new UntrustedAddress({ registry, role, address: text.slice(0, 256), reason: "it is no URL" });
   if (url.protocol !== "http:" && url.protocol !== "https:")
