@@ -14,6 +14,8 @@ describe("parseReference()", () => {
     ["docker.io/debian", "docker.io/library/debian:latest", "debian:latest"],
     ["index.docker.io/user/app:1", "docker.io/user/app:1", "user/app:1"],
     ["library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"],
+    ["docker.io/docker.io/a", "docker.io/docker.io/a:latest", "docker.io/docker.io/a:latest"],
+    ["docker.io/localhost/a", "docker.io/localhost/a:latest", "docker.io/localhost/a:latest"],
     ["localhost/app", "localhost/app:latest", "localhost/app:latest"],
     ["localhost:5000/a/b_c:v1.0", "localhost:5000/a/b_c:v1.0", "localhost:5000/a/b_c:v1.0"],
     ["UPPER/app", "UPPER/app:latest", "UPPER/app:latest"],

@@ -94,13 +94,17 @@ export function encodeReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;
 }
 
-/** The spelling that docker shows to people: without `docker.io/` and `library/`. */
+/**
+ * The spelling that docker shows to people: without `docker.io/` and `library/`, as far as the rest still names the
+ * same (`docker.io/docker.io/a` and `library/a/b` would not).
+ */
 export function familiarReference(reference: Reference): string {
   const { registry, repository } = reference;
-  if (registry !== DEFAULT_REGISTRY) return encodeReference(reference);
-  const short = repository.startsWith("library/") ? repository.slice("library/".length) : repository;
-  // `library/a/b` must keep its prefix: without it, it would name another repository.
-  return `${short.includes("/") ? repository : short}${suffix(reference)}`;
+  for (const short of [repository.replace(/^library\//, ""), repository]) {
+    const again = splitRegistry(short);
+    if (again.registry === registry && again.path === repository) return `${short}${suffix(reference)}`;
+  }
+  return encodeReference(reference);
 }
 
 function suffix({ tag, digest }: Reference): string {
