@@ -10,6 +10,7 @@ import {
   mount,
   withLinux,
   withMounts,
+  withNewNamespace,
   withProcess,
   withResources,
   withUserNamespace,
@@ -288,19 +289,22 @@ const cases: readonly Case[] = [
       "for f in memory/memory.limit_in_bytes memory.max pids/pids.max pids.max cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu/cpu.shares cpu.max cpu.weight memory.swap.max; do",
       "[ -e $f ] && echo $f $(cat $f); done; true",
     ].join("\n"),
-    change: withResources({
-      memory: { limit: 33_554_432, swap: 33_554_432 },
-      pids: { limit: 25 },
-      cpu: { quota: 50_000, period: 100_000, shares: 512 },
-    }),
+    // With a cgroup namespace /sys/fs/cgroup is the container's own cgroup on version 2 too.
+    change: changes(
+      withNewNamespace("cgroup"),
+      withResources({
+        memory: { limit: 33_554_432, swap: 33_554_432 },
+        pids: { limit: 25 },
+        cpu: { quota: 50_000, period: 100_000, shares: 512 },
+      }),
+    ),
     contains: "33554432",
   },
   {
     clause: "config-linux.md#namespaces",
     says: "a cgroup namespace starts at the container's own cgroup",
     script: "cut -d: -f3 /proc/self/cgroup | sort -u; ls /sys/fs/cgroup | sort",
-    change: (config) =>
-      withLinux({ namespaces: [...(config.linux?.namespaces ?? []), { type: "cgroup" }] })(config),
+    change: withNewNamespace("cgroup"),
     contains: "/",
   },
   {

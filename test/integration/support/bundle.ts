@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Linux, Process, Resources, RuntimeConfig } from "../../../src/spec/index.ts";
+import type { Linux, Namespace, Process, Resources, RuntimeConfig } from "../../../src/spec/index.ts";
 
 /** Any change of a document. */
 export type Change = (config: RuntimeConfig) => RuntimeConfig;
@@ -106,15 +106,15 @@ export function changes(...all: readonly Change[]): Change {
   return (config) => all.reduce((changed, change) => change(changed), config);
 }
 
+/** One more namespace of the container's own. */
+export function withNewNamespace(type: Namespace["type"]): Change {
+  return (config) => withLinux({ namespaces: [...(config.linux?.namespaces ?? []), { type }] })(config);
+}
+
 /** A user namespace in which id 0 is `hostID`, 65,536 ids wide. */
 export function withUserNamespace(hostID: number): Change {
   const map = [{ containerID: 0, hostID, size: 65_536 }];
-  return (config) =>
-    withLinux({
-      namespaces: [...(config.linux?.namespaces ?? []), { type: "user" }],
-      uidMappings: map,
-      gidMappings: map,
-    })(config);
+  return changes(withNewNamespace("user"), withLinux({ uidMappings: map, gidMappings: map }));
 }
 
 /** A bundle in a folder of its own, gone when it is disposed of. */

@@ -1,21 +1,9 @@
 /** Our registry as a process of its own, and a store of its own for the teu that talks to it. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Finished, TEU, teu } from "../teu.ts";
 import { findLeftovers } from "./leftovers.ts";
-
-/** A port of the loopback address that nobody has at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
 
 /** A registry that runs until it is disposed of. */
 export interface RegistryProcess extends AsyncDisposable {
@@ -24,24 +12,17 @@ export interface RegistryProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
+/** Starts one on a free port of the loopback address. */
 export async function startRegistry(): Promise<RegistryProcess> {
   const folder = mkdtempSync(join(tmpdir(), "teu-registry-"));
-  const address = `127.0.0.1:${await freePort()}`;
-  const child = Bun.spawn([TEU, "registry", "serve", "--listen", address, "--root", folder], {
+  const child = Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0", "--root", folder], {
     cwd: "/",
     env: { PATH: process.env["PATH"] ?? "" },
     stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
   });
-  const until = Date.now() + 20_000;
-  while (!(await isUp(address))) {
-    if (child.exitCode !== null || Date.now() > until) {
-      child.kill("SIGKILL");
-      throw new Error(`the registry does not answer: ${await child.stderr.text()}`);
-    }
-    await Bun.sleep(20);
-  }
+  const address = await firstAddress(child.stdout);
   return {
     address,
     pid: child.pid,
@@ -53,12 +34,15 @@ export async function startRegistry(): Promise<RegistryProcess> {
   };
 }
 
-async function isUp(address: string): Promise<boolean> {
-  try {
-    return (await fetch(`http://${address}/v2/`)).ok;
-  } catch {
-    return false;
+/** The address that a registry prints once it listens. */
+async function firstAddress(stdout: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stdout) {
+    text += new TextDecoder().decode(chunk);
+    const address = /127\.0\.0\.1:\d+/.exec(text)?.[0];
+    if (address !== undefined && text.includes("\n")) return address;
   }
+  throw new Error(`the registry ended before it listened: ${text}`);
 }
 
 /** A store of its own, in which commands run; nothing of it may be left when it is disposed of. */

@@ -1,0 +1,51 @@
+/**
+ * `make bench`: every benchmark, in one run on one machine.
+ *
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory unpack
+ *
+ * --write keeps the results as docs/reference/benchmarks.md. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
+ * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { benchCgroupJoin } from "./cgroup-join.ts";
+import { benchMemory } from "./memory.ts";
+import { benchRuntime } from "./runtime.ts";
+import { benchStart } from "./start.ts";
+import { encodeSection, machineLine, type Section, type Skipped } from "./support/report.ts";
+import { benchUnpack } from "./unpack.ts";
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Skipped>>> = {
+  start: benchStart,
+  runtime: benchRuntime,
+  "cgroup-join": benchCgroupJoin,
+  memory: benchMemory,
+  unpack: benchUnpack,
+};
+const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");
+const HEAD = `# Benchmarks
+
+Measured by \`make bench\`; \`bun bench/all.ts --write\` writes this page. Each sample is a fresh process, the order of what is
+compared changes from round to round, and the ratio is that of the medians to the first row of the table.`;
+
+const words = process.argv.slice(2);
+const names = words.filter((word) => word !== "--write");
+const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
+if (unknown.length > 0) throw new Error(`No such benchmark: ${unknown.join(", ")}`);
+
+const peers = Bun.spawnSync([join(import.meta.dir, "../scripts/install-peers.sh")], {
+  stdout: "inherit",
+  stderr: "inherit",
+});
+if (!peers.success) console.error("Going on without some of the programs that teu is compared with");
+
+const date = new Date().toISOString().slice(0, 10);
+const parts = [HEAD, `${date}: ${machineLine()}.`];
+console.log(`${parts.join("\n\n")}\n`);
+for (const [name, bench] of Object.entries(BENCHMARKS)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  const text = encodeSection(await bench());
+  console.log(text);
+  parts.push(text.trimEnd());
+}
+if (words.includes("--write")) writeFileSync(PAGE, `${parts.join("\n\n")}\n`);
