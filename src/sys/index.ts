@@ -2,6 +2,8 @@
 
 // The binding: any system call, -errno as its answer.
 export { type Argument, addressOf, architecture, cString, syscall } from "./binding.ts";
+// Processes.
+export { childEnded } from "./child.ts";
 // Errors: numbers, names, sentences.
 export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
 // File operations below open directories, by bytes.
@@ -18,14 +20,14 @@ export {
   sendMessage,
   socketPair,
 } from "./message.ts";
-
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Terminals, and pipes.
 export { pipe } from "./pipe.ts";
+// Copying between descriptors.
+export { relayInput, relayPipe, relayTerminal } from "./relay.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
-// Processes.
 export { type Ended, reap, type Spawn, spawn } from "./spawn.ts";
 export {
   copyTerminalSize,

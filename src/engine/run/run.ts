@@ -4,6 +4,7 @@
  */
 import { TeuError } from "../../base/index.ts";
 import type { Seccomp } from "../../spec/index.ts";
+import { childEnded } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
@@ -15,7 +16,6 @@ import type { Store } from "../store/store.ts";
 import { forwardSignals } from "./signals.ts";
 import { type StepObserver, since } from "./steps.ts";
 import { type StreamOptions, Streams } from "./streams.ts";
-import { childEnded } from "./wait.ts";
 
 /** A foreground container: what it is, and what it is connected to. */
 export interface RunRequest extends ContainerRequest {

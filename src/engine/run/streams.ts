@@ -3,9 +3,17 @@
  * host never is (a program that holds it can type into it, TIOCSTI): it is relayed. With `-t` the container has a
  * terminal of its own, and ours is put into raw mode.
  */
-import { closeSync, createReadStream, openSync, write } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
-import { copyTerminalSize, isTerminal, makeRaw, pipe } from "../../sys/index.ts";
+import {
+  copyTerminalSize,
+  isTerminal,
+  makeRaw,
+  pipe,
+  relayInput,
+  relayPipe,
+  relayTerminal,
+} from "../../sys/index.ts";
 
 /** `-i` and `-t`. */
 export interface StreamOptions {
@@ -55,11 +63,10 @@ export class Streams implements Disposable {
     const resize = () => copyTerminalSize(1, master);
     process.on("SIGWINCH", resize);
     this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
-    this.#outputs.push(relay(master, 1));
+    this.#outputs.push(relayTerminal(master, 1));
     if (!this.#options.interactive) return;
     this.#cleanUp.use(makeRaw(0));
-    // Nobody waits for it: it ends with the process, for a read from a terminal cannot be taken back.
-    void relay(0, master);
+    this.#cleanUp.use(relayInput(master));
   }
 
   /** Resolves when all that the container wrote has been written. */
@@ -76,7 +83,8 @@ export class Streams implements Disposable {
     if (!isTerminal(0)) return 0;
     const { read, write } = pipe();
     this.#theirs.push(read);
-    void relay(0, write).then(() => closeSync(write)); // the end of our input is the end of theirs
+    const input = this.#cleanUp.use(relayInput(write));
+    void input.ended.then(() => closeSync(write)); // the end of our input is the end of theirs
     return read;
   }
 
@@ -84,7 +92,7 @@ export class Streams implements Disposable {
     if (!isTerminal(descriptor)) return descriptor;
     const { read, write } = pipe();
     this.#theirs.push(write);
-    this.#outputs.push(relay(read, descriptor).then(() => closeSync(read)));
+    this.#outputs.push(relayPipe(read, descriptor).then(() => closeSync(read)));
     return write;
   }
 
@@ -93,31 +101,4 @@ export class Streams implements Disposable {
     this.#theirs.push(descriptor);
     return descriptor;
   }
-}
-
-/** Copies until `from` ends or `to` takes no more; the next piece is read when the last one is written. */
-async function relay(from: number, to: number): Promise<void> {
-  try {
-    for await (const chunk of createReadStream("", { fd: from, autoClose: false }))
-      await writeFully(to, chunk as Uint8Array);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    // EIO: the terminal's other side is closed, which is how a terminal ends. EPIPE: nobody reads any more.
-    // EBADF: the streams were disposed of meanwhile.
-    if (code !== "EIO" && code !== "EPIPE" && code !== "EBADF") throw error;
-  }
-}
-
-/** Off the main thread, because a terminal that was stopped (ctrl-S) would stop signals and everything else too. */
-function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const next = (rest: Uint8Array) =>
-      write(descriptor, rest, (error, written) => {
-        if (error?.code === "EAGAIN") setTimeout(next, 5, rest);
-        else if (error) reject(error);
-        else if (written < rest.length) next(rest.subarray(written));
-        else resolve();
-      });
-    next(bytes);
-  });
 }

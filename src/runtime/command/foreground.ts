@@ -2,9 +2,19 @@
  * A container or exec in the foreground: signals that reach us go on to its process, its terminal is relayed to ours,
  * and its end is our end. Without a terminal it has our own standard streams and nothing is copied.
  */
-import { closeSync, createReadStream, write } from "node:fs";
+import { closeSync } from "node:fs";
 import { constants } from "node:os";
-import { check, copyTerminalSize, errno, isTerminal, makeRaw, reap, syscall } from "../../sys/index.ts";
+import {
+  check,
+  childEnded,
+  copyTerminalSize,
+  errno,
+  isTerminal,
+  makeRaw,
+  relayInput,
+  relayTerminal,
+  syscall,
+} from "../../sys/index.ts";
 
 /**
  * What can be forwarded. Not KILL and STOP, which nobody can catch; nor CHLD, PIPE, WINCH and URG, which are ours; nor
@@ -55,9 +65,8 @@ export class Foreground implements Disposable {
     process.on("SIGWINCH", resize);
     this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
     if (isTerminal(0)) this.#cleanUp.use(makeRaw(0));
-    this.#output = relay(ours, 1);
-    // Nobody waits for it: a read from a terminal cannot be taken back, it ends with the process.
-    void relay(0, ours);
+    this.#output = relayTerminal(ours, 1);
+    this.#cleanUp.use(relayInput(ours));
   }
 
   /** Sends on what has come already, and from now on, to the process behind `pidfd`, which stays the caller's. */
@@ -68,7 +77,7 @@ export class Foreground implements Disposable {
 
   /** Resolves with the exit status of our child `pid`, or 128 + its signal, when all its output is written. */
   async ended(pid: number): Promise<number> {
-    const status = await childEnded(pid);
+    const { status } = await childEnded(pid, { reapOthers: true });
     await this.#output;
     return status;
   }
@@ -82,53 +91,4 @@ export class Foreground implements Disposable {
 function send(pidfd: number, signal: NodeJS.Signals): void {
   const result = syscall("pidfd_send_signal", pidfd, constants.signals[signal], 0, 0);
   if (result !== -errno.ESRCH) check(result, "pidfd_send_signal");
-}
-
-const ANY = -1;
-const FAR_AWAY_MS = 2 ** 30;
-
-/** Every child that ends is reaped: as subreaper we are also given what the container leaves behind. */
-function childEnded(pid: number): Promise<number> {
-  return new Promise((resolve) => {
-    // A signal listener alone does not keep Bun's loop waiting: it would spin. A timer far away does.
-    const waiting = setInterval(() => {}, FAR_AWAY_MS);
-    const look = (): void => {
-      for (let ended = reap(ANY); ended !== undefined; ended = reap(ANY)) {
-        if (ended.pid !== pid) continue;
-        process.off("SIGCHLD", look);
-        clearInterval(waiting);
-        resolve(ended.status);
-        return;
-      }
-    };
-    process.on("SIGCHLD", look);
-    look(); // it may have ended before we listened
-  });
-}
-
-/** Copies until `from` ends or `to` takes no more; the next piece is read when the last one is written. */
-async function relay(from: number, to: number): Promise<void> {
-  try {
-    for await (const chunk of createReadStream("", { fd: from, autoClose: false }))
-      await writeFully(to, chunk as Uint8Array); // without an encoding a stream gives bytes
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // EIO: the terminal's other side is closed, which is how a terminal ends. EPIPE: nobody reads any more.
-    // EBADF: we have disposed of it meanwhile.
-    if (code !== "EIO" && code !== "EPIPE" && code !== "EBADF") throw error;
-  }
-}
-
-/** Off the main thread: a terminal that was stopped (ctrl-S) would stop signals and everything else too. */
-function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const next = (rest: Uint8Array): void =>
-      write(descriptor, rest, (error, written) => {
-        if (error?.code === "EAGAIN") setTimeout(next, 5, rest);
-        else if (error) reject(error);
-        else if (written < rest.length) next(rest.subarray(written));
-        else resolve();
-      });
-    next(bytes);
-  });
 }

@@ -1,6 +1,33 @@
 /** Hands a terminal's master to whoever attaches to the container. Source: runc docs/terminals.md: one message, one descriptor. */
 import { closeSync } from "node:fs";
+import { TeuError } from "../../base/index.ts";
+import type { Process } from "../../spec/index.ts";
 import { check, connectUnix, sendMessage } from "../../sys/index.ts";
+
+/** A terminal and nobody to take its master, or the other way round. The sentences are runc's. */
+export class ConsoleMismatch extends TeuError<"console-mismatch", { terminal: boolean }> {
+  constructor(context: { terminal: boolean }) {
+    super(
+      "console-mismatch",
+      "invalid",
+      context,
+      context.terminal
+        ? "cannot allocate tty if runc will detach without setting console socket"
+        : "cannot use console socket if runc will not detach or allocate tty",
+    );
+  }
+}
+
+/** A terminal goes to exactly one taker, and a console socket is for a terminal. @throws {ConsoleMismatch} */
+export function checkConsole(
+  { terminal = false }: Pick<Process, "terminal">,
+  { consoleSocket, onConsole }: { consoleSocket?: string; onConsole?: (master: number) => void },
+): void {
+  const takers = [consoleSocket, onConsole].filter((taker) => taker !== undefined).length;
+  if (terminal && takers === 0) throw new ConsoleMismatch({ terminal: true });
+  if (consoleSocket !== undefined && (!terminal || takers === 2))
+    throw new ConsoleMismatch({ terminal: false });
+}
 
 /** A connection made before anything of the container exists: afterwards the path could mean something else. */
 export function openConsoleSocket(path: string): number {

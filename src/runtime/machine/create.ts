@@ -20,7 +20,7 @@ import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
 import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
-import { openConsoleSocket, sendMaster } from "./console.ts";
+import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import { perform } from "./host-steps.ts";
 import { type Launched, launch } from "./launch.ts";
 
@@ -75,6 +75,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const config = parseRuntimeConfig(configText);
   validateConfig(config);
   refuseUnsupported(config);
+  checkConsole(config.process ?? {}, options);
   const layout = readCgroupLayout();
   const cgroup = planCgroup(config.linux, options.containerID, layout);
   const undo: (() => void)[] = [];

@@ -13,7 +13,7 @@ import { compileSeccomp } from "../seccomp/compile.ts";
 import { loadState, savedConfig, startTimeOf } from "../state.ts";
 import { lastCapability } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
-import { openConsoleSocket, sendMaster } from "./console.ts";
+import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
 import { launch } from "./launch.ts";
@@ -59,6 +59,7 @@ export function execProcess(
     throw new CannotExec({ id: containerID, status: "stopped" });
   if (options.ignorePaused !== true && isFrozen(state.cgroupPaths))
     throw new CannotExec({ id: containerID, status: "paused" });
+  checkConsole(process, options);
   const config = savedConfig(state);
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
   const plan = compileFor(config, process, state.pid, state.cgroupPaths, options);
