@@ -64,6 +64,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: PARTS,
     load: async () => (await import("./commands/registry.ts")).command,
   },
+  "unpack-layer": {
+    summary: "Unpack one layer, for teu itself",
+    hidden: true,
+    load: async () => (await import("./commands/unpack-layer.ts")).command,
+  },
   version: {
     summary: "Show which teu this is",
     group: ABOUT,

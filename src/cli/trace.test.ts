@@ -45,19 +45,19 @@ const steps: [Step, [says: string, cost: string]][] = [
       seccompRules: 359,
       durationMs: 0.6,
     },
-    ["bundle   /run/teu/containers/5b1e5b1e5b1e…: 10 mounts, 14 capabilities, 359 seccomp rules", "0.6 ms"],
+    ["bundle   /run/teu/containers/5b1e5b1e…: 10 mounts, 14 capabilities, 359 seccomp rules", "0.6 ms"],
   ],
   [
     {
       kind: "create",
       runtime: "teu",
       systemCalls: 74,
-      namespaces: ["pid", "mount"],
+      namespaces: ["pid", "mount", "network"],
       cgroup: `/teu/${id}`,
       pid: 4711,
       durationMs: 3.9,
     },
-    ["create   74 system calls; new pid mount; cgroup /teu/5b1e5b1e5b1e…; pid 4711", "3.9 ms"],
+    ["create   74 system calls; new pid mnt net; cgroup /teu/5b1e5b1e…; pid 4711", "3.9 ms"],
   ],
   [{ kind: "start", args: ["/hello"], durationMs: 0.4 }, ["start    exec /hello as PID 1", "0.4 ms"]],
 ];

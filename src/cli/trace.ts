@@ -44,17 +44,32 @@ function describe(step: Step): string {
       return `${shortPath(step.path)}: ${count(step.mounts, "mount")}, ${count(step.capabilities, "capability", "capabilities")}, ${count(step.seccompRules, "seccomp rule")}`;
     case "create": {
       const calls =
-        step.systemCalls === undefined ? `by ${step.runtime}` : count(step.systemCalls, "system call");
-      return `${calls}; new ${step.namespaces.join(" ")}; cgroup ${shortPath(step.cgroup)}; pid ${step.pid}`;
+        step.systemCalls === undefined
+          ? `by ${step.runtime.slice(step.runtime.lastIndexOf("/") + 1)}`
+          : count(step.systemCalls, "system call");
+      return `${calls}; new ${step.namespaces.map(shortNamespace).join(" ")}; cgroup ${shortPath(step.cgroup)}; pid ${step.pid}`;
     }
     case "start":
-      return `exec ${step.args.join(" ")} as PID 1`;
+      return `exec ${shortened(step.args.join(" "))} as PID 1`;
     default:
       return step satisfies never;
   }
 }
 
-/** 64 digits of a container's ID say no more than 12. */
+const ARGS_CHARACTERS = 60;
+
+/** One line of `text`, as long as fits. */
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ");
+  return line.length <= ARGS_CHARACTERS ? line : `${line.slice(0, ARGS_CHARACTERS - 1)}…`;
+}
+
+/** 64 digits of a container's ID say no more than 8. */
 function shortPath(path: string): string {
-  return path.replaceAll(/([0-9a-f]{12})[0-9a-f]{52}/g, "$1…");
+  return path.replaceAll(/([0-9a-f]{8})[0-9a-f]{56}/g, "$1…");
+}
+
+/** As the kernel names them in /proc/PID/ns. */
+function shortNamespace(type: string): string {
+  return type === "mount" ? "mnt" : type === "network" ? "net" : type;
 }

@@ -24,4 +24,6 @@ export { type EnginePaths, enginePaths } from "./paths.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
 export { type RunImageOptions, type RunImageRequest, runImage } from "./run-image.ts";
+// A layer in a process of its own.
+export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";

@@ -23,7 +23,7 @@ export {
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Terminals, and pipes.
-export { pipe } from "./pipe.ts";
+export { duplicate, pipe } from "./pipe.ts";
 // Copying between descriptors.
 export { relayInput, relayPipe, relayTerminal } from "./relay.ts";
 // Content that nobody can change any more.

@@ -1,13 +1,13 @@
 /** The runtime that runs, or ran, a container. */
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
-import { commandDriver } from "../driver/command.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import type { Store } from "../store/store.ts";
 
 /** The runtime at `path`, or ours. States of different runtimes lie apart: they do not know each other's files. */
-export function driverOf(store: Store, path: string | undefined): RuntimeDriver {
+export async function driverOf(store: Store, path: string | undefined): Promise<RuntimeDriver> {
   const state = (name: string) => join(store.paths.runtimeState, name) as HostPath;
-  if (path !== undefined) return commandDriver(path, state(path.slice(path.lastIndexOf("/") + 1)));
-  throw new Error("our own runtime has not landed");
+  if (path === undefined) return await (await import("../driver/own.ts")).ownDriver(state("teu"));
+  const { commandDriver } = await import("../driver/command.ts");
+  return commandDriver(path, state(path.slice(path.lastIndexOf("/") + 1)));
 }

@@ -10,6 +10,7 @@ import { makeConfig } from "../bundle/config.ts";
 import { writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
+import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -40,7 +41,13 @@ export function recordContainer(
   const add = (name: string) =>
     inTransaction(store.database, () => {
       const parent = image.top?.number ?? null;
-      const { number } = addSnapshot(store.database, { kind: "active", key: id, parent, size: 0 });
+      const { number } = addSnapshot(store.database, {
+        kind: "active",
+        key: id,
+        parent,
+        size: 0,
+        hidesLower: false,
+      });
       addContainer(store.database, store.namespace, {
         id,
         name,
@@ -94,16 +101,14 @@ export function makeBundle(
 
 function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {
   if (snapshot === null) return;
-  const [active, ...layers] = snapshotChain(store.database, snapshot);
+  const [active, top] = snapshotChain(store.database, snapshot);
   if (active === undefined) return;
-  const files = (number: number) => join(snapshotDirectory(store, number), "fs") as HostPath;
-  const upper = files(active.number);
+  const upper = filesDirectory(store, active);
   const work = join(snapshotDirectory(store, active.number), "work") as HostPath;
   mkdirSync(upper, { recursive: true, mode: 0o755 });
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  const [top] = layers;
-  if (top !== undefined) copyOwnership(files(top.number), upper);
-  const lower = layers.map(({ number }) => files(number));
+  const lower = top === undefined ? [] : layerDirectories(store, top);
+  if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);
   mountOverlay({ base: store.paths.snapshots, lower, upper, work, target });
 }
 

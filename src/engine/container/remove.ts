@@ -63,7 +63,7 @@ export async function removeContainer(
 export async function stopAndUnmount(store: Store, container: ContainerRecord): Promise<void> {
   const bundle = bundleDirectory(store, container.id);
   if (!existsSync(bundle)) return;
-  await driverOf(store, container.settings.runtime).delete(container.id);
+  await (await driverOf(store, container.settings.runtime)).delete(container.id);
   unmount(join(bundle, "rootfs") as HostPath);
   rmSync(bundle, { recursive: true, force: true });
 }

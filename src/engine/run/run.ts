@@ -51,7 +51,7 @@ export async function runContainer(
   const { interactive } = request;
   const { terminal } = request.options;
   using streams = new Streams({ interactive, terminal } satisfies StreamOptions);
-  const driver = driverOf(store, request.runtime);
+  const driver = await driverOf(store, request.runtime);
   const started = performance.now();
   const container = recordContainer(store, image, request, request.options.command);
   request.onRecorded();

@@ -1,8 +1,23 @@
-/** Makes snapshots of an image's layers. */
-import { Unsupported } from "../../base/index.ts";
+/**
+ * Makes snapshots of an image's layers: each one unpacked by itself, several at once, then settled on those below and
+ * committed from the bottom up. What is unpacked lies under a lease until its record is made; everything is on disk
+ * before the record is. A snapshot once committed never changes and is shared by all images that have it.
+ */
+import { closeSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { HostPath } from "../../base/index.ts";
+import type { AppliedLayer } from "../../image/index.ts";
+import { type ChainID, chainIDs, type Descriptor, type DiffID } from "../../spec/index.ts";
+import { check, syscall } from "../../sys/index.ts";
 import type { ImageDocuments } from "../image/content.ts";
-import type { SnapshotRecord } from "../store/snapshots.ts";
-import type { Store } from "../store/store.ts";
+import { inTransaction } from "../store/database.ts";
+import { type LeaseRecord, takeLease } from "../store/leases.ts";
+import { addSnapshot, findSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
+import { type Store, snapshotDirectory } from "../store/store.ts";
+import { layerDirectories } from "./directories.ts";
+import { settleLayer } from "./settle.ts";
+import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
 
 /** What unpacking an image came to. */
 export interface Unpacked {
@@ -10,15 +25,168 @@ export interface Unpacked {
   readonly top: SnapshotRecord | undefined;
   readonly unpacked: number;
   readonly present: number;
+  /** Files, directories, links … in the layers that were unpacked now. */
   readonly entries: number;
 }
 
+/** One layer that is no snapshot yet. */
+interface Layer {
+  readonly descriptor: Descriptor;
+  readonly diffID: DiffID;
+  readonly chainID: ChainID;
+}
+
+interface UnpackedLayer extends Layer {
+  readonly lease: LeaseRecord & Disposable;
+  readonly applied: AppliedLayer;
+}
+
+/** Below this, starting a process costs more than it wins. */
+const SMALL_BYTES = 4 << 20;
+
 /** Unpacks the layers of `image` that are no snapshots yet. */
 export async function unpackLayers(
-  _store: Store,
+  store: Store,
   image: ImageDocuments,
-  _signal?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Unpacked> {
-  if (image.manifest.layers.length === 0) return { top: undefined, unpacked: 0, present: 0, entries: 0 };
-  throw new Unsupported({ what: "image", why: "layers are not unpacked yet" });
+  const { layers, base } = missingLayers(store, image);
+  const present = image.manifest.layers.length - layers.length;
+  using leases = new DisposableStack();
+  const unpacked = await unpackAll(store, layers, leases, signal);
+  settleAll(store, unpacked, base);
+  if (unpacked.length > 0) syncToDisk(store);
+  let top = base;
+  for (const layer of unpacked) top = commit(store, layer, top);
+  const entries = unpacked.reduce((sum, { applied }) => sum + applied.entries, 0);
+  return { top, unpacked: layers.length, present, entries };
+}
+
+/** The layers above the highest one that is a snapshot: on it stand all that are. */
+function missingLayers(
+  store: Store,
+  { manifest, config }: ImageDocuments,
+): { layers: Layer[]; base: SnapshotRecord | undefined } {
+  const diffIDs = config.rootfs.diff_ids;
+  const chain = chainIDs(diffIDs);
+  const layers: Layer[] = [];
+  for (let at = chain.length - 1; at >= 0; at--) {
+    const [chainID, diffID, descriptor] = [chain[at], diffIDs[at], manifest.layers[at]];
+    if (chainID === undefined || diffID === undefined || descriptor === undefined) break;
+    const base = findSnapshot(store.database, chainID);
+    if (base !== undefined) return { layers, base };
+    layers.unshift({ descriptor, diffID, chainID });
+  }
+  return { layers, base: undefined };
+}
+
+/** A few at once, in processes of their own where that is worth it. The leases belong to `leases`, whatever happens. */
+async function unpackAll(
+  store: Store,
+  layers: readonly Layer[],
+  leases: DisposableStack,
+  signal: AbortSignal | undefined,
+): Promise<UnpackedLayer[]> {
+  const stop = new AbortController();
+  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const large = layers.filter(({ descriptor }) => descriptor.size > SMALL_BYTES).length;
+  const unpacked: UnpackedLayer[] = [];
+  const rest = layers.entries();
+  const worker = async () => {
+    for (const [number, layer] of rest) {
+      either.throwIfAborted();
+      const lease = leases.use(takeLayerLease(store, layer));
+      const job: LayerJob = {
+        blob: store.content.path(layer.descriptor.digest),
+        target: join(leaseDirectory(store, lease), "fs"),
+        diffID: layer.diffID,
+      };
+      mkdirSync(job.target, { recursive: true, mode: 0o755 });
+      const isLarge = layer.descriptor.size > SMALL_BYTES && large > 1;
+      const applied = await (isLarge ? unpackElsewhere : unpackHere)(job, either);
+      unpacked[number] = { ...layer, lease, applied };
+    }
+  };
+  const count = Math.min(layers.length, large > 1 ? availableParallelism() : 1);
+  const ended = await Promise.allSettled(
+    Array.from({ length: count }, () =>
+      worker().catch((error: unknown) => {
+        stop.abort(error); // the others need not finish
+        throw error;
+      }),
+    ),
+  );
+  signal?.throwIfAborted();
+  const failed = ended.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw stop.signal.reason;
+  return unpacked;
+}
+
+/** A lease on a directory in the making; ending it removes what is still there. */
+function takeLayerLease(store: Store, { chainID }: Layer): LeaseRecord & Disposable {
+  const directory = `new-${crypto.randomUUID()}`;
+  const lease = takeLease(store.database, `unpack ${chainID}`, directory);
+  return {
+    ...lease,
+    [Symbol.dispose](): void {
+      rmSync(join(store.paths.snapshots, directory), { recursive: true, force: true });
+      lease[Symbol.dispose]();
+    },
+  };
+}
+
+function leaseDirectory(store: Store, { directory }: LeaseRecord): HostPath {
+  return join(store.paths.snapshots, directory ?? "") as HostPath;
+}
+
+/** From the bottom up: hard links into lower layers, and what lower layers know of directories that a layer only implies. */
+function settleAll(store: Store, layers: readonly UnpackedLayer[], base: SnapshotRecord | undefined): void {
+  let below = base === undefined ? [] : layerDirectories(store, base);
+  for (const { lease, applied } of layers) {
+    const directory = join(leaseDirectory(store, lease), "fs") as HostPath;
+    settleLayer(directory, below, applied.unsettled);
+    below = applied.hidesLower ? [directory] : [directory, ...below];
+  }
+}
+
+/** One wait for the disk for all layers of the image. */
+function syncToDisk(store: Store): void {
+  const directory = openSync(store.paths.snapshots, "r");
+  try {
+    check(syscall("syncfs", directory), "syncfs", store.paths.snapshots);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Makes a layer a snapshot; if another process was first, its snapshot is taken and ours goes with its lease. */
+function commit(store: Store, layer: UnpackedLayer, parent: SnapshotRecord | undefined): SnapshotRecord {
+  const { applied, chainID, lease } = layer;
+  const source = leaseDirectory(store, lease);
+  return inTransaction(store.database, () => {
+    const existing = findSnapshot(store.database, chainID);
+    if (existing !== undefined) return existing;
+    const snapshot = addSnapshot(store.database, {
+      kind: "committed",
+      key: chainID,
+      parent: parent?.number ?? null,
+      size: applied.size,
+      hidesLower: applied.hidesLower,
+    });
+    const target = snapshotDirectory(store, snapshot.number);
+    // One that was killed between its rename and its commit left a directory by a number that it never had.
+    rmSync(target, { recursive: true, force: true });
+    renameSync(source, target);
+    syncDirectory(store.paths.snapshots);
+    return snapshot;
+  });
+}
+
+function syncDirectory(path: HostPath): void {
+  const directory = openSync(path, "r");
+  try {
+    check(syscall("fsync", directory), "fsync", path);
+  } finally {
+    closeSync(directory);
+  }
 }

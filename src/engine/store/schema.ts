@@ -35,6 +35,8 @@ export const MIGRATIONS: readonly string[] = [
     key TEXT NOT NULL UNIQUE,
     parent INTEGER REFERENCES snapshots (number),
     size INTEGER NOT NULL DEFAULT 0,
+    -- Whether nothing of its parents shows through it (an opaque root).
+    hides_lower INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX snapshots_parent ON snapshots (parent);

@@ -11,51 +11,57 @@ export interface SnapshotRecord {
   readonly parent: number | null;
   /** Bytes of file content that it adds to its parent. */
   readonly size: number;
+  /** Nothing of its parents shows through it. */
+  readonly hidesLower: boolean;
 }
 
-const COLUMNS = "number, kind, key, parent, size";
+interface Row extends Omit<SnapshotRecord, "hidesLower"> {
+  readonly hides_lower: number;
+}
+
+const COLUMNS = "number, kind, key, parent, size, hides_lower";
 
 /** Records a snapshot. The caller's transaction says what becomes visible with it. */
-export function addSnapshot(
-  database: Database,
-  snapshot: Omit<SnapshotRecord, "number"> & { number?: number },
-): SnapshotRecord {
-  const { kind, key, parent, size } = snapshot;
+export function addSnapshot(database: Database, snapshot: Omit<SnapshotRecord, "number">): SnapshotRecord {
+  const { kind, key, parent, size, hidesLower } = snapshot;
   const { lastInsertRowid } = database
     .query(
-      "INSERT INTO snapshots (number, kind, key, parent, size, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      `INSERT INTO snapshots (kind, key, parent, size, hides_lower, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
     )
-    .run(snapshot.number ?? null, kind, key, parent, size, Date.now());
-  return { number: Number(lastInsertRowid), kind, key, parent, size };
+    .run(kind, key, parent, size, hidesLower ? 1 : 0, Date.now());
+  return { number: Number(lastInsertRowid), ...snapshot };
 }
 
 /** The snapshot called `key`, if there is one. */
 export function findSnapshot(database: Database, key: string): SnapshotRecord | undefined {
-  return (
-    database.query<SnapshotRecord, [string]>(`SELECT ${COLUMNS} FROM snapshots WHERE key = ?1`).get(key) ??
-    undefined
-  );
+  const row = database.query<Row, [string]>(`SELECT ${COLUMNS} FROM snapshots WHERE key = ?1`).get(key);
+  return row === null ? undefined : fromRow(row);
 }
 
 /** Every snapshot. */
 export function listSnapshots(database: Database): SnapshotRecord[] {
-  return database.query<SnapshotRecord, []>(`SELECT ${COLUMNS} FROM snapshots ORDER BY number`).all();
+  return database.query<Row, []>(`SELECT ${COLUMNS} FROM snapshots ORDER BY number`).all().map(fromRow);
 }
 
 /** `number` and all that it stands on, itself first. */
 export function snapshotChain(database: Database, number: number): SnapshotRecord[] {
   return database
-    .query<SnapshotRecord, [number]>(
+    .query<Row, [number]>(
       `WITH RECURSIVE chain (depth, ${COLUMNS}) AS (
          SELECT 0, ${COLUMNS} FROM snapshots WHERE number = ?1
          UNION ALL
-         SELECT depth + 1, s.number, s.kind, s.key, s.parent, s.size FROM snapshots s JOIN chain c ON s.number = c.parent
+         SELECT depth + 1, s.number, s.kind, s.key, s.parent, s.size, s.hides_lower FROM snapshots s JOIN chain c ON s.number = c.parent
        ) SELECT ${COLUMNS} FROM chain ORDER BY depth`,
     )
-    .all(number);
+    .all(number)
+    .map(fromRow);
 }
 
 /** Forgets a snapshot on which no other stands. */
 export function deleteSnapshot(database: Database, number: number): void {
   database.query("DELETE FROM snapshots WHERE number = ?1").run(number);
+}
+
+function fromRow({ hides_lower, ...rest }: Row): SnapshotRecord {
+  return { ...rest, hidesLower: hides_lower !== 0 };
 }

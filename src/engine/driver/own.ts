@@ -1,0 +1,51 @@
+/** Our own runtime, in this process: the container's first process is our child, and dies when we are killed. */
+import { constants } from "node:os";
+import { type HostPath, hasCode } from "../../base/index.ts";
+import { duplicate, syscall } from "../../sys/index.ts";
+import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
+import { ProgramNotExecutable, ProgramNotFound } from "./errors.ts";
+
+/** Our runtime, with its state below `state`. Loaded when first needed: it knows a lot that other commands do not need. */
+export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
+  const runtime = await import("../../runtime/index.ts");
+  return {
+    name: "teu",
+    async create({ id, bundle, stdio, onTerminal }: CreateRequest): Promise<Created> {
+      const { pid, pidfd, systemCalls } = translated(() =>
+        runtime.createContainer({
+          root: state,
+          containerID: id,
+          bundle,
+          stdio,
+          dieWithParent: true,
+          // Its own copy is closed when this returns.
+          onConsole: (master) => onTerminal(duplicate(master)),
+        }),
+      );
+      syscall("close", pidfd);
+      return { pid, systemCalls };
+    },
+    async start(id) {
+      translated(() => runtime.startContainer(state, id));
+    },
+    async kill(id, signal) {
+      runtime.killContainer(state, id, constants.signals[signal]);
+    },
+    async delete(id) {
+      runtime.deleteContainer(state, id, { force: true });
+    },
+  };
+}
+
+/** What fails because of the program to be run, in the engine's words. */
+function translated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!hasCode(error, "program-not-runnable")) throw error;
+    const program = String(error.context["program"]);
+    if (error.kind === "not-found") throw new ProgramNotFound({ program }, { cause: error });
+    const why = error.message.slice(error.message.lastIndexOf(": ") + 2);
+    throw new ProgramNotExecutable({ program, why }, { cause: error });
+  }
+}

@@ -1,0 +1,324 @@
+/** `teu run` as its users meet it: flags, streams, exit statuses, and that it leaves nothing behind. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { needs, program, root } from "../support/needs.ts";
+import { findLeftovers } from "./support/leftovers.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer(), { "second/layer": "here\n" }]);
+  await store.done("pull", "--quiet", image);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+/** Runs a script in a container that is removed. */
+const sh = (script: string, ...flags: string[]) =>
+  store.teu("run", "--rm", ...flags, image, "sh", "-c", script);
+
+/** What lies in the store's directories of containers and snapshots in the making. */
+function remains(of: Store = store): string[] {
+  const list = (path: string) => (existsSync(path) ? readdirSync(path) : []);
+  const snapshots = list(join(of.folder, "root/snapshots")).filter((name) => name.startsWith("new-"));
+  return [
+    ...list(join(of.folder, "run/containers")),
+    ...list(join(of.folder, "run/runtime/teu")),
+    ...snapshots,
+  ];
+}
+
+describe("flags", () => {
+  const cases: { flags: string[]; script: string; says: string }[] = [
+    { flags: [], script: "cat /second/layer", says: "here" },
+    { flags: [], script: "id", says: "uid=0(root) gid=0(root) groups=0(root)" },
+    {
+      flags: ["--user", "user"],
+      script: "id",
+      says: "uid=1000(user) gid=1001(user) groups=1001(user),2000(extra)",
+    },
+    { flags: ["-u", "7:8"], script: "id -u; id -g", says: "7\n8" },
+    { flags: ["-e", "A=1", "--env", "B=two words"], script: 'echo "$A $B"', says: "1 two words" },
+    { flags: ["-w", "/made/for/it"], script: "pwd", says: "/made/for/it" },
+    { flags: ["--hostname", "box"], script: "hostname; cat /etc/hostname", says: "box\nbox" },
+    { flags: ["--entrypoint", "echo"], script: "x", says: "sh -c x" },
+    {
+      flags: ["--read-only"],
+      script: "touch /x 2>&1; touch /dev/shm/y && echo y",
+      says: "touch: /x: Read-only file system\ny",
+    },
+    { flags: ["--network", "none"], script: "ls /sys/class/net", says: "lo" },
+    { flags: [], script: "echo $$", says: "1" },
+    {
+      flags: ["--pids-limit", "20"],
+      script: "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null",
+      says: "20",
+    },
+    {
+      flags: ["--memory", "32m"],
+      script: "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null",
+      says: "33554432",
+    },
+    {
+      flags: ["--cpus", "0.5"],
+      script: "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || head -n1 /sys/fs/cgroup/cpu.max",
+      says: "50000",
+    },
+    {
+      flags: [],
+      script: "grep -c . /proc/mounts > /dev/null; grep Seccomp: /proc/self/status",
+      says: "Seccomp:\t2",
+    },
+    { flags: [], script: "grep CapEff /proc/self/status", says: "CapEff:\t00000000a80425fb" },
+    {
+      flags: [],
+      script: "(echo x > /proc/sys/kernel/hostname) 2>&1",
+      says: "sh: can't create /proc/sys/kernel/hostname: Read-only file system",
+    },
+  ];
+  test.each(cases)("$flags: $script", async ({ flags, script, says }) => {
+    const { stdout, stderr } = await sh(script, ...flags);
+    expect(stdout.trim().replace(/^50000 100000$/, "50000")).toBe(says);
+    if (says !== "") expect(stderr).toBe("");
+  });
+
+  test("-v shows a host directory, to be written or not", async () => {
+    const folder = store.path("shared");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "in"), "from the host\n");
+    const script = "cat /v/in; echo from inside > /v/out; touch /ro/x 2>&1";
+    const { stdout } = await sh(script, "-v", `${folder}:/v`, "-v", `${folder}:/ro:ro`);
+    expect(stdout).toBe("from the host\ntouch: /ro/x: Read-only file system\n");
+    expect(readFileSync(join(folder, "out"), "utf8")).toBe("from inside\n");
+  });
+
+  test("--network host is the host's", async () => {
+    const own = readdirSync("/sys/class/net").sort().join("\n");
+    expect((await sh("ls /sys/class/net", "--network", "host")).stdout.trim()).toBe(own);
+  });
+
+  test("--network bridge is refused, not ignored", async () => {
+    const { status, stderr } = await sh("true", "--network", "bridge");
+    expect(status).toBe(125);
+    expect(stderr).toContain('Unsupported network "bridge"');
+  });
+});
+
+describe("streams and status", () => {
+  test("the exit status is the program's", async () => {
+    expect((await sh("exit 7")).status).toBe(7);
+    expect((await sh("kill -9 $$; sleep 1")).status).not.toBe(125);
+  });
+
+  test("-i gives it our input; without, it reads nothing", async () => {
+    const words = ["run", "--rm", image, "cat"];
+    const interactive = Bun.spawn([TEU, "run", "--rm", "-i", image, "cat"], {
+      env: { ...store.env },
+      stdin: new TextEncoder().encode("typed\n"),
+      stdout: "pipe",
+    });
+    expect(await interactive.stdout.text()).toBe("typed\n");
+    const deaf = Bun.spawn([TEU, ...words], { env: { ...store.env }, stdin: "pipe", stdout: "pipe" });
+    expect(await deaf.stdout.text()).toBe("");
+    expect(await deaf.exited).toBe(0);
+  });
+
+  test("much output arrives whole, each stream on its own", async () => {
+    const { stdout, stderr } = await sh("dd if=/dev/zero bs=65536 count=64 2>/dev/null; echo oops >&2");
+    expect(stdout.length).toBe(4 << 20);
+    expect(stderr).toBe("oops\n");
+  });
+
+  test("-it is a terminal: it has a size, it changes with ours, ctrl-C is a key", async () => {
+    let seen = "";
+    const child = Bun.spawn([TEU, "run", "--rm", "-it", image], {
+      env: { ...store.env },
+      terminal: {
+        cols: 77,
+        rows: 33,
+        data: (_, bytes) => {
+          seen += Buffer.from(bytes).toString();
+        },
+      },
+    });
+    const { terminal } = child;
+    const until = async (text: string) => {
+      for (const end = Date.now() + 5000; !seen.includes(text); await Bun.sleep(5))
+        if (Date.now() > end)
+          throw new Error(`waited for ${JSON.stringify(text)} in ${JSON.stringify(seen)}`);
+    };
+    await until("# ");
+    terminal?.write("stty size; echo $((40+2))\r");
+    await until("33 77");
+    await until("42\r\n");
+    terminal?.resize(20, 10);
+    await Bun.sleep(50);
+    terminal?.write("stty size\r");
+    await until("10 20");
+    terminal?.write("sleep 100\r");
+    await Bun.sleep(50);
+    terminal?.write("\x03");
+    terminal?.write("echo still $((1+1))\r");
+    await until("still 2");
+    terminal?.write("exit 5\r");
+    expect(await child.exited).toBe(5);
+  });
+
+  test("-it without a terminal is refused", async () => {
+    const { status, stderr } = await store.teu("run", "--rm", "-it", image);
+    expect(status).toBe(125);
+    expect(stderr).toStartWith("teu: The input device is not a TTY\n");
+  });
+});
+
+describe("signals", () => {
+  const start = (...words: string[]) =>
+    Bun.spawn([TEU, "run", "--rm", ...words], {
+      env: { ...store.env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  const firstLine = async (child: ReturnType<typeof start>) => {
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    reader.releaseLock();
+    return Buffer.from(value ?? []).toString();
+  };
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"] as const)("%s is forwarded", async (signal) => {
+    const name = signal.slice(3);
+    const child = start(image, "sh", "-c", `trap 'exit 3' ${name}; echo ready; while :; do sleep 0.05; done`);
+    expect(await firstLine(child)).toBe("ready\n");
+    child.kill(signal);
+    expect(await child.exited).toBe(3);
+    expect(remains()).toEqual([]);
+  });
+
+  test("a program that is deaf to ctrl-C is killed at the third", async () => {
+    const child = start(image, "sh", "-c", "echo ready; while :; do sleep 1; done");
+    await firstLine(child);
+    for (let times = 0; times < 3; times++) {
+      child.kill("SIGINT");
+      await Bun.sleep(30);
+    }
+    expect(await child.exited).toBe(137);
+    expect(remains()).toEqual([]);
+  });
+
+  test("a teu that is killed takes its container along, and the next command cleans up", async () => {
+    const child = start("--name", "doomed", image, "sh", "-c", "echo ready; sleep 1000");
+    await firstLine(child);
+    const [id] = remains();
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    child.kill("SIGKILL");
+    await child.exited;
+    const isGone = () => !findLeftovers([id ?? "?"]).some((line) => line.startsWith("process: "));
+    for (let times = 0; times < 100 && !isGone(); times++) await Bun.sleep(10);
+    expect(isGone()).toBe(true);
+    expect(await store.done("ps", "-aq")).toBe("");
+    expect(remains()).toEqual([]);
+  });
+});
+
+describe("what stays", () => {
+  test("without --rm the container stays with what it wrote, until rm", async () => {
+    expect(await store.done("run", "--name", "kept", image, "sh", "-c", "echo x > /written; exit 0")).toBe(
+      "",
+    );
+    const [container] = JSON.parse(await store.done("ps", "-a", "--json"));
+    expect(container).toMatchObject({ name: "kept", phase: "exited", exitStatus: 0 });
+    expect(await store.done("ps", "-q")).toBe("");
+
+    const again = await store.teu("run", "--name", "kept", image, "true");
+    expect(again.status).toBe(125);
+    expect(again.stderr).toMatch(
+      /^teu: Conflict\. The container name "\/kept" is already in use by container .*\n$/,
+    );
+
+    const inUse = await store.teu("rmi", image);
+    expect(inUse.status).toBe(1);
+    expect(inUse.stderr).toContain("container kept is using its referenced image");
+
+    expect(await store.done("rm", "kept")).toBe("kept\n");
+    expect(await store.done("ps", "-aq")).toBe("");
+    expect((await store.teu("rm", "kept")).stderr).toBe("teu: No such container: kept\n");
+  });
+
+  test("containers at once have a writable layer each", async () => {
+    const all = await Promise.all(
+      Array.from({ length: 4 }, (_, number) => sh(`echo ${number} > /mine; sleep 0.1; cat /mine`)),
+    );
+    expect(all.map(({ stdout }) => stdout)).toEqual(["0\n", "1\n", "2\n", "3\n"]);
+    expect(remains()).toEqual([]);
+  });
+
+  test("runs at once on an empty store share one image", async () => {
+    await using own = new Store();
+    const all = await Promise.all(
+      Array.from({ length: 4 }, () => own.teu("run", "--rm", "--quiet", image, "cat", "/second/layer")),
+    );
+    for (const { stdout, stderr, status } of all) expect([stdout, stderr, status]).toEqual(["here\n", "", 0]);
+    expect(readdirSync(join(own.folder, "root/snapshots"))).toHaveLength(2);
+    expect(remains(own)).toEqual([]);
+  });
+});
+
+describe("--trace", () => {
+  test("tells six steps on stderr, and the program's output stays its own", async () => {
+    const { stdout, stderr } = await sh("echo out", "--trace");
+    expect(stdout).toBe("out\n");
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines.map((line) => line.split(" ")[0])).toEqual([
+      "resolve",
+      "pull",
+      "unpack",
+      "bundle",
+      "create",
+      "start",
+    ]);
+    for (const line of lines) expect(line).toMatch(/ \d+\.\d m?s$/);
+  });
+
+  test("=json tells them to programs", async () => {
+    await using own = new Store();
+    const { stderr } = await own.teu("run", "--rm", "--trace=json", image, "true");
+    const steps = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(steps.map(({ kind }) => kind)).toEqual(["resolve", "pull", "unpack", "bundle", "create", "start"]);
+    expect(steps[0]).toMatchObject({ from: "registry" });
+    expect(steps[2]).toMatchObject({ unpacked: 2, present: 0 });
+    expect(steps[4].namespaces).toEqual(["pid", "mount", "uts", "ipc", "cgroup", "network"]);
+  });
+});
+
+describe("--runtime", () => {
+  const withRunc = needs(...WANTED, program("runc"));
+  withRunc("another runtime runs the same container", async () => {
+    const path = Bun.which("runc") ?? "";
+    const { stdout, status } = await sh("id -u; exit 4", "--runtime", path);
+    expect([stdout, status]).toEqual(["0\n", 4]);
+    expect((await sh("true", "--runtime", "/no/such")).stderr).toContain('Cannot use runtime "/no/such"');
+    expect((await store.teu("run", "--rm", "--runtime", path, image, "nosuch")).status).toBe(127);
+    expect(remains()).toEqual([]);
+  });
+});
