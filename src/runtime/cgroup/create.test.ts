@@ -1,8 +1,10 @@
 /** Drives the kernel: makes cgroups below one of its own in every hierarchy. Needs root. */
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, existsSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Resources } from "../../spec/index.ts";
+import { childEnded, spawn } from "../../sys/index.ts";
 import { createCgroup, openCgroupJoin } from "./create.ts";
+import { attachDevices } from "./device-attach.ts";
 import { writeAllToCgroup } from "./file.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { readCgroupLayout } from "./layout.ts";
@@ -114,4 +116,40 @@ test.skipIf(noV1)("a limit that the kernel refuses names the field, the file and
   expect(() => createCgroup(made)).toThrow(
     /^Cannot set linux.resources.cpu.cpus: writing "4095" to .*cpuset.cpus: (EINVAL|ERANGE)$/,
   );
+});
+
+const noV2 = noRoot || readCgroupLayout().v1.length > 0;
+if (!noRoot && noV2) console.log("skip: device programs need a machine with cgroup v2 alone");
+
+test.skipIf(noV2)("a device program lets default devices through and nothing else", async () => {
+  const made = plan("devices", { devices: [{ allow: false, access: "rwm" }] });
+  createCgroup(made);
+  attachDevices(made);
+  const [directory = -1] = openCgroupJoin(made);
+  const shell = openSync("/bin/sh", "r");
+  const statusOf = async (script: string): Promise<number> => {
+    const argv = ["sh", "-c", script];
+    const child = spawn({ executable: shell, argv, env: [], descriptors: [-1, -1, -1], cgroup: directory });
+    closeSync(child.pidfd);
+    return (await childEnded(child.pid)).status;
+  };
+  expect(await statusOf("exec 3</dev/null")).toBe(0);
+  expect(await statusOf("exec 3</dev/zero 4>/dev/full")).toBe(0);
+  expect(await statusOf("exec 3</dev/kmsg")).not.toBe(0);
+  for (const descriptor of [directory, shell]) closeSync(descriptor);
+});
+
+test.skipIf(noV2)("limits of v2 are written, and its controllers passed down", () => {
+  const made = plan("limits", {
+    memory: { limit: 64 << 20, swap: 64 << 20 },
+    pids: { limit: 9 },
+    cpu: { shares: 512, quota: 50000 },
+  });
+  createCgroup(made);
+  writeAllToCgroup(made.limits);
+  const read = (file: string): string => readFileSync(`${made.paths[""]}/${file}`, "utf8").trim();
+  expect(read("memory.max")).toBe(String(64 << 20));
+  expect(read("pids.max")).toBe("9");
+  expect(read("cpu.max")).toBe("50000 100000");
+  expect(read("cpu.weight")).toBe("59");
 });

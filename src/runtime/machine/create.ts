@@ -9,6 +9,7 @@ import { messageOf, TeuError } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { check, cString, reap, syscall } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
+import { attachDevices } from "../cgroup/device-attach.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
@@ -89,6 +90,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     createCgroup(cgroup);
     undo.push(() => removeCgroup(cgroup.paths));
     // The rules for devices begin with "none": init makes devices, so they have to stand before it.
+    attachDevices(cgroup);
     const [devices, limits] = partition(cgroup.limits, ({ controller }) => controller === "devices");
     writeAllToCgroup(devices);
     const init = start(plan, options.stdio, cgroup);
