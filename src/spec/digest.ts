@@ -2,7 +2,7 @@
  * Digests: the names of content.
  * Source: image-spec descriptor.md, digests; image-spec config.md, layer DiffID and ChainID.
  */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { type Brand, TeuError } from "../base/index.ts";
 
 /** `algorithm:encoded` of stored bytes. */
@@ -62,6 +62,11 @@ export function digestEncoded(digest: Digest | DiffID | ChainID): string {
 /** The algorithms whose content we can check. */
 export function isSupportedAlgorithm(algorithm: string): algorithm is "sha256" | "sha512" {
   return algorithm === "sha256" || algorithm === "sha512";
+}
+
+/** node:crypto costs a millisecond and a half to load, and a runtime that parses config.json hashes nothing. */
+function createHash(algorithm: "sha256" | "sha512"): Hash {
+  return process.getBuiltinModule("node:crypto").createHash(algorithm);
 }
 
 /** A running hash for content that should have `digest`'s algorithm. The caller has checked that it is supported. */
