@@ -26,8 +26,8 @@ export interface SavedState {
   /** RFC 3339. */
   readonly created: string;
   readonly owner: number;
-  /** Number of the plan's execve: tells what failed after the gate. */
-  readonly execRecord: number;
+  /** Which record of which segment is execve: tells what failed after the gate. */
+  readonly exec: { readonly segment: number; readonly record: number };
   readonly cgroupPaths: CgroupPaths;
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */
   readonly configText: string;

@@ -38,6 +38,15 @@ export interface CreatePlan extends Plan {
   readonly cloneFlags: number;
   /** Whether a first stage clones the process and tells its pid. */
   readonly isStaged: boolean;
+  /**
+   * Compiles the second half, the segment that init asks for when it has made the mounts. Compiling it takes as long as
+   * they do, so it is done meanwhile.
+   */
+  readonly rest?: () => RestPlan;
+}
+
+/** From the devices to execve. */
+export interface RestPlan extends Plan {
   /** Number of the record that is execve. */
   readonly execRecord: number;
 }
@@ -48,7 +57,7 @@ export interface CreatePlan extends Plan {
  */
 export function compileCreate(config: RuntimeConfig, world: Circumstances): CreatePlan {
   const plan = new PlanBuilder();
-  const { linux = {}, process } = config;
+  const { linux = {}, mounts = [] } = config;
   const namespaces = planNamespaces(linux.namespaces ?? []);
   // The inherited ones come first: the lowest slots are the next to where they have to go.
   const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
@@ -68,17 +77,43 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   }
   compileNamespaceSetup(plan, namespaces, config);
   if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
-  compileFileSystem(plan, config, world, namespaces);
-  if (process?.terminal) compileStreams(plan);
-  if (process !== undefined) compileProcess(plan, process, world);
-  compileGate(plan, gate, started);
-  compilePreserved(plan, preserved);
-  if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
-  const execRecord = process === undefined ? -1 : compileExec(plan, process);
-  return { ...plan.finish(), cloneFlags: namespaces.spawn, isStaged: namespaces.user, execRecord };
+  compileRoot(plan, world.rootfs, {
+    propagation: linux.rootfsPropagation,
+    masks: (linux.maskedPaths ?? []).length > 0,
+  });
+  compileMounts(plan, mounts, world, namespaces.user);
+  plan.section("rest", "runtime.md, Create");
+  plan.sync("rest");
+  plan.host({ kind: "rest" });
+  const first = plan.finish();
+  let rest: RestPlan | undefined;
+  return {
+    ...first,
+    cloneFlags: namespaces.spawn,
+    isStaged: namespaces.user,
+    rest: () => (rest ??= compileRest(first, config, world, { namespaces, preserved, gate, started })),
+  };
 }
 
-/** The root file system, complete, and the change into it. */
+function compileRest(
+  first: Plan,
+  config: RuntimeConfig,
+  world: Circumstances,
+  made: { namespaces: NamespacePlan; preserved: readonly number[]; gate: number; started: number },
+): RestPlan {
+  const plan = new PlanBuilder({ before: first });
+  const { process } = config;
+  compileFileSystem(plan, config, world, made.namespaces);
+  if (process?.terminal) compileStreams(plan);
+  if (process !== undefined) compileProcess(plan, process, world);
+  compileGate(plan, made.gate, made.started);
+  compilePreserved(plan, made.preserved);
+  if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
+  const execRecord = process === undefined ? -1 : compileExec(plan, process);
+  return { ...plan.finish(), execRecord };
+}
+
+/** What the mounts leave to do of the root file system, and the change into it. */
 function compileFileSystem(
   plan: PlanBuilder,
   config: RuntimeConfig,
@@ -87,11 +122,6 @@ function compileFileSystem(
 ): void {
   const { linux = {}, mounts = [], process } = config;
   const hasMountNamespace = ((namespaces.spawn | namespaces.stage) & CLONE_NEWNS) !== 0;
-  compileRoot(plan, world.rootfs, {
-    propagation: linux.rootfsPropagation,
-    masks: (linux.maskedPaths ?? []).length > 0,
-  });
-  compileMounts(plan, mounts, world, namespaces.user);
   const isDevBound = mounts.some(
     (mount) =>
       componentsOf(mount.destination).join("/") === "dev" &&

@@ -68,6 +68,6 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compileLookup(plan, process);
   compilePreserved(plan, preserved);
   if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
-  const execRecord = compileExec(plan, process);
-  return { ...plan.finish(), cloneFlags: 0, isStaged: true, execRecord };
+  compileExec(plan, process);
+  return { ...plan.finish(), cloneFlags: 0, isStaged: true };
 }

@@ -16,7 +16,7 @@ import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
-import { claimState, saveState, startTimeOf, stateDirectory } from "../state.ts";
+import { claimState, type SavedState, saveState, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
 import { lookUp } from "./circumstances.ts";
@@ -97,6 +97,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     undo.push(() => killInit(init));
     // While init works, so do we: nothing that it does before the gate depends on its other limits.
     writeAllToCgroup(limits);
+    const execRecord = plan.rest?.().execRecord ?? -1;
     let pid = init.pid;
     try {
       pid = conduct(plan, config.process, init, (step, said, about) =>
@@ -106,10 +107,11 @@ export function createContainer(options: CreateOptions): CreatedContainer {
             process: config.process,
             onMaster: (master) =>
               console === undefined ? options.onConsole?.(master) : sendMaster(console, master),
-            onCreated: (created) =>
+            rest: plan.rest ?? (() => undefined),
+            onCreated: (created, segment) =>
               save(directory, {
                 pid: created,
-                plan,
+                exec: { segment, record: execRecord },
                 config,
                 configText,
                 bundle,
@@ -186,7 +188,7 @@ function save(
   directory: string,
   made: {
     pid: number;
-    plan: CreatePlan;
+    exec: SavedState["exec"];
     config: RuntimeConfig;
     configText: string;
     bundle: string;
@@ -194,7 +196,7 @@ function save(
     cgroup: CgroupPlan;
   },
 ): void {
-  const { pid, plan, config, configText, bundle, containerID, cgroup } = made;
+  const { pid, exec, config, configText, bundle, containerID, cgroup } = made;
   saveState(directory, {
     ociVersion: config.ociVersion,
     id: containerID,
@@ -204,7 +206,7 @@ function save(
     rootfs: resolve(bundle, config.root?.path ?? "rootfs"),
     created: new Date().toISOString(),
     owner: process.getuid?.() ?? 0,
-    execRecord: plan.execRecord,
+    exec,
     cgroupPaths: cgroup.paths,
     configText,
   });
@@ -232,7 +234,7 @@ function describe(
     pid,
     pidfd,
     cgroup: Object.values(cgroup.paths)[0] ?? "",
-    systemCalls: plan.count,
+    systemCalls: plan.count + (plan.rest?.().count ?? 0),
     namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
   };
 }

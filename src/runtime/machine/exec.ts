@@ -68,7 +68,7 @@ export function execProcess(
   try {
     const onMaster = (master: number): void =>
       console === undefined ? options.onConsole?.(master) : sendMaster(console, master);
-    const context = { config, process, onMaster, onCreated: () => {} };
+    const context = { config, process, onMaster, onCreated: () => {}, rest: () => undefined };
     pid = conduct(plan, process, init, (step, said, about) => perform(context, step, said, about));
     return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
   } finally {

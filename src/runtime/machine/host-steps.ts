@@ -26,7 +26,9 @@ export interface HostContext {
   /** Takes the terminal's master; the descriptor is closed after the call. */
   readonly onMaster: (master: number) => void;
   /** Makes the container visible as created. */
-  readonly onCreated: (pid: number) => void;
+  readonly onCreated: (pid: number, segment: number) => void;
+  /** The second half of the plan. */
+  readonly rest: () => Plan | undefined;
 }
 
 /** Does `step` for process `pid`; what it returns is part of the answer to init. */
@@ -53,6 +55,10 @@ export function perform(
     case "console":
       context.onMaster(first);
       return undefined;
+    case "rest": {
+      const rest = context.rest();
+      return rest === undefined ? undefined : { segment: rest };
+    }
     case "missing":
       return { segment: compileMissing(step.path, step.want, step.strict) };
     case "resolve-dangling":
@@ -63,7 +69,7 @@ export function perform(
     case "home":
       return { segment: compileHome(homeOf(first, step.uid)) };
     case "state":
-      context.onCreated(pid);
+      context.onCreated(pid, said.segment);
       return undefined;
   }
 }

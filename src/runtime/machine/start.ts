@@ -50,7 +50,7 @@ export function startContainer(root: string, containerID: string): void {
     const failed = awaitExec(started);
     if (failed === undefined) return;
     // After the gate only the filter and exec itself are left to fail.
-    if (failed.record === state.execRecord)
+    if (failed.segment === state.exec.segment && failed.record === state.exec.record)
       throw new ProgramNotRunnable(savedConfig(state).process?.args?.[0] ?? "", failed.errno);
     throw new StartFailed({
       id: containerID,

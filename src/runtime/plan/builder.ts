@@ -67,15 +67,20 @@ export class PlanBuilder {
   #shared = new Map<string, DataRef>();
   #shows = new Map<number, string>();
   #relocations: number[] = [];
+  readonly #slotsBefore: number;
   #slots: Slot[] = [];
   #sections: Section[] = [{ field: "", clause: "", from: 0 }];
   #hostSteps: PlacedHostStep[] = [];
   #later: { section: Section; build: () => void }[] = [];
   #fuel = 0;
 
-  /** @param architecture  Whose system call numbers the plan has. */
-  constructor(architecture: Architecture = ours) {
-    this.#architecture = architecture;
+  /**
+   * @param architecture  Whose system call numbers the plan has.
+   * @param before  The plan that this one is a segment of: init has its slots already.
+   */
+  constructor(options: { architecture?: Architecture; before?: Plan } = {}) {
+    this.#architecture = options.architecture ?? ours;
+    this.#slotsBefore = options.before?.slots.length ?? 0;
   }
 
   /** The steps that follow are for `field`, asked for by `clause`. */
@@ -222,15 +227,17 @@ export class PlanBuilder {
     return this.words([...texts.map((text) => this.text(text)), 0], shows);
   }
 
-  /** The number, in init, of a descriptor that the spawner opens. */
+  /** The number, in init, of a descriptor that the spawner opens: only before init is there. */
   slot(slot: Slot): number {
+    if (this.#slotsBefore > 0)
+      throw new RangeError("A segment comes when init is there: nothing can be inherited any more");
     this.#slots.push(slot);
     return FIRST_SLOT + this.#slots.length - 1;
   }
 
   /** The lowest number that nothing inherited has. All slots are there by now. */
   get firstOwnDescriptor(): number {
-    return FIRST_SLOT + this.#slots.length;
+    return FIRST_SLOT + this.#slotsBefore + this.#slots.length;
   }
 
   finish(): Plan {

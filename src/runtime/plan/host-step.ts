@@ -12,6 +12,8 @@ export type HostStep =
   | { readonly kind: "oom-score"; readonly value: number }
   /** Sends the master of the terminal to whoever attaches to the container. */
   | { readonly kind: "console" }
+  /** Sends the second half of the plan, compiled while init worked on the first. */
+  | { readonly kind: "rest" }
   /** Sends the segment that makes a destination of which more than the last name is missing. */
   | {
       readonly kind: "missing";
@@ -41,6 +43,7 @@ export const SYNC_CODES = {
   "resolve-dangling": 3,
   missing: 4,
   "verify-device": 5,
-  ready: 6,
+  rest: 6,
+  ready: 7,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;

@@ -121,7 +121,7 @@ test("an answer carries values, bytes and a segment, and the registers outlive t
     kind: "sync",
     segment: 0,
     record: 7,
-    code: 6,
+    code: 7,
     values: [3, 77, 0, 0],
     descriptors: [],
   });

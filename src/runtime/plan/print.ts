@@ -7,8 +7,18 @@ import { DataRef, FIRST_SLOT, type Operand, type Plan, Register, type Slot, sect
 
 const CLAUSE_COLUMN = 48;
 
-/** The whole plan: sections as headings, records numbered, host steps with an arrow. */
-export function printPlan(plan: Plan, architecture: Architecture = ours): string {
+/** The whole plan: sections as headings, records numbered, host steps with an arrow. The second half comes as a segment. */
+export function printPlan(
+  plan: Plan & { readonly rest?: () => Plan },
+  architecture: Architecture = ours,
+): string {
+  const rest = plan.rest?.();
+  return rest === undefined
+    ? printOne(plan, architecture)
+    : `${printOne(plan, architecture)}\nsegment\n${printOne(rest, architecture)}`;
+}
+
+function printOne(plan: Plan, architecture: Architecture): string {
   const lines = [];
   for (const { step } of plan.hostSteps.filter(({ after }) => after < 0)) lines.push(printHostStep(step));
   let heading: unknown;
