@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { TeuError, Unsupported } from "../../base/index.ts";
 import { type Integer64, parseResources, type Resources } from "../../spec/index.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
+import { checkMemoryUsage } from "../cgroup/memory-usage.ts";
 import { planUpdate } from "../cgroup/plan.ts";
 import { ContainerNotRunning } from "../kill.ts";
 import { loadState } from "../state.ts";
@@ -73,6 +74,7 @@ export const update = runtimeCommand({
     const resources = file
       ? parseResources(readFileSync(file === "-" ? 0 : file, "utf8"), file === "-" ? "standard input" : file)
       : resourcesOf(flags);
+    checkMemoryUsage(resources.memory, saved.cgroupPaths);
     writeAllToCgroup(planUpdate(resources, saved.cgroupPaths));
     return 0;
   },
