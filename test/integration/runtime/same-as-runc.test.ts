@@ -37,6 +37,16 @@ const MOUNTS =
   "sed -E 's|^[0-9]+ [0-9]+ [0-9]+:[0-9]+ ||; s|teu-bundle-[^/]*|BUNDLE|g; s|teu-test-[-0-9]*|ID|g' /proc/self/mountinfo | sort";
 const anyPeerGroup = (output: string): string =>
   output.replaceAll(/(shared|master|propagate_from):\d+/g, "$1:N");
+/**
+ * Where we differ from runc 1.1 on purpose: read-only is said of the mount and not of the file system; a path is masked by
+ * a /dev/null that the container cannot have replaced (CVE-2025-31133) and by a tmpfs of no room; and the tmpfs over
+ * the v1 hierarchies is read-only when the document says so.
+ */
+const differentOnPurpose = (output: string): string =>
+  anyPeerGroup(output)
+    .replaceAll(/^\/null (\S+) .*/gm, "$1 masked")
+    .replaceAll(/^\/ (\S+) (ro\S*) - (tmpfs|sysfs) (\S+) \S+$/gm, "/ $1 $2 - $3 $4")
+    .replaceAll(/^(\/ \/sys\/fs\/cgroup) r[wo](\S*).*/gm, "$1 $2");
 const all = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_NET_RAW", "CAP_SETUID", "CAP_SYS_ADMIN"];
 
 const cases: readonly Case[] = [
@@ -169,8 +179,8 @@ const cases: readonly Case[] = [
   {
     clause: "runtime.md#lifecycle",
     says: "the program is PID 1",
-    script: "echo $$; ps -o pid,ppid | tail -n +2",
-    contains: "1",
+    script: "echo $$; ps -o ppid,comm | grep -c ' 0 '; cat /proc/1/comm",
+    contains: "1\n",
   },
   {
     clause: "config.md#root",
@@ -183,7 +193,7 @@ const cases: readonly Case[] = [
     clause: "config.md#mounts",
     says: "the mounts of a common document",
     script: MOUNTS,
-    normalise: anyPeerGroup,
+    normalise: differentOnPurpose,
     contains: "/proc/sys",
   },
   {
