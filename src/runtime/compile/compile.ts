@@ -127,7 +127,8 @@ function compileFileSystem(
       componentsOf(mount.destination).join("/") === "dev" &&
       parseMountOptions(mount.options ?? []).bind !== "no",
   );
-  if (!isDevBound) compileDevices(plan, linux.devices ?? [], namespaces.user);
+  if (!isDevBound)
+    compileDevices(plan, linux.devices ?? [], { inUserNamespace: namespaces.user, hasKcore: world.hasKcore });
   if (process?.terminal)
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });
   compileSysctls(plan, linux.sysctl ?? {});

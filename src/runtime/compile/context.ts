@@ -38,6 +38,8 @@ export interface Circumstances {
   readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
   /** Highest capability number of this kernel. */
   readonly lastCapability: number;
+  /** Whether /proc/kcore exists, to which /dev/core leads. */
+  readonly hasKcore: boolean;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly preserveFds: number;

@@ -51,8 +51,9 @@ const LINKS = [
   ["stdin", "/proc/self/fd/0"],
   ["stdout", "/proc/self/fd/1"],
   ["stderr", "/proc/self/fd/2"],
-  ["core", "/proc/kcore"],
 ] as const;
+/** Not the specification's; other runtimes make it where the kernel has its target. */
+const CORE_LINK = ["core", "/proc/kcore"] as const;
 
 const TYPE_BITS = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 
@@ -60,7 +61,7 @@ const TYPE_BITS = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
 export function compileDevices(
   plan: PlanBuilder,
   devices: readonly Device[],
-  inUserNamespace: boolean,
+  { inUserNamespace, hasKcore }: { inUserNamespace: boolean; hasKcore: boolean },
 ): void {
   plan.section("/dev", "config-linux.md, Default Devices");
   openDestination(plan, "/dev", "directory", DEV);
@@ -71,7 +72,7 @@ export function compileDevices(
     makeDevice(plan, device, inUserNamespace);
   });
   plan.section("/dev", "config-linux.md, Device files and symbolic links");
-  for (const [name, target] of LINKS)
+  for (const [name, target] of hasKcore ? [...LINKS, CORE_LINK] : LINKS)
     plan.call("symlinkat", [plan.text(target), DEV, plan.text(name)], { on: { EEXIST: "next" } });
   plan.call("unlinkat", [DEV, plan.text("ptmx"), 0], {
     on: { ENOENT: "next", EBUSY: "next", EROFS: "next" },

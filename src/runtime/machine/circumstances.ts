@@ -1,5 +1,5 @@
 /** Looks up what compile has to know: the only place where the way to a plan reads the machine. */
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
 import type { Mount, RuntimeConfig } from "../../spec/index.ts";
@@ -76,6 +76,7 @@ export function lookUp(
     cgroupNamespace: (linux.namespaces ?? []).some(({ type }) => type === "cgroup"),
     ...(linux.seccomp && { seccomp: compileSeccomp(linux.seccomp, { architecture, supportedFlags: 0 }) }),
     lastCapability: lastCapability(),
+    hasKcore: existsSync("/proc/kcore"),
   };
 }
 
