@@ -57,7 +57,8 @@ function change(path: string, edit: (file: Buffer) => void): void {
   const descriptor = openSync(path, "r+");
   for (let at = 0; at < after.length; at += BLOCK_BYTES) {
     const block = after.subarray(at, at + BLOCK_BYTES);
-    if (!block.equals(before.subarray(at, at + BLOCK_BYTES))) writeSync(descriptor, block, 0, block.length, at);
+    if (!block.equals(before.subarray(at, at + BLOCK_BYTES)))
+      writeSync(descriptor, block, 0, block.length, at);
   }
   closeSync(descriptor);
 }

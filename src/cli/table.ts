@@ -59,6 +59,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: PARTS,
     load: async () => (await import("./commands/runtime.ts")).command,
   },
+  unpack: {
+    summary: "Unpack an image to a bundle that any OCI runtime runs",
+    group: IMAGES,
+    load: async () => (await import("./commands/unpack.ts")).command,
+  },
   registry: {
     summary: "Serve images to others",
     group: PARTS,

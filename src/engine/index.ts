@@ -27,3 +27,5 @@ export { type RunImageOptions, type RunImageRequest, runImage } from "./run-imag
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";
+// An image as a bundle.
+export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";

@@ -35,14 +35,14 @@ export function inspect(
     if (!hasCode(error, "no-such-container")) throw error;
   }
   const { record } = findImage(store, text);
-  const { manifest, manifestDescriptor, config } = readImage(store, record, platform, record.reference);
+  const { manifest, descriptor, config } = readImage(store, record, platform);
   return {
     kind: "image",
     reference: record.reference,
     id: record.digest,
     mediaType: record.mediaType,
     platform: encodePlatform(config),
-    manifestDigest: manifestDescriptor.digest,
+    manifestDigest: descriptor.digest,
     manifest,
     config,
     chainIDs: chainIDs(config.rootfs.diff_ids),

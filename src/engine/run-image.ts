@@ -1,7 +1,8 @@
 /** `teu run`: the whole way from a reference to an exit status. */
 
-import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
-import { architecture } from "../sys/index.ts";
+import { type ByteString, resolveUser, rootFileReader } from "../image/index.ts";
+import { chainIDs, type ImageConfig, type Platform, type User } from "../spec/index.ts";
+import { architecture, layerFiles } from "../sys/index.ts";
 import type { ImageProcess } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
@@ -69,8 +70,15 @@ async function unpack(
     target: image.target,
     process: processOf(image.config),
     top,
-    resolveUser: () => ({ uid: 0, gid: 0 }),
+    resolveUser: (rootfs, user) => userOf(user ?? image.config.config?.User ?? "", rootfs),
   };
+}
+
+/** Looks names up in the image's own files, below `rootfs`. */
+function userOf(user: string, rootfs: string): User {
+  const { uid, gid, additionalGids } = resolveUser(user, rootFileReader(layerFiles<ByteString>(), rootfs));
+  // The group itself too: setgroups would drop it, and with it what a file denies to that group (CVE-2022-36109).
+  return { uid, gid, additionalGids: [...new Set([gid, ...additionalGids])] };
 }
 
 /** Source: image-spec config.md, config. */

@@ -5,9 +5,16 @@ export { type AppliedLayer, type ApplyOptions, applyLayer, DEFAULT_LIMITS } from
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
 export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";
+export { convertConfig } from "./convert-config.ts";
 // What goes wrong.
 export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./errors.ts";
 // What unpacking needs of Linux, as a value.
 export type { FileStatus, LayerFiles } from "./layer-files.ts";
 export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
+export { packLayer } from "./pack-layer.ts";
+export { type Image, readImage } from "./read-image.ts";
+export { resolveUser, rootFileReader } from "./root-user.ts";
+export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";
+export { unpackImage } from "./unpack-image.ts";
+export { writeImage, writeLayer } from "./write-image.ts";

@@ -88,8 +88,11 @@ export class LayerWriter implements TarHandler {
       entered: (path, descriptor) => this.#onEntered(path, descriptor),
       blocked: (parent, path, base) => this.#takeWhiteoutAway(parent, path, base),
     });
-    if (options.mode === "overlay") this.#implied.add(EMPTY);
-    else this.#onEntered(EMPTY, this.#directories.root);
+    if (options.mode === "overlay") {
+      // Until a member or a layer below says otherwise. The caller's folder may be closed to others.
+      check(this.#files.changeMode(this.#directories.root, EMPTY, 0o755), "change mode of", target);
+      this.#implied.add(EMPTY);
+    } else this.#onEntered(EMPTY, this.#directories.root);
   }
 
   /** How many members came. */

@@ -262,6 +262,31 @@ describe("what stays", () => {
     expect((await store.teu("rm", "kept")).stderr).toBe("teu: No such container: kept\n");
   });
 
+  test("rm refuses a container that runs; with -f it ends, and the teu that ran it ends too", async () => {
+    const child = Bun.spawn([TEU, "run", "--name", "busy", image, "sh", "-c", "echo ready; sleep 1000"], {
+      env: { ...store.env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    await child.stdout.getReader().read();
+    expect((await store.teu("rm", "busy")).stderr).toStartWith(
+      'teu: Cannot remove container "/busy": container is running',
+    );
+    expect(await store.done("rm", "-f", "busy")).toBe("busy\n");
+    expect(await child.exited).toBe(137);
+    expect(await child.stderr.text()).toBe("");
+    expect(await store.done("ps", "-aq")).toBe("");
+    expect(remains()).toEqual([]);
+  });
+
+  test("an image of one file and nothing else runs", async () => {
+    const name = `${registry.address}/test/bare`;
+    await pushLayers(name, [{ busybox: "= busybox" }], { config: { Cmd: ["/busybox", "ls", "/"], Env: [] } });
+    const { stdout, status } = await store.teu("run", "--rm", "-q", name);
+    expect([stdout, status]).toEqual(["busybox\ndev\netc\nproc\nsys\n", 0]);
+  });
+
   test("containers at once have a writable layer each", async () => {
     const all = await Promise.all(
       Array.from({ length: 4 }, (_, number) => sh(`echo ${number} > /mine; sleep 0.1; cat /mine`)),

@@ -20,7 +20,8 @@ const OPTIONS: ContainerOptions = {
   terminal: false,
 };
 const SURROUNDINGS: Surroundings = {
-  containerID: "0123456789abcdef".repeat(4),
+  hostname: "0123456789ab",
+  cgroupsPath: "/teu/0123",
   rootfs: "rootfs",
   user: { uid: 0, gid: 0 },
   seccomp: undefined,

@@ -16,7 +16,6 @@ import type {
 } from "../../spec/index.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { InvalidOption } from "../options/error.ts";
-import { shortID } from "../options/name.ts";
 import type { Volume } from "../options/volume.ts";
 import {
   CAPABILITIES,
@@ -63,7 +62,10 @@ export interface ImageProcess {
 
 /** What the machine, the root file system and the bundle add. */
 export interface Surroundings {
-  readonly containerID: string;
+  /** Where the options name none. */
+  readonly hostname: string;
+  /** Absent: where the runtime thinks best. */
+  readonly cgroupsPath?: string;
   /** As the bundle names it. */
   readonly rootfs: string;
   /** Resolved in the image's own /etc/passwd and /etc/group. */
@@ -88,17 +90,18 @@ export function makeConfig(
   options: ContainerOptions,
   surroundings: Surroundings,
 ): RuntimeConfig {
-  const { containerID, rootfs, user, seccomp } = surroundings;
+  const { rootfs, user, seccomp, cgroupsPath } = surroundings;
+  const hostname = options.hostname ?? surroundings.hostname;
   return {
     // Of what is used here nothing is younger, and older runtimes refuse what they do not know.
     ociVersion: "1.0.2",
     root: { path: rootfs, ...(options.isReadonly ? { readonly: true } : {}) },
-    hostname: options.hostname ?? shortID(containerID),
+    hostname,
     process: {
       ...(options.terminal ? { terminal: true } : {}),
       user,
       args: commandOf(image, options),
-      env: environmentOf(image, options, containerID),
+      env: environmentOf(image, options, hostname),
       cwd: workingDirectoryOf(image, options),
       capabilities: capabilitiesOf(user),
       noNewPrivileges: false,
@@ -106,7 +109,7 @@ export function makeConfig(
     },
     mounts: mountsOf(options, surroundings),
     linux: {
-      cgroupsPath: `/teu/${containerID}`,
+      ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
       namespaces: namespacesOf(options),
       resources: resourcesOf(options, surroundings),
       maskedPaths: MASKED_PATHS,
@@ -130,9 +133,8 @@ function commandOf(image: ImageProcess, options: ContainerOptions): readonly str
   return args;
 }
 
-function environmentOf(image: ImageProcess, options: ContainerOptions, containerID: string): string[] {
-  const hostname = `HOSTNAME=${options.hostname ?? shortID(containerID)}`;
-  const ours = [DEFAULT_PATH, hostname, ...(options.terminal ? ["TERM=xterm"] : [])];
+function environmentOf(image: ImageProcess, options: ContainerOptions, hostname: string): string[] {
+  const ours = [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.terminal ? ["TERM=xterm"] : [])];
   // HOME is the runtime's business: it reads it from the container's /etc/passwd.
   return mergeEnvironment(ours, [...image.environment, ...options.environment]);
 }

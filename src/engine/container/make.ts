@@ -88,7 +88,8 @@ export function makeBundle(
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   const hostname = options.hostname ?? shortID(container.id);
   const config = makeConfig(image.process, options, {
-    containerID: container.id,
+    hostname,
+    cgroupsPath: `/teu/${container.id}`,
     rootfs: "rootfs",
     user: image.resolveUser(rootfs, request.user),
     seccomp,
@@ -109,7 +110,7 @@ function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const lower = top === undefined ? [] : layerDirectories(store, top);
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);
-  mountOverlay({ base: store.paths.snapshots, lower, upper, work, target });
+  mountOverlay({ base: store.paths.snapshots, lower, writable: { upper, work }, target });
 }
 
 /** The root of the merged tree is the writable layer's: it must look as the image's does. */

@@ -4,7 +4,8 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive, thisOwner } from "../../base/index.ts";
+import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
+import { unmount } from "../snapshot/overlay.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
@@ -23,8 +24,11 @@ export async function recover(store: Store): Promise<void> {
   }
   for (const lease of listLeases(store.database)) {
     if (isAlive(lease.owner)) continue;
-    if (lease.directory !== null)
-      rmSync(join(store.paths.snapshots, lease.directory), { recursive: true, force: true });
+    if (lease.directory !== null) {
+      const directory = join(store.paths.snapshots, lease.directory);
+      unmount(join(directory, "lower") as HostPath);
+      rmSync(directory, { recursive: true, force: true });
+    }
     endLease(store.database, lease.id);
   }
 }

@@ -49,7 +49,7 @@ function findLocal(store: Store, text: string, { platform }: EnsureOptions): Ens
   }
   try {
     const reference = familiarReference(parseReference(record.reference));
-    const image = readImage(store, record, platform, reference);
+    const image = readImage(store, record, platform);
     return isComplete(store, image) ? { reference, image } : undefined;
   } catch (error) {
     // Pulled for another platform: the index is here, this manifest is not.

@@ -1,6 +1,5 @@
 /** What goes wrong with images. Docker's words where its users know them. */
 import { TeuError } from "../../base/index.ts";
-import { encodePlatform, type Platform } from "../../spec/index.ts";
 
 /** No image goes by this text. */
 export class NoSuchImage extends TeuError<"no-such-image", { text: string }> {
@@ -19,35 +18,6 @@ export class AmbiguousImageID extends TeuError<"ambiguous-image-id", { text: str
       "invalid",
       context,
       `Ambiguous image ID ${JSON.stringify(context.text)}: ${context.count} images begin with it`,
-    );
-  }
-}
-
-/** The index offers nothing that runs on the platform. */
-export class NoMatchingPlatform extends TeuError<
-  "no-matching-platform",
-  { reference: string; platform: string; offered: readonly string[] }
-> {
-  constructor(reference: string, wanted: Platform, offered: readonly Platform[]) {
-    const names = offered.map(encodePlatform);
-    const platform = encodePlatform(wanted);
-    super(
-      "no-matching-platform",
-      "not-found",
-      { reference, platform, offered: names },
-      `No matching manifest for ${platform} in ${reference}: it offers ${names.join(", ") || "nothing"}`,
-    );
-  }
-}
-
-/** Indexes within indexes beyond any use. */
-export class IndexTooDeep extends TeuError<"index-too-deep", { reference: string }> {
-  constructor(context: { reference: string }) {
-    super(
-      "index-too-deep",
-      "invalid",
-      context,
-      `Cannot read image ${context.reference}: its indexes are nested too deep`,
     );
   }
 }

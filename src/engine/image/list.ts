@@ -44,7 +44,7 @@ function describe(
   record: Parameters<typeof readImage>[1] & { reference: string },
 ): Pick<ImageSummary, "created" | "size" | "platform"> {
   try {
-    const { config, manifest } = readImage(store, record, thisPlatform(), record.reference);
+    const { config, manifest } = readImage(store, record, thisPlatform());
     const size = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
     return { created: config.created, size, platform: encodePlatform(config) };
   } catch (error) {

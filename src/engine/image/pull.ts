@@ -2,7 +2,7 @@
  * Pulls an image and gives it its name. A lease keeps what arrives from being collected until the name points at it;
  * the name is recorded last, so that it never points at less than everything.
  */
-import { hasCode, TeuError } from "../../base/index.ts";
+import { hasCode } from "../../base/index.ts";
 import type { BlobEvent, PullEvent, PulledImage, RegistryClient } from "../../distribution/client/index.ts";
 import {
   encodePlatform,
@@ -31,21 +31,6 @@ export interface PullOptions {
   readonly onProgress?: TransferObserver;
 }
 
-/** Manifest and config do not speak of the same layers. */
-export class LayersDisagree extends TeuError<
-  "layers-disagree",
-  { reference: string; layers: number; diffIDs: number }
-> {
-  constructor(context: { reference: string; layers: number; diffIDs: number }) {
-    super(
-      "layers-disagree",
-      "invalid",
-      context,
-      `Cannot use image ${context.reference}: its manifest has ${context.layers} layers, its config ${context.diffIDs}`,
-    );
-  }
-}
-
 /** Pulls what `text` names. @returns its documents; every blob is here */
 export async function pullImage(
   store: Store,
@@ -58,10 +43,7 @@ export async function pullImage(
   using _lease = takeLease(store.database, `pull ${name}`);
   const { root } = await fetch(store, reference, name, options, signal);
   const { digest, mediaType, size } = root;
-  const image = readImage(store, { digest, mediaType, size }, options.platform, name);
-  const layers = image.manifest.layers.length;
-  const diffIDs = image.config.rootfs.diff_ids.length;
-  if (diffIDs !== layers) throw new LayersDisagree({ reference: name, layers, diffIDs });
+  const image = readImage(store, { digest, mediaType, size }, options.platform);
   inTransaction(store.database, () =>
     putImage(store.database, store.namespace, {
       reference: encodeReference(reference),

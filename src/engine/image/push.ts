@@ -45,7 +45,7 @@ export async function pushImage(
   using _lease = takeLease(store.database, `push ${name}`);
   const record = findRecord(store.database, store.namespace, encodeReference(reference));
   if (record === undefined) throw new NoSuchImage({ text });
-  const root = whatIsHere(store, record, platform, name);
+  const root = whatIsHere(store, record, platform);
   const { pushImage: push } = await import("../../distribution/client/index.ts");
   await push(await clientOf(reference, isInsecure), {
     store: store.content,
@@ -59,10 +59,10 @@ export async function pushImage(
 }
 
 /** An index of which platforms are missing cannot be pushed: then it is the one platform that is here. As docker has it. */
-function whatIsHere(store: Store, record: Target, platform: Platform, name: string): Target {
+function whatIsHere(store: Store, record: Target, platform: Platform): Target {
   const bytes = store.content.readBytes(record.digest, MAX_MANIFEST_BYTES);
   const document = parseManifestOrIndex(bytes, record.mediaType);
   if (document.kind === "manifest") return record;
   if (document.index.manifests.every(({ digest }) => store.content.has(digest))) return record;
-  return readImage(store, record, platform, name).manifestDescriptor;
+  return readImage(store, record, platform).descriptor;
 }

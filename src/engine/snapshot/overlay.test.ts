@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode } from "../../base/index.ts";
-import { mountByShortNames, mountOverlay, type Overlay, unmount } from "./overlay.ts";
+import { mountByShortNames, mountOverlay, type Overlay, openMerged, unmount } from "./overlay.ts";
 
 const root = process.getuid?.() === 0;
 if (!root) console.log("skipped: overlay mounts need root");
@@ -23,6 +23,10 @@ function directory(...parts: string[]): HostPath {
   return path as HostPath;
 }
 
+function upperOf({ writable }: Overlay): HostPath {
+  return writable?.upper ?? ("/no/upper" as HostPath);
+}
+
 /** `count` layers, each with a file named after it; the last one made is on top. */
 function overlayOf(count: number): Overlay {
   const lower = Array.from({ length: count }, (_, number) => {
@@ -34,8 +38,10 @@ function overlayOf(count: number): Overlay {
   return {
     base: directory("snapshots"),
     lower: lower.reverse(),
-    upper: directory("snapshots", "active", "fs"),
-    work: directory("snapshots", "active", "work"),
+    writable: {
+      upper: directory("snapshots", "active", "fs"),
+      work: directory("snapshots", "active", "work"),
+    },
     target: directory("target"),
   };
 }
@@ -49,26 +55,40 @@ test.skipIf(!root).each(ways)("$name() stacks $count layers, the top one wins", 
   expect(readdirSync(overlay.target)).toHaveLength(count + 1);
   expect(readFileSync(join(overlay.target, "shared"), "utf8")).toBe(`${count - 1}`);
   writeFileSync(join(overlay.target, "written"), "");
-  expect(readdirSync(overlay.upper)).toEqual(["written"]);
+  expect(readdirSync(upperOf(overlay))).toEqual(["written"]);
 });
 
 test.skipIf(!root)("mountOverlay() gives an image without layers its writable directory alone", () => {
   const overlay = overlayOf(0);
   mountOverlay(overlay);
   writeFileSync(join(overlay.target, "written"), "");
-  expect(readdirSync(overlay.upper)).toEqual(["written"]);
+  expect(readdirSync(upperOf(overlay))).toEqual(["written"]);
 });
 
 test.skipIf(!root)("mountOverlay() says what the kernel has against it", () => {
   const overlay = overlayOf(1);
   let caught: unknown;
   try {
-    mountOverlay({ ...overlay, upper: join(folder, "missing") as HostPath });
+    const work = join(folder, "snapshots/active/work") as HostPath;
+    mountOverlay({ ...overlay, writable: { upper: join(folder, "missing") as HostPath, work } });
   } catch (error) {
     caught = error;
   }
   expect(hasCode(caught, "mount-failed")).toBe(true);
   expect(readdirSync(overlay.target)).toEqual([]);
+});
+
+test.skipIf(!root).each([1, 3])("openMerged() shows %d layers as one tree, and no mount stays", (count) => {
+  const { base, lower, target } = overlayOf(count);
+  const [top, ...rest] = lower;
+  if (top === undefined) throw new Error("no layers");
+  {
+    using merged = openMerged(base, [top, ...rest], target);
+    expect(readdirSync(merged.path)).toHaveLength(count + 1);
+    expect(readFileSync(join(merged.path, "shared"), "utf8")).toBe(`${count - 1}`);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(folder);
+  }
+  expect(readdirSync(target)).toEqual([]);
 });
 
 test.skipIf(!root)("unmount() is harmless where nothing is mounted, and where nothing is", () => {

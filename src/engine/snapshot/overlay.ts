@@ -2,18 +2,18 @@
  * Mounts a stack of layer directories with a writable one on top.
  * Source: kernel Documentation/filesystems/overlayfs.rst; fsopen(2), fsconfig(2), fsmount(2), move_mount(2).
  */
-import { closeSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { relative } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import { check, cString, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
 
-/** What to mount; every path is absolute and all lie below `base`. */
+/** What to mount; every path is absolute and all layers lie below `base`. */
 export interface Overlay {
   readonly base: HostPath;
   /** Top first. */
   readonly lower: readonly HostPath[];
-  readonly upper: HostPath;
-  readonly work: HostPath;
+  /** Where changes go; without it nothing can be changed, and there are at least two layers. */
+  readonly writable?: { readonly upper: HostPath; readonly work: HostPath };
   readonly target: HostPath;
 }
 
@@ -48,8 +48,8 @@ const MNT_DETACH = 2;
 /** Mounts `overlay` on its target. @throws {MountFailed} */
 export function mountOverlay(overlay: Overlay): void {
   // An image without layers has nothing to lie below.
-  if (overlay.lower.length === 0) {
-    bind(overlay.upper, overlay.target);
+  if (overlay.lower.length === 0 && overlay.writable !== undefined) {
+    bind(overlay.writable.upper, overlay.target);
     return;
   }
   // One layer per call, of any length; Linux 6.7 and later. `lowerdir=a:b` is bounded by a page.
@@ -62,6 +62,27 @@ export function mountOverlay(overlay: Overlay): void {
   });
   if (added !== "unknown-option") return;
   mountByShortNames(overlay);
+}
+
+/**
+ * The tree that `layers` (top first, all below `base`) make, for reading: a path that is good until it is disposed of.
+ * No name leads to the mount, so that nothing is left of it when this process is killed.
+ * @param place  An empty directory for the moment in between.
+ */
+export function openMerged(
+  base: HostPath,
+  layers: readonly [HostPath, ...HostPath[]],
+  place: HostPath,
+): Disposable & { readonly path: HostPath } {
+  const [only, ...others] = layers;
+  if (others.length === 0) return { path: only, [Symbol.dispose]: () => undefined };
+  mountOverlay({ base, lower: layers, target: place });
+  try {
+    const root = openSync(place, constants.O_RDONLY | constants.O_DIRECTORY);
+    return { path: `/proc/self/fd/${root}` as HostPath, [Symbol.dispose]: () => closeSync(root) };
+  } finally {
+    unmount(place);
+  }
 }
 
 /** Unmounts what is on `target`, however busy, without following a link; nothing there is no error. */
@@ -78,9 +99,12 @@ export function mountByShortNames(overlay: Overlay): void {
   process.chdir(overlay.base);
   try {
     const names = overlay.lower.map((directory) => relative(overlay.base, directory)).join(":");
-    const upper = relative(overlay.base, overlay.upper);
-    const work = relative(overlay.base, overlay.work);
-    const options = `lowerdir=${names},upperdir=${upper},workdir=${work}`;
+    const { upper, work } = overlay.writable ?? {};
+    const options = [
+      `lowerdir=${names}`,
+      ...(upper === undefined ? [] : [`upperdir=${relative(overlay.base, upper)}`]),
+      ...(work === undefined ? [] : [`workdir=${relative(overlay.base, work)}`]),
+    ].join(",");
     const type = cString("overlay");
     const result = syscall("mount", type, cString(overlay.target), type, 0, cString(options));
     if (result < 0) throw failed(overlay, result, "");
@@ -95,10 +119,11 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
   try {
     const lower = setLower(context);
     if (lower === -errno.EINVAL) return "unknown-option";
+    const { upper, work } = overlay.writable ?? {};
     const steps = [
       lower,
-      setString(context, "upperdir", overlay.upper),
-      setString(context, "workdir", overlay.work),
+      upper === undefined ? 0 : setString(context, "upperdir", upper),
+      work === undefined ? 0 : setString(context, "workdir", work),
       syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),
     ];
     const wrong = steps.find((result) => result < 0);

@@ -3,20 +3,20 @@
  * committed from the bottom up. What is unpacked lies under a lease until its record is made; everything is on disk
  * before the record is. A snapshot once committed never changes and is shared by all images that have it.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
-import type { AppliedLayer } from "../../image/index.ts";
+import { type AppliedLayer, type ByteString, needsMergedLower, settleLayer } from "../../image/index.ts";
 import { type ChainID, chainIDs, type Descriptor, type DiffID } from "../../spec/index.ts";
-import { check, syscall } from "../../sys/index.ts";
+import { check, layerFiles, syscall } from "../../sys/index.ts";
 import type { ImageDocuments } from "../image/content.ts";
 import { inTransaction } from "../store/database.ts";
 import { type LeaseRecord, takeLease } from "../store/leases.ts";
 import { addSnapshot, findSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
 import { type Store, snapshotDirectory } from "../store/store.ts";
 import { layerDirectories } from "./directories.ts";
-import { settleLayer } from "./settle.ts";
+import { openMerged } from "./overlay.ts";
 import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
 
 /** What unpacking an image came to. */
@@ -124,7 +124,8 @@ async function unpackAll(
 
 /** A lease on a directory in the making; ending it removes what is still there. */
 function takeLayerLease(store: Store, { chainID }: Layer): LeaseRecord & Disposable {
-  const directory = `new-${crypto.randomUUID()}`;
+  // Short: where the kernel wants all layers in one option, it takes a page at most.
+  const directory = `new-${crypto.randomUUID().slice(0, 8)}`;
   const lease = takeLease(store.database, `unpack ${chainID}`, directory);
   return {
     ...lease,
@@ -143,10 +144,33 @@ function leaseDirectory(store: Store, { directory }: LeaseRecord): HostPath {
 function settleAll(store: Store, layers: readonly UnpackedLayer[], base: SnapshotRecord | undefined): void {
   let below = base === undefined ? [] : layerDirectories(store, base);
   for (const { lease, applied } of layers) {
-    const directory = join(leaseDirectory(store, lease), "fs") as HostPath;
-    settleLayer(directory, below, applied.unsettled);
-    below = applied.hidesLower ? [directory] : [directory, ...below];
+    const directory = leaseDirectory(store, lease);
+    const files = join(directory, "fs") as HostPath;
+    settle(store, files, below, applied, join(directory, "lower") as HostPath);
+    below = applied.hidesLower ? [files] : [files, ...below];
   }
+}
+
+/** @param place  A name for a directory, used for a moment. */
+function settle(
+  store: Store,
+  files: HostPath,
+  below: readonly HostPath[],
+  { unsettled }: AppliedLayer,
+  place: HostPath,
+): void {
+  const [next, ...rest] = below;
+  const calls = layerFiles<ByteString>();
+  if (next === undefined || !needsMergedLower(unsettled)) {
+    settleLayer(files, next, unsettled, calls);
+    return;
+  }
+  mkdirSync(place);
+  {
+    using merged = openMerged(store.paths.snapshots, [next, ...rest], place);
+    settleLayer(files, merged.path, unsettled, calls);
+  }
+  rmdirSync(place);
 }
 
 /** One wait for the disk for all layers of the image. */

@@ -1,0 +1,34 @@
+/** `teu unpack`: an image as a bundle that any OCI runtime runs. */
+import { openEngine, unpackBundle } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import { progressPrinter } from "../progress.ts";
+
+export const command = teuCommand({
+  name: "teu unpack",
+  summary: "Unpack an image to a bundle that any OCI runtime runs",
+  description: `DIR is made; it holds rootfs, with every layer applied, and config.json, made from the image's config and docker's
+defaults (no network but lo). The image is pulled when it is not here.`,
+  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, quiet: QUIET_FLAG },
+  arguments: [{ name: "IMAGE" }, { name: "DIR" }],
+  examples: [
+    {
+      command: "teu unpack debian ./box && runc run --bundle ./box box",
+      says: "Run it with another runtime",
+    },
+    {
+      command: "teu unpack debian ./box && teu runtime plan --bundle ./box",
+      says: "See the system calls that make it",
+    },
+  ],
+  async run({ flags, arguments: [image = "", directory = ""] }, { environment }) {
+    using progress = progressPrinter({ isQuiet: flags.quiet });
+    await unpackBundle(await openEngine(environment), image, directory, {
+      platform: platformOf(flags.platform),
+      isInsecure: flags.insecure,
+      onMissing: progress.missing,
+      onProgress: progress.update,
+    });
+    return 0;
+  },
+});
