@@ -82,7 +82,7 @@ describe("on the wire", () => {
   test("a large blob goes up and comes down in flat memory", async () => {
     await using registry = await serve();
     const client = new RegistryClient(parseReference(`${registry.address}/large`));
-    const blob = content(128);
+    const blob = content(256);
     Bun.gc(true);
     const before = process.memoryUsage.rss();
     let peak = 0;
@@ -91,8 +91,8 @@ describe("on the wire", () => {
       expect(chunk.byteLength).toBeGreaterThan(0);
       peak = Math.max(peak, process.memoryUsage.rss());
     }
-    // Both ends live in this process. Were either to collect the blob, it would be 128 MiB.
-    expect((peak - before) / MiB).toBeLessThan(80);
+    // Both ends live in this process. Were either to collect the blob, it would be 256 MiB.
+    expect((peak - before) / MiB).toBeLessThan(128);
   });
 
   test("a client that does not read holds nothing up", async () => {
