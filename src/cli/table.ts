@@ -59,6 +59,16 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: PARTS,
     load: async () => (await import("./commands/runtime.ts")).command,
   },
+  load: {
+    summary: "Load images from an OCI or docker archive",
+    group: IMAGES,
+    load: async () => (await import("./commands/load.ts")).command,
+  },
+  save: {
+    summary: "Save images to an OCI archive",
+    group: IMAGES,
+    load: async () => (await import("./commands/save.ts")).command,
+  },
   unpack: {
     summary: "Unpack an image to a bundle that any OCI runtime runs",
     group: IMAGES,

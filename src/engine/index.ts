@@ -5,6 +5,7 @@ export type { ContainerOptions, Network } from "./bundle/config.ts";
 // Containers.
 export { type ContainerSummary, listContainers } from "./container/list.ts";
 export { removeContainers } from "./container/remove-many.ts";
+export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { type ImageSummary, listImages, thisPlatform } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";

@@ -2,6 +2,10 @@
 
 // Layers: a tar to a directory.
 export { type AppliedLayer, type ApplyOptions, applyLayer, DEFAULT_LIMITS } from "./apply-layer.ts";
+// Archives of images: into the store and out of it.
+export { InvalidImageArchive } from "./archive/content.ts";
+export { type ExportedImage, exportArchive } from "./archive/export.ts";
+export { importArchive } from "./archive/import.ts";
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
 export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";

@@ -1,0 +1,27 @@
+/** `teu load`: images out of an archive. */
+import { createReadStream } from "node:fs";
+import { print } from "../../base/index.ts";
+import { loadImages, openEngine } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu load",
+  summary: "Load images from an OCI or docker archive",
+  description: "The archive may be compressed with gzip or zstd.",
+  flags: {
+    input: { kind: "string", short: "i", value: "FILE", summary: "Read FILE instead of standard input" },
+    quiet: { kind: "boolean", short: "q", summary: "Print nothing" },
+  },
+  arguments: [],
+  examples: [{ command: "teu load -i debian.tar", says: "Load what save wrote, here or elsewhere" }],
+  async run({ flags: { input, quiet } }, { environment }) {
+    // 1 MiB at a time: every piece costs a turn of the event loop.
+    const source = createReadStream(input ?? "", {
+      highWaterMark: 1 << 20,
+      ...(input === undefined && { fd: 0 }),
+    });
+    const names = await loadImages(await openEngine(environment), source);
+    if (!quiet) for (const name of names) print(`Loaded image: ${name}\n`);
+    return 0;
+  },
+});

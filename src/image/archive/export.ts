@@ -1,0 +1,66 @@
+/**
+ * Images of the store → an OCI archive: the layout of image-layout.md in one tar, reproducible, with the names by which
+ * other tools find the images. Source: image-spec image-layout.md.
+ */
+import type { ContentStore } from "../../content/index.ts";
+import { type Descriptor, digestAlgorithm, digestEncoded, mediaTypes } from "../../spec/index.ts";
+import { byteString } from "../byte-string.ts";
+import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
+import { walkImage } from "../walk-image.ts";
+import { nameAnnotations } from "./names.ts";
+
+/** An image to write, with its whole reference. */
+export interface ExportedImage {
+  readonly descriptor: Descriptor;
+  readonly name: string;
+}
+
+/** Yields the archive in pieces: what is in the store of every image, each blob once. */
+export async function* exportArchive(
+  store: ContentStore,
+  images: readonly ExportedImage[],
+): AsyncGenerator<Uint8Array> {
+  const blobs = new Map<string, Descriptor>();
+  for (const { descriptor } of images)
+    for (const walked of walkImage(store, descriptor))
+      if (walked.isHere) blobs.set(walked.descriptor.digest, walked.descriptor);
+  yield* member("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  const manifests = images.map(({ descriptor, name }) => ({
+    ...descriptor,
+    annotations: nameAnnotations(name),
+  }));
+  yield* member(
+    "index.json",
+    Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests })),
+  );
+  for (const digest of [...blobs.keys()].sort()) {
+    const blob = blobs.get(digest);
+    if (blob === undefined) continue;
+    yield header(`blobs/${digestAlgorithm(blob.digest)}/${digestEncoded(blob.digest)}`, blob.size);
+    yield* store.readStream(blob.digest);
+    yield padding(blob.size);
+  }
+  yield END_OF_ARCHIVE;
+}
+
+function* member(name: string, bytes: Uint8Array): Generator<Uint8Array> {
+  yield header(name, bytes.length);
+  yield bytes;
+  yield padding(bytes.length);
+}
+
+function header(name: string, size: number): Buffer {
+  return encodeEntry({
+    type: "file",
+    name: byteString(name),
+    linkName: byteString(""),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size,
+    mtime: { seconds: 0, nanoseconds: 0 },
+    major: 0,
+    minor: 0,
+    xattrs: new Map(),
+  });
+}
