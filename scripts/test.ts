@@ -63,7 +63,11 @@ function printSkipped(skipped: readonly string[]): void {
   if (skipped.length === 0) return;
   const user = process.getuid?.() === 0 ? "root" : "not root";
   console.log(`\nSkipped, since this machine or user (${user}) does not have what they need:`);
-  for (const name of skipped) console.log(`  ${name}`);
+  const byFile = Map.groupBy(skipped, (name) => name.slice(0, name.indexOf(": ")));
+  for (const [file, names] of byFile) {
+    if (names.length <= 3) for (const name of names) console.log(`  ${name}`);
+    else console.log(`  ${file}: ${names.length} tests`);
+  }
 }
 
 const peers = Bun.spawnSync([join(ROOT, "scripts/install-peers.sh")], {
