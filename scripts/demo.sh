@@ -19,7 +19,9 @@ clean_up() {
 }
 trap clean_up EXIT
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+bold=$'\033[1m' plain=$'\033[0m'
+[ -t 1 ] || bold='' plain=''
+say() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 show() { say "${*/#$teu/teu}"; "$@"; }
 
 say "teu registry serve --listen 127.0.0.1:0 --root $state/registry &"

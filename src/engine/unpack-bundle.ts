@@ -2,7 +2,7 @@
  * `teu unpack`: an image as a bundle that any OCI runtime runs: one directory tree, owners and all, and a config.json
  * made by the image specification's rules and docker's defaults. Source: image-spec conversion.md; runtime-spec bundle.md.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { TeuError } from "../base/index.ts";
 import { type ByteString, convertConfig, rootFileReader, unpackImage } from "../image/index.ts";
@@ -52,6 +52,9 @@ export async function unpackBundle(
     const { image } = await ensureImage(store, text, { ...options, platform }, interrupt.signal);
     const rootfs = join(path, "rootfs");
     const files = layerFiles<ByteString>();
+    mkdirSync(rootfs, { mode: 0o755 });
+    // The time of a root that no layer describes, as umoci has it: the same image makes the same tree.
+    utimesSync(rootfs, 0, 0);
     await unpackImage(store.content, image, rootfs, { files }, interrupt.signal);
     const config = configOf(image, rootfs, basename(path));
     writeFileSync(join(path, "config.json"), `${JSON.stringify(config, undefined, 2)}\n`);
