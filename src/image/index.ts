@@ -21,4 +21,6 @@ export { resolveUser, rootFileReader } from "./root-user.ts";
 export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";
 export { unpackImage } from "./unpack-image.ts";
+// Every digest, size, type and diffID of an image.
+export { type ImageProblem, validateImage } from "./validate-image.ts";
 export { writeImage, writeLayer } from "./write-image.ts";

@@ -1,5 +1,5 @@
 /** An image → one directory that holds its root file system, for bundles that any runtime can run. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, utimesSync } from "node:fs";
 import type { ContentStore } from "../content/index.ts";
 import { type AppliedLayer, type ApplyOptions, applyLayer } from "./apply-layer.ts";
 import type { Image } from "./read-image.ts";
@@ -24,6 +24,8 @@ export async function unpackImage(
 ): Promise<void> {
   const { unpacked, ...rest } = options;
   mkdirSync(target, { recursive: true, mode: 0o755 });
+  // The root's time where no layer has an entry for it: the same bytes give the same tree.
+  utimesSync(target, 0, 0);
   const { layers } = image.manifest;
   for (const [index, layer] of layers.entries()) {
     const diffID = image.config.rootfs.diff_ids[index];

@@ -4,7 +4,6 @@
  *   needs(root, program("umoci"))("unpack gives the tree that umoci gives", async () => { … });
  */
 import { test } from "bun:test";
-import { existsSync } from "node:fs";
 
 /** One condition, and the words for it. */
 export interface Need {
@@ -19,12 +18,6 @@ export const root: Need = { says: "root", isMet: () => process.getuid?.() === 0 
 export function program(name: string): Need {
   return { says: `the program ${name}`, isMet: () => Bun.which(name) !== null };
 }
-
-/** The only cgroup hierarchy is version 2. */
-export const cgroupV2: Need = {
-  says: "cgroup v2 alone (test/vm/run has it)",
-  isMet: () => existsSync("/sys/fs/cgroup/cgroup.controllers"),
-};
 
 const printed = new Set<string>();
 

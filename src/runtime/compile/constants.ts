@@ -51,7 +51,6 @@ export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 /** `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd. */
 export const MOUNT_ATTR_BYTES = 32;
 
-export const MS_REC = 0x4000;
 export const MS_MOVE = 0x2000;
 export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
