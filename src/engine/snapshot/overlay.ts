@@ -127,7 +127,12 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
       syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),
     ];
     const wrong = steps.find((result) => result < 0);
-    if (wrong !== undefined) throw failed(overlay, wrong, messageOfContext(context));
+    if (wrong !== undefined) {
+      const said = messageOfContext(context);
+      // Before 6.5 overlayfs hears of an option when all are there, and says what it has against it to the kernel's log alone.
+      if (wrong === -errno.EINVAL && said === "") return "unknown-option";
+      throw failed(overlay, wrong, said);
+    }
     mount = syscall("fsmount", context, FSMOUNT_CLOEXEC, 0);
     if (mount < 0) throw failed(overlay, mount, messageOfContext(context));
     attach(mount, overlay.target);
