@@ -8,7 +8,7 @@ NATIVE_OUT ?= native/out
 NATIVE := $(patsubst native/%.c,$(NATIVE_OUT)/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) $(NATIVE_OUT)/sys.so
 SOURCES = $(shell find src -name '*.ts' -not -name '*.test.ts')
 
-.PHONY: all build demo test check bench native install clean bootstrap fmt
+.PHONY: all build demo test check conformance conformance-registry bench native install clean bootstrap fmt
 all: build
 
 bootstrap:
@@ -40,6 +40,12 @@ check: bootstrap $(NATIVE)
 	$(BUN) x biome ci .
 	$(BUN) x knip
 	$(BUN) test test/architecture
+
+# The suites that the specifications come with, each ending with `N passed, N failed`.
+conformance: conformance-registry
+
+conformance-registry: build
+	@$(BUN) scripts/conformance-registry.ts
 
 fmt: bootstrap
 	$(BUN) x biome check --write .

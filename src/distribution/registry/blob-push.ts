@@ -82,7 +82,7 @@ export async function cancelUpload(uploads: Uploads, name: RepositoryName, id: s
   return new Response(null, { status: 204 });
 }
 
-/** A blob of another repository becomes one of this one too. Anything that hinders it means: upload it. */
+/** A blob of another repository, of any if none is named, becomes one of this one too. Anything that hinders it means: upload it. */
 async function mountBlob(
   { repositories }: Stores,
   name: RepositoryName,
@@ -90,8 +90,10 @@ async function mountBlob(
   from: string | null,
 ): Promise<boolean> {
   // TODO(authorisation): only from repositories that the caller may pull (CVE-2024-39897).
-  if (from === null || !isRepositoryName(from) || !isDigest(digest)) return false;
-  if (!repositories.open(from).hasBlob(digest)) return false;
+  if (!isDigest(digest)) return false;
+  const source = from ?? (await repositories.holderOf(digest));
+  if (source === undefined || !isRepositoryName(source) || !repositories.open(source).hasBlob(digest))
+    return false;
   await repositories.open(name).linkBlob(digest);
   return true;
 }

@@ -334,10 +334,18 @@ describe("mounting blobs", () => {
     expect(await (await call("GET", response.headers.get("location") ?? "")).text()).toBe("mounted");
   });
 
+  test("end-11: without a source any repository's will do", async () => {
+    const digest = await pushBlob("mount/from", "anonymous");
+    expect((await call("POST", `/v2/mount/to/blobs/uploads/?mount=${digest}`)).status).toBe(201);
+    await call("DELETE", `/v2/mount/from/blobs/${digest}`);
+    await call("DELETE", `/v2/mount/to/blobs/${digest}`);
+    expect((await call("POST", `/v2/mount/to/blobs/uploads/?mount=${digest}`)).status).toBe(202);
+  });
+
   test.each([
     ["a blob that is nowhere", `mount=${ZEROS}&from=mount/from`],
     ["a blob of somebody else's", `mount=${digestOf("mounted")}&from=mount/nobody`],
-    ["no source", `mount=${digestOf("mounted")}`],
+    ["a blob that nobody has", `mount=${ZEROS}`],
     ["a source that is none", `mount=${digestOf("mounted")}&from=../../x`],
     ["a digest that is none", "mount=sha256:x&from=mount/from"],
   ])("%s opens a session", async (_, query) => {

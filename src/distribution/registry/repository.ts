@@ -52,17 +52,26 @@ export class Repositories {
     return new Repository(name, join(this.#root, name), (task) => this.#serialise(name, task));
   }
 
-  /** The names of all that hold a manifest or held one, in byte order. */
+  /** The names of all that hold a manifest, or held one, in byte order. */
   async list(): Promise<RepositoryName[]> {
+    return (await this.#having("_manifests")).sort(byBytes);
+  }
+
+  /** A repository that holds a blob, if there is one. */
+  async holderOf(digest: Digest): Promise<RepositoryName | undefined> {
+    return (await this.#having("_blobs")).find((name) => this.open(name).hasBlob(digest));
+  }
+
+  async #having(kind: "_manifests" | "_blobs"): Promise<RepositoryName[]> {
     const names: RepositoryName[] = [];
     const walk = async (name: string): Promise<void> => {
       const entries = await readFolder(join(this.#root, name));
-      if (entries.includes("_manifests") && isRepositoryName(name)) names.push(name);
+      if (entries.includes(kind) && isRepositoryName(name)) names.push(name);
       for (const entry of entries)
         if (!entry.startsWith("_")) await walk(name === "" ? entry : `${name}/${entry}`);
     };
     await walk("");
-    return names.sort(byBytes);
+    return names;
   }
 
   async #serialise<T>(name: string, task: () => Promise<T>): Promise<T> {
