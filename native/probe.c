@@ -16,7 +16,7 @@ enum {
   SYS_getcwd = 79, SYS_umask = 95, SYS_getppid = 110, SYS_getgroups = 115, SYS_getresuid = 118, SYS_getresgid = 120, SYS_getsid = 124,
   SYS_capget = 125, SYS_personality = 135, SYS_getpriority = 140, SYS_sched_getscheduler = 145, SYS_prctl = 157, SYS_statfs = 137,
   SYS_getdents64 = 217, SYS_exit_group = 231, SYS_ioprio_get = 252, SYS_openat = 257, SYS_mkdirat = 258, SYS_unlinkat = 263, SYS_readlinkat = 267,
-  SYS_sched_getaffinity = 204, SYS_prlimit64 = 302, SYS_statx = 332, SYS_chdir = 80, SYS_kill = 62,
+  SYS_sched_getaffinity = 204, SYS_prlimit64 = 302, SYS_statx = 332, SYS_chdir = 80, SYS_kill = 62, SYS_ptrace = 101, SYS_setgroups = 116, SYS_renameat2 = 316,
 };
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
@@ -40,7 +40,7 @@ enum {
   SYS_getcwd = 17, SYS_umask = 166, SYS_getppid = 173, SYS_getgroups = 158, SYS_getresuid = 148, SYS_getresgid = 150, SYS_getsid = 156,
   SYS_capget = 90, SYS_personality = 92, SYS_getpriority = 141, SYS_sched_getscheduler = 120, SYS_prctl = 167, SYS_statfs = 43,
   SYS_getdents64 = 61, SYS_exit_group = 94, SYS_ioprio_get = 31, SYS_openat = 56, SYS_mkdirat = 34, SYS_unlinkat = 35, SYS_readlinkat = 78,
-  SYS_sched_getaffinity = 123, SYS_prlimit64 = 261, SYS_statx = 291, SYS_chdir = 49, SYS_kill = 129,
+  SYS_sched_getaffinity = 123, SYS_prlimit64 = 261, SYS_statx = 291, SYS_chdir = 49, SYS_kill = 129, SYS_ptrace = 117, SYS_setgroups = 159, SYS_renameat2 = 276,
 };
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = nr;
@@ -65,6 +65,7 @@ enum {
   AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, O_WRONLY = 1, O_CREAT = 0100, O_EXCL = 0200, O_DIRECTORY = 0200000, O_NONBLOCK = 04000, O_APPEND = 02000, O_CLOEXEC = 02000000,
   F_GETFD = 1, F_GETFL = 3, TCGETS = 0x5401, TIOCGWINSZ = 0x5413, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23, PR_GET_SECUREBITS = 27,
   PR_GET_NO_NEW_PRIVS = 39, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_IS_SET = 1, CAPABILITY_VERSION_3 = 0x20080522, CAPABILITIES = 64, STATX_BASIC = 0x7ff,
+  RENAME_EXCHANGE = 2, PTRACE_SEIZE = 0x4206, PTRACE_DETACH = 17, PREY = 64,
   DESCRIPTORS = 4096, RLIMITS = 16, TEXT = 1 << 16, FIELD = 65,
 };
 
@@ -371,6 +372,112 @@ static int64_t decimal(const char *words) {
   return value;
 }
 
+/* ---- deeds of an attacker ---------------------------------------------------------------------------------------- */
+
+/* A=B: the two names change places for ever, with pauses in which the other side has to be quick, too: without them it gets no turn. */
+static void race(char *words) {
+  char *other = words;
+  while (*other && *other != '=') other++;
+  if (*other) *other++ = 0;
+  int64_t pause[2] = {0, 20000};
+  long result;
+  while ((result = CALL(SYS_renameat2, AT_FDCWD, words, AT_FDCWD, other, RENAME_EXCHANGE)) == 0) CALL(SYS_nanosleep, pause, 0);
+  failed(result);
+}
+
+/* Attacks go on until the test makes this file. */
+static int is_over(void) {
+  struct statx found;
+  return CALL(SYS_statx, AT_FDCWD, "/stop", 0, STATX_BASIC, &found) == 0;
+}
+
+/* Calls `attack` with /proc/PID/ for every process but the first and this one. */
+static void each_process(void (*attack)(char *path, size_t length, int64_t pid)) {
+  static char entries[4096];
+  long directory = CALL(SYS_openat, AT_FDCWD, "/proc", O_CLOEXEC | O_DIRECTORY);
+  for (long count; (count = CALL(SYS_getdents64, directory, entries, sizeof entries)) > 0;)
+    for (long at = 0; at < count; at += *(uint16_t *)(entries + at + 16)) {
+      char path[64] = "/proc/", *name = entries + at + 19;
+      int64_t pid = decimal(name);
+      if (pid <= 1 || pid == CALL(SYS_getpid, 0)) continue;
+      memcpy(path + 6, name, length_of(name));
+      path[6 + length_of(name)] = '/';
+      attack(path, 7 + length_of(name), pid);
+    }
+  CALL(SYS_close, directory);
+}
+
+static struct { long descriptor; uint64_t inode; int is_done; } prey[PREY];
+static int preys, overwritten, refused;
+
+static void hold_exe(char *path, size_t length, int64_t pid) {
+  struct statx own, found;
+  (void)pid;
+  memcpy(path + length, "exe", 4);
+  long descriptor = CALL(SYS_openat, AT_FDCWD, path, O_CLOEXEC);
+  if (descriptor < 0) return;
+  CALL(SYS_statx, AT_FDCWD, "/proc/self/exe", 0, STATX_BASIC, &own);
+  CALL(SYS_statx, descriptor, "", 0x1000, STATX_BASIC, &found);
+  int is_known = (own.inode == found.inode && own.dev_minor == found.dev_minor) || preys == PREY;
+  for (int i = 0; i < preys; i++) is_known |= prey[i].inode == found.inode;
+  if (is_known) CALL(SYS_close, descriptor);
+  else prey[preys].descriptor = descriptor, prey[preys++].inode = found.inode;
+}
+
+/* 2019-5736: the program of a process that comes in from outside is opened while it runs, and overwritten once it has ended. */
+static void seize_exe(const char *words) {
+  while (!is_over()) {
+    each_process(hold_exe);
+    for (int i = 0; i < preys; i++) {
+      if (prey[i].is_done) continue;
+      char path[32] = "/proc/self/fd/", digits[8];
+      size_t at = length_of(path), count = 0;
+      for (long rest = prey[i].descriptor; count == 0 || rest; rest /= 10) digits[count++] = (char)('0' + rest % 10);
+      while (count) path[at++] = digits[--count];
+      long descriptor = CALL(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+      if (descriptor < 0) continue;
+      prey[i].is_done = 1;
+      if (CALL(SYS_write, descriptor, words, length_of(words)) > 0) overwritten++;
+      else refused++;
+      CALL(SYS_close, descriptor);
+    }
+  }
+  number("seen", preys), number("overwritten", overwritten), number("refused", refused);
+}
+
+static int met, opened, traced;
+
+/* A process with a foreign name has not become the container's own program yet; it is asked last, since it changes once. */
+static void hold_process(char *path, size_t length, int64_t pid) {
+  char own[16] = {0}, other[16] = {0};
+  long is_traced = CALL(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0);
+  memcpy(path + length, "fd", 3);
+  long descriptors = CALL(SYS_openat, AT_FDCWD, path, O_CLOEXEC | O_DIRECTORY);
+  memcpy(path + length, "comm", 5);
+  long name = CALL(SYS_openat, AT_FDCWD, path, O_CLOEXEC), mine = CALL(SYS_openat, AT_FDCWD, "/proc/self/comm", O_CLOEXEC);
+  CALL(SYS_read, mine, own, sizeof own);
+  int is_foreign = CALL(SYS_read, name, other, sizeof other) > 0;
+  for (int i = 0, same = 1; i < 16 && same; i++) {
+    same = own[i] == other[i];
+    if (same && (i == 15 || !own[i])) is_foreign = 0;
+  }
+  met += is_foreign, opened += is_foreign && descriptors >= 0, traced += is_foreign && is_traced == 0;
+  if (is_traced == 0) CALL(SYS_ptrace, PTRACE_DETACH, pid, 0, 0);
+  CALL(SYS_close, descriptors), CALL(SYS_close, name), CALL(SYS_close, mine);
+}
+
+/* 2016-9962: a process that comes in from outside is traced and its descriptors are looked at before it executes. */
+static void seize_process(void) {
+  while (!is_over()) each_process(hold_process);
+  number("met", met), number("opened", opened), number("traced", traced);
+}
+
+static void set_groups(const char *words) {
+  uint32_t group = (uint32_t)decimal(words);
+  long result = CALL(SYS_setgroups, *words ? 1 : 0, &group);
+  if (!failed(result)) number("result", result);
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
 static int is(const char *word, const char *verb) {
@@ -423,6 +530,10 @@ static void answer(char *word, char **arguments, char **environment) {
   else if (is(word, "mkdir")) { long result = CALL(SYS_mkdirat, AT_FDCWD, rest, 0755); if (!failed(result)) number("result", result); }
   else if (is(word, "unlink")) { long result = CALL(SYS_unlinkat, AT_FDCWD, rest, 0); if (!failed(result)) number("result", result); }
   else if (is(word, "chdir")) { long result = CALL(SYS_chdir, rest); if (!failed(result)) number("result", result); }
+  else if (is(word, "race")) race(rest);
+  else if (is(word, "seize-exe")) seize_exe(rest);
+  else if (is(word, "seize-process")) seize_process();
+  else if (is(word, "setgroups")) set_groups(rest);
   else if (is(word, "call")) calls(rest, 0);
   else if (is(word, "call-32")) calls(rest, 1);
   else text("error", "no such verb");

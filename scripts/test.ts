@@ -28,9 +28,11 @@ const UNIT: Suite = {
   timeoutMs: 10_000,
 };
 const INTEGRATION: Suite = { name: "integration", paths: ["./test/integration"], timeoutMs: 60_000 };
+/** Published attacks on runtimes, each tried. */
+const SECURITY: Suite = { name: "security", paths: ["./test/security"], timeoutMs: 180_000 };
 
 function suitesOf(paths: readonly string[]): readonly Suite[] {
-  if (paths.length === 0) return [UNIT, INTEGRATION];
+  if (paths.length === 0) return [UNIT, INTEGRATION, SECURITY];
   const named = paths.map((path) => (path.startsWith("/") || path.startsWith("./") ? path : `./${path}`));
   return [{ name: named.join(" "), paths: named, timeoutMs: INTEGRATION.timeoutMs }];
 }

@@ -1,14 +1,14 @@
 /** The parent's half of a plan: waits for init, does the host steps that stand after each SYNC, and answers. */
 import { closeSync } from "node:fs";
 import type { Process } from "../../spec/index.ts";
-import { architecture, reap, syscall } from "../../sys/index.ts";
+import { architecture, errno, reap, syscall } from "../../sys/index.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
 import { recordAt } from "../plan/decode.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import { type Plan, sectionOf } from "../plan/plan.ts";
 import { type Failure, listen, reply, type Said } from "./dialogue.ts";
-import { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./errors.ts";
+import { InitDied, NotOrdinaryDirectory, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./errors.ts";
 import type { HostAnswer } from "./host-steps.ts";
 import { type Launched, planFile } from "./launch.ts";
 
@@ -110,11 +110,17 @@ function hostSteps(plan: Plan): Map<number, HostStep[]> {
   return after;
 }
 
+/** Mounts whose destination is looked up without following a link. */
+const STRICT = /^mounts\[\d+\] \/+(proc|sys)(\/|$)/;
+
 /** The sentence for a failed record: what callers know how to read where they read it, else the field and the call. */
-function failure(plan: Plan, process: Process | undefined, { record, errno }: Failure): Error {
+function failure(plan: Plan, process: Process | undefined, { record, errno: number }: Failure): Error {
   const field = sectionOf(plan, record)?.field;
-  if (field === "process.args") return new ProgramNotRunnable(process?.args?.[0] ?? "", errno);
-  const isOwnCheck = recordAt(plan, record, architecture).op === "fail";
-  if (field === "process.cwd" && isOwnCheck) return new OutsideRoot(process?.cwd ?? "");
-  return new PlanFailed(plan, record, errno);
+  if (field === "process.args") return new ProgramNotRunnable(process?.args?.[0] ?? "", number);
+  const failed = recordAt(plan, record, architecture);
+  if (field === "process.cwd" && failed.op === "fail") return new OutsideRoot(process?.cwd ?? "");
+  const isLookup = failed.op === "call" && failed.call === "openat2";
+  if (isLookup && STRICT.test(field ?? "") && (number === errno.ELOOP || number === errno.ENOTDIR))
+    return new NotOrdinaryDirectory(field ?? "");
+  return new PlanFailed(plan, record, number);
 }

@@ -57,6 +57,19 @@ export class OutsideRoot extends TeuError<"outside-root", { cwd: string }> {
   }
 }
 
+/** What stands at a destination below /proc or /sys is a link, or no directory (2019-19921). The words are runc's. */
+export class NotOrdinaryDirectory extends TeuError<"not-ordinary-directory", { field: string }> {
+  constructor(field: string) {
+    const destination = field.slice(field.indexOf(" ") + 1);
+    super(
+      "not-ordinary-directory",
+      "failed-precondition",
+      { field },
+      `${field}: ${JSON.stringify(destination)} must be mounted on ordinary directory`,
+    );
+  }
+}
+
 /** init ended before it had said that the container is created: killed, or out of memory. */
 export class InitDied extends TeuError<"init-died", { status: number; signal: number | undefined }> {
   constructor(status: number, signal: number | undefined) {

@@ -1,5 +1,5 @@
 /** What a container must not leave behind on the machine: mounts, cgroups, processes, directories. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type Dirent, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const CGROUPS = "/sys/fs/cgroup";
@@ -16,12 +16,21 @@ function findMounts(bears: (text: string) => boolean): string[] {
 }
 
 function findCgroups(folder: string, bears: (text: string) => boolean): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  return entriesOf(folder).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (!entry.isDirectory()) return [];
     return bears(entry.name) ? [`cgroup: ${path}`] : findCgroups(path, bears);
   });
+}
+
+/** Nothing, when the folder is gone: other tests remove theirs at the same time. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return [];
+  }
 }
 
 function findProcesses(bears: (text: string) => boolean): string[] {
