@@ -134,9 +134,8 @@ function compileFileSystem(
   compileSysctls(plan, linux.sysctl ?? {});
   if (process !== undefined) {
     plan.section("process.cwd", "config.md, process.cwd");
-    openDestination(plan, process.cwd, "directory", T1, {
-      on: { ENOTDIR: "next", ELOOP: "next", EXDEV: "next" },
-    });
+    // What stands in the way is told when the process enters it.
+    openDestination(plan, process.cwd, "directory", T1, { on: { "*": "next" } });
   }
   finishReadonly(plan, mounts);
   if (config.root?.readonly) compileReadonlyRoot(plan);

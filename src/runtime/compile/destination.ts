@@ -30,7 +30,13 @@ export function openHow(plan: PlanBuilder, flags: number, resolve: number): Data
   );
 }
 
-/** openat2 of `path` below `base`, as if `base` were the root. Strict: no link on the way at all. */
+/** How often a lookup is done again before that is an error. */
+const RETRIES = 128;
+
+/**
+ * openat2 of `path` below `base`, as if `base` were the root. Strict: no link on the way at all. On EAGAIN it is done again:
+ * while anything on the machine is renamed or mounted, the kernel cannot vouch for a `..` in a link (openat2(2)).
+ */
 export function openInRoot(
   plan: PlanBuilder,
   base: Operand,
@@ -39,9 +45,12 @@ export function openInRoot(
 ): void {
   const { into, flags = O_PATH, strict = false, on } = options;
   const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (strict ? RESOLVE_NO_SYMLINKS : 0);
+  const again = plan.label();
+  plan.place(again);
+  plan.addFuel(RETRIES);
   plan.call("openat2", [base, plan.text(path), openHow(plan, flags | O_CLOEXEC, resolve), HOW_BYTES], {
     result: into,
-    ...(on && { on }),
+    on: { EAGAIN: again, ...on },
   });
 }
 

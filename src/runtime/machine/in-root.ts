@@ -31,7 +31,10 @@ const FLAGS = {
 /** Opens `path` as if `root` were "/". The caller closes it. @returns undefined where there is nothing that can be opened so. */
 export function openInRootSync(root: number, path: string, how: keyof typeof FLAGS): number | undefined {
   const openHow = BigUint64Array.of(BigInt(FLAGS[how]), 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
-  const result = syscall("openat2", root, cString(path), openHow, HOW_BYTES);
+  let result = -errno.EAGAIN;
+  // While anything on the machine is renamed or mounted, the kernel cannot vouch for a `..` in a link (openat2(2)).
+  for (let tries = 0; result === -errno.EAGAIN && tries < 128; tries++)
+    result = syscall("openat2", root, cString(path), openHow, HOW_BYTES);
   return result < 0 ? undefined : result;
 }
 
