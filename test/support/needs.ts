@@ -4,6 +4,7 @@
  *   needs(root, program("umoci"))("unpack gives the tree that umoci gives", async () => { … });
  */
 import { test } from "bun:test";
+import { existsSync } from "node:fs";
 
 /** One condition, and the words for it. */
 export interface Need {
@@ -18,6 +19,15 @@ export const root: Need = { says: "root", isMet: () => process.getuid?.() === 0 
 export function program(name: string): Need {
   return { says: `the program ${name}`, isMet: () => Bun.which(name) !== null };
 }
+
+/** The controllers are in cgroup v1 hierarchies, alone or beside an empty v2 one. */
+export const cgroupV1: Need = { says: "cgroup v1", isMet: () => !cgroupV2.isMet() };
+
+/** cgroup v2 is alone; test/vm/run boots such a machine. */
+export const cgroupV2: Need = {
+  says: "cgroup v2",
+  isMet: () => existsSync("/sys/fs/cgroup/cgroup.controllers"),
+};
 
 const printed = new Set<string>();
 
