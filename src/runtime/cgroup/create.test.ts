@@ -75,7 +75,7 @@ test.skipIf(noV1)(
 
     // Up, where the limit must follow memory plus swap, and down again, where it must lead.
     for (const size of [256 << 20, 32 << 20]) {
-      writeAllToCgroup(planUpdate({ memory: { limit: size, swap: size } }, made.paths));
+      writeAllToCgroup(planUpdate({ memory: { limit: size, swap: size } }, made.paths, readCgroupLayout()));
       expect(read("memory", "memory.memsw.limit_in_bytes")).toBe(String(size));
     }
 

@@ -52,9 +52,9 @@ export function createCgroup(plan: CgroupPlan): void {
   try {
     for (const directory of plan.directories) {
       if (!makeDirectory(directory, directory.path, made)) refuseUsed(directory.path);
-      if (directory.isUnified && plan.join.kind === "directory") passControllersDown(directory);
+      passControllersDown(directory);
     }
-    if (plan.paths["freezer"] !== undefined && made.length < plan.directories.length) refuseFrozen(plan);
+    if (made.length < plan.directories.length) refuseFrozen(plan);
   } catch (error) {
     for (const path of made.reverse()) removeQuietly(path);
     throw error;
@@ -104,17 +104,15 @@ function refuseFrozen({ paths }: CgroupPlan): void {
   if (isFrozen(paths)) throw new CgroupFrozen({ path: paths["freezer"] ?? paths[""] ?? "" });
 }
 
-/** The controllers that a runtime's limits and statistics need. */
-const CONTROLLERS = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"];
-
 /**
  * v2: a cgroup has the controllers that every cgroup above it enables for its children. Those that cannot be enabled
  * are passed over: only a limit that needs one fails, when it is written.
  */
-function passControllersDown({ path, mountPoint }: CgroupDirectory): void {
+function passControllersDown({ path, mountPoint, controllers = [] }: CgroupDirectory): void {
+  if (controllers.length === 0) return;
   const has = words(readCgroupFileIfAny(`${path}/cgroup.controllers`));
   const exists = words(readCgroupFileIfAny(`${mountPoint}/cgroup.controllers`));
-  const missing = CONTROLLERS.filter((name) => exists.has(name) && !has.has(name));
+  const missing = controllers.filter((name) => exists.has(name) && !has.has(name));
   if (missing.length === 0) return;
   const parts = path.slice(mountPoint.length + 1).split("/");
   let current = mountPoint;

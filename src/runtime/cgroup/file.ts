@@ -9,17 +9,20 @@ import type { CgroupWrite } from "./write.ts";
 /** The kernel refused a value. */
 export class CgroupWriteFailed extends TeuError<
   "cgroup-write-failed",
-  { clause: string; path: string; value: string; errno: string }
+  { clause: string; path: string; value: string; errno: string; why: string }
 > {
-  constructor(context: { clause: string; path: string; value: string; errno: string }, cause: unknown) {
-    const { clause, path, value, errno } = context;
+  constructor(
+    context: { clause: string; path: string; value: string; errno: string; why: string },
+    cause: unknown,
+  ) {
+    const { clause, path, value, errno, why } = context;
     super(
       "cgroup-write-failed",
       errno === "EACCES" || errno === "EPERM" || errno === "EROFS"
         ? "permission-denied"
         : "failed-precondition",
       context,
-      `Cannot set ${clause}: writing ${JSON.stringify(value)} to ${path}: ${errno}`,
+      `Cannot set ${clause}: writing ${JSON.stringify(value)} to ${path}: ${errno}${why}`,
       { cause },
     );
   }
@@ -87,9 +90,23 @@ function makeWrite(file: OpenFile, write: CgroupWrite, later: CgroupWrite[]): vo
     else if (rule !== undefined) makeWrite(file, rule, later);
     else {
       const { clause, path, value } = write;
-      throw new CgroupWriteFailed({ clause, path, value, errno }, error);
+      throw new CgroupWriteFailed({ clause, path, value, errno, why: explain(write, errno) }, error);
     }
   }
+}
+
+/** What the machine can say about a refusal, if anything. */
+function explain({ controller, path, value }: CgroupWrite, errno: string): string {
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  if (errno === "EBUSY" && path.endsWith("/memory.limit_in_bytes")) {
+    const usage = readCgroupFileIfAny(`${directory}/memory.usage_in_bytes`);
+    const peak = readCgroupFileIfAny(`${directory}/memory.max_usage_in_bytes`);
+    return `: unable to set memory limit to ${value} (current usage: ${usage}, peak usage: ${peak})`;
+  }
+  if (errno !== "ENOENT" && errno !== "EACCES" && errno !== "EPERM") return "";
+  const available = readCgroupFileIfAny(`${directory}/cgroup.controllers`)?.split(" ");
+  const isMissing = available !== undefined && controller !== "cgroup" && !available.includes(controller);
+  return isMissing ? `: controller ${JSON.stringify(controller)} not available` : "";
 }
 
 class OpenFile {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
+import { readCgroupFileIfAny } from "./file.ts";
 
 /** One mounted hierarchy. */
 export interface Hierarchy {
@@ -18,6 +19,8 @@ export interface Hierarchy {
 export interface CgroupLayout {
   readonly v1: readonly Hierarchy[];
   readonly unified?: Hierarchy;
+  /** Of a hybrid: the controllers that no v1 hierarchy has, and the unified one has. */
+  readonly unifiedControllers?: readonly string[];
 }
 
 /** Nothing to put a container into. */
@@ -34,10 +37,13 @@ export class NoCgroups extends TeuError<"no-cgroups"> {
 
 /** Reads the layout of this process. @throws {NoCgroups} */
 export function readCgroupLayout(): CgroupLayout {
-  return parseCgroupLayout(
+  const layout = parseCgroupLayout(
     readFileSync("/proc/self/mountinfo", "utf8"),
     readFileSync("/proc/self/cgroup", "utf8"),
   );
+  if (layout.v1.length === 0 || layout.unified === undefined) return layout;
+  const controllers = readCgroupFileIfAny(`${layout.unified.mountPoint}/cgroup.controllers`);
+  return controllers ? { ...layout, unifiedControllers: controllers.split(" ") } : layout;
 }
 
 /** @param mountinfo  /proc/self/mountinfo. @param membership  /proc/self/cgroup. @throws {NoCgroups} */

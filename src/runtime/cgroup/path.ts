@@ -9,6 +9,11 @@ import type { CgroupLayout, Hierarchy } from "./layout.ts";
 /** The container's directory in each hierarchy, keyed by controller, `""` for the unified one. Kept in state.json. */
 export type CgroupPaths = Readonly<Record<string, string>>;
 
+/** The container's one directory, where v2 is alone; undefined on a host with v1 hierarchies. */
+export function unifiedPath(paths: CgroupPaths): string | undefined {
+  return Object.keys(paths).length === 1 ? paths[""] : undefined;
+}
+
 /** The directory below one hierarchy's mount point, without a slash at its end. */
 export function cgroupDirectory(
   hierarchy: Hierarchy,

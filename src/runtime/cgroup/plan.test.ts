@@ -326,9 +326,9 @@ test("config-linux.md#unified: keys are v2 files, one line each write, and nothi
     "io.max 8:1 rbps=2",
   ]);
   for (const key of ["../memory.max", "a/b.c", "noparameter"])
-    expect(() => written({ unified: { [key]: "1" } }, v2)).toThrow("a key is CONTROLLER.PARAMETER");
+    expect(() => written({ unified: { [key]: "1" } }, v2)).toThrow(/the key must be/);
   expect(() => written({ unified: { "memory.max": "1" } }, hybrid)).toThrow(
-    "Cannot set linux.resources.unified: no cgroup hierarchy has the controller v2",
+    "Cannot set linux.resources.unified: invalid configuration: cannot use unified on cgroup v1",
   );
 });
 
@@ -364,6 +364,12 @@ const refused: { says: string; resources: Resources; layout: CgroupLayout; want:
     want: "memory+swap limit should be >= memory limit",
   },
   {
+    says: "less swap than memory on v1, where the kernel only says EINVAL",
+    resources: { memory: { limit: 9, swap: 8 } },
+    layout: hybrid,
+    want: "memory+swap limit should be >= memory limit",
+  },
+  {
     says: "swap without memory",
     resources: { memory: { swap: 8 } },
     layout: v2,
@@ -385,7 +391,7 @@ test("planUpdate() writes limits to the same files and never devices", () => {
   const resources: Resources = { pids: { limit: 9 }, devices: [{ allow: true, access: "rwm" }] };
   for (const layout of [hybrid, v2]) {
     const { paths } = planCgroup({ cgroupsPath: "/a" }, "box", layout);
-    expect(planUpdate(resources, paths).map(({ value }) => value)).toEqual(["9"]);
+    expect(planUpdate(resources, paths, layout).map(({ value }) => value)).toEqual(["9"]);
   }
 });
 

@@ -6,10 +6,13 @@
 import type { Linux, Resources } from "../../spec/index.ts";
 import { type DevicePolicy, devicePolicy } from "./device-rules.ts";
 import type { CgroupLayout } from "./layout.ts";
-import { type CgroupPaths, cgroupDirectory } from "./path.ts";
+import { type CgroupPaths, cgroupDirectory, unifiedPath } from "./path.ts";
 import { devicesV1, limitsV1 } from "./v1.ts";
 import { limitsV2 } from "./v2.ts";
 import type { CgroupWrite } from "./write.ts";
+
+/** The v2 controllers that a runtime's limits and statistics need. */
+const CONTROLLERS = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"];
 
 /** A directory to make. */
 export interface CgroupDirectory {
@@ -18,8 +21,8 @@ export interface CgroupDirectory {
   readonly mountPoint: string;
   /** v1 cpuset: empty until written, and no process may enter it before. What is written here is not copied from the parent. */
   readonly cpuset?: { readonly cpus?: string; readonly mems?: string };
-  /** v2: its parents must pass the controllers down. */
-  readonly isUnified: boolean;
+  /** v2: the controllers that the cgroups above have to pass down. */
+  readonly controllers?: readonly string[];
 }
 
 /** How the container's first process gets in. */
@@ -54,7 +57,6 @@ export function planCgroup(linux: Linux | undefined, containerID: string, layout
     directories.push({
       path,
       mountPoint,
-      isUnified: false,
       ...(hasCpuset && { cpuset: cpusetOf(resources) }),
     });
     // `tasks` moves one thread and costs a fraction of cgroup.procs; init has no other.
@@ -63,20 +65,66 @@ export function planCgroup(linux: Linux | undefined, containerID: string, layout
   if (unified !== undefined) {
     const path = cgroupDirectory(unified, layout, linux?.cgroupsPath, containerID);
     paths[""] = path;
-    directories.push({ path, mountPoint: unified.mountPoint, isUnified: true });
+    const { mountPoint } = unified;
     if (v1.length === 0) {
+      directories.push({ path, mountPoint, controllers: CONTROLLERS });
       const limits = limitsV2(resources, path);
       const join = { kind: "directory", path } as const;
       return { paths, directories, join, limits, deviceProgram: { directory: path, policy } };
     }
+    const { controllers } = splitHybrid(resources, paths, layout.unifiedControllers);
+    directories.push({ path, mountPoint, controllers });
     files.push(`${path}/cgroup.procs`);
   }
   return {
     paths,
     directories,
     join: { kind: "files", paths: files },
-    limits: [...devicesV1(policy, paths), ...limitsV1(resources, paths)],
+    limits: [...devicesV1(policy, paths), ...limitsHybrid(resources, paths, layout.unifiedControllers)],
   };
+}
+
+/** Whether a write has to stand before the first process is inside. */
+export function precedesJoin({ controller, clause }: CgroupWrite): boolean {
+  // The rules for devices begin with "none", and init makes devices; a caller with realtime priority cannot enter without a share.
+  return controller === "devices" || clause.startsWith("linux.resources.cpu.realtime");
+}
+
+/** The fields that a hybrid may have a controller for in the unified hierarchy alone: its name there, and on v1. */
+const HYBRID = {
+  memory: ["memory", "memory"],
+  pids: ["pids", "pids"],
+  blockIO: ["io", "blkio"],
+  hugepageLimits: ["hugetlb", "hugetlb"],
+  rdma: ["rdma", "rdma"],
+} as const;
+
+/** `resources` of a host with v1 hierarchies: each field for the one that has its controller. */
+function splitHybrid(
+  resources: Resources,
+  paths: CgroupPaths,
+  unifiedControllers: readonly string[] = [],
+): { readonly v1: Resources; readonly unified: Resources; readonly controllers: readonly string[] } {
+  const moved = Object.entries(HYBRID).filter(
+    ([field, [name, v1]]) =>
+      Object.hasOwn(resources, field) && paths[v1] === undefined && unifiedControllers.includes(name),
+  );
+  const isMoved = (field: string): boolean => moved.some(([name]) => name === field);
+  const entries = Object.entries(resources);
+  return {
+    v1: Object.fromEntries(entries.filter(([field]) => !isMoved(field))),
+    unified: Object.fromEntries(entries.filter(([field]) => isMoved(field))),
+    controllers: moved.map(([, [name]]) => name),
+  };
+}
+
+function limitsHybrid(
+  resources: Resources,
+  paths: CgroupPaths,
+  unifiedControllers?: readonly string[],
+): readonly CgroupWrite[] {
+  const { v1, unified } = splitHybrid(resources, paths, unifiedControllers);
+  return [...limitsV1(v1, paths), ...limitsV2(unified, paths[""] ?? "")];
 }
 
 function cpusetOf({ cpu }: Resources): { cpus?: string; mems?: string } {
@@ -84,9 +132,13 @@ function cpusetOf({ cpu }: Resources): { cpus?: string; mems?: string } {
 }
 
 /** The writes of `update`: limits only, devices are never rewritten. @throws {ControllerMissing} {InvalidLimit} */
-export function planUpdate(resources: Resources, paths: CgroupPaths): readonly CgroupWrite[] {
-  const unified = paths[""];
-  return unified !== undefined && Object.keys(paths).length === 1
-    ? limitsV2(resources, unified)
-    : limitsV1(resources, paths);
+export function planUpdate(
+  resources: Resources,
+  paths: CgroupPaths,
+  { unifiedControllers }: CgroupLayout,
+): readonly CgroupWrite[] {
+  const unified = unifiedPath(paths);
+  return unified === undefined
+    ? limitsHybrid(resources, paths, unifiedControllers)
+    : limitsV2(resources, unified);
 }

@@ -30,6 +30,19 @@ export class ControllerMissing extends TeuError<
   }
 }
 
+/** Files of cgroup v2 are asked for where there are none. The words are runc's. */
+export class UnifiedOnV1 extends TeuError<"unified-on-v1", { clause: string }> {
+  constructor() {
+    const clause = "linux.resources.unified";
+    super(
+      "unified-on-v1",
+      "failed-precondition",
+      { clause },
+      `Cannot set ${clause}: invalid configuration: cannot use unified on cgroup v1`,
+    );
+  }
+}
+
 /** A value is outside of what the kernel would take or silently change. */
 export class InvalidLimit extends TeuError<"invalid-limit", { clause: string; value: string; why: string }> {
   constructor(context: { clause: string; value: string; why: string }) {
@@ -85,8 +98,7 @@ const RETRY = { EINVAL: "retry" } as const;
 export function limitsV1(resources: Resources, paths: CgroupPaths): readonly CgroupWrite[] {
   const writes = new Writes(paths);
   const { cpu, memory, pids, blockIO, hugepageLimits, network, rdma, unified } = resources;
-  if (unified !== undefined && Object.keys(unified).length > 0)
-    throw new ControllerMissing({ controller: "v2", clause: "linux.resources.unified" });
+  if (unified !== undefined && Object.keys(unified).length > 0) throw new UnifiedOnV1();
   if (cpu !== undefined) addCPU(writes, cpu);
   if (memory !== undefined) addMemory(writes, memory);
   if (pids?.limit !== undefined)
@@ -140,6 +152,7 @@ function addCPU(writes: Writes, cpu: CPUResources): void {
 function addMemory(writes: Writes, memory: MemoryResources): void {
   const clause = "linux.resources.memory";
   const { limit, swap, reservation, disableOOMKiller, swappiness } = memory;
+  refuseLessSwap(memory);
   // The limit may not exceed memory plus swap at any moment: on a new cgroup this order is right, on a grown one it is tried again.
   writes.add("memory", "memory.limit_in_bytes", limit, `${clause}.limit`, RETRY);
   // No limit on memory means none on both, unless said otherwise; a kernel may be without swap accounting.
@@ -156,6 +169,13 @@ function addMemory(writes: Writes, memory: MemoryResources): void {
       why: "valid are 0 to 100",
     });
   writes.always("memory", "memory.swappiness", swappiness, `${clause}.swappiness`);
+}
+
+/** `swap` counts memory too. @throws {InvalidLimit} in runc's words */
+export function refuseLessSwap({ limit = 0, swap = 0 }: MemoryResources): void {
+  if (limit <= 0 || swap <= 0 || swap >= limit) return;
+  const why = "memory+swap limit should be >= memory limit";
+  throw new InvalidLimit({ clause: "linux.resources.memory.swap", value: String(swap), why });
 }
 
 function addBlockIO(writes: Writes, blockIO: BlockIOResources): void {

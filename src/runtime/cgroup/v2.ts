@@ -1,5 +1,6 @@
 /**
- * Limits as cgroup v2 files, with v1's units converted.
+ * Limits as cgroup v2 files, with v1's units converted. What v2 has no file for is left out, as runc leaves it out:
+ * memory.swappiness, disableOOMKiller and useHierarchy, cpu.realtime*, blockIO.leafWeight, network.
  * Source: config-linux.md, control groups; kernel admin-guide/cgroup-v2.rst; for the conversions crun.1.md, which runc shares.
  */
 import type {
@@ -9,7 +10,7 @@ import type {
   MemoryResources,
   Resources,
 } from "../../spec/index.ts";
-import { fileNamePart, InvalidLimit, pidsMax, rdmaMax } from "./v1.ts";
+import { fileNamePart, InvalidLimit, pidsMax, rdmaMax, refuseLessSwap } from "./v1.ts";
 import type { CgroupWrite, CgroupWriteRule } from "./write.ts";
 
 /** The writes for `resources`, without devices. @param directory  The container's cgroup. @throws {InvalidLimit} */
@@ -76,7 +77,7 @@ function swapMax({ limit = 0, swap = 0 }: MemoryResources): string | undefined {
   if (memory === -1n) return String(both);
   if (memory === 0n) return refuse("unable to set swap limit without memory limit");
   if (memory < 0n) return refuse(`invalid memory value: ${memory}`);
-  if (both < memory) return refuse("memory+swap limit should be >= memory limit");
+  refuseLessSwap({ limit, swap });
   return String(both - memory);
 }
 
@@ -108,24 +109,23 @@ export function cpuWeight(shares: number): number {
 function addBlockIO(add: Add, blockIO: BlockIOResources, directory: string): void {
   const clause = "linux.resources.blockIO";
   const { weight, weightDevice } = blockIO;
-  if (weight) {
-    const field = `${clause}.weight`;
+  /** BFQ's file has v1's range; the other, of the cost model, has its own. */
+  const addWeight = (value: number, field: string, device = ""): void => {
     const instead = {
       controller: "io",
       path: `${directory}/io.weight`,
-      value: String(ioWeight(weight)),
+      value: `${device}${ioWeight(value)}`,
       clause: field,
     };
-    add("io.bfq.weight", weight, field, { ENOENT: instead });
-  }
+    add("io.bfq.weight", `${device}${value}`, field, { ENOENT: instead });
+  };
+  if (weight) addWeight(weight, `${clause}.weight`);
   for (const device of weightDevice ?? [])
-    if (device.weight)
-      add("io.bfq.weight", `${device.major}:${device.minor} ${device.weight}`, `${clause}.weightDevice`, {
-        ENOENT: "ignore",
-      });
+    if (device.weight) addWeight(device.weight, `${clause}.weightDevice`, `${device.major}:${device.minor} `);
+  // 0 lifts the limit, as it does on v1.
   for (const [field, key] of THROTTLES)
     for (const { major, minor, rate } of blockIO[field] ?? [])
-      add("io.max", `${major}:${minor} ${key}=${rate}`, `${clause}.${field}`);
+      add("io.max", `${major}:${minor} ${key}=${Number(rate) === 0 ? "max" : rate}`, `${clause}.${field}`);
 }
 
 const THROTTLES = [
@@ -143,12 +143,11 @@ export function ioWeight(weight: number): number {
 /** Source: config-linux.md, unified. */
 function addUnified(add: Add, file: string, value: string): void {
   const clause = `linux.resources.unified[${JSON.stringify(file)}]`;
-  if (file.includes("/") || !file.includes("."))
-    throw new InvalidLimit({
-      clause,
-      value: JSON.stringify(value),
-      why: "a key is CONTROLLER.PARAMETER, without slashes",
-    });
+  const refuse = (why: string): never => {
+    throw new InvalidLimit({ clause, value: JSON.stringify(value), why });
+  };
+  if (file.includes("/")) refuse("the key must be a file name (no slashes)");
+  if (file.indexOf(".") < 1) refuse("the key must be in the form CONTROLLER.PARAMETER");
   // Files such as io.max take one line each write.
   for (const line of value.split("\n")) if (line !== "" || value === "") add(file, line, clause);
 }

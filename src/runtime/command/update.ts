@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { TeuError, Unsupported } from "../../base/index.ts";
 import { type Integer64, parseResources, type Resources } from "../../spec/index.ts";
+import { withPresentQuota } from "../cgroup/cpu-quota.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
+import { readCgroupLayout } from "../cgroup/layout.ts";
 import { checkMemoryUsage } from "../cgroup/memory-usage.ts";
 import { planUpdate } from "../cgroup/plan.ts";
 import { ContainerNotRunning } from "../kill.ts";
@@ -75,7 +77,8 @@ export const update = runtimeCommand({
       ? parseResources(readFileSync(file === "-" ? 0 : file, "utf8"), file === "-" ? "standard input" : file)
       : resourcesOf(flags);
     checkMemoryUsage(resources.memory, saved.cgroupPaths);
-    writeAllToCgroup(planUpdate(resources, saved.cgroupPaths));
+    const whole = withPresentQuota(resources, saved.cgroupPaths);
+    writeAllToCgroup(planUpdate(whole, saved.cgroupPaths, readCgroupLayout()));
     return 0;
   },
 });

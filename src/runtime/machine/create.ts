@@ -12,7 +12,7 @@ import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
-import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
+import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
@@ -89,10 +89,9 @@ export function createContainer(options: CreateOptions): CreatedContainer {
       options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
     createCgroup(cgroup);
     undo.push(() => removeCgroup(cgroup.paths));
-    // The rules for devices begin with "none": init makes devices, so they have to stand before it.
     attachDevices(cgroup);
-    const [devices, limits] = partition(cgroup.limits, ({ controller }) => controller === "devices");
-    writeAllToCgroup(devices);
+    const [first, limits] = partition(cgroup.limits, precedesJoin);
+    writeAllToCgroup(first);
     const init = start(plan, options.stdio, cgroup);
     undo.push(() => killInit(init));
     // While init works, so do we: nothing that it does before the gate depends on its other limits.
