@@ -1,17 +1,186 @@
-/** Limits as the kernel then has them, for both versions of cgroups: `linux.resources` of config.json. */
+/**
+ * Limits as the kernel then has them, for both versions of cgroups: `linux.resources` of config.json at create and those
+ * of `update`, file by file the same as runc's.
+ */
 import { describe, expect } from "bun:test";
-import { cgroupV2, needs, program, root } from "../../support/needs.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { cgroupV1, cgroupV2, needs, program, root } from "../../support/needs.ts";
 import { changes, withNewNamespace, withResources } from "../support/bundle.ts";
-import { Container, TESTED } from "../support/runtime.ts";
+import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 
+const test = needs(root, program("busybox"));
+const testV1 = needs(root, program("busybox"), cgroupV1);
 const testV2 = needs(root, program("busybox"), cgroupV2);
+const compared = needs(root, program("busybox"), program("runc"));
+
+/** What cgroup files of process `pid` hold, those that this machine has. */
+function readFiles(pid: number, files: readonly string[]): Record<string, string> {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+  const directory = (controller: string): string => {
+    const line = lines.find((text) => text.split(":")[1]?.split(",").includes(controller));
+    if (line !== undefined) return `/sys/fs/cgroup/${controller}${line.split(":")[2]}`;
+    const unified = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+    return `${unified}${lines.find((text) => text.startsWith("0::"))?.slice(3)}`;
+  };
+  return Object.fromEntries(
+    files
+      .map((file) => [file, `${directory(file.slice(0, file.indexOf(".")))}/${file}`] as const)
+      .filter(([, path]) => existsSync(path))
+      // Lines are a set: of devices, of their limits.
+      .map(([file, path]) => [file, readFileSync(path, "utf8").trim().split("\n").sort().join("\n")]),
+  );
+}
+
+const FILES = [
+  ..."memory.limit_in_bytes memory.memsw.limit_in_bytes memory.soft_limit_in_bytes memory.swappiness memory.oom_control".split(
+    " ",
+  ),
+  ..."cpu.shares cpu.cfs_quota_us cpu.cfs_period_us cpu.cfs_burst_us cpu.idle cpuset.cpus cpuset.mems pids.max".split(
+    " ",
+  ),
+  ..."blkio.bfq.weight blkio.throttle.read_bps_device devices.list".split(" "),
+  ..."memory.max memory.low memory.high memory.swap.max cpu.max cpu.max.burst io.max io.bfq.weight io.weight".split(
+    " ",
+  ),
+];
+
+/** What a container of `runtime` has after create and the updates. */
+async function filesOf(
+  runtime: Runtime,
+  resources: Parameters<typeof withResources>[0],
+  updates: readonly (readonly string[])[],
+): Promise<Record<string, string>[]> {
+  await using container = new Container(runtime);
+  const created = await container.configure("true", withResources(resources)).call(["create", container.id]);
+  expect(created).toEqual({ status: 0, stdout: "", stderr: "" });
+  const { pid } = await container.state();
+  const all = [readFiles(pid, FILES)];
+  for (const words of updates) {
+    const updated = await container.call(["update", ...words, container.id]);
+    expect(updated.stderr).toBe("");
+    all.push(readFiles(pid, FILES));
+  }
+  return all;
+}
 
 describe(`resources of a container of ${TESTED.name}`, () => {
+  compared("all that this kernel takes, then changed by update, up and down", async () => {
+    const resources = {
+      memory: { limit: 64 << 20, swap: 96 << 20, reservation: 32 << 20, swappiness: 20 },
+      cpu: { quota: 50_000, period: 100_000, cpus: "0", mems: "0" },
+      pids: { limit: 25 },
+    };
+    const updates = [
+      ["--memory", "256M", "--memory-swap", "300M", "--memory-reservation", "100M"],
+      ["--memory", "40M", "--memory-swap", "50M"],
+      ["--cpu-period", "200000", "--cpu-quota", "60000"],
+      ["--cpu-quota", "-1"],
+      ["--cpuset-cpus", "0-1"],
+      ["--pids-limit", "-1"],
+      ["--memory", "-1"],
+    ];
+    const [created = {}, ...updated] = await filesOf(TESTED, resources, updates);
+    expect(created["pids.max"]).toBe("25");
+    expect(created["memory.limit_in_bytes"] ?? created["memory.max"]).toBe(String(64 << 20));
+    expect(updated.at(-1)?.["pids.max"]).toBe("max");
+    expect([created, ...updated]).toEqual(await filesOf(RUNC, resources, updates));
+  });
+
+  compared("resources of update from a file, devices not touched", async () => {
+    const update = async (runtime: Runtime): Promise<object> => {
+      await using container = new Container(runtime);
+      await container.configure("true").call(["create", container.id]);
+      const { pid } = await container.state();
+      const before = readFiles(pid, ["devices.list"]);
+      const stdin = JSON.stringify({
+        pids: { limit: 7 },
+        memory: { limit: 50 << 20 },
+        devices: [{ allow: true, access: "rwm" }],
+      });
+      const { status, stderr } = await container.call(["update", "-r", "-", container.id], { stdin });
+      expect(readFiles(pid, ["devices.list"])).toEqual(before);
+      return { status, stderr, files: readFiles(pid, FILES) };
+    };
+    const ours = await update(TESTED);
+    expect(ours).toMatchObject({ status: 0, files: { "pids.max": "7" } });
+    expect(ours).toEqual(await update(RUNC));
+  });
+
+  test("huge pages, where a hierarchy has their controller", async () => {
+    await using container = new Container();
+    const limits = withResources({ hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }] });
+    const { stderr } = await container.configure("true", limits).call(["create", container.id]);
+    if (/no cgroup hierarchy has the controller hugetlb|controller "hugetlb" not available/.test(stderr))
+      return;
+    expect(stderr).toBe("");
+    const { pid } = await container.state();
+    const found = readFiles(pid, ["hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max", "hugetlb.2MB.rsvd.max"]);
+    expect(new Set(Object.values(found))).toEqual(new Set([String(4 << 20)]));
+  });
+
+  test("a limit that does not fit names field, file and errno, and nothing is left", async () => {
+    await using container = new Container();
+    const { status, stderr } = await container
+      .configure("true", withResources({ cpu: { cpus: "4095" } }))
+      .call(["create", container.id]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /Cannot set linux\.resources\.cpu\.cpus: writing "4095" to \/sys\/.*cpuset\.cpus: \w+/,
+    );
+  });
+
+  testV1("unified is refused in runc's words", async () => {
+    await using container = new Container();
+    const { status, stderr } = await container
+      .configure("true", withResources({ unified: { "memory.high": "1" } }))
+      .call(["create", container.id]);
+    expect(status).toBe(1);
+    expect(stderr).toContain("cannot use unified on cgroup v1");
+  });
+
+  testV2("unified values are written as they are, a missing controller is told", async () => {
+    await using container = new Container();
+    const unified = { "memory.high": "50331648", "pids.max": "max", "cpu.weight": "42" };
+    await container.configure("true", withResources({ unified })).call(["create", container.id]);
+    const { pid } = await container.state();
+    expect(readFiles(pid, Object.keys(unified))).toEqual(unified);
+    await using other = new Container();
+    const { status, stderr } = await other
+      .configure("true", withResources({ unified: { "nonsense.max": "1" } }))
+      .call(["create", other.id]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('controller "nonsense" not available');
+  });
+
   testV2("shares become a weight by the curve through 1, 100 and 10000", async () => {
     await using container = new Container();
     const change = changes(withNewNamespace("cgroup"), withResources({ cpu: { shares: 512 } }));
     const { stdout } = await container.configure("cat /sys/fs/cgroup/cpu.weight", change).run();
     expect(stdout).toBe("59\n");
+  });
+
+  test("a burst of quota, which must not exceed it at any moment", async () => {
+    await using container = new Container();
+    const change = withResources({ cpu: { quota: 50_000, period: 100_000, burst: 20_000 } });
+    await container.configure("true", change).call(["create", container.id]);
+    const { pid } = await container.state();
+    const bursts = async (...words: string[]): Promise<string[]> => {
+      const updated = await container.call(["update", ...words, container.id]);
+      expect(updated).toEqual({ status: 0, stdout: "", stderr: "" });
+      return Object.values(readFiles(pid, ["cpu.cfs_burst_us", "cpu.max.burst"]));
+    };
+    expect(Object.values(readFiles(pid, ["cpu.cfs_burst_us", "cpu.max.burst"]))).toEqual(["20000"]);
+    expect(await bursts("--cpu-quota", "10000", "--cpu-burst", "5000")).toEqual(["5000"]);
+    expect(await bursts("--cpu-quota", "90000", "--cpu-burst", "80000")).toEqual(["80000"]);
+  });
+
+  testV2("a period alone keeps the quota", async () => {
+    await using container = new Container();
+    const change = withResources({ cpu: { quota: 50_000, period: 100_000 } });
+    await container.configure("true", change).call(["create", container.id]);
+    await container.call(["update", "--cpu-period", "80000", container.id]);
+    const { pid } = await container.state();
+    expect(readFiles(pid, ["cpu.max"])).toEqual({ "cpu.max": "50000 80000" });
   });
 
   testV2("without a cgroup namespace the container sees its own cgroup, not the host's tree", async () => {
