@@ -37,16 +37,6 @@ const TABLE: readonly Entry[] = [
     find: ({ hooks }: RuntimeConfig) => asked(`hooks.${name}`, hooks?.[name]),
   })),
   {
-    why: "joining a namespace is not built yet",
-    find: ({ linux }) =>
-      firstOf("linux.namespaces", linux?.namespaces, ({ path }) => asked("", path) !== undefined, ".path"),
-  },
-  {
-    why: NOT_BUILT,
-    find: ({ linux }) => firstOf("linux.namespaces", linux?.namespaces, ({ type }) => type === "time"),
-  },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.timeOffsets", linux?.timeOffsets) },
-  {
     why: "id-mapped mounts are not built yet",
     find: ({ mounts }) =>
       firstOf(

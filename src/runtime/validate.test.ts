@@ -349,11 +349,6 @@ test("sysctlPath() keeps a dot that belongs to a device's name", () => {
 const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
   { field: "hooks.poststop", input: { hooks: { poststop: [{ path: "/bin/true" }] } } },
   {
-    field: "linux.namespaces[0].path",
-    input: { linux: { namespaces: [{ type: "network", path: "/proc/1/ns/net" }] } },
-  },
-  { field: "linux.namespaces[1]", input: { linux: only("mount", "time") } },
-  {
     field: "mounts[0]",
     input: { mounts: [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }] },
   },

@@ -7,7 +7,7 @@ import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
-import { CLONE_NEWNS, KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
+import { KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
 import { type Circumstances, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
@@ -18,8 +18,8 @@ import { compileMounts, finishReadonly } from "./mounts.ts";
 import {
   compileCgroupJoin,
   compileGuards,
+  compileJoins,
   compileNamespaceSetup,
-  compileUserStage,
   type NamespacePlan,
   planNamespaces,
 } from "./namespaces.ts";
@@ -32,6 +32,7 @@ import {
   lacksHome,
 } from "./program.ts";
 import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
+import { compileStage, isWrittenTo } from "./stage.ts";
 
 /** What `create` does: a plan for init, and the flags with which it is cloned. */
 export interface CreatePlan extends Plan {
@@ -69,11 +70,13 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   plan.section("linux.resources", "config-linux.md, Control groups");
   plan.host({ kind: "cgroup" });
   compileCgroupJoin(plan, world.cgroup.joins);
-  // While its maps are written the first stage has to be dumpable, or its files in /proc would be root's.
-  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: namespaces.user });
-  if (namespaces.user) {
-    compileUserStage(plan, namespaces);
-    compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
+  const { dieWithParent } = world;
+  const { timeOffsets = {} } = linux;
+  compileGuards(plan, { dieWithParent, dumpable: isWrittenTo(namespaces, timeOffsets) });
+  compileJoins(plan, namespaces.joined);
+  if (namespaces.isStaged) {
+    compileStage(plan, namespaces, timeOffsets);
+    compileGuards(plan, { dieWithParent, dumpable: false });
   }
   compileNamespaceSetup(plan, namespaces, config);
   if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
@@ -81,7 +84,7 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
     propagation: linux.rootfsPropagation,
     masks: (linux.maskedPaths ?? []).length > 0,
   });
-  compileMounts(plan, mounts, world, namespaces.user);
+  compileMounts(plan, mounts, world, namespaces.user !== "none");
   plan.section("rest", "runtime.md, Create");
   plan.sync("rest");
   plan.host({ kind: "rest" });
@@ -90,7 +93,7 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   return {
     ...first,
     cloneFlags: namespaces.spawn,
-    isStaged: namespaces.user,
+    isStaged: namespaces.isStaged,
     rest: () => (rest ??= compileRest(first, config, world, { namespaces, preserved, gate, started })),
   };
 }
@@ -121,14 +124,16 @@ function compileFileSystem(
   namespaces: NamespacePlan,
 ): void {
   const { linux = {}, mounts = [], process } = config;
-  const hasMountNamespace = ((namespaces.spawn | namespaces.stage) & CLONE_NEWNS) !== 0;
   const isDevBound = mounts.some(
     (mount) =>
       componentsOf(mount.destination).join("/") === "dev" &&
       parseMountOptions(mount.options ?? []).bind !== "no",
   );
   if (!isDevBound)
-    compileDevices(plan, linux.devices ?? [], { inUserNamespace: namespaces.user, hasKcore: world.hasKcore });
+    compileDevices(plan, linux.devices ?? [], {
+      inUserNamespace: namespaces.user !== "none",
+      hasKcore: world.hasKcore,
+    });
   if (process?.terminal)
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });
   compileSysctls(plan, linux.sysctl ?? {});
@@ -141,7 +146,7 @@ function compileFileSystem(
   if (config.root?.readonly) compileReadonlyRoot(plan);
   compileReadonlyPaths(plan, linux.readonlyPaths ?? []);
   compileMaskedPaths(plan, linux.maskedPaths ?? []);
-  compileChangeRoot(plan, hasMountNamespace ? (world.noPivot ? "move" : "pivot") : "chroot");
+  compileChangeRoot(plan, namespaces.mount ? (world.noPivot ? "move" : "pivot") : "chroot");
 }
 
 /** Everything about the process up to the gate. The last SYNC is here: after it the container is created. */

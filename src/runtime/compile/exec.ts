@@ -10,7 +10,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
 import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
-import { compileCgroupJoin, compileGuards, compileStageClone } from "./namespaces.ts";
+import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
   compileExec,
@@ -18,6 +18,7 @@ import {
   compilePreserved,
   lacksHome,
 } from "./program.ts";
+import { compileStageClone } from "./stage.ts";
 
 /** What exec knows of the container. */
 export interface ExecWorld

@@ -1,16 +1,13 @@
 /**
- * The beginning: the cgroup is joined before any other work, then namespaces are made.
- * Usual way: init is cloned straight into all of them. With a user namespace there are two stages: the first makes
- * it and has its id maps written, then clones PID 1, tells its pid and leaves; never an exec in between.
- * Source: runtime-spec config-linux.md, Namespaces; clone(2), user_namespaces(7), cgroup_namespaces(7).
+ * The beginning: the cgroup is joined before any other work, then namespaces are joined and made.
+ * Usual way: init is cloned straight into all new ones, and joins the others itself. `stage.ts` has the other way.
+ * Source: runtime-spec config-linux.md, Namespaces; clone(2), setns(2), cgroup_namespaces(7).
  */
-import { Unsupported } from "../../base/index.ts";
 import type { Namespace, NamespaceType } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
-import { DataRef, REPORT } from "../plan/plan.ts";
+import { Register } from "../plan/plan.ts";
 import {
   AF_INET,
-  ALL,
   CLONE_NEWCGROUP,
   CLONE_NEWIPC,
   CLONE_NEWNET,
@@ -19,8 +16,8 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
-  CLONE_PARENT,
   IFF_UP,
+  NEGATIVE,
   PR_SET_DUMPABLE,
   PR_SET_NAME,
   PR_SET_PDEATHSIG,
@@ -43,36 +40,55 @@ export const CLONE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   time: CLONE_NEWTIME,
 };
 const CLAUSE = "config-linux.md, Namespaces";
-/** `struct message` of init.c: kind PID, and the pid as its first value. */
-const MESSAGE_PID = 3;
-const MESSAGE_BYTES = 48;
 
-/** Which namespaces are new, as clone flags by the moment at which they are made. */
+/** A namespace that is there already. */
+export interface JoinedNamespace {
+  readonly type: NamespaceType;
+  readonly path: string;
+  /** `linux.namespaces[2].path`. */
+  readonly field: string;
+}
+
+/** Which namespaces are new, as clone flags by the moment at which they are made, and which are joined. */
 export interface NamespacePlan {
   /** For the parent's clone: the usual way. */
   readonly spawn: number;
-  /** For the clone that the first stage makes; 0 where there is no first stage. */
+  /** For the clone that the first stage makes. */
   readonly stage: number;
-  readonly user: boolean;
+  /** Whether a first stage clones PID 1: what it has made or joined is for its child, or the parent has to act between. */
+  readonly isStaged: boolean;
+  readonly user: "none" | "new" | "joined";
+  readonly mount: boolean;
+  /** New: made once init is in its cgroup, so that its root is that cgroup. */
   readonly cgroup: boolean;
+  /** New. */
+  readonly time: boolean;
+  readonly joined: readonly JoinedNamespace[];
 }
 
-/** Sorts the namespaces of config.json. @throws {Unsupported} for what is joined and for time. */
+/** Sorts the namespaces of config.json. */
 export function planNamespaces(namespaces: readonly Namespace[]): NamespacePlan {
+  const joined: JoinedNamespace[] = [];
   let flags = 0;
   namespaces.forEach(({ type, path }, index) => {
-    const field = `linux.namespaces[${index}]`;
-    if (path !== undefined && path !== "")
-      throw new Unsupported({ what: `${field}.path`, why: "joining a namespace is not built yet" });
-    if (type === "time")
-      throw new Unsupported({ what: `${field} "time"`, why: "time namespaces are not built yet" });
-    flags |= CLONE_FLAGS[type];
+    if (path) joined.push({ type, path, field: `linux.namespaces[${index}].path` });
+    else flags |= CLONE_FLAGS[type];
   });
-  const user = (flags & CLONE_NEWUSER) !== 0;
-  const cgroup = (flags & CLONE_NEWCGROUP) !== 0;
-  // The cgroup namespace is made once init is in its cgroup, and its root is then that cgroup.
-  const others = flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP);
-  return { spawn: user ? 0 : others, stage: user ? others : 0, user, cgroup };
+  const has = (type: NamespaceType): boolean => joined.some((namespace) => namespace.type === type);
+  const user = (flags & CLONE_NEWUSER) !== 0 ? "new" : has("user") ? "joined" : "none";
+  const time = (flags & CLONE_NEWTIME) !== 0;
+  const isStaged = user !== "none" || time || has("pid");
+  const others = flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP | CLONE_NEWTIME);
+  return {
+    spawn: isStaged ? 0 : others,
+    stage: isStaged ? others : 0,
+    isStaged,
+    user,
+    mount: (flags & CLONE_NEWNS) !== 0 || has("mount"),
+    cgroup: (flags & CLONE_NEWCGROUP) !== 0,
+    time,
+    joined,
+  };
 }
 
 /** v1: init writes itself into each hierarchy's `tasks`: the cheapest join that there is. */
@@ -98,33 +114,47 @@ export function compileGuards(
   if (options.dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
 }
 
-/** The first stage of a container with a user namespace; what follows is run by PID 1. */
-export function compileUserStage(plan: PlanBuilder, namespaces: NamespacePlan): void {
-  plan.section("linux.uidMappings", "config-linux.md, User namespace mappings");
-  plan.call("unshare", [CLONE_NEWUSER]);
-  plan.sync("id-maps");
-  plan.host({ kind: "id-maps" });
+/**
+ * Joins what is there already, by descriptors that the parent has opened and looked at. The user namespace comes as late
+ * as it can: outside of it more is allowed. What is refused there is joined from within (a plain user's other namespaces).
+ */
+export function compileJoins(plan: PlanBuilder, joined: readonly JoinedNamespace[]): void {
+  const user = joined.find(({ type }) => type === "user");
+  const others = joined
+    .filter((namespace) => namespace !== user)
+    .map((namespace, index) => ({
+      ...openJoined(plan, namespace),
+      result: new Register(FIRST_RESULT + index),
+    }));
+  for (const { field, slot, flag, result } of others) {
+    plan.section(field, CLAUSE);
+    plan.call("setns", [slot, flag], user && { result, on: { EPERM: "next" } });
+  }
+  if (user === undefined) return;
+  const { field, slot, flag } = openJoined(plan, user);
+  plan.section(field, CLAUSE);
+  // The caller's groups mean nothing inside, where it may be forbidden to drop them.
+  plan.call("setgroups", [0, 0], { on: { EPERM: "next" } });
+  plan.call("setns", [slot, flag]);
   plan.call("setresgid", [0, 0, 0]);
   plan.call("setresuid", [0, 0, 0]);
-  plan.section("linux.namespaces", CLAUSE);
-  compileStageClone(plan, namespaces.stage);
+  for (const { field, slot, flag, result } of others) {
+    const done = plan.label();
+    plan.section(field, CLAUSE);
+    plan.jump(done, result, NEGATIVE, "==", 0n);
+    plan.call("setns", [slot, flag]);
+    plan.place(done);
+  }
 }
 
-/** Clones PID 1 as a sibling; this stage tells its pid and leaves. */
-export function compileStageClone(plan: PlanBuilder, flags: number): void {
-  const child = plan.label();
-  // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls
-  const args = plan.words(
-    [BigInt(flags) | BigInt(CLONE_PARENT), 0, 0, 0, 0, 0, 0, 0],
-    `{flags=0x${flags.toString(16)}|CLONE_PARENT, exit_signal=0}`,
-  );
-  plan.call("clone3", [args, 64], { result: T1 });
-  plan.jump(child, T1, ALL, "==", 0n);
-  const message = plan.words([MESSAGE_PID, 0, 0, 0, 0, 0], "the pid message");
-  plan.store(new DataRef(message.offset + 16), 8, T1);
-  plan.call("write", [REPORT, message, MESSAGE_BYTES]);
-  plan.exit(0);
-  plan.place(child);
+/** Of the registers that keep how each join went. There are eight types. */
+const FIRST_RESULT = 30;
+
+function openJoined(
+  plan: PlanBuilder,
+  { type, path, field }: JoinedNamespace,
+): { field: string; slot: number; flag: number } {
+  return { field, slot: plan.slot({ kind: "namespace", path, type, field }), flag: CLONE_FLAGS[type] };
 }
 
 /** What a new namespace needs before it is of use: its cgroup root, a session, a loopback that is up, names. */

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
-import type { Mount, RuntimeConfig } from "../../spec/index.ts";
+import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
 import { architecture } from "../../sys/index.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
@@ -11,6 +11,9 @@ import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.
 import { parseMountOptions } from "../compile/mount-options.ts";
 import { bindSource } from "../compile/mounts.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
+import { InvalidConfig } from "../validate.ts";
+import { validateSysctl } from "../validate-sysctl.ts";
+import { isOwnNamespace } from "./namespace-file.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */
 export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> {
@@ -57,6 +60,7 @@ export function lookUp(
   cgroup: CgroupPlan,
 ): Circumstances {
   const { linux = {}, mounts = [] } = config;
+  refuseHostSysctls(linux);
   const hierarchies = layout.v1.length > 0 ? layout.v1 : layout.unified === undefined ? [] : [layout.unified];
   return {
     ...choices,
@@ -78,6 +82,16 @@ export function lookUp(
     lastCapability: lastCapability(),
     hasKcore: existsSync("/proc/kcore"),
   };
+}
+
+/** A namespace that is joined may be the host's: what is not allowed there is not allowed by that way either. */
+function refuseHostSysctls(linux: Linux): void {
+  if (Object.keys(linux.sysctl ?? {}).length === 0) return;
+  const namespaces = (linux.namespaces ?? []).filter(
+    ({ type, path }) => !path || !existsSync(path) || !isOwnNamespace(path, type),
+  );
+  const issues = validateSysctl({ ...linux, namespaces });
+  if (issues.length > 0) throw new InvalidConfig({ issues });
 }
 
 function rootfsOf(config: RuntimeConfig, bundle: string): string {

@@ -10,6 +10,7 @@ import type { Said } from "./dialogue.ts";
 import { writeIDMaps } from "./id-maps.ts";
 import { isDevice, makeDanglingTarget } from "./in-root.ts";
 import { homeOf } from "./passwd.ts";
+import { writeProcFile } from "./proc-file.ts";
 import { setRlimits } from "./rlimits.ts";
 
 /** What a step adds to the answer to init. */
@@ -45,6 +46,9 @@ export function perform(
       return undefined; // Before init was there.
     case "id-maps":
       writeIDMaps(pid, linux?.uidMappings ?? [], linux?.gidMappings ?? [], process.getuid?.() === 0);
+      return undefined;
+    case "time-offsets":
+      writeProcFile(pid, "timens_offsets", step.text, "linux.timeOffsets");
       return undefined;
     case "rlimits":
       setRlimits(pid, context.process?.rlimits ?? []);

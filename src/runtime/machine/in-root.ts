@@ -5,6 +5,7 @@ import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
+  O_NONBLOCK,
   O_PATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
@@ -20,7 +21,6 @@ import {
   STX_RDEV_MINOR,
 } from "../compile/constants.ts";
 
-const O_NONBLOCK = 0o4000;
 const HOW_BYTES = 24;
 const FLAGS = {
   read: O_NONBLOCK | O_CLOEXEC,

@@ -7,6 +7,7 @@ import initProgram from "../../../native/out/init.elf" with { type: "file" };
 import { check, cString, sealedFile, socketPair, spawn, syscall } from "../../sys/index.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Plan, Slot } from "../plan/plan.ts";
+import { openNamespace } from "./namespace-file.ts";
 
 /** What the parent holds of a running init. The caller closes both descriptors and reaps the process. */
 export interface Launched {
@@ -79,6 +80,8 @@ function openSlot(slot: Slot): number {
     }
     case "pidfd":
       return check(syscall("pidfd_open", slot.pid, 0), "pidfd_open", `${slot.pid}`);
+    case "namespace":
+      return openNamespace(slot.field, slot.path, slot.type);
     case "inherited":
       return slot.descriptor;
   }

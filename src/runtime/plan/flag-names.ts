@@ -15,8 +15,14 @@ const ATTRIBUTES: Names = [
   [0x200000, "NOSYMFOLLOW"],
 ];
 const CLONE: Names = [
+  [0x00000080, "CLONE_NEWTIME"],
+  [0x00020000, "CLONE_NEWNS"],
   [0x02000000, "CLONE_NEWCGROUP"],
+  [0x04000000, "CLONE_NEWUTS"],
+  [0x08000000, "CLONE_NEWIPC"],
   [0x10000000, "CLONE_NEWUSER"],
+  [0x20000000, "CLONE_NEWPID"],
+  [0x40000000, "CLONE_NEWNET"],
 ];
 const AT: Names = [
   [0x1000, "AT_EMPTY_PATH"],
@@ -48,6 +54,7 @@ const IOCTL: Names = [
 const TABLE: Partial<Record<SystemCall, Record<number, { names: Names; exact?: true }>>> = {
   fsmount: { 2: { names: ATTRIBUTES } },
   unshare: { 0: { names: CLONE } },
+  setns: { 1: { names: CLONE } },
   open_tree: { 2: { names: [...AT, [1, "OPEN_TREE_CLONE"], [0o2000000, "OPEN_TREE_CLOEXEC"]] } },
   mount_setattr: { 2: { names: AT } },
   move_mount: {

@@ -6,6 +6,8 @@ export type HostStep =
   | { readonly kind: "cgroup" }
   /** Writes uid_map, gid_map and setgroups of the process that made the user namespace. */
   | { readonly kind: "id-maps" }
+  /** Writes timens_offsets of the process that made the time namespace, before anything is in it. */
+  | { readonly kind: "time-offsets"; readonly text: string }
   /** Sets resource limits of PID 1 from outside, where root's rights are still whole. */
   | { readonly kind: "rlimits" }
   /** Writes oom_score_adj of PID 1. */
@@ -45,5 +47,6 @@ export const SYNC_CODES = {
   "verify-device": 5,
   rest: 6,
   ready: 7,
+  "time-offsets": 8,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;

@@ -3,6 +3,7 @@
  * native/init.c makes, and host steps, which TypeScript carries out on the outside. Records are held as init reads
  * them, so what is printed is what is run; `recordAt` (decode.ts) shows one as an object.
  */
+import type { NamespaceType } from "../../spec/index.ts";
 import type { HostStep } from "./host-step.ts";
 
 /** One of init's 64 registers. Register 0 names the descriptor for SYNC and failures. */
@@ -57,6 +58,12 @@ export type Slot =
   | { readonly kind: "file"; readonly path: string; readonly flags: "read" | "write" | "path" | "fifo" }
   | { readonly kind: "tree"; readonly path: string; readonly recursive: boolean }
   | { readonly kind: "pidfd"; readonly pid: number }
+  | {
+      readonly kind: "namespace";
+      readonly path: string;
+      readonly type: NamespaceType;
+      readonly field: string;
+    }
   | { readonly kind: "inherited"; readonly descriptor: number };
 
 /** A finished plan. */

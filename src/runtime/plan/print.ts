@@ -111,6 +111,8 @@ function printSlot(slot: Slot): string {
       return `open_tree(${JSON.stringify(slot.path)}, OPEN_TREE_CLONE${slot.recursive ? "|AT_RECURSIVE" : ""})`;
     case "pidfd":
       return `pidfd_open(${slot.pid})`;
+    case "namespace":
+      return `open(${JSON.stringify(slot.path)}), a ${slot.type} namespace`;
     case "inherited":
       return `descriptor ${slot.descriptor} of the caller`;
   }
