@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #if defined(__x86_64__)
-enum { SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_fcntl = 72, SYS_dup3 = 292, SYS_execveat = 322, SYS_clone3 = 435, SYS_close_range = 436, SYS_exit = 60 };
+enum { SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_fcntl = 72, SYS_chdir = 80, SYS_dup3 = 292, SYS_execve = 59, SYS_execveat = 322, SYS_clone3 = 435, SYS_close_range = 436, SYS_exit = 60 };
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 __asm__("r10") = d;
@@ -15,7 +15,7 @@ static inline long call6(long nr, long a, long b, long c, long d, long e, long f
   return result;
 }
 #elif defined(__aarch64__)
-enum { SYS_rt_sigaction = 134, SYS_rt_sigprocmask = 135, SYS_fcntl = 25, SYS_dup3 = 24, SYS_execveat = 281, SYS_clone3 = 435, SYS_close_range = 436, SYS_exit = 93 };
+enum { SYS_rt_sigaction = 134, SYS_rt_sigprocmask = 135, SYS_fcntl = 25, SYS_chdir = 49, SYS_dup3 = 24, SYS_execve = 221, SYS_execveat = 281, SYS_clone3 = 435, SYS_close_range = 436, SYS_exit = 93 };
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = nr;
   register long x0 __asm__("x0") = a;
@@ -42,7 +42,9 @@ struct spawn {
   uint64_t flags;       /* clone flags beyond VM, VFORK and PIDFD */
   uint64_t exit_signal;
   uint64_t cgroup;      /* descriptor for CLONE_INTO_CGROUP */
-  uint64_t executable;  /* descriptor of the program */
+  uint64_t executable;  /* descriptor of the program, unless it is named by: */
+  uint64_t path;        /* char *, or 0 */
+  uint64_t directory;   /* char *: the child's working directory, or 0 */
   uint64_t argv;        /* char ** */
   uint64_t envp;        /* char ** */
   uint64_t count;       /* of descriptors below */
@@ -65,9 +67,17 @@ __attribute__((noreturn, used)) static void child(struct spawn *spawn) {
     if (signal != SIGKILL && signal != SIGSTOP) call6(SYS_rt_sigaction, signal, (long)by_default, 0, 8, 0, 0);
   call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8, 0, 0);
 
+  if (spawn->directory) {
+    spawn->error = call6(SYS_chdir, (long)spawn->directory, 0, 0, 0, 0, 0);
+    if (spawn->error < 0) goto out;
+  }
+
   /* First out of the way of the targets, then into place. */
-  long executable = call6(SYS_fcntl, (long)spawn->executable, F_DUPFD, FIRST_FREE, 0, 0, 0);
-  if (executable < 0) { spawn->error = executable; goto out; }
+  long executable = -1;
+  if (!spawn->path) {
+    executable = call6(SYS_fcntl, (long)spawn->executable, F_DUPFD, FIRST_FREE, 0, 0, 0);
+    if (executable < 0) { spawn->error = executable; goto out; }
+  }
   long lifted[DESCRIPTORS];
   for (uint64_t i = 0; i < spawn->count; i++) {
     if (spawn->descriptors[i] < 0) { lifted[i] = -1; continue; }
@@ -78,6 +88,11 @@ __attribute__((noreturn, used)) static void child(struct spawn *spawn) {
     if (lifted[i] < 0) { call6(SYS_close_range, (long)i, (long)i, 0, 0, 0, 0); continue; }
     long placed = call6(SYS_dup3, lifted[i], (long)i, 0, 0, 0, 0);
     if (placed < 0) { spawn->error = placed; goto out; }
+  }
+  if (spawn->path) {
+    call6(SYS_close_range, (long)spawn->count, 0xffffffffL, 0, 0, 0, 0);
+    spawn->error = call6(SYS_execve, (long)spawn->path, (long)spawn->argv, (long)spawn->envp, 0, 0, 0);
+    goto out;
   }
   long last = call6(SYS_dup3, executable, (long)spawn->count, O_CLOEXEC, 0, 0, 0);
   if (last < 0) { spawn->error = last; goto out; }

@@ -5,7 +5,9 @@ import { syscall } from "../sys/index.ts";
 import { killCgroup } from "./cgroup/processes.ts";
 import { removeCgroup } from "./cgroup/remove.ts";
 import { openInit } from "./kill.ts";
-import { loadState, type SavedState, stateDirectory } from "./state.ts";
+import { type OnWarning, printWarning, runPoststopHooks } from "./machine/hooks.ts";
+import { ociState } from "./oci-state.ts";
+import { loadState, type SavedState, savedConfig, stateDirectory } from "./state.ts";
 import { statusOf } from "./status.ts";
 
 /** The container still runs. The words are runc's. */
@@ -28,10 +30,15 @@ export class InitStillRunning extends TeuError<"init-still-running", { id: strin
 }
 
 /**
- * Deletes a stopped or created container; with `force` any, and none is no failure then.
+ * Deletes a stopped or created container; with `force` any, and none is no failure then. Its poststop hooks run when all
+ * else is gone; one that fails is told to `onWarning`, by default as a line on standard error.
  * @throws {ContainerNotFound} {ContainerNotStopped} {InitStillRunning} {CgroupsNotRemoved}
  */
-export function deleteContainer(root: string, containerID: string, options: { force?: boolean } = {}): void {
+export function deleteContainer(
+  root: string,
+  containerID: string,
+  options: { force?: boolean; onWarning?: OnWarning } = {},
+): void {
   let state: SavedState;
   try {
     state = loadState(root, containerID);
@@ -48,6 +55,13 @@ export function deleteContainer(root: string, containerID: string, options: { fo
   end(state);
   removeCgroup(state.cgroupPaths);
   rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
+  if (!state.laterHooks?.includes("poststop")) return;
+  const config = savedConfig(state);
+  runPoststopHooks(
+    config.hooks?.poststop,
+    ociState(state, config, "stopped"),
+    options.onWarning ?? printWarning,
+  );
 }
 
 const SIGKILL = 9;

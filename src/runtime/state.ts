@@ -6,7 +6,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { TeuError } from "../base/index.ts";
-import { parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
+import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
 import type { CgroupPaths } from "./cgroup/path.ts";
 
 /** Version of state.json: a newer teu reads older ones. */
@@ -29,6 +29,8 @@ export interface SavedState {
   /** Which record of which segment is execve: tells what failed after the gate. */
   readonly exec: { readonly segment: number; readonly record: number };
   readonly cgroupPaths: CgroupPaths;
+  /** Kinds of hooks in the configuration that run after create; most containers have none. */
+  readonly laterHooks?: readonly HookName[];
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */
   readonly configText: string;
 }

@@ -3,7 +3,7 @@
  * table with the commit that builds the thing.
  */
 import { Unsupported } from "../base/index.ts";
-import { hookNames, type RuntimeConfig } from "../spec/index.ts";
+import type { RuntimeConfig } from "../spec/index.ts";
 
 interface Entry {
   readonly why: string;
@@ -32,10 +32,6 @@ function firstOf<T>(
 }
 
 const TABLE: readonly Entry[] = [
-  ...hookNames.map((name) => ({
-    why: NOT_BUILT,
-    find: ({ hooks }: RuntimeConfig) => asked(`hooks.${name}`, hooks?.[name]),
-  })),
   {
     why: "id-mapped mounts are not built yet",
     find: ({ mounts }) =>

@@ -347,7 +347,6 @@ test("sysctlPath() keeps a dot that belongs to a device's name", () => {
 });
 
 const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
-  { field: "hooks.poststop", input: { hooks: { poststop: [{ path: "/bin/true" }] } } },
   {
     field: "mounts[0]",
     input: { mounts: [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }] },

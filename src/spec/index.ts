@@ -153,4 +153,4 @@ export {
   seccompActions,
   seccompOperators,
 } from "./runtime-seccomp.ts";
-export type { ContainerStatus, RuntimeState } from "./runtime-state.ts";
+export { type ContainerStatus, type RuntimeState, runtimeSpecVersion } from "./runtime-state.ts";

@@ -3,6 +3,9 @@
  * Source: runtime-spec 1.3, runtime.md, state.
  */
 
+/** The version of the runtime specification that teu implements. */
+export const runtimeSpecVersion = "1.3.0";
+
 /** Source: runtime.md, state; `paused` is runc's addition. */
 export type ContainerStatus = "creating" | "created" | "running" | "stopped" | "paused";
 

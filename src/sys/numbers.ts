@@ -4,6 +4,8 @@
 const NUMBERS = {
   read: [0, 63],
   write: [1, 64],
+  writev: [20, 66],
+  pread64: [17, 67],
   close: [3, 57],
   lseek: [8, 62],
   poll: [7, -1],
@@ -90,6 +92,7 @@ const NUMBERS = {
   fsconfig: [431, 431],
   fsmount: [432, 432],
   pidfd_open: [434, 434],
+  clone: [56, 220],
   clone3: [435, 435],
   close_range: [436, 436],
   openat2: [437, 437],

@@ -7,8 +7,8 @@ import { check } from "./errno.ts";
 
 /** What to start. */
 export interface Spawn {
-  /** Descriptor of a static program, for instance a sealed memfd. */
-  readonly executable: number;
+  /** Descriptor of a static program, for instance a sealed memfd; or the absolute path of any. */
+  readonly executable: number | string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
   /** The child's descriptors 0, 1, 2 …; -1 leaves a number closed. At most 256. */
@@ -17,14 +17,16 @@ export interface Spawn {
   readonly cloneFlags?: number;
   /** Descriptor of a cgroup v2 directory to be born in. */
   readonly cgroup?: number;
+  /** Its working directory; the caller's if absent. */
+  readonly directory?: string;
 }
 
 const CLONE_INTO_CGROUP = 0x2_0000_0000n;
 const SIGCHLD = 17;
 /** Words of `struct spawn` before its descriptors, and where two of them stand. */
-const FIXED_WORDS = 9;
-const PIDFD = 7;
-const ERROR = 8;
+const FIXED_WORDS = 11;
+const PIDFD = 9;
+const ERROR = 10;
 const MAX_DESCRIPTORS = 256;
 const WNOHANG = 1;
 
@@ -36,34 +38,44 @@ export function spawn(options: Spawn): { pid: number; pidfd: number } {
   if (failure < 0) {
     syscall("wait4", pid, 0, 0, 0);
     syscall("close", Number(block[PIDFD]));
+    if (typeof options.executable === "string") check(failure, "execve", options.executable);
     check(failure, "execveat");
   }
   return { pid, pidfd: Number(block[PIDFD]) };
 }
 
 /** `struct spawn`, then the two pointer tables, then their texts: one allocation, so that one reference keeps it all alive. */
-function encodeBlock({ executable, argv, env, descriptors, cloneFlags = 0, cgroup }: Spawn): BigInt64Array {
-  const texts = [...argv, ...env].map((text) => cString(text));
+function encodeBlock(options: Spawn): BigInt64Array {
+  const { executable, argv, env, descriptors, cloneFlags = 0, cgroup, directory } = options;
+  const path = typeof executable === "string" ? executable : undefined;
+  const texts = [...argv, ...env, path ?? "", directory ?? ""].map((text) => cString(text));
   const tables = FIXED_WORDS + MAX_DESCRIPTORS;
+  const words = argv.length + env.length + 2;
   const textWords = Math.ceil(texts.reduce((sum, text) => sum + text.length, 0) / 8);
   // The buffer first: asking a small typed array for its buffer later would move its bytes.
-  const block = new BigInt64Array(new ArrayBuffer((tables + texts.length + 2 + textWords) * 8));
+  const block = new BigInt64Array(new ArrayBuffer((tables + words + textWords) * 8));
   const base = BigInt(addressOf(block));
   const bytes = new Uint8Array(block.buffer);
   let entry = tables;
-  let offset = (tables + texts.length + 2) * 8;
-  texts.forEach((text, index) => {
-    if (index === argv.length) entry++; // the NULL after argv
-    block[entry++] = base + BigInt(offset);
+  let offset = (tables + words) * 8;
+  const addresses = texts.map((text) => {
+    const address = base + BigInt(offset);
     bytes.set(text, offset);
     offset += text.length;
+    return address;
+  });
+  addresses.slice(0, argv.length + env.length).forEach((address, index) => {
+    if (index === argv.length) entry++; // the NULL after argv
+    block[entry++] = address;
   });
   block.set(
     [
       BigInt(cloneFlags) + (cgroup === undefined ? 0n : CLONE_INTO_CGROUP),
       BigInt(SIGCHLD),
       BigInt(cgroup ?? 0),
-      BigInt(executable),
+      typeof executable === "string" ? 0n : BigInt(executable),
+      (path === undefined ? undefined : addresses.at(-2)) ?? 0n,
+      (directory === undefined ? undefined : addresses.at(-1)) ?? 0n,
       base + BigInt(tables * 8),
       base + BigInt((tables + argv.length + 1) * 8),
       BigInt(descriptors.length),

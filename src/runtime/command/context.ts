@@ -8,8 +8,7 @@ import {
 } from "../../base/index.ts";
 import type { Log } from "./log.ts";
 
-/** The version of the runtime specification that we implement. */
-export const SPEC_VERSION = "1.3.0";
+export { runtimeSpecVersion as SPEC_VERSION } from "../../spec/index.ts";
 
 export interface RuntimeContext extends HelpPrinter {
   /** How we are called: `runc`, `teu-runtime` or `teu runtime`. */

@@ -3,8 +3,9 @@
 import { syscall } from "../../sys/index.ts";
 import { type CreateOptions, createContainer } from "../machine/create.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
+import { logWarning } from "./log.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
-import { CommandFailed } from "./wording.ts";
+import { CommandFailed, wordsOf } from "./wording.ts";
 
 /** The flags that create and run share. */
 export const createFlags = {
@@ -70,7 +71,7 @@ export function createOptions(
     readonly "preserve-fds": number;
   },
   containerID: string,
-  { root }: RuntimeContext,
+  { root, program, log }: RuntimeContext,
 ): CreateOptions {
   const consoleSocket = flags["console-socket"];
   return {
@@ -82,5 +83,6 @@ export function createOptions(
     noPivot: flags["no-pivot"],
     noNewKeyring: flags["no-new-keyring"],
     preserveFds: flags["preserve-fds"],
+    onWarning: (error) => logWarning(log, program, wordsOf(error)),
   };
 }

@@ -1,6 +1,8 @@
 /** `delete`: removes what create made. Source: runtime-spec runtime.md, delete. */
 import { deleteContainer } from "../delete.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
+import { logWarning } from "./log.ts";
+import { wordsOf } from "./wording.ts";
 
 export const remove = runtimeCommand({
   name: "delete",
@@ -14,8 +16,9 @@ export const remove = runtimeCommand({
   },
   arguments: [containerArgument],
   examples: [{ command: "runc delete ubuntu01", says: "Delete a container that has stopped" }],
-  run({ flags: { force }, arguments: [id = ""] }, { root }) {
-    deleteContainer(root, id, { force });
+  run({ flags: { force }, arguments: [id = ""] }, { root, program, log }) {
+    const onWarning = (error: unknown): void => logWarning(log, program, wordsOf(error));
+    deleteContainer(root, id, { force, onWarning });
     return 0;
   },
 });

@@ -53,6 +53,15 @@ export function logError(log: Log, program: string, message: string): void {
   printError(`${message}\n`);
 }
 
+/** Writes what went wrong and changed nothing. Where there is no file, a person reads it. */
+export function logWarning(log: Log, program: string, message: string): void {
+  if (log.path !== undefined) append(log.path, encodeLogLine(log.format, "warning", message));
+  else
+    printError(
+      program === "runc" ? encodeLogLine(log.format, "warning", message) : `${program}: ${message}\n`,
+    );
+}
+
 /** Writes a debug event, if asked for. */
 export function logDebug(log: Log, message: string): void {
   if (!log.isDebug) return;

@@ -30,10 +30,12 @@ export const run = runtimeCommand({
   async run({ flags, arguments: [containerID = ""] }, context) {
     const { detach, keep } = flags;
     const { root, program } = context;
-    const remove = (): void => deleteContainer(root, containerID, { force: true });
+    const options = createOptions(flags, containerID, context);
+    const { onWarning } = options;
+    const remove = (): void =>
+      deleteContainer(root, containerID, { force: true, ...(onWarning && { onWarning }) });
     try {
       if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");
-      const options = createOptions(flags, containerID, context);
       using foreground = detach ? undefined : new Foreground();
       const onConsole = foreground && ((master: number): void => foreground.attach(master));
       const created = createContainer({ ...options, ...(onConsole && { onConsole }) });

@@ -43,7 +43,11 @@ const STAGES: Readonly<Record<string, string>> = {
 };
 
 function stageOf(error: unknown): string {
-  return isTeuError(error) ? (STAGES[error.code] ?? "") : "";
+  if (!isTeuError(error)) return "";
+  // When the last of them run, init has become the program.
+  if (error.code === "hook-failed" && !String(error.context["hook"]).startsWith("hooks.poststart"))
+    return STAGES["plan-failed"] ?? "";
+  return STAGES[error.code] ?? "";
 }
 
 /** The exit status for an error. */

@@ -4,13 +4,15 @@
  * Source: runtime-spec config.md, config-linux.md; runtime.md, Lifecycle.
  */
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
+import { ociState } from "../oci-state.ts";
 import { PlanBuilder } from "../plan/builder.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { DataRef, Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
 import { KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
 import { type Circumstances, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
+import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
 import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
@@ -25,11 +27,13 @@ import {
 } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
+  compileEnvironment,
   compileExec,
   compileGate,
   compileLookup,
   compilePreserved,
   lacksHome,
+  noEnvironment,
 } from "./program.ts";
 import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
 import { compileStage, isWrittenTo } from "./stage.ts";
@@ -105,14 +109,18 @@ function compileRest(
   made: { namespaces: NamespacePlan; preserved: readonly number[]; gate: number; started: number },
 ): RestPlan {
   const plan = new PlanBuilder({ before: first });
-  const { process } = config;
-  compileFileSystem(plan, config, world, made.namespaces);
+  const { process, hooks = {} } = config;
+  const pid = reservePidText(plan);
+  compileFileSystem(plan, config, world, { namespaces: made.namespaces, pid });
   if (process?.terminal) compileStreams(plan);
   if (process !== undefined) compileProcess(plan, process, world);
+  const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
   compileGate(plan, made.gate, made.started);
+  const state = ociState({ id: world.containerID, bundle: world.bundle }, config, "created");
+  compileHooks(plan, "startContainer", hooks.startContainer ?? [], { state, pid, environment });
   compilePreserved(plan, made.preserved);
   if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
-  const execRecord = process === undefined ? -1 : compileExec(plan, process);
+  const execRecord = process === undefined ? -1 : compileExec(plan, process, environment);
   return { ...plan.finish(), execRecord };
 }
 
@@ -121,9 +129,10 @@ function compileFileSystem(
   plan: PlanBuilder,
   config: RuntimeConfig,
   world: Circumstances,
-  namespaces: NamespacePlan,
+  made: { namespaces: NamespacePlan; pid: DataRef },
 ): void {
   const { linux = {}, mounts = [], process } = config;
+  const { namespaces } = made;
   const isDevBound = mounts.some(
     (mount) =>
       componentsOf(mount.destination).join("/") === "dev" &&
@@ -134,6 +143,7 @@ function compileFileSystem(
       inUserNamespace: namespaces.user !== "none",
       hasKcore: world.hasKcore,
     });
+  compileCreateHooks(plan, config, world, made.pid);
   if (process?.terminal)
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });
   compileSysctls(plan, linux.sysctl ?? {});
@@ -147,6 +157,29 @@ function compileFileSystem(
   compileReadonlyPaths(plan, linux.readonlyPaths ?? []);
   compileMaskedPaths(plan, linux.maskedPaths ?? []);
   compileChangeRoot(plan, namespaces.mount ? (world.noPivot ? "move" : "pivot") : "chroot");
+}
+
+/** The hooks of create: the mounts and the devices are there, and the host's paths are still to be seen. */
+function compileCreateHooks(
+  plan: PlanBuilder,
+  config: RuntimeConfig,
+  world: Circumstances,
+  pid: DataRef,
+): void {
+  const { hooks = {} } = config;
+  const { createContainer = [], startContainer = [] } = hooks;
+  const names = (["prestart", "createRuntime"] as const).filter((name) => hooks[name]?.length);
+  if (names.length + createContainer.length + startContainer.length === 0) return;
+  plan.section("hooks", "config.md, POSIX-platform Hooks");
+  plan.sync("hooks", { slot: { data: pid, capacity: PID_TEXT_BYTES } });
+  plan.host({ kind: "hooks", names });
+  const state = ociState({ id: world.containerID, bundle: world.bundle }, config, "creating");
+  // No environment unless it is given: the container's own could load code into the hook (2025-23266).
+  compileHooks(plan, "createContainer", createContainer, {
+    state,
+    pid,
+    environment: noEnvironment(plan),
+  });
 }
 
 /** Everything about the process up to the gate. The last SYNC is here: after it the container is created. */

@@ -62,6 +62,8 @@ export const T1: Register = new Register(20);
 export const T2: Register = new Register(21);
 export const T3: Register = new Register(22);
 export const T4: Register = new Register(23);
+export const T5: Register = new Register(24);
+export const T6: Register = new Register(25);
 
 /** Closes what a register holds. */
 export function close(plan: PlanBuilder, register: Register): void {

@@ -13,6 +13,7 @@ import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./iden
 import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
+  compileEnvironment,
   compileExec,
   compileLookup,
   compilePreserved,
@@ -69,6 +70,6 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compileLookup(plan, process);
   compilePreserved(plan, preserved);
   if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
-  compileExec(plan, process);
+  compileExec(plan, process, compileEnvironment(plan, process));
   return { ...plan.finish(), cloneFlags: 0, isStaged: true };
 }

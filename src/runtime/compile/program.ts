@@ -83,17 +83,27 @@ export function compilePreserved(plan: PlanBuilder, slots: readonly number[]): v
   });
 }
 
-/** The last call; returns its record's number. HOME was read from the root's own passwd where the environment has none. */
-export function compileExec(plan: PlanBuilder, process: Process): number {
+/** The process's environment. HOME was read from the root's own passwd where it has none. */
+export function compileEnvironment(plan: PlanBuilder, process: Process): DataRef {
   const environment = uniqueEnvironment(process.env ?? []);
   const needsHome = lacksHome(process);
-  const argv = plan.strings(process.args ?? [], JSON.stringify(process.args ?? []));
   const env = plan.strings(
     needsHome ? [...environment, "HOME=/"] : environment,
     `${environment.length} variables`,
   );
   if (needsHome) plan.store(new DataRef(env.offset + environment.length * 8), 8, HOME);
+  return env;
+}
+
+/** For what has to know nothing of the container's. */
+export function noEnvironment(plan: PlanBuilder): DataRef {
+  return plan.strings([], "no variables");
+}
+
+/** The last call; returns its record's number. */
+export function compileExec(plan: PlanBuilder, process: Process, env: DataRef): number {
   plan.section("process.args", "config.md, process.args");
+  const argv = plan.strings(process.args ?? [], JSON.stringify(process.args ?? []));
   return plan.call("execve", [PROGRAM, argv, env]);
 }
 

@@ -1,6 +1,6 @@
 /** The parent's half of a plan: waits for init, does the host steps that stand after each SYNC, and answers. */
 import { closeSync } from "node:fs";
-import type { Process } from "../../spec/index.ts";
+import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { architecture, errno, reap, syscall } from "../../sys/index.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
@@ -9,6 +9,7 @@ import type { HostStep } from "../plan/host-step.ts";
 import { type Plan, sectionOf } from "../plan/plan.ts";
 import { type Failure, listen, reply, type Said } from "./dialogue.ts";
 import { InitDied, NotOrdinaryDirectory, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./errors.ts";
+import { hookFailure } from "./hooks.ts";
 import type { HostAnswer } from "./host-steps.ts";
 import { type Launched, planFile } from "./launch.ts";
 
@@ -22,11 +23,11 @@ export type Perform = (
 /**
  * Talks with init until it closes the socket: at the gate, or at exec. Returns the pid of PID 1 (or of the exec'd
  * process), which is the launched one, or the one that its first stage cloned.
- * @throws {PlanFailed} {ProgramNotRunnable} {OutsideRoot} {InitDied}
+ * @throws {PlanFailed} {ProgramNotRunnable} {OutsideRoot} {HookFailed} {InitDied}
  */
 export function conduct(
   plan: CreatePlan,
-  process: Process | undefined,
+  { process, hooks }: Pick<RuntimeConfig, "process" | "hooks">,
   init: Launched,
   perform: Perform,
 ): number {
@@ -49,6 +50,8 @@ export function conduct(
         }
         case "fail":
           throw failure(segments[said.segment]?.plan ?? plan, process, said);
+        case "hook":
+          throw hookFailure(said, hooks);
         case "sync": {
           const answer = answerTo(
             said,
@@ -92,10 +95,10 @@ function answerTo(
   }
 }
 
-function send(socket: number, { values = [], segment }: HostAnswer): void {
+function send(socket: number, { values = [], bytes, segment }: HostAnswer): void {
   const file = segment === undefined ? undefined : planFile(segment);
   // A dead init is heard at the next turn: its end of the socket is closed.
-  reply(socket, { values, ...(file !== undefined && { segment: file }) });
+  reply(socket, { values, ...(bytes && { bytes }), ...(file !== undefined && { segment: file }) });
   if (file !== undefined) closeSync(file);
 }
 

@@ -16,12 +16,14 @@ import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
+import { ociState } from "../oci-state.ts";
 import { claimState, type SavedState, saveState, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
 import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
+import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hooks.ts";
 import { perform } from "./host-steps.ts";
 import { type Launched, launch } from "./launch.ts";
 
@@ -44,6 +46,8 @@ export interface CreateOptions {
   readonly preserveFds?: number;
   /** The container is killed when the calling process dies. */
   readonly dieWithParent?: boolean;
+  /** Told of poststop hooks that fail after a create that failed; a line on standard error if absent. */
+  readonly onWarning?: OnWarning;
 }
 
 /** A container that is created: its init waits at the gate. Init is a child of the calling process, which reaps it. */
@@ -80,6 +84,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const layout = readCgroupLayout();
   const cgroup = planCgroup(config.linux, options.containerID, layout);
   const undo: (() => void)[] = [];
+  const container = { id: options.containerID, bundle };
+  const { hooks } = config;
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => rmSync(directory, { recursive: true, force: true }));
@@ -99,7 +105,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     const execRecord = plan.rest?.().execRecord ?? -1;
     let pid = init.pid;
     try {
-      pid = conduct(plan, config.process, init, (step, said, about) =>
+      pid = conduct(plan, config, init, (step, said, about) =>
         perform(
           {
             config,
@@ -107,6 +113,18 @@ export function createContainer(options: CreateOptions): CreatedContainer {
             onMaster: (master) =>
               console === undefined ? options.onConsole?.(master) : sendMaster(console, master),
             rest: plan.rest ?? (() => undefined),
+            onHooks: (names, pid) => {
+              // From here on something may have to be taken back. Source: runtime.md, Lifecycle.
+              undo.unshift(() =>
+                runPoststopHooks(
+                  hooks?.poststop,
+                  ociState(container, config, "stopped"),
+                  options.onWarning ?? printWarning,
+                ),
+              );
+              const state = ociState(container, config, "creating", pid);
+              for (const name of names) runHooks(name, hooks?.[name], state);
+            },
             onCreated: (created, segment) =>
               save(directory, {
                 pid: created,
@@ -196,6 +214,7 @@ function save(
   },
 ): void {
   const { pid, exec, config, configText, bundle, containerID, cgroup } = made;
+  const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
   saveState(directory, {
     ociVersion: config.ociVersion,
     id: containerID,
@@ -207,6 +226,7 @@ function save(
     owner: process.getuid?.() ?? 0,
     exec,
     cgroupPaths: cgroup.paths,
+    ...(later.length > 0 && { laterHooks: later }),
     configText,
   });
 }

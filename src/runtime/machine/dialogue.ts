@@ -1,11 +1,14 @@
 /** The parent's end of the socket to init: what init asks, what it is answered, how it ends. The format is init.c's. */
 import { receiveMessage, sendMessage } from "../../sys/index.ts";
+import { HOOK_MESSAGE_BYTES, HOOK_OUTPUT_BYTES, MESSAGE_HOOK } from "../compile/hooks.ts";
 
 const MESSAGE_SYNC = 1;
 const MESSAGE_FAIL = 2;
 /** The stage that cloned PID 1 tells its pid and leaves; nobody waits for an answer. */
 export const MESSAGE_PID = 3;
 export const MESSAGE_BYTES = 48;
+/** The longest message. */
+export const MAX_MESSAGE_BYTES: number = HOOK_MESSAGE_BYTES;
 const ANSWER_HEADER_BYTES = 48;
 const ANSWER_SEGMENT = 1;
 
@@ -15,6 +18,18 @@ export interface Failure {
   readonly segment: number;
   readonly record: number;
   readonly errno: number;
+}
+
+/** A hook that init ran failed: which one, how it ended, and what it printed. */
+export interface HookSaid {
+  readonly kind: "hook";
+  readonly code: number;
+  /** HOOK_TIMED_OUT, HOOK_NOT_RUN, or by itself. */
+  readonly ended: number;
+  /** The status that wait4 gave, or -errno of execve. */
+  readonly number: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** What init says. `end`: it closed the socket, by exec, by moving on to the gate, or by dying. */
@@ -29,11 +44,12 @@ export type Said =
     }
   | { readonly kind: "pid"; readonly pid: number }
   | Failure
+  | HookSaid
   | { readonly kind: "end" };
 
 /** Waits for init's next message. The caller owns received descriptors. */
 export function listen(socket: number): Said {
-  const bytes = new Uint8Array(new ArrayBuffer(MESSAGE_BYTES));
+  const bytes = new Uint8Array(new ArrayBuffer(MAX_MESSAGE_BYTES));
   const { length, descriptors } = receiveMessage(socket, bytes);
   return length === 0 ? { kind: "end" } : decodeMessage(bytes, descriptors);
 }
@@ -53,6 +69,7 @@ export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] 
       values,
       descriptors,
     };
+  if (kind === MESSAGE_HOOK) return decodeHook(bytes, view.getUint32(12, true), values);
   if (kind !== MESSAGE_FAIL) throw new RangeError(`init sent a message of unknown kind ${kind}`);
   return {
     kind: "fail",
@@ -60,6 +77,15 @@ export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] 
     record: view.getUint32(8, true),
     errno: values[0] ?? 0,
   };
+}
+
+function decodeHook(bytes: Uint8Array, code: number, values: readonly number[]): HookSaid {
+  const [ended = 0, number = 0, ...lengths] = values;
+  const [stdout = "", stderr = ""] = lengths.map((length, stream) => {
+    const at = MESSAGE_BYTES + stream * HOOK_OUTPUT_BYTES;
+    return new TextDecoder().decode(bytes.subarray(at, at + length));
+  });
+  return { kind: "hook", code, ended, number, stdout, stderr };
 }
 
 /** What a SYNC is answered with; everything is optional. */

@@ -68,8 +68,15 @@ export function execProcess(
   try {
     const onMaster = (master: number): void =>
       console === undefined ? options.onConsole?.(master) : sendMaster(console, master);
-    const context = { config, process, onMaster, onCreated: () => {}, rest: () => undefined };
-    pid = conduct(plan, process, init, (step, said, about) => perform(context, step, said, about));
+    const context = {
+      config,
+      process,
+      onMaster,
+      onCreated: () => {},
+      onHooks: () => {},
+      rest: () => undefined,
+    };
+    pid = conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));
     return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
   } finally {
     for (const descriptor of [init.socket, init.pidfd]) syscall("close", descriptor);

@@ -1,8 +1,9 @@
 /** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
-import { writeFileSync } from "node:fs";
-import type { Process, RuntimeConfig } from "../../spec/index.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { HookName, Process, RuntimeConfig } from "../../spec/index.ts";
 import { HOME } from "../compile/context.ts";
 import { compileMissing } from "../compile/destination.ts";
+import { PID_TEXT_BYTES } from "../compile/hooks.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -16,6 +17,8 @@ import { setRlimits } from "./rlimits.ts";
 /** What a step adds to the answer to init. */
 export interface HostAnswer {
   readonly values?: readonly number[];
+  /** Fills the slot of the SYNC. */
+  readonly bytes?: Uint8Array;
   /** Run by init before it goes on. */
   readonly segment?: Plan;
 }
@@ -28,6 +31,8 @@ export interface HostContext {
   readonly onMaster: (master: number) => void;
   /** Makes the container visible as created. */
   readonly onCreated: (pid: number, segment: number) => void;
+  /** Runs the hooks of these kinds. */
+  readonly onHooks: (names: readonly HookName[], pid: number) => void;
   /** The second half of the plan. */
   readonly rest: () => Plan | undefined;
 }
@@ -59,6 +64,9 @@ export function perform(
     case "console":
       context.onMaster(first);
       return undefined;
+    case "hooks":
+      context.onHooks(step.names, pid);
+      return { bytes: new TextEncoder().encode(pidInside(pid).padEnd(PID_TEXT_BYTES)) };
     case "rest": {
       const rest = context.rest();
       return rest === undefined ? undefined : { segment: rest };
@@ -76,6 +84,11 @@ export function perform(
       context.onCreated(pid, said.segment);
       return undefined;
   }
+}
+
+/** The pid of a process in its own namespace. */
+function pidInside(pid: number): string {
+  return /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? String(pid);
 }
 
 /** One record: the register of HOME gets the text. */

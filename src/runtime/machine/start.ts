@@ -6,9 +6,13 @@ import { closeSync, constants, openSync, readSync, renameSync, rmSync, writeSync
 import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
 import { check, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
-import { loadState, savedConfig, startTimeOf, stateDirectory } from "../state.ts";
-import { decodeMessage, type Failure, MESSAGE_BYTES } from "./dialogue.ts";
+import { SIGKILL } from "../compile/constants.ts";
+import { openInit } from "../kill.ts";
+import { ociState } from "../oci-state.ts";
+import { loadState, type SavedState, savedConfig, startTimeOf, stateDirectory } from "../state.ts";
+import { decodeMessage, type Failure, type HookSaid, MAX_MESSAGE_BYTES } from "./dialogue.ts";
 import { ProgramNotRunnable } from "./errors.ts";
+import { hookFailure, runHooks } from "./hooks.ts";
 
 /** The container is not waiting to be started. The sentences are runc's. */
 export class CannotStart extends TeuError<"cannot-start", { id: string; status: "running" | "stopped" }> {
@@ -34,8 +38,8 @@ export class StartFailed extends TeuError<"start-failed", { id: string; errno: s
 }
 
 /**
- * Starts a created container and returns when its program runs.
- * @throws {ContainerNotFound} {CannotStart} {ProgramNotRunnable} {StartFailed}
+ * Starts a created container and returns when its program runs and its poststart hooks have run.
+ * @throws {ContainerNotFound} {CannotStart} {ProgramNotRunnable} {StartFailed} {HookFailed}
  */
 export function startContainer(root: string, containerID: string): void {
   const state = loadState(root, containerID);
@@ -48,7 +52,11 @@ export function startContainer(root: string, containerID: string): void {
   try {
     openGate(claimed, containerID);
     const failed = awaitExec(started);
-    if (failed === undefined) return;
+    if (failed === undefined) {
+      runPoststartHooks(state);
+      return;
+    }
+    if (failed.kind === "hook") throw hookFailure(failed, savedConfig(state).hooks);
     // After the gate only the filter and exec itself are left to fail.
     if (failed.segment === state.exec.segment && failed.record === state.exec.record)
       throw new ProgramNotRunnable(savedConfig(state).process?.args?.[0] ?? "", failed.errno);
@@ -60,6 +68,22 @@ export function startContainer(root: string, containerID: string): void {
   } finally {
     closeSync(started);
     rmSync(claimed, { force: true });
+  }
+}
+
+/** If one fails, the container is stopped. Source: runtime.md, Lifecycle: poststart. */
+function runPoststartHooks(state: SavedState): void {
+  if (!state.laterHooks?.includes("poststart")) return;
+  const config = savedConfig(state);
+  try {
+    runHooks("poststart", config.hooks?.poststart, ociState(state, config, "running", state.pid));
+  } catch (error) {
+    const pidfd = openInit(state);
+    if (pidfd !== undefined) {
+      syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+      syscall("close", pidfd);
+    }
+    throw error;
   }
 }
 
@@ -94,14 +118,14 @@ function openGate(path: string, id: string): void {
 }
 
 /** Waits until init's end of the fifo closes: empty, by exec; or after a failure. */
-function awaitExec(started: number): Failure | undefined {
+function awaitExec(started: number): Failure | HookSaid | undefined {
   const waited = Int32Array.of(started, POLLIN);
   let ready: number;
   do ready = syscall("ppoll", waited, 1, 0, 0);
   while (ready === -errno.EINTR);
   check(ready, "ppoll");
-  const bytes = new Uint8Array(MESSAGE_BYTES);
+  const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
   if (readSync(started, bytes) === 0) return undefined;
   const said = decodeMessage(bytes);
-  return said.kind === "fail" ? said : undefined;
+  return said.kind === "fail" || said.kind === "hook" ? said : undefined;
 }

@@ -1,4 +1,5 @@
 /** Host steps: what the parent of init does on the outside, as data. `machine/host-steps.ts` carries them out. */
+import type { HookName } from "../../spec/index.ts";
 
 /** `kind` says what is done; the rest is all that doing it needs. */
 export type HostStep =
@@ -14,6 +15,8 @@ export type HostStep =
   | { readonly kind: "oom-score"; readonly value: number }
   /** Sends the master of the terminal to whoever attaches to the container. */
   | { readonly kind: "console" }
+  /** Runs the hooks of these kinds, and answers with the pid that the container sees, for the hooks that init runs. */
+  | { readonly kind: "hooks"; readonly names: readonly HookName[] }
   /** Sends the second half of the plan, compiled while init worked on the first. */
   | { readonly kind: "rest" }
   /** Sends the segment that makes a destination of which more than the last name is missing. */
@@ -48,5 +51,6 @@ export const SYNC_CODES = {
   rest: 6,
   ready: 7,
   "time-offsets": 8,
+  hooks: 9,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;
