@@ -21,8 +21,7 @@ const RUNTIME_NAMES: ReadonlySet<string> = new Set(["teu-runtime", "runc"]);
 export async function main(invokedAs: string, words: readonly string[]): Promise<number> {
   const name = invokedAs.slice(invokedAs.lastIndexOf("/") + 1);
   try {
-    if (RUNTIME_NAMES.has(name))
-      return await (await import("../runtime/index.ts")).runRuntimeCommand(words, name);
+    if (RUNTIME_NAMES.has(name)) return await (await import("./commands/runtime.ts")).runAs(name, words);
     return await dispatch(name, words, thisContext());
   } catch (error) {
     const { report } = await import("./report.ts");

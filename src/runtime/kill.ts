@@ -3,9 +3,8 @@
  * may by now be another process's.
  * Source: runtime-spec runtime.md, kill.
  */
-import { constants } from "node:os";
 import { TeuError } from "../base/index.ts";
-import { check, errno, syscall } from "../sys/index.ts";
+import { check, errno, signalNumbers, syscall } from "../sys/index.ts";
 import { isFrozen, thaw } from "./cgroup/freezer.ts";
 import { killCgroup, signalCgroup } from "./cgroup/processes.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "./state.ts";
@@ -34,8 +33,8 @@ export function parseSignal(text: string): number {
     if (number <= MAX_SIGNAL) return number;
   }
   const name = text.toUpperCase();
-  const numbers: Readonly<Record<string, number | undefined>> = constants.signals;
-  const number = Object.hasOwn(constants.signals, `SIG${name}`) ? numbers[`SIG${name}`] : numbers[name];
+  const numbers = signalNumbers();
+  const number = Object.hasOwn(numbers, `SIG${name}`) ? numbers[`SIG${name}`] : numbers[name];
   if (number === undefined) throw new UnknownSignal({ signal: text });
   return number;
 }

@@ -1,9 +1,47 @@
 /** The kernel's error numbers by name, the sentence that people know for each, and the error that a failed call becomes. */
-import { constants } from "node:os";
 import { type ErrorKind, TeuError } from "../base/index.ts";
 
-/** Linux error numbers by name; the same on x86_64 and aarch64. */
-export const errno: Readonly<Record<keyof typeof constants.errno, number>> = constants.errno;
+/** Linux error numbers by name, those that we ask for; the same on x86_64 and aarch64. */
+export const errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  E2BIG: 7,
+  ENOEXEC: 8,
+  EBADF: 9,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EXDEV: 18,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  EMFILE: 24,
+  ENOTTY: 25,
+  ETXTBSY: 26,
+  EFBIG: 27,
+  ENOSPC: 28,
+  EROFS: 30,
+  EMLINK: 31,
+  EPIPE: 32,
+  ERANGE: 34,
+  ENAMETOOLONG: 36,
+  ENOSYS: 38,
+  ENOTEMPTY: 39,
+  ELOOP: 40,
+  EOPNOTSUPP: 95,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EDQUOT: 122,
+} as const satisfies Record<string, number>;
+export type ErrnoName = keyof typeof errno;
 
 /** What glibc's strerror says, for the errors that container runtimes meet; callers of runc match several of them. */
 const SENTENCES: Record<string, string> = {
@@ -45,7 +83,6 @@ const SENTENCES: Record<string, string> = {
   EDQUOT: "disk quota exceeded",
 };
 
-const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 const KINDS: Record<string, ErrorKind> = {
   ENOENT: "not-found",
   ENOTDIR: "not-found",
@@ -65,7 +102,16 @@ const KINDS: Record<string, ErrorKind> = {
 
 /** `ENOENT` for 2. */
 export function errnoName(number: number): string {
-  return NAMES.get(number) ?? `errno ${number}`;
+  return nameIn(errno, number) ?? nameIn(allErrnos(), number) ?? `errno ${number}`;
+}
+
+/** Loaded for the rare names only: every command would pay for it. */
+function allErrnos(): Readonly<Record<string, number>> {
+  return process.getBuiltinModule("node:os").constants.errno;
+}
+
+function nameIn(numbers: Readonly<Record<string, number>>, number: number): string | undefined {
+  return Object.keys(numbers).find((name) => numbers[name] === number);
 }
 
 /** `no such file or directory` for 2. */

@@ -5,7 +5,7 @@ export { type Argument, addressOf, architecture, cString, syscall } from "./bind
 // Processes.
 export { childEnded } from "./child.ts";
 // Errors: numbers, names, sentences.
-export { check, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
+export { check, type ErrnoName, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
 // File operations below open directories, by bytes.
 export { layerFiles } from "./layer-files.ts";
 // Locks between processes.
@@ -28,6 +28,7 @@ export { duplicate, pipe } from "./pipe.ts";
 export { relayInput, relayPipe, relayTerminal } from "./relay.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
+export { signalNumbers } from "./signals.ts";
 export { type Ended, reap, type Spawn, spawn } from "./spawn.ts";
 export {
   copyTerminalSize,

@@ -11,5 +11,10 @@ export const command: Callable<CliContext> = {
     arguments: [],
     examples: [],
   },
-  call: (words) => runRuntimeCommand(words, "teu runtime"),
+  call: (words) => runAs("teu runtime", words),
 };
+
+/** Runs the runtime under the name that it was called by. */
+export function runAs(program: string, words: readonly string[]): Promise<number> {
+  return runRuntimeCommand(words, program);
+}

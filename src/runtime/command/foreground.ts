@@ -3,7 +3,6 @@
  * and its end is our end. Without a terminal it has our own standard streams and nothing is copied.
  */
 import { closeSync } from "node:fs";
-import { constants } from "node:os";
 import {
   check,
   childEnded,
@@ -13,6 +12,7 @@ import {
   makeRaw,
   relayInput,
   relayTerminal,
+  signalNumbers,
   syscall,
 } from "../../sys/index.ts";
 
@@ -89,6 +89,6 @@ export class Foreground implements Disposable {
 
 /** A process that has just ended takes no signal, and needs none. */
 function send(pidfd: number, signal: NodeJS.Signals): void {
-  const result = syscall("pidfd_send_signal", pidfd, constants.signals[signal], 0, 0);
+  const result = syscall("pidfd_send_signal", pidfd, signalNumbers()[signal] ?? 0, 0, 0);
   if (result !== -errno.ESRCH) check(result, "pidfd_send_signal");
 }

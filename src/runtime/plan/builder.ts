@@ -301,10 +301,9 @@ export class PlanBuilder {
 
   #rules(at: number, rules: Rules): void {
     let place = at + RULES_AT;
-    for (const name in rules) {
+    for (const [name, to] of Object.entries(rules)) {
       if (place === at + RULES_AT + MAX_RULES)
         throw new RangeError(`A record has more than ${MAX_RULES} rules`);
-      const to = rules[name];
       const number = name === "*" ? ANY_ERRNO : errno[name as keyof typeof errno];
       this.#words[place] = number | (TARGET_NEXT << 16);
       if (to instanceof Label) this.#fixups.push({ at: place, label: to, isRule: true });

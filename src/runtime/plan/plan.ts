@@ -4,6 +4,7 @@
  * them, so what is printed is what is run; `recordAt` (decode.ts) shows one as an object.
  */
 import type { NamespaceType } from "../../spec/index.ts";
+import type { ErrnoName } from "../../sys/index.ts";
 import type { HostStep } from "./host-step.ts";
 
 /** One of init's 64 registers. Register 0 names the descriptor for SYNC and failures. */
@@ -34,7 +35,7 @@ export type Operand = number | bigint | Register | DataRef;
 /** Where a failed call leads: on to the next record, or to a label. Without a rule it is the end. */
 export type Target = "next" | Label;
 /** By errno name; "*" is any. At most four, the first that matches counts. */
-export type Rules = Readonly<Record<string, Target>>;
+export type Rules = Readonly<Partial<Record<ErrnoName | "*", Target>>>;
 
 /** What a group of records is for: the field of config.json and the clause that asks for it. */
 export interface Section {
