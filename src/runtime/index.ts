@@ -1,7 +1,5 @@
 /** config.json → plan → container. */
 
-// runc's command line.
-export { runCommandLine as runRuntimeCommand } from "./command/main.ts";
 // The plan: what create would do, as data and as text.
 export type { CreatePlan } from "./compile/compile.ts";
 // Killing and removing, and what a container's status is.

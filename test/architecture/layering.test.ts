@@ -37,6 +37,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine",
   ],
 };
+/** Entries beside index.ts: what they need of their layer is loaded, and not all of it. */
+const MORE_ENTRIES: readonly string[] = ["runtime/command/index.ts"];
 /** These four also work as a library under Node: no Bun interfaces. */
 const PORTABLE = ["spec", "content", "image", "distribution/client"];
 
@@ -104,8 +106,8 @@ test("a layer is imported through its index.ts", () => {
   for (const [file, { arrows }] of graph) {
     for (const { to } of arrows) {
       const target = layerOf(to);
-      if (target !== undefined && target !== layerOf(file) && to !== `${target}/index.ts`)
-        wrong.push(`${file} -> ${to}`);
+      if (target === undefined || target === layerOf(file) || to === `${target}/index.ts`) continue;
+      if (!MORE_ENTRIES.includes(to)) wrong.push(`${file} -> ${to}`);
     }
   }
   expect(wrong).toEqual([]);
