@@ -351,6 +351,30 @@ describe("applyLayer() onto the layers below (layer.md, applying changesets)", (
     expect(tree()).toEqual({ d: "-> /elsewhere", f: "644 lower", "l/": "755", "l/x": "644 " });
   });
 
+  // They followed the link, and removed what it leads to.
+  test("marks below a file or a link that took a directory's place hide nothing more", async () => {
+    await apply(tar(directory("other"), { name: "other/x" }, { name: "other/a" }));
+    await apply(
+      tar(
+        symlink("d", "other"),
+        { name: "d/.wh.a" },
+        { name: "d/sub/.wh.x" },
+        { name: "d/.wh..wh..opq" },
+        { name: "f", content: "upper" },
+        { name: "f/.wh.x" },
+        { name: "f/.wh..wh..opq" },
+      ),
+    );
+    expect(tree()).toEqual({
+      d: "-> other",
+      f: "644 upper",
+      l: "-> d",
+      "other/": "755",
+      "other/a": "644 ",
+      "other/x": "644 ",
+    });
+  });
+
   test("aufs's own files are passed over", async () => {
     await apply(tar({ name: ".wh..wh.aufs" }, directory(".wh..wh.plnk"), { name: ".wh..wh.plnk/1.2" }));
     expect(tree()).toEqual(below);
@@ -398,6 +422,22 @@ describe.skipIf(!isRoot)(
         { name: ".wh.b" },
       );
       expect(tree()).toEqual({ a: "644 new", b: "644 new" });
+    });
+
+    // What umoci writes where a directory became a file: 'Cannot open directory "f": not a directory', and no container.
+    test("marks below a file or a link that took a directory's place hide nothing more", async () => {
+      await overlay(
+        { name: "f", content: "new" },
+        { name: "f/.wh.x" },
+        { name: "f/sub/.wh.y" },
+        { name: "f/.wh..wh..opq" },
+        directory("other"),
+        symlink("l", "other"),
+        { name: "l/.wh.x" },
+        { name: "l/.wh..wh..opq" },
+      );
+      expect(tree()).toEqual({ f: "644 new", l: "-> other", "other/": "755" });
+      expect(opaque("other")).toBe(false);
     });
 
     test("an opaque root is told, since overlayfs cannot mark it", async () => {

@@ -337,6 +337,7 @@ export class LayerWriter implements TarHandler {
   // Marks.
 
   #whiteout(parentPath: LayerPath, base: ByteString): void {
+    if (this.#isReplaced(parentPath)) return;
     const path = joinPath(parentPath, base);
     if (this.#options.mode === "plain") {
       const parent = this.#directories.find(parentPath);
@@ -355,6 +356,7 @@ export class LayerWriter implements TarHandler {
   }
 
   #opaque(path: LayerPath): void {
+    if (this.#isReplaced(path)) return;
     if (this.#options.mode === "overlay") {
       if (path === EMPTY) this.#hidesLower = true;
       else this.#markOpaque(this.#directories.open(path), path);
@@ -369,6 +371,21 @@ export class LayerWriter implements TarHandler {
   #removeLower(parent: number, base: ByteString, path: LayerPath): void {
     removeTree(this.#files, parent, base, path, (found) => this.#own.has(found));
     this.#directories.forgetBelow(path);
+  }
+
+  /**
+   * Whether this layer has put a file or a link where `path` or a directory on its way was: nothing of the layers below is
+   * there to hide. umoci writes marks below such a file, for all that the directory held.
+   */
+  #isReplaced(path: LayerPath): boolean {
+    const parents = cleanPath(path);
+    for (let base = parents.pop(); base !== undefined; base = parents.pop()) {
+      const parentPath = parents.join("/") as LayerPath;
+      const own = joinPath(parentPath, base);
+      const parent = this.#own.has(own) ? this.#directories.find(parentPath) : undefined;
+      if (parent !== undefined && !this.#isDirectory(parent, base, own)) return true;
+    }
+    return false;
   }
 
   #markOpaque(directory: number, path: LayerPath): void {

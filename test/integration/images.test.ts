@@ -3,11 +3,12 @@
  * them; and what teu pushes, skopeo copies and runc runs.
  */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { needs, program, root } from "../support/needs.ts";
 import { copyBySkopeo, digestBySkopeo, imagesFolder, peer, unpackByUmoci } from "./support/images.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
 import { describeTree } from "./support/tree.ts";
+import { TEU } from "./teu.ts";
 
 const WANTED = [root, ...["umoci", "skopeo", "buildah", "debootstrap", "getfattr", "runc"].map(program)];
 const test = needs(...WANTED);
@@ -54,6 +55,26 @@ describe("images of other tools", () => {
     const wanted = describeTree(await unpackByUmoci(`${imagesFolder()}/${same}`, own.path("umoci")));
     expect(describeTree(own.path("bundle/rootfs"))).toEqual(wanted);
     if (image.startsWith("debian")) expect(wanted.length).toBeGreaterThan(5000);
+  });
+
+  // A container of `changed` did not start: its second layer, on its own, was refused.
+  test("debian:changed: a container's layers, one over the other, make the tree that umoci makes", async () => {
+    await using own = new Store();
+    const child = Bun.spawn([TEU, "run", "--rm", "-i", remote("debian:changed"), "cat"], {
+      env: { ...own.env },
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    child.stdin.write("here\n");
+    await child.stdout.getReader().read();
+    const [id = ""] = readdirSync(own.path("run/containers"));
+    const found = describeTree(own.path(`run/containers/${id}/rootfs`));
+    child.stdin.end();
+    expect(await child.exited).toBe(0);
+    const wanted = describeTree(await unpackByUmoci(`${imagesFolder()}/debian:changed`, own.path("umoci")));
+    // A place for the mount on /etc/hosts is made when the container is, which changes its parents' times.
+    const isOfImage = (line: string): boolean => !/^"(etc|etc\/hosts)?" /.test(line);
+    expect(found.filter(isOfImage)).toEqual(wanted.filter(isOfImage));
   });
 
   test("debian runs: its release, its user, its package manager", async () => {
