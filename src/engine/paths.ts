@@ -30,3 +30,8 @@ export function enginePaths(environment: Readonly<Record<string, string | undefi
     runtimeState: at(run, "runtime"),
   };
 }
+
+/** Where the cgroups of container `id` are, below each hierarchy. */
+export function cgroupsPath(id: string): string {
+  return `/teu/${id}`;
+}

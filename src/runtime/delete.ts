@@ -2,6 +2,8 @@
 import { rmSync } from "node:fs";
 import { hasCode, TeuError } from "../base/index.ts";
 import { syscall } from "../sys/index.ts";
+import { readCgroupLayout } from "./cgroup/layout.ts";
+import { planCgroup } from "./cgroup/plan.ts";
 import { killCgroup } from "./cgroup/processes.ts";
 import { removeCgroup } from "./cgroup/remove.ts";
 import { openInit } from "./kill.ts";
@@ -29,22 +31,28 @@ export class InitStillRunning extends TeuError<"init-still-running", { id: strin
   }
 }
 
+/** How to delete. */
+export interface DeleteOptions {
+  /** Any container, whatever its status; none is no failure. */
+  readonly force?: boolean;
+  /** As in its config.json: where the cgroups are of a create that was killed before it could save a state. */
+  readonly cgroupsPath?: string;
+  /** Told of poststop hooks that fail; by default a line on standard error. */
+  readonly onWarning?: OnWarning;
+}
+
 /**
- * Deletes a stopped or created container; with `force` any, and none is no failure then. Its poststop hooks run when all
- * else is gone; one that fails is told to `onWarning`, by default as a line on standard error.
+ * Deletes a stopped or created container; with `force` any. Its poststop hooks run when all else is gone.
  * @throws {ContainerNotFound} {ContainerNotStopped} {InitStillRunning} {CgroupsNotRemoved}
  */
-export function deleteContainer(
-  root: string,
-  containerID: string,
-  options: { force?: boolean; onWarning?: OnWarning } = {},
-): void {
+export function deleteContainer(root: string, containerID: string, options: DeleteOptions = {}): void {
   let state: SavedState;
   try {
     state = loadState(root, containerID);
   } catch (error) {
     if (!hasCode(error, "container-not-found")) throw error;
-    // A create that was killed early leaves a directory without state.json, and nothing else that we could name.
+    // A create that was killed early leaves a directory without state.json, and cgroups that only its caller can name.
+    if (options.cgroupsPath !== undefined) endCgroup(options.cgroupsPath, containerID);
     rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
     if (options.force) return;
     throw error;
@@ -62,6 +70,12 @@ export function deleteContainer(
     ociState(state, config, "stopped"),
     options.onWarning ?? printWarning,
   );
+}
+
+function endCgroup(cgroupsPath: string, containerID: string): void {
+  const { paths } = planCgroup({ cgroupsPath }, containerID, readCgroupLayout());
+  killCgroup(paths);
+  removeCgroup(paths);
 }
 
 const SIGKILL = 9;

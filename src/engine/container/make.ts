@@ -10,6 +10,7 @@ import { makeConfig } from "../bundle/config.ts";
 import { writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
+import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerRecord } from "../store/containers.ts";
@@ -89,7 +90,7 @@ export function makeBundle(
   const hostname = options.hostname ?? shortID(container.id);
   const config = makeConfig(image.process, options, {
     hostname,
-    cgroupsPath: `/teu/${container.id}`,
+    cgroupsPath: cgroupsPath(container.id),
     rootfs: "rootfs",
     user: image.resolveUser(rootfs, request.user),
     seccomp,

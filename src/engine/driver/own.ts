@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { type HostPath, hasCode } from "../../base/index.ts";
 import { duplicate, syscall } from "../../sys/index.ts";
+import { cgroupsPath } from "../paths.ts";
 import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
 import { ProgramNotExecutable, ProgramNotFound } from "./errors.ts";
 
@@ -32,7 +33,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
       runtime.killContainer(state, id, constants.signals[signal]);
     },
     async delete(id) {
-      runtime.deleteContainer(state, id, { force: true });
+      runtime.deleteContainer(state, id, { force: true, cgroupsPath: cgroupsPath(id) });
     },
   };
 }
