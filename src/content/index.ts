@@ -19,3 +19,5 @@ export { type IndexFile, REF_NAME } from "./index-file.ts";
 // Content on its way in.
 export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgorithm } from "./ingest.ts";
 export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";
+// Content on its way out, checked.
+export { verified } from "./verified.ts";

@@ -1,7 +1,7 @@
 /** `teu load`: images out of an archive. */
-import { createReadStream } from "node:fs";
 import { print } from "../../base/index.ts";
 import { loadImages, openEngine } from "../../engine/index.ts";
+import { readArchive } from "../archive-file.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -15,12 +15,7 @@ export const command = teuCommand({
   arguments: [],
   examples: [{ command: "teu load -i debian.tar", says: "Load what save wrote, here or elsewhere" }],
   async run({ flags: { input, quiet } }, { environment }) {
-    // 1 MiB at a time: every piece costs a turn of the event loop.
-    const source = createReadStream(input ?? "", {
-      highWaterMark: 1 << 20,
-      ...(input === undefined && { fd: 0 }),
-    });
-    const names = await loadImages(await openEngine(environment), source);
+    const names = await loadImages(await openEngine(environment), readArchive(input));
     if (!quiet) for (const name of names) print(`Loaded image: ${name}\n`);
     return 0;
   },

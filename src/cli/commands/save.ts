@@ -1,7 +1,6 @@
 /** `teu save`: images into an archive. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
-import { writeAll } from "../../base/index.ts";
 import { openEngine, saveImages } from "../../engine/index.ts";
+import { writeArchive } from "../archive-file.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -16,22 +15,7 @@ export const command = teuCommand({
     { command: "teu save debian | ssh host teu load", says: "Bring it to another machine" },
   ],
   async run({ flags: { output }, arguments: names }, { environment }) {
-    const archive = await saveImages(await openEngine(environment), names);
-    if (output === undefined) {
-      for await (const piece of archive) writeAll(1, piece);
-      return 0;
-    }
-    // By rename: a save that is cut short leaves nothing that looks whole.
-    const temporary = `${output}.${process.pid}.tmp`;
-    const file = openSync(temporary, "wx");
-    try {
-      for await (const piece of archive) writeAll(file, piece);
-      fsyncSync(file);
-      renameSync(temporary, output);
-    } finally {
-      closeSync(file);
-      rmSync(temporary, { force: true });
-    }
+    await writeArchive(output, saveImages(await openEngine(environment), names));
     return 0;
   },
 });

@@ -3,6 +3,7 @@
  * Every operation takes a signal last and ends promptly with its reason. Portable: `fetch` and `node:` only.
  */
 import { version } from "../../base/index.ts";
+import { verified } from "../../content/index.ts";
 import {
   type Digest,
   digestAlgorithm,
@@ -24,7 +25,6 @@ import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
 import { streamOf } from "./stream.ts";
-import { verified } from "./verify.ts";
 
 /** How a client behaves; everything has a default. */
 export interface RegistryClientOptions {

@@ -1,5 +1,7 @@
 /** Images out of archives and into them. Names are recorded last, so that none ever points at less than everything. */
+import { setImmediate } from "node:timers/promises";
 import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
+import { abortOnSignal } from "../run/signals.ts";
 import { inTransaction } from "../store/database.ts";
 import { findImage, putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
@@ -7,14 +9,11 @@ import type { Store } from "../store/store.ts";
 import { NoSuchImage } from "./errors.ts";
 
 /** Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest */
-export async function loadImages(
-  store: Store,
-  source: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
-): Promise<string[]> {
+export async function loadImages(store: Store, source: AsyncIterable<Uint8Array>): Promise<string[]> {
   const { importArchive } = await import("../../image/index.ts");
+  using interrupt = abortOnSignal();
   using _lease = takeLease(store.database, "load");
-  const images = await importArchive(store.content, source, signal);
+  const images = await importArchive(store.content, until(source, interrupt.signal));
   // All names are parsed before the first is recorded.
   const named = images.map(({ descriptor, names }) => ({
     descriptor,
@@ -37,12 +36,28 @@ export async function loadImages(
   );
 }
 
+/** `source`, until `signal` ends it: at once, though a read from a pipe that is under way cannot be called back. */
+async function* until(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    if (!signal.aborted) await iterator.return?.();
+  }
+}
+
 /** The named images as an OCI archive, in pieces. @throws {NoSuchImage} before the first piece */
-export async function saveImages(
-  store: Store,
-  names: readonly string[],
-): Promise<AsyncGenerator<Uint8Array>> {
+export async function* saveImages(store: Store, names: readonly string[]): AsyncGenerator<Uint8Array> {
   const { exportArchive } = await import("../../image/index.ts");
+  using interrupt = abortOnSignal();
+  // What is being read must not be collected.
+  using _lease = takeLease(store.database, "save");
   const images = names.map((text) => {
     const name = encodeReference(parseReference(text));
     const record = findImage(store.database, store.namespace, name);
@@ -50,5 +65,10 @@ export async function saveImages(
     const { digest, mediaType, size } = record;
     return { descriptor: { digest, mediaType, size }, name };
   });
-  return exportArchive(store.content, images);
+  for await (const piece of exportArchive(store.content, images)) {
+    yield piece;
+    // Reading files never waits: a signal gets its turn here.
+    await setImmediate();
+    interrupt.signal.throwIfAborted();
+  }
 }

@@ -2,7 +2,7 @@
  * Images of the store → an OCI archive: the layout of image-layout.md in one tar, reproducible, with the names by which
  * other tools find the images. Source: image-spec image-layout.md.
  */
-import type { ContentStore } from "../../content/index.ts";
+import { type ContentStore, SizeMismatch, verified } from "../../content/index.ts";
 import { type Descriptor, digestAlgorithm, digestEncoded, mediaTypes } from "../../spec/index.ts";
 import { byteString } from "../byte-string.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
@@ -15,7 +15,10 @@ export interface ExportedImage {
   readonly name: string;
 }
 
-/** Yields the archive in pieces: what is in the store of every image, each blob once. */
+/**
+ * Yields the archive in pieces: what is in the store of every image, each blob once and checked: an archive may be all that
+ * stays of an image. @throws {DigestMismatch} @throws {SizeMismatch} a blob is damaged
+ */
 export async function* exportArchive(
   store: ContentStore,
   images: readonly ExportedImage[],
@@ -37,7 +40,9 @@ export async function* exportArchive(
     const blob = blobs.get(digest);
     if (blob === undefined) continue;
     yield header(`blobs/${digestAlgorithm(blob.digest)}/${digestEncoded(blob.digest)}`, blob.size);
-    yield* store.readStream(blob.digest);
+    const size = store.stat(blob.digest)?.size ?? 0;
+    if (size !== blob.size) throw new SizeMismatch({ name: blob.digest, expected: blob.size, actual: size });
+    yield* verified(store.readStream(blob.digest), blob.digest);
     yield padding(blob.size);
   }
   yield END_OF_ARCHIVE;

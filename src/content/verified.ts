@@ -1,6 +1,6 @@
 /** Content checked as it passes. */
-import { DigestMismatch, UnsupportedAlgorithm } from "../../content/index.ts";
-import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../../spec/index.ts";
+import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
+import { DigestMismatch, UnsupportedAlgorithm } from "./errors.ts";
 
 /** Gives `chunks` on, and fails where their end would be unless they hash to `expected`. */
 export async function* verified(
