@@ -6,6 +6,7 @@ import { parseRuntimeConfig } from "../../spec/index.ts";
 import { parseSignal } from "../kill.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
+import { parseInterval } from "./events.ts";
 import { parseUser } from "./exec.ts";
 import { describeFeatures } from "./features.ts";
 import { encodeTable } from "./list.ts";
@@ -163,4 +164,22 @@ test("features lists what is built and nothing that is refused", () => {
   expect(features.linux?.namespaces).toContain("pid");
   expect(features.linux?.seccomp?.archs).toContain("SCMP_ARCH_X86_64");
   expect(features.mountOptions).toContain("rro");
+});
+
+test.each([
+  ["5s", 5000],
+  ["1m30s", 90_000],
+  ["100ms", 100],
+  ["1.5h", 5_400_000],
+  [".5s", 500],
+])("parseInterval() takes %s", (text, want) => {
+  expect(parseInterval(text)).toBe(want);
+});
+
+test.each(["0", "0s", "-1s"])("parseInterval() wants time to pass: %s", (text) => {
+  expect(() => parseInterval(text)).toThrow("duration interval must be greater than 0");
+});
+
+test.each(["", "5", "s", "5 s", "5x", "1s2"])("parseInterval() refuses %p", (text) => {
+  expect(() => parseInterval(text)).toThrow("invalid value");
 });

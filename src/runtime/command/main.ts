@@ -34,8 +34,8 @@ const COMMANDS: CommandTable<RuntimeContext> = {
     async () => (await import("./delete.ts")).remove,
   ),
   events: entry(
-    "display container events (not built yet)",
-    async () => (await import("./not-built.ts")).events,
+    "display container events such as OOM notifications, cpu, memory, and IO usage statistics",
+    async () => (await import("./events.ts")).events,
   ),
   exec: entry("execute new process inside the container", async () => (await import("./exec.ts")).exec),
   features: entry("show the enabled features", async () => (await import("./features.ts")).features),

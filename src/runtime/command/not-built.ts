@@ -18,4 +18,3 @@ function notBuilt(name: string, summary: string): ReturnType<typeof runtimeComma
 
 export const checkpoint = notBuilt("checkpoint", "checkpoint a running container (not built yet)");
 export const restore = notBuilt("restore", "restore a container from a checkpoint (not built yet)");
-export const events = notBuilt("events", "display container events (not built yet)");

@@ -9,6 +9,7 @@ import { messageOf, TeuError } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { check, cString, reap, syscall } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
+import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
@@ -95,6 +96,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
       options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
     createCgroup(cgroup);
     undo.push(() => removeCgroup(cgroup.paths));
+    delegateCgroup(cgroup.paths, cgroupOwner(config));
     attachDevices(cgroup);
     const [first, limits] = partition(cgroup.limits, precedesJoin);
     writeAllToCgroup(first);

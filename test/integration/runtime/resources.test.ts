@@ -5,7 +5,13 @@
 import { describe, expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { cgroupV1, cgroupV2, needs, program, root } from "../../support/needs.ts";
-import { changes, withNewNamespace, withResources } from "../support/bundle.ts";
+import {
+  changes,
+  withMounts,
+  withNewNamespace,
+  withResources,
+  withUserNamespace,
+} from "../support/bundle.ts";
 import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 
 const test = needs(root, program("busybox"));
@@ -30,6 +36,8 @@ function readFiles(pid: number, files: readonly string[]): Record<string, string
       .map(([file, path]) => [file, readFileSync(path, "utf8").trim().split("\n").sort().join("\n")]),
   );
 }
+
+const CGROUP_MOUNT = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup" };
 
 const FILES = [
   ..."memory.limit_in_bytes memory.memsw.limit_in_bytes memory.soft_limit_in_bytes memory.swappiness memory.oom_control".split(
@@ -182,6 +190,22 @@ describe(`resources of a container of ${TESTED.name}`, () => {
     const { pid } = await container.state();
     expect(readFiles(pid, ["cpu.max"])).toEqual({ "cpu.max": "50000 80000" });
   });
+
+  testV2(
+    "a container with user and cgroup namespaces gets the cgroup that it may write, and no limit of it",
+    async () => {
+      await using container = new Container();
+      const writable = withMounts({ ...CGROUP_MOUNT, options: ["nosuid", "noexec", "nodev", "rw"] });
+      const change = changes(withUserNamespace(100_000), withNewNamespace("cgroup"), writable);
+      container.configure(
+        "cd /sys/fs/cgroup; mkdir sub && echo made; echo 0 >sub/cgroup.procs && echo moved; echo 1 >pids.max",
+        change,
+      );
+      const { stdout, stderr } = await container.run();
+      expect(stdout).toBe("made\nmoved\n");
+      expect(stderr).toContain("Permission denied");
+    },
+  );
 
   testV2("without a cgroup namespace the container sees its own cgroup, not the host's tree", async () => {
     await using container = new Container();
