@@ -64,7 +64,7 @@ const FLAGS = {
   cgroup: {
     kind: "list",
     value: "PATH",
-    summary: "run the process in an existing sub-cgroup (not built yet)",
+    summary: "run the process in an existing sub-cgroup, given as [controller[,controller]:]path",
   },
   "ignore-paused": { kind: "boolean", summary: "allow exec in a paused container" },
 } as const;
@@ -94,6 +94,7 @@ export const exec = runtimeCommand({
         stdio: [0, 1, 2],
         preserveFds: flags["preserve-fds"],
         ignorePaused,
+        subCgroups: flags.cgroup,
         ...(consoleSocket && { consoleSocket }),
         ...(onConsole && { onConsole }),
       });
@@ -122,7 +123,7 @@ type ExecFlags = {
 };
 
 function refuseNotBuilt(flags: ExecFlags): void {
-  for (const name of ["process-label", "apparmor", "cgroup"] as const)
+  for (const name of ["process-label", "apparmor"] as const)
     if (flags[name] !== undefined && flags[name].length > 0)
       throw new Unsupported({ what: `flag --${name}`, why: "not built yet" });
 }

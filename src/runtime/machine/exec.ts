@@ -1,10 +1,12 @@
 /** Starts one more process in a running container. Source: runc exec. */
-import { closeSync, openSync } from "node:fs";
-import { TeuError } from "../../base/index.ts";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { hasCode, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { architecture, check, reap, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
-import type { CgroupPaths } from "../cgroup/path.ts";
+import { parseCgroupLayout } from "../cgroup/layout.ts";
+import { type CgroupPaths, unifiedPath } from "../cgroup/path.ts";
+import { subCgroupPaths } from "../cgroup/sub-path.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
 import { compileExecProcess } from "../compile/exec.ts";
@@ -35,6 +37,8 @@ export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "s
 export interface ExecOptions
   extends Pick<CreateOptions, "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent"> {
   readonly ignorePaused?: boolean;
+  /** Below the container's cgroup, as `path` or `controller[,controller]:path`. */
+  readonly subCgroups?: readonly string[];
 }
 
 /** A process that runs; it is a child of the calling process, which reaps it. */
@@ -62,8 +66,9 @@ export function execProcess(
   checkConsole(process, options);
   const config = savedConfig(state);
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
-  const plan = compileFor(config, process, state.pid, state.cgroupPaths, options);
-  const init = launchInside(plan, state.cgroupPaths, options);
+  const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
+  const plan = compileFor(config, process, state.pid, paths, options);
+  const init = launchInside(plan, paths, state.pid, options);
   let pid: number | undefined;
   try {
     const onMaster = (master: number): void =>
@@ -96,7 +101,7 @@ function compileFor(
   const { seccomp } = config.linux ?? {};
   return compileExecProcess(process, {
     pid,
-    joins: isUnified(paths) ? [] : joinFiles(paths),
+    joins: unifiedPath(paths) === undefined ? joinFiles(paths) : [],
     namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
@@ -104,10 +109,6 @@ function compileFor(
     preserveFds: options.preserveFds ?? 0,
     dieWithParent: options.dieWithParent ?? false,
   });
-}
-
-function isUnified(paths: CgroupPaths): boolean {
-  return Object.keys(paths).every((controller) => controller === "");
 }
 
 function joinFiles(paths: CgroupPaths): string[] {
@@ -120,14 +121,34 @@ function joinFiles(paths: CgroupPaths): string[] {
 function launchInside(
   plan: CreatePlan,
   paths: CgroupPaths,
-  { stdio }: ExecOptions,
+  pid: number,
+  { stdio, subCgroups = [] }: ExecOptions,
 ): ReturnType<typeof launch> {
-  const unified = isUnified(paths) ? paths[""] : undefined;
+  const unified = unifiedPath(paths);
   if (unified === undefined) return launch(plan, { stdio, cloneFlags: 0 });
-  const directory = openSync(unified, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const enter = (path: string): ReturnType<typeof launch> => {
+    const directory = openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    try {
+      return launch(plan, { stdio, cloneFlags: 0, cgroup: directory });
+    } finally {
+      closeSync(directory);
+    }
+  };
   try {
-    return launch(plan, { stdio, cloneFlags: 0, cgroup: directory });
-  } finally {
-    closeSync(directory);
+    return enter(unified);
+  } catch (error) {
+    // A container that passes controllers down to cgroups of its own has its processes there, and can have none beside them.
+    const isMoved = hasCode(error, "system-call-failed") && error.context["errno"] === "EBUSY";
+    if (!isMoved || subCgroups.length > 0) throw error;
+    return enter(cgroupOf(pid));
   }
+}
+
+/** Where a process is in the unified hierarchy. */
+function cgroupOf(pid: number): string {
+  const { unified } = parseCgroupLayout(
+    readFileSync("/proc/self/mountinfo", "utf8"),
+    readFileSync(`/proc/${pid}/cgroup`, "utf8"),
+  );
+  return `${unified?.mountPoint}${unified?.own}`;
 }
