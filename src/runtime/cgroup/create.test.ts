@@ -1,9 +1,9 @@
 /** Drives the kernel: makes cgroups below one of its own in every hierarchy. Needs root. */
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import type { Resources } from "../../spec/index.ts";
 import { childEnded, spawn } from "../../sys/index.ts";
-import { createCgroup, openCgroupJoin } from "./create.ts";
+import { createCgroup } from "./create.ts";
 import { attachDevices } from "./device-attach.ts";
 import { writeAllToCgroup } from "./file.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
@@ -29,10 +29,9 @@ function plan(name: string, resources: Resources = {}): CgroupPlan {
 /** A process inside the plan's cgroups. */
 function enter(made: CgroupPlan): Bun.Subprocess {
   const child = Bun.spawn(["sleep", "60"], { stdio: ["ignore", "ignore", "ignore"] });
-  for (const descriptor of openCgroupJoin(made)) {
-    writeSync(descriptor, String(child.pid));
-    closeSync(descriptor);
-  }
+  const { files, directory } = made.join;
+  for (const path of directory === undefined ? files : [...files, `${directory}/cgroup.procs`])
+    writeFileSync(path, String(child.pid));
   return child;
 }
 
@@ -125,7 +124,7 @@ test.skipIf(noV2)("a device program lets default devices through and nothing els
   const made = plan("devices", { devices: [{ allow: false, access: "rwm" }] });
   createCgroup(made);
   attachDevices(made);
-  const [directory = -1] = openCgroupJoin(made);
+  const directory = openSync(made.join.directory ?? "", constants.O_DIRECTORY);
   const shell = openSync("/bin/sh", "r");
   const statusOf = async (script: string): Promise<number> => {
     const argv = ["sh", "-c", script];

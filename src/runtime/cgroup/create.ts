@@ -1,5 +1,5 @@
-/** Making a container's cgroups, and the descriptors by which its first process enters them. */
-import { closeSync, constants, mkdirSync, openSync, rmdirSync } from "node:fs";
+/** Making a container's cgroups. */
+import { mkdirSync, rmdirSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { errnoOf, readCgroupFile, readCgroupFileIfAny, writeAllToCgroup, writeCgroupFile } from "./file.ts";
 import { isFrozen } from "./freezer.ts";
@@ -145,22 +145,5 @@ function removeQuietly(path: string): void {
     rmdirSync(path);
   } catch {
     // The failure that brought us here is the one to tell; an empty cgroup left behind is found by the next create.
-  }
-}
-
-/**
- * Opens what the first process enters by: each `files` path for writing, or the one directory. The caller closes them.
- */
-export function openCgroupJoin({ join }: CgroupPlan): number[] {
-  if (join.kind === "directory")
-    return [openSync(join.path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)];
-  const descriptors: number[] = [];
-  try {
-    for (const path of join.paths)
-      descriptors.push(openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW));
-    return descriptors;
-  } catch (error) {
-    for (const descriptor of descriptors) closeSync(descriptor);
-    throw error;
   }
 }

@@ -150,9 +150,9 @@ test("cleanPath() cannot leave the top", () => {
   expect(["/", "..", "/a/../..", "//a/./b/", "a"].map(cleanPath)).toEqual(["", "", "", "/a/b", "/a"]);
 });
 
-test("planCgroup() joins by tasks on v1, by cgroup.procs on the unified hierarchy beside it, by the directory on v2", () => {
+test("planCgroup() joins by tasks on v1, by the directory on v2 and in the unified hierarchy beside v1", () => {
   const { join } = planCgroup({ cgroupsPath: "/a" }, "box", hybrid);
-  expect(join.kind === "files" && join.paths.map((path) => path.slice("/sys/fs/cgroup/".length))).toEqual([
+  expect(join.files.map((path) => path.slice("/sys/fs/cgroup/".length))).toEqual([
     "cpu,cpuacct/a/tasks",
     "cpuset/a/tasks",
     "memory/a/tasks",
@@ -160,11 +160,11 @@ test("planCgroup() joins by tasks on v1, by cgroup.procs on the unified hierarch
     "freezer/a/tasks",
     "pids/a/tasks",
     "systemd/a/tasks",
-    "unified/a/cgroup.procs",
   ]);
+  expect(join.directory).toBe("/sys/fs/cgroup/unified/a");
   expect(planCgroup({ cgroupsPath: "/a" }, "box", v2).join).toEqual({
-    kind: "directory",
-    path: "/sys/fs/cgroup/a",
+    files: [],
+    directory: "/sys/fs/cgroup/a",
   });
 });
 

@@ -26,11 +26,12 @@ export interface CgroupDirectory {
 }
 
 /** How the container's first process gets in. */
-export type CgroupJoin =
-  /** It writes `0` to each of these files, passed to it open. */
-  | { readonly kind: "files"; readonly paths: readonly string[] }
-  /** It is cloned into this directory (CLONE_INTO_CGROUP). */
-  | { readonly kind: "directory"; readonly path: string };
+export interface CgroupJoin {
+  /** v1: it writes `0` to each of these files, passed to it open. */
+  readonly files: readonly string[];
+  /** v2, also beside v1: it is cloned into this one. To write to its cgroup.procs would take a grace period: 4 to 14 ms. */
+  readonly directory?: string;
+}
 
 export interface CgroupPlan {
   readonly paths: CgroupPaths;
@@ -69,17 +70,16 @@ export function planCgroup(linux: Linux | undefined, containerID: string, layout
     if (v1.length === 0) {
       directories.push({ path, mountPoint, controllers: CONTROLLERS });
       const limits = limitsV2(resources, path);
-      const join = { kind: "directory", path } as const;
+      const join = { files: [], directory: path };
       return { paths, directories, join, limits, deviceProgram: { directory: path, policy } };
     }
     const { controllers } = splitHybrid(resources, paths, layout.unifiedControllers);
     directories.push({ path, mountPoint, controllers });
-    files.push(`${path}/cgroup.procs`);
   }
   return {
     paths,
     directories,
-    join: { kind: "files", paths: files },
+    join: { files, ...(paths[""] !== undefined && { directory: paths[""] }) },
     limits: [...devicesV1(policy, paths), ...limitsHybrid(resources, paths, layout.unifiedControllers)],
   };
 }

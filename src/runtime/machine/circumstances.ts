@@ -68,7 +68,7 @@ export function lookUp(
     sources: sourcesOf(mounts, choices.bundle),
     cgroup: {
       version: layout.v1.length > 0 ? 1 : 2,
-      joins: cgroup.join.kind === "files" ? cgroup.join.paths : [],
+      joins: cgroup.join.files,
       mounts: hierarchies.map(
         ({ controllers, mountPoint }): CgroupMount => ({
           controllers,

@@ -194,8 +194,8 @@ function makeFifos(directory: string): void {
 
 function start(plan: CreatePlan, stdio: CreateOptions["stdio"], cgroup: CgroupPlan): Launched {
   const { cloneFlags } = plan;
-  if (cgroup.join.kind === "files") return launch(plan, { stdio, cloneFlags });
-  const directory = openSync(cgroup.join.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (cgroup.join.directory === undefined) return launch(plan, { stdio, cloneFlags });
+  const directory = openSync(cgroup.join.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
     return launch(plan, { stdio, cloneFlags, cgroup: directory });
   } finally {

@@ -5,7 +5,7 @@ import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { architecture, check, reap, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { parseCgroupLayout } from "../cgroup/layout.ts";
-import { type CgroupPaths, unifiedPath } from "../cgroup/path.ts";
+import type { CgroupPaths } from "../cgroup/path.ts";
 import { subCgroupPaths } from "../cgroup/sub-path.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
@@ -101,7 +101,7 @@ function compileFor(
   const { seccomp } = config.linux ?? {};
   return compileExecProcess(process, {
     pid,
-    joins: unifiedPath(paths) === undefined ? joinFiles(paths) : [],
+    joins: joinFiles(paths),
     namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
@@ -111,11 +111,9 @@ function compileFor(
   });
 }
 
-function joinFiles(paths: CgroupPaths): string[] {
-  const files = Object.entries(paths).map(([name, path]) =>
-    name === "" ? `${path}/cgroup.procs` : `${path}/tasks`,
-  );
-  return [...new Set(files)];
+/** v1; into the unified hierarchy it is cloned. */
+function joinFiles({ "": _, ...v1 }: CgroupPaths): string[] {
+  return [...new Set(Object.values(v1))].map((path) => `${path}/tasks`);
 }
 
 function launchInside(
@@ -124,7 +122,7 @@ function launchInside(
   pid: number,
   { stdio, subCgroups = [] }: ExecOptions,
 ): ReturnType<typeof launch> {
-  const unified = unifiedPath(paths);
+  const unified = paths[""];
   if (unified === undefined) return launch(plan, { stdio, cloneFlags: 0 });
   const enter = (path: string): ReturnType<typeof launch> => {
     const directory = openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
