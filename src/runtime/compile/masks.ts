@@ -11,6 +11,7 @@ import {
   AT_RECURSIVE,
   MOUNT_ATTR_RDONLY,
   O_CLOEXEC,
+  O_DIRECTORY,
   O_PATH,
   O_WRONLY,
   OPEN_TREE_CLONE,
@@ -42,22 +43,25 @@ export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]):
   const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC;
   paths.forEach((path, index) => {
     plan.section(`linux.maskedPaths[${index}] ${path}`, "config-linux.md, Masked Paths");
-    const [done, file, covered] = [plan.label(), plan.label(), plan.label()];
-    openInRoot(plan, ROOT, relativePath(path), { into: T1, on: { ENOENT: done, EACCES: done } });
+    const [done, file, cover] = [plan.label(), plan.label(), plan.label()];
+    // Asked for before: to try which of the two can be attached would throw a mount away, for which the kernel waits half a millisecond.
+    openInRoot(plan, ROOT, relativePath(path), {
+      into: T1,
+      flags: O_PATH | O_DIRECTORY,
+      on: { ENOENT: done, EACCES: done, ENOTDIR: file },
+    });
     plan.call("open_tree", [MASK, empty, flags], { result: T2 });
-    // A directory does not go on anything else: EINVAL tells that this is a file.
-    attach(plan, T2, T1, { EINVAL: file });
-    plan.place(covered);
+    plan.place(cover);
+    attach(plan, T2, T1);
     close(plan, T2);
     close(plan, T1);
     plan.place(done);
     plan.addFuel(1);
     plan.later(() => {
       plan.place(file);
-      close(plan, T2);
+      openInRoot(plan, ROOT, relativePath(path), { into: T1, on: { ENOENT: done, EACCES: done } });
       plan.call("open_tree", [HOST_NULL, empty, flags], { result: T2 });
-      attach(plan, T2, T1);
-      plan.goto(covered);
+      plan.goto(cover);
     });
   });
 }
