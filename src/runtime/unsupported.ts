@@ -51,8 +51,10 @@ const TABLE: readonly Entry[] = [
   },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.netDevices", linux?.netDevices) },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.intelRdt", linux?.intelRdt) },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.memoryPolicy", linux?.memoryPolicy) },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.personality", linux?.personality) },
+  {
+    why: "the specification has no flags yet",
+    find: ({ linux }) => asked("linux.personality.flags", linux?.personality?.flags),
+  },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.mountLabel", linux?.mountLabel) },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.seccomp.listenerPath", linux?.seccomp?.listenerPath) },
   {
@@ -60,9 +62,6 @@ const TABLE: readonly Entry[] = [
     find: ({ linux }) =>
       /^r?(shared|unbindable)$/.test(linux?.rootfsPropagation ?? "") ? "linux.rootfsPropagation" : undefined,
   },
-  { why: NOT_BUILT, find: ({ process }) => asked("process.scheduler", process?.scheduler) },
-  { why: NOT_BUILT, find: ({ process }) => asked("process.ioPriority", process?.ioPriority) },
-  { why: NOT_BUILT, find: ({ process }) => asked("process.execCPUAffinity", process?.execCPUAffinity) },
   { why: NOT_BUILT, find: ({ process }) => asked("process.apparmorProfile", process?.apparmorProfile) },
   { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];

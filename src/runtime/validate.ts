@@ -12,6 +12,7 @@ import {
   type Process,
   type RuntimeConfig,
 } from "../spec/index.ts";
+import { validateMemoryPolicy, validateScheduling } from "./validate-process.ts";
 import { validateSysctl } from "./validate-sysctl.ts";
 
 /** One thing that is wrong, and where. */
@@ -98,7 +99,7 @@ export function validateProcess(process: Process, field = "process"): Issues {
     if (soft > hard) issues.push({ field: at, says: "soft limit is above the hard limit" });
     seen.add(type);
   });
-  return issues;
+  return [...issues, ...validateScheduling(process, field)];
 }
 
 /** Source: getrlimit(2). */
@@ -192,6 +193,7 @@ function validateLinux(config: RuntimeConfig): Issues {
         ]
       : []),
     ...validatePropagation(linux),
+    ...validateMemoryPolicy(linux),
     ...noNul("linux.cgroupsPath", linux.cgroupsPath ?? ""),
   ];
 }

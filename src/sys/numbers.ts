@@ -105,6 +105,8 @@ const NUMBERS = {
   personality: [135, 92],
   sched_setattr: [314, 274],
   sched_setaffinity: [203, 122],
+  sched_getaffinity: [204, 123],
+  set_mempolicy: [238, 237],
   flock: [73, 32],
   ppoll: [271, 73],
   fsync: [74, 82],

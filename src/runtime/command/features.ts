@@ -13,6 +13,7 @@ import {
 } from "../../spec/index.ts";
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import { knownMountOptions } from "../compile/mount-options.ts";
+import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../compile/scheduling.ts";
 import { seccompFlags } from "../seccomp/actions.ts";
 import { seccompArchitectures } from "../seccomp/architectures.ts";
 import { refuseUnsupported } from "../unsupported.ts";
@@ -54,6 +55,7 @@ export function describeFeatures(): RuntimeFeatures {
       apparmor: { enabled: isBuilt({ process: { ...PROCESS, apparmorProfile: "x" } }) },
       selinux: { enabled: isBuilt({ process: { ...PROCESS, selinuxLabel: "x" } }) },
       intelRdt: { enabled: isBuilt({ linux: { intelRdt: {} } }) },
+      memoryPolicy: { modes: MEMORY_POLICY_MODES, flags: MEMORY_POLICY_FLAGS },
       mountExtensions: {
         idmap: { enabled: isBuilt({ mounts: [{ destination: "/x", options: ["idmap"] }] }) },
       },

@@ -36,6 +36,7 @@ import {
   noEnvironment,
 } from "./program.ts";
 import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
+import { compileScheduling } from "./scheduling.ts";
 import { compileStage, isWrittenTo } from "./stage.ts";
 
 /** What `create` does: a plan for init, and the flags with which it is cloned. */
@@ -113,7 +114,10 @@ function compileRest(
   const pid = reservePidText(plan);
   compileFileSystem(plan, config, world, { namespaces: made.namespaces, pid });
   if (process?.terminal) compileStreams(plan);
-  if (process !== undefined) compileProcess(plan, process, world);
+  if (process !== undefined) {
+    compileScheduling(plan, process, config.linux ?? {});
+    compileProcess(plan, process, world);
+  }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
   compileGate(plan, made.gate, made.started);
   const state = ociState({ id: world.containerID, bundle: world.bundle }, config, "created");
@@ -186,6 +190,7 @@ function compileCreateHooks(
 function compileProcess(plan: PlanBuilder, process: Process, world: Circumstances): void {
   plan.section("created", "runtime.md, Lifecycle");
   plan.sync("ready", { descriptors: [ROOT] });
+  plan.host({ kind: "affinity" });
   if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
   if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });

@@ -2,7 +2,7 @@
  * One more process in a running container, as a plan: join its cgroup and its namespaces, then become the program
  * with the same identity steps as PID 1. Source: runc exec; setns(2), pidfd_open(2).
  */
-import type { Process } from "../../spec/index.ts";
+import type { Linux, Process } from "../../spec/index.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { CreatePlan } from "./compile.ts";
 import { compileConsole, compileStreams } from "./console.ts";
@@ -19,11 +19,13 @@ import {
   compilePreserved,
   lacksHome,
 } from "./program.ts";
+import { compileFinalAffinity, compileScheduling } from "./scheduling.ts";
 import { compileStageClone } from "./stage.ts";
 
 /** What exec knows of the container. */
 export interface ExecWorld
-  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent"> {
+  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent">,
+    Pick<Linux, "personality" | "memoryPolicy"> {
   readonly pid: number;
   /** v1: files of the container's cgroups; v2: empty, the process is born there. */
   readonly joins: readonly string[];
@@ -39,6 +41,7 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
     plan.slot({ kind: "inherited", descriptor: 3 + index }),
   );
   compileCgroupJoin(plan, world.joins);
+  compileFinalAffinity(plan, process.execCPUAffinity ?? {});
   // Before it is inside: the container must not trace it or look at its descriptors (2016-9962).
   compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
   plan.section("linux.namespaces", "runc exec");
@@ -58,8 +61,11 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "exec" });
     compileStreams(plan);
   }
+  compileScheduling(plan, process, world);
   plan.section("ready", "runc exec");
   plan.sync("ready", { descriptors: [ROOT] });
+  const { initial, final } = process.execCPUAffinity ?? {};
+  if (!initial && !final) plan.host({ kind: "affinity" });
   if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
   if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });

@@ -13,6 +13,7 @@ import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
 import { loadState, savedConfig, startTimeOf } from "../state.ts";
+import { onCPUs } from "./affinity.ts";
 import { lastCapability } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
@@ -49,13 +50,13 @@ export interface ExecutedProcess {
 }
 
 /**
- * Runs `process` in the container and returns once it is the program.
+ * Runs `given` in the container and returns once it is the program.
  * @throws {ContainerNotFound} {CannotExec} {ProgramNotRunnable} {PlanFailed}
  */
 export function execProcess(
   root: string,
   containerID: string,
-  process: Process,
+  given: Process,
   options: ExecOptions,
 ): ExecutedProcess {
   const state = loadState(root, containerID);
@@ -63,12 +64,13 @@ export function execProcess(
     throw new CannotExec({ id: containerID, status: "stopped" });
   if (options.ignorePaused !== true && isFrozen(state.cgroupPaths))
     throw new CannotExec({ id: containerID, status: "paused" });
-  checkConsole(process, options);
+  checkConsole(given, options);
   const config = savedConfig(state);
+  const process = completed(given, config.process);
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
   const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
   const plan = compileFor(config, process, state.pid, paths, options);
-  const init = launchInside(plan, paths, state.pid, options);
+  const init = onCPUs(process.execCPUAffinity?.initial, () => launchInside(plan, paths, state.pid, options));
   let pid: number | undefined;
   try {
     const onMaster = (master: number): void =>
@@ -90,6 +92,25 @@ export function execProcess(
   }
 }
 
+/** What `process` leaves open is as the container's own process has it. Source: runc exec. */
+function completed(process: Process, own: Process | undefined): Process {
+  if (own === undefined) return process;
+  const { capabilities, apparmorProfile, selinuxLabel, rlimits, oomScoreAdj } = own;
+  const { scheduler, ioPriority, execCPUAffinity, user } = own;
+  return {
+    ...(capabilities && { capabilities }),
+    ...(scheduler && { scheduler }),
+    ...(ioPriority && { ioPriority }),
+    ...(execCPUAffinity && { execCPUAffinity }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+    ...process,
+    ...(!process.apparmorProfile && apparmorProfile && { apparmorProfile }),
+    ...(!process.selinuxLabel && selinuxLabel && { selinuxLabel }),
+    ...(!process.rlimits?.length && rlimits && { rlimits }),
+    user: { ...(user.umask !== undefined && { umask: user.umask }), ...process.user },
+  };
+}
+
 function compileFor(
   config: RuntimeConfig,
   process: Process,
@@ -98,13 +119,15 @@ function compileFor(
   options: ExecOptions,
 ): CreatePlan {
   const namespaces = config.linux?.namespaces ?? [];
-  const { seccomp } = config.linux ?? {};
+  const { seccomp, personality, memoryPolicy } = config.linux ?? {};
   return compileExecProcess(process, {
     pid,
     joins: joinFiles(paths),
     namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
+    ...(personality && { personality }),
+    ...(memoryPolicy && { memoryPolicy }),
     lastCapability: lastCapability(),
     preserveFds: options.preserveFds ?? 0,
     dieWithParent: options.dieWithParent ?? false,

@@ -7,6 +7,7 @@ import { PID_TEXT_BYTES } from "../compile/hooks.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import type { Plan } from "../plan/plan.ts";
+import { resetAffinity } from "./affinity.ts";
 import type { Said } from "./dialogue.ts";
 import { writeIDMaps } from "./id-maps.ts";
 import { isDevice, makeDanglingTarget } from "./in-root.ts";
@@ -57,6 +58,9 @@ export function perform(
       return undefined;
     case "rlimits":
       setRlimits(pid, context.process?.rlimits ?? []);
+      return undefined;
+    case "affinity":
+      resetAffinity(pid);
       return undefined;
     case "oom-score":
       writeFileSync(`/proc/${pid}/oom_score_adj`, String(step.value));

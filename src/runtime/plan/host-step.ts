@@ -11,6 +11,8 @@ export type HostStep =
   | { readonly kind: "time-offsets"; readonly text: string }
   /** Sets resource limits of PID 1 from outside, where root's rights are still whole. */
   | { readonly kind: "rlimits" }
+  /** Lets PID 1 run on every CPU that its cgroup has. */
+  | { readonly kind: "affinity" }
   /** Writes oom_score_adj of PID 1. */
   | { readonly kind: "oom-score"; readonly value: number }
   /** Sends the master of the terminal to whoever attaches to the container. */
