@@ -58,6 +58,12 @@ test("validateConfig() takes what runc spec writes", async () => {
 
 const wrong: { clause: string; says: string; input: Partial<RuntimeConfig>; want: string[] }[] = [
   {
+    clause: "config.md#root",
+    says: "a read-only root is a mount",
+    input: { root: { path: "rootfs", readonly: true }, mounts: [], linux: {}, hostname: "" },
+    want: ["root.readonly: unable to mount without a private MNT namespace"],
+  },
+  {
     clause: "config.md#version",
     says: "another major version is not ours",
     input: { ociVersion: "2.0.0" },

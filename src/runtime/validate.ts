@@ -56,9 +56,11 @@ function validateVersion({ ociVersion }: RuntimeConfig): Issues {
     : [{ field: "ociVersion", says: `unsupported spec version ${ociVersion}` }];
 }
 
-function validateRoot({ root }: RuntimeConfig): Issues {
+function validateRoot({ root, linux }: RuntimeConfig): Issues {
   if (root === undefined) return [{ field: "root", says: "root must be specified" }];
   if (root.path === "") return [{ field: "root.path", says: "must not be empty" }];
+  if (root.readonly && !hasNamespace(linux, "mount"))
+    return [{ field: "root.readonly", says: "unable to mount without a private MNT namespace" }];
   return noNul("root.path", root.path);
 }
 

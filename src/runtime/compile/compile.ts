@@ -13,7 +13,7 @@ import { type Circumstances, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
-import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { compileMounts, finishReadonly } from "./mounts.ts";
@@ -35,9 +35,10 @@ import {
   lacksHome,
   noEnvironment,
 } from "./program.ts";
-import { compileChangeRoot, compileReadonlyRoot, compileRoot } from "./root.ts";
+import { compileChangeRoot, compileReadonlyRoot, compileRoot, compileUnmountedRoot } from "./root.ts";
 import { compileScheduling } from "./scheduling.ts";
 import { compileStage, isWrittenTo } from "./stage.ts";
+import { bindUnowned } from "./unowned.ts";
 
 /** What `create` does: a plan for init, and the flags with which it is cloned. */
 export interface CreatePlan extends Plan {
@@ -58,13 +59,15 @@ export interface RestPlan extends Plan {
 }
 
 /**
- * Compiles a validated `config`.
+ * Compiles a validated `document`.
  * @throws {Unsupported} The document asks for what is not built; `context.what` names the field.
  */
-export function compileCreate(config: RuntimeConfig, world: Circumstances): CreatePlan {
+export function compileCreate(document: RuntimeConfig, world: Circumstances): CreatePlan {
   const plan = new PlanBuilder();
-  const { linux = {}, mounts = [] } = config;
+  const { linux = {} } = document;
   const namespaces = planNamespaces(linux.namespaces ?? []);
+  const mounts = bindUnowned(document.mounts ?? [], linux.namespaces ?? []);
+  const config = { ...document, mounts };
   // The inherited ones come first: the lowest slots are the next to where they have to go.
   const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
     plan.slot({ kind: "inherited", descriptor: 3 + index }),
@@ -75,6 +78,7 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   plan.section("linux.resources", "config-linux.md, Control groups");
   plan.host({ kind: "cgroup" });
   compileCgroupJoin(plan, world.cgroup.joins);
+  compileOomScore(plan, config.process?.oomScoreAdj, world.isRootless);
   const { dieWithParent } = world;
   const { timeOffsets = {} } = linux;
   compileGuards(plan, { dieWithParent, dumpable: isWrittenTo(namespaces, timeOffsets) });
@@ -85,10 +89,12 @@ export function compileCreate(config: RuntimeConfig, world: Circumstances): Crea
   }
   compileNamespaceSetup(plan, namespaces, config);
   if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
-  compileRoot(plan, world.rootfs, {
-    propagation: linux.rootfsPropagation,
-    masks: (linux.maskedPaths ?? []).length > 0,
-  });
+  if (namespaces.mount)
+    compileRoot(plan, world.rootfs, {
+      propagation: linux.rootfsPropagation,
+      masks: (linux.maskedPaths ?? []).length > 0,
+    });
+  else compileUnmountedRoot(plan, world.rootfs);
   compileMounts(plan, mounts, world, namespaces.user !== "none");
   plan.section("rest", "runtime.md, Create");
   plan.sync("rest");
@@ -116,7 +122,7 @@ function compileRest(
   if (process?.terminal) compileStreams(plan);
   if (process !== undefined) {
     compileScheduling(plan, process, config.linux ?? {});
-    compileProcess(plan, process, world);
+    compileProcess(plan, process, world, made.namespaces.user !== "none");
   }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
   compileGate(plan, made.gate, made.started);
@@ -187,11 +193,15 @@ function compileCreateHooks(
 }
 
 /** Everything about the process up to the gate. The last SYNC is here: after it the container is created. */
-function compileProcess(plan: PlanBuilder, process: Process, world: Circumstances): void {
+function compileProcess(
+  plan: PlanBuilder,
+  process: Process,
+  world: Circumstances,
+  inUserNamespace: boolean,
+): void {
   plan.section("created", "runtime.md, Lifecycle");
   plan.sync("ready", { descriptors: [ROOT] });
   plan.host({ kind: "affinity" });
-  if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
   if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
   plan.host({ kind: "state" });
@@ -200,7 +210,7 @@ function compileProcess(plan: PlanBuilder, process: Process, world: Circumstance
   compileIdentity(plan, process, {
     lastCapability: world.lastCapability,
     dieWithParent: world.dieWithParent,
-    canSetGroups: true,
+    inUserNamespace,
   });
   compileLookup(plan, process);
 }

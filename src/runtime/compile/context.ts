@@ -40,6 +40,8 @@ export interface Circumstances {
   readonly lastCapability: number;
   /** Whether /proc/kcore exists, to which /dev/core leads. */
   readonly hasKcore: boolean;
+  /** The caller is a plain user: it can do nothing on the outside that root can, but owns the user namespace. */
+  readonly isRootless: boolean;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly preserveFds: number;

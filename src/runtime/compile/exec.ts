@@ -9,7 +9,7 @@ import { compileConsole, compileStreams } from "./console.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
-import { compileIdentity, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
 import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
@@ -24,14 +24,18 @@ import { compileStageClone } from "./stage.ts";
 
 /** What exec knows of the container. */
 export interface ExecWorld
-  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent">,
+  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent" | "isRootless">,
     Pick<Linux, "personality" | "memoryPolicy"> {
   readonly pid: number;
+  /** Of process `pid`, to tell it from a later one. */
+  readonly startTime: string;
   /** v1: files of the container's cgroups; v2: empty, the process is born there. */
   readonly joins: readonly string[];
   /** CLONE_NEW* of the namespaces that differ from the caller's. */
   readonly namespaces: number;
   readonly hasUserNamespace: boolean;
+  /** Without one the container is confined by its root alone. */
+  readonly hasMountNamespace: boolean;
 }
 
 /** Compiles the exec of a validated `process`. */
@@ -42,20 +46,8 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   );
   compileCgroupJoin(plan, world.joins);
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});
-  // Before it is inside: the container must not trace it or look at its descriptors (2016-9962).
-  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
-  plan.section("linux.namespaces", "runc exec");
-  const target = plan.slot({ kind: "pidfd", pid: world.pid });
-  plan.call("setns", [target, world.namespaces]);
-  compileStageClone(plan, 0);
-  compileGuards(plan, { dieWithParent: world.dieWithParent, dumpable: false });
-  if (world.hasUserNamespace) {
-    plan.call("setresgid", [0, 0, 0]);
-    plan.call("setresuid", [0, 0, 0]);
-  }
-  plan.call("setsid", []);
-  // Joining the mount namespace made its root ours.
-  plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: ROOT });
+  compileOomScore(plan, process.oomScoreAdj, world.isRootless);
+  compileEntry(plan, world);
   if (process.terminal) {
     openInRoot(plan, ROOT, "dev", { into: DEV, flags: O_PATH | O_DIRECTORY });
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "exec" });
@@ -66,16 +58,42 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   plan.sync("ready", { descriptors: [ROOT] });
   const { initial, final } = process.execCPUAffinity ?? {};
   if (!initial && !final) plan.host({ kind: "affinity" });
-  if (process.oomScoreAdj !== undefined) plan.host({ kind: "oom-score", value: process.oomScoreAdj });
   if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
   plan.host({ kind: "state" });
   compileCloseDescriptors(plan);
   compilePrivileges(plan, process, world.seccomp);
-  compileIdentity(plan, process, { ...world, canSetGroups: true });
+  compileIdentity(plan, process, { ...world, inUserNamespace: world.hasUserNamespace });
   compileLookup(plan, process);
   compilePreserved(plan, preserved);
   if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
   compileExec(plan, process, compileEnvironment(plan, process));
   return { ...plan.finish(), cloneFlags: 0, isStaged: true };
+}
+
+/** Into the namespaces, all at once, and there a child, for which a PID namespace is. ROOT becomes the container's root. */
+function compileEntry(plan: PlanBuilder, world: ExecWorld): void {
+  const { pid, startTime, dieWithParent, namespaces, hasUserNamespace, hasMountNamespace } = world;
+  // Before the process is looked at once more: if it is then still that one, the root was its.
+  const root = hasMountNamespace ? -1 : plan.slot({ kind: "file", path: `/proc/${pid}/root`, flags: "path" });
+  const target = plan.slot({ kind: "pidfd", pid, startTime });
+  // Before it is inside: the container must not trace it or look at its descriptors (2016-9962).
+  compileGuards(plan, { dieWithParent, dumpable: false });
+  plan.section("linux.namespaces", "runc exec");
+  // The caller's groups mean nothing inside, where it may be forbidden to drop them.
+  if (hasUserNamespace) plan.call("setgroups", [0, 0], { on: { EPERM: "next" } });
+  if (namespaces !== 0) plan.call("setns", [target, namespaces]);
+  compileStageClone(plan, 0);
+  compileGuards(plan, { dieWithParent, dumpable: false });
+  if (hasUserNamespace) {
+    plan.call("setresgid", [0, 0, 0]);
+    plan.call("setresuid", [0, 0, 0]);
+  }
+  plan.call("setsid", []);
+  // Joining the mount namespace made its root ours.
+  if (!hasMountNamespace) {
+    plan.call("fchdir", [root]);
+    plan.call("chroot", [plan.text(".")]);
+  }
+  plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: ROOT });
 }

@@ -8,8 +8,11 @@ import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef } from "../plan/plan.ts";
 import { capabilityData, capabilityNumbers } from "./capabilities.ts";
 import {
+  AT_FDCWD,
   LINUX_CAPABILITY_VERSION_3,
   NEGATIVE,
+  O_CLOEXEC,
+  O_WRONLY,
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
   PR_CAP_AMBIENT_RAISE,
@@ -20,7 +23,7 @@ import {
   SECCOMP_SET_MODE_FILTER,
   SIGKILL,
 } from "./constants.ts";
-import { CHDIR_RESULT, type Circumstances, T1 } from "./context.ts";
+import { CHDIR_RESULT, type Circumstances, close, T1 } from "./context.ts";
 
 const PATH_MAX = 4096;
 
@@ -47,14 +50,28 @@ export function compileSeccompFilter(
   plan.call("seccomp", [SECCOMP_SET_MODE_FILTER, seccomp.flags, program]);
 }
 
+/**
+ * Who is killed first when memory is short. Init writes it before it is in any namespace and while its files in /proc are
+ * its own; PID 1 inherits it. A plain user may not lower it, and what is inherited then is what the user has.
+ */
+export function compileOomScore(plan: PlanBuilder, value: number | undefined, isRootless: boolean): void {
+  if (value === undefined) return;
+  plan.section("process.oomScoreAdj", "config.md, process.oomScoreAdj");
+  const path = plan.text("/proc/self/oom_score_adj");
+  plan.call("openat", [AT_FDCWD, path, O_WRONLY | O_CLOEXEC], { result: T1 });
+  const text = String(value);
+  plan.call("write", [T1, plan.text(text), text.length], isRootless ? { on: { EACCES: "next" } } : {});
+  close(plan, T1);
+}
+
 /** From root to the process's own user, in its own directory. */
 export function compileIdentity(
   plan: PlanBuilder,
   process: Process,
-  options: { lastCapability: number; dieWithParent: boolean; canSetGroups: boolean },
+  options: { lastCapability: number; dieWithParent: boolean; inUserNamespace: boolean },
 ): void {
   const { user, capabilities = {}, cwd } = process;
-  const { lastCapability, dieWithParent, canSetGroups } = options;
+  const { lastCapability, dieWithParent, inUserNamespace } = options;
   const numbers = (names: readonly string[] | undefined): ReadonlySet<number> =>
     capabilityNumbers(names, lastCapability);
   const bounding = numbers(capabilities.bounding);
@@ -69,11 +86,10 @@ export function compileIdentity(
   plan.section("process.user", "config.md, process.user");
   plan.call("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
   const groups = user.additionalGids ?? [];
-  if (canSetGroups)
-    plan.call("setgroups", [
-      groups.length,
-      plan.bytes(new Uint8Array(Uint32Array.from(groups).buffer), groups.join(" ")),
-    ]);
+  const list = plan.bytes(new Uint8Array(Uint32Array.from(groups).buffer), groups.join(" "));
+  // A plain user's namespace may deny it (2014-8989); then there is nothing to drop that the user has not anyway.
+  const isOptional = inUserNamespace && groups.length === 0;
+  plan.call("setgroups", [groups.length, list], isOptional ? { on: { EPERM: "next" } } : {});
   plan.call("setresgid", [user.gid, user.gid, user.gid]);
   plan.call("setresuid", [user.uid, user.uid, user.uid]);
   plan.call("umask", [user.umask ?? 0o022]);

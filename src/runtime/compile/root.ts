@@ -52,6 +52,13 @@ export function compileRoot(
   close(plan, T1);
 }
 
+/** Without a mount namespace every mount would be the host's: the root is a directory and no more. */
+export function compileUnmountedRoot(plan: PlanBuilder, rootfs: string): void {
+  plan.section("root.path", CLAUSE);
+  const how = openHow(plan, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
+  plan.call("openat2", [AT_FDCWD, plan.text(rootfs), how, 24], { result: ROOT });
+}
+
 /** Makes the root read-only: late, when nothing has to be made in it any more. */
 export function compileReadonlyRoot(plan: PlanBuilder): void {
   plan.section("root.readonly", CLAUSE);

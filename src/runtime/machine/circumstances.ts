@@ -14,6 +14,7 @@ import { compileSeccomp } from "../seccomp/compile.ts";
 import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
+import { isRootless } from "./rootless.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */
 export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> {
@@ -80,6 +81,7 @@ export function lookUp(
     cgroupNamespace: (linux.namespaces ?? []).some(({ type }) => type === "cgroup"),
     ...(linux.seccomp && { seccomp: compileSeccomp(linux.seccomp, { architecture, supportedFlags: 0 }) }),
     lastCapability: lastCapability(),
+    isRootless: isRootless(),
     hasKcore: existsSync("/proc/kcore"),
   };
 }

@@ -12,7 +12,7 @@ import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
 import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
-import { loadState, savedConfig, startTimeOf } from "../state.ts";
+import { loadState, type SavedState, savedConfig, startTimeOf } from "../state.ts";
 import { onCPUs } from "./affinity.ts";
 import { lastCapability } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
@@ -20,6 +20,7 @@ import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
 import { launch } from "./launch.ts";
+import { isRootless } from "./rootless.ts";
 
 /** The container cannot take another process. The sentences are runc's. */
 export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "stopped" | "paused" }> {
@@ -69,7 +70,7 @@ export function execProcess(
   const process = completed(given, config.process);
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
   const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
-  const plan = compileFor(config, process, state.pid, paths, options);
+  const plan = compileFor(config, process, state, paths, options);
   const init = onCPUs(process.execCPUAffinity?.initial, () => launchInside(plan, paths, state.pid, options));
   let pid: number | undefined;
   try {
@@ -114,21 +115,23 @@ function completed(process: Process, own: Process | undefined): Process {
 function compileFor(
   config: RuntimeConfig,
   process: Process,
-  pid: number,
+  { pid, startTime }: SavedState,
   paths: CgroupPaths,
   options: ExecOptions,
 ): CreatePlan {
-  const namespaces = config.linux?.namespaces ?? [];
-  const { seccomp, personality, memoryPolicy } = config.linux ?? {};
+  const { namespaces = [], seccomp, personality, memoryPolicy } = config.linux ?? {};
   return compileExecProcess(process, {
     pid,
+    startTime,
     joins: joinFiles(paths),
     namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
+    hasMountNamespace: namespaces.some(({ type }) => type === "mount"),
     ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
     ...(personality && { personality }),
     ...(memoryPolicy && { memoryPolicy }),
     lastCapability: lastCapability(),
+    isRootless: isRootless(),
     preserveFds: options.preserveFds ?? 0,
     dieWithParent: options.dieWithParent ?? false,
   });

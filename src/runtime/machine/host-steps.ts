@@ -1,5 +1,5 @@
 /** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { HookName, Process, RuntimeConfig } from "../../spec/index.ts";
 import { HOME } from "../compile/context.ts";
 import { compileMissing } from "../compile/destination.ts";
@@ -51,7 +51,10 @@ export function perform(
     case "cgroup":
       return undefined; // Before init was there.
     case "id-maps":
-      writeIDMaps(pid, linux?.uidMappings ?? [], linux?.gidMappings ?? [], process.getuid?.() === 0);
+      writeIDMaps(pid, linux?.uidMappings ?? [], linux?.gidMappings ?? [], {
+        uid: process.geteuid?.() ?? 0,
+        gid: process.getegid?.() ?? 0,
+      });
       return undefined;
     case "time-offsets":
       writeProcFile(pid, "timens_offsets", step.text, "linux.timeOffsets");
@@ -61,9 +64,6 @@ export function perform(
       return undefined;
     case "affinity":
       resetAffinity(pid);
-      return undefined;
-    case "oom-score":
-      writeFileSync(`/proc/${pid}/oom_score_adj`, String(step.value));
       return undefined;
     case "console":
       context.onMaster(first);

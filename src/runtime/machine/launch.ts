@@ -4,9 +4,19 @@
  */
 import { openSync, readFileSync } from "node:fs";
 import initProgram from "../../../native/out/init.elf" with { type: "file" };
-import { check, cString, sealedFile, socketPair, spawn, syscall } from "../../sys/index.ts";
+import {
+  check,
+  cString,
+  errno,
+  SystemCallFailed,
+  sealedFile,
+  socketPair,
+  spawn,
+  syscall,
+} from "../../sys/index.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Plan, Slot } from "../plan/plan.ts";
+import { startTimeOf } from "../state.ts";
 import { openNamespace } from "./namespace-file.ts";
 
 /** What the parent holds of a running init. The caller closes both descriptors and reaps the process. */
@@ -79,10 +89,17 @@ function openSlot(slot: Slot): number {
       return check(syscall("open_tree", AT_FDCWD, cString(slot.path), flags), "open_tree", slot.path);
     }
     case "pidfd":
-      return check(syscall("pidfd_open", slot.pid, 0), "pidfd_open", `${slot.pid}`);
+      return openProcess(slot.pid, slot.startTime);
     case "namespace":
       return openNamespace(slot.field, slot.path, slot.type);
     case "inherited":
       return slot.descriptor;
   }
+}
+
+function openProcess(pid: number, startTime: string): number {
+  const pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
+  if (startTimeOf(pid) === startTime) return pidfd;
+  syscall("close", pidfd);
+  throw new SystemCallFailed("pidfd_open", errno.ESRCH, String(pid));
 }

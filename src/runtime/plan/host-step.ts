@@ -13,8 +13,6 @@ export type HostStep =
   | { readonly kind: "rlimits" }
   /** Lets PID 1 run on every CPU that its cgroup has. */
   | { readonly kind: "affinity" }
-  /** Writes oom_score_adj of PID 1. */
-  | { readonly kind: "oom-score"; readonly value: number }
   /** Sends the master of the terminal to whoever attaches to the container. */
   | { readonly kind: "console" }
   /** Runs the hooks of these kinds, and answers with the pid that the container sees, for the hooks that init runs. */

@@ -58,7 +58,8 @@ export interface PlacedHostStep {
 export type Slot =
   | { readonly kind: "file"; readonly path: string; readonly flags: "read" | "write" | "path" | "fifo" }
   | { readonly kind: "tree"; readonly path: string; readonly recursive: boolean }
-  | { readonly kind: "pidfd"; readonly pid: number }
+  /** Of the process that began at `startTime`, not of a later one with its pid. */
+  | { readonly kind: "pidfd"; readonly pid: number; readonly startTime: string }
   | {
       readonly kind: "namespace";
       readonly path: string;

@@ -3,7 +3,8 @@
  * what the second sees is compared with what it sees when runc has made both.
  */
 import { describe, expect } from "bun:test";
-import { readlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Namespace, NamespaceType } from "../../../src/spec/index.ts";
 import { needs, program, root } from "../../support/needs.ts";
 import {
@@ -11,6 +12,7 @@ import {
   changes,
   mount,
   withLinux,
+  withMounts,
   withNewNamespace,
   withProcess,
   withUserNamespace,
@@ -275,6 +277,230 @@ describe(`a container of ${TESTED.name} joins the namespaces of another`, () => 
     const { status, stderr } = await container.run();
     expect(status).toBe(1);
     expect(stderr).toContain("not allowed in host network namespace");
+  });
+});
+
+/** Without this type: then the host's. */
+const withHosts =
+  (...types: readonly NamespaceType[]): Change =>
+  (config) =>
+    withLinux({ namespaces: (config.linux?.namespaces ?? []).filter(({ type }) => !types.includes(type)) })(
+      config,
+    );
+
+interface UserCase {
+  readonly says: string;
+  readonly change: Change;
+  readonly script: string;
+  readonly contains: string;
+  /** Where ours goes on and runc 1.1 does not. */
+  readonly instead?: Change;
+}
+
+const ranges = withLinux({
+  uidMappings: [
+    { containerID: 0, hostID: 100_000, size: 1000 },
+    { containerID: 1000, hostID: 300_000, size: 1 },
+    { containerID: 5000, hostID: 400_000, size: 60_000 },
+  ],
+  gidMappings: [
+    { containerID: 0, hostID: 200_000, size: 10 },
+    { containerID: 10, hostID: 500_000, size: 65_526 },
+  ],
+});
+
+const userCases: readonly UserCase[] = [
+  {
+    says: "ranges, other ones for groups",
+    change: changes(newUser, ranges, withProcess({ user: { uid: 5001, gid: 11, additionalGids: [2000] } })),
+    script: `cat /proc/self/uid_map /proc/self/gid_map; id; touch /dev/shm/x; stat -c '%u %g' /dev/shm/x; cat /proc/self/setgroups`,
+    contains: "5001 11\nallow",
+  },
+  {
+    says: "the caller's groups are gone",
+    change: newUser,
+    script: "grep Groups /proc/self/status",
+    contains: "Groups:\t \n",
+  },
+  {
+    says: "the out-of-memory score",
+    change: changes(newUser, withProcess({ oomScoreAdj: 321 })),
+    script: "cat /proc/self/oom_score_adj",
+    contains: "321",
+  },
+  {
+    says: "the host's network, and its /sys",
+    change: changes(newUser, withHosts("network")),
+    instead: boundSys,
+    script: "id -u; ls /sys/class/net | head -1; touch /sys/x 2>/dev/null; echo $?; ls /sys/kernel | wc -l",
+    contains: "0\n",
+  },
+  {
+    says: "the host's processes, and its /proc",
+    change: changes(newUser, withHosts("pid"), withLinux({ readonlyPaths: [] })),
+    instead: boundProc,
+    script: "id -u; [ $$ != 1 ] && cat /proc/1/comm; echo x >/proc/sysrq-trigger; echo $?",
+    contains: "0\n",
+  },
+  {
+    says: "a cgroup namespace, and its file system",
+    change: changes(newUser, withNewNamespace("cgroup")),
+    script: "cut -d: -f3 /proc/self/cgroup | sort -u; ls /sys/fs/cgroup | head -3",
+    contains: "/\n",
+  },
+  {
+    says: "sysctls of its own namespaces",
+    change: changes(newUser, withLinux({ sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "12345" } })),
+    script: "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax",
+    contains: "1\n12345",
+  },
+  {
+    says: "devices of the document, bound",
+    change: changes(
+      newUser,
+      withLinux({ devices: [{ path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 0o644 }] }),
+    ),
+    script:
+      "for d in null zero full random urandom tty kmsg; do stat -c '%n %t %T %u' /dev/$d; done; echo x >/dev/null; echo $?",
+    contains: "/dev/kmsg 1 b",
+  },
+  {
+    says: "a read-only root, masked and read-only paths",
+    change: changes(newUser, (config) => ({ ...config, root: { path: "rootfs", readonly: true } })),
+    script: "touch /x; echo $?; cat /proc/kcore | wc -c; echo 1 >/proc/sys/net/ipv4/ip_forward; echo $?",
+    contains: "1\n0\n1",
+  },
+  {
+    says: "a bind mount of what only the host's root can reach",
+    change: changes(newUser, withMounts(mount("/data", "bind", "secret/open", "rbind", "ro"))),
+    script: "cat /data/file",
+    contains: "reached",
+  },
+];
+
+describe(`a user namespace of ${TESTED.name}`, () => {
+  const answer = async (
+    runtime: Runtime,
+    { script, change }: UserCase,
+    instead?: Change,
+  ): Promise<unknown> => {
+    await using container = new Container(runtime);
+    const { path } = container.bundle;
+    mkdirSync(join(container.bundle.rootfs, "data"));
+    mkdirSync(join(path, "secret/open"), { recursive: true });
+    writeFileSync(join(path, "secret/open/file"), "reached\n");
+    chmodSync(join(path, "secret"), 0o700);
+    container.configure(script, instead ? changes(change, instead) : change);
+    return await container.run();
+  };
+  compared.each([...userCases])("$says", async (item) => {
+    const wanted = await answer(RUNC, item, item.instead);
+    expect(wanted).toMatchObject({ stdout: expect.stringContaining(item.contains) });
+    expect(await answer(TESTED, item, TESTED.name === "runc" ? item.instead : undefined)).toEqual(wanted);
+  });
+});
+
+interface ExecCase {
+  readonly says: string;
+  readonly change: Change;
+  /** Namespaces of a container that is there already. */
+  readonly joins?: readonly NamespaceType[];
+  readonly notInRunc?: true;
+}
+
+const unmounted: Change = (config) =>
+  changes(
+    withLinux({ namespaces: [], maskedPaths: [], readonlyPaths: [] }),
+    withoutHostname,
+  )({ ...config, mounts: [] });
+
+const execCases: readonly ExecCase[] = [
+  { says: "with all namespaces of its own", change: withNewNamespace("cgroup") },
+  { says: "with a user namespace", change: newUser },
+  { says: "with a user namespace of several ranges", change: changes(newUser, ranges) },
+  { says: "with the host's processes", change: withHosts("pid") },
+  {
+    says: "with a user namespace and the host's network",
+    change: changes(newUser, withHosts("network"), boundSys),
+  },
+  { says: "of a pod", change: withoutHostname, joins: ["network", "ipc", "uts"] },
+  { says: "among the processes of another", change: withoutHostname, joins: ["pid", "network", "uts"] },
+  {
+    says: "with a time namespace",
+    change: changes(
+      newUser,
+      withNewNamespace("time"),
+      withLinux({ timeOffsets: { boottime: { secs: 9_000_000 } } }),
+    ),
+    notInRunc: true,
+  },
+];
+
+describe(`exec of ${TESTED.name} into a container`, () => {
+  const SCRIPT = [
+    "id",
+    "pwd; echo $HOME; ls /",
+    "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):' /proc/self/status || true",
+    "cat /proc/self/oom_score_adj /proc/self/uid_map || true",
+  ].join("; ");
+  const execIn = async (runtime: Runtime, { change, joins = [] }: ExecCase): Promise<unknown> => {
+    await using pod = new Container(runtime);
+    await pod.configure("exec sleep 1000").call(["run", "-d", pod.id]);
+    const { pid: podPid } = await pod.state();
+    await using container = new Container(runtime);
+    const user = { uid: 3, gid: 4, additionalGids: [5] };
+    const seen = changes(change, withJoined(podPid, ...joins), withProcess({ user, oomScoreAdj: 321 }));
+    expect(
+      (await container.configure("exec sleep 1000", seen).call(["run", "-d", container.id])).stderr,
+    ).toBe("");
+    const { pid } = await container.state();
+    // A process that is there before the script's own: its namespaces can be looked at from outside.
+    const pidFile = join(container.bundle.path, "exec.pid");
+    const words = ["exec", "-d", "--pid-file", pidFile, container.id, "/bin/sleep", "1000"];
+    expect(await container.call(words)).toEqual({ status: 0, stdout: "", stderr: "" });
+    const executed = Number(readFileSync(pidFile, "utf8"));
+    for (const name of Object.values(LINKS))
+      expect(readlinkSync(`/proc/${executed}/ns/${name}`)).toBe(readlinkSync(`/proc/${pid}/ns/${name}`));
+    for (const file of ["cgroup", "mountinfo", "oom_score_adj"])
+      expect(readFileSync(`/proc/${executed}/${file}`, "utf8")).toBe(
+        readFileSync(`/proc/${pid}/${file}`, "utf8"),
+      );
+    return await container.call(["exec", container.id, "/bin/sh", "-c", SCRIPT]);
+  };
+  compared.each(execCases.filter(({ notInRunc }) => notInRunc === undefined))("$says", async (item) => {
+    const wanted = await execIn(RUNC, item);
+    expect(wanted).toMatchObject({ status: 0, stdout: expect.stringContaining("uid=3 gid=4 groups=") });
+    expect(await execIn(TESTED, item)).toEqual(wanted);
+  });
+  // runc 1.1 leaves a mount behind on the host, and cannot start the program without a /proc.
+  beyondRunc("that is confined by its root alone, with no namespace of its own", async () => {
+    await using container = new Container();
+    const { rootfs } = container.bundle;
+    const ran = await container.configure("exec sleep 1000", unmounted).call(["run", "-d", container.id]);
+    expect(ran).toEqual({ status: 0, stdout: "", stderr: "" });
+    const { pid } = await container.state();
+    expect(readlinkSync(`/proc/${pid}/root`)).toBe(rootfs);
+    expect(readlinkSync(`/proc/${pid}/ns/mnt`)).toBe(readlinkSync("/proc/self/ns/mnt"));
+    const words = [
+      "exec",
+      container.id,
+      "/bin/sh",
+      "-c",
+      "pwd; ls -d /bin/busybox /tmp; cat /etc/hostname; ls /dev/null",
+    ];
+    const seen = await container.call(words);
+    expect(seen.stdout).toBe("/\n/bin/busybox\n/tmp\n/dev/null\n");
+    expect(seen.stderr).toContain("No such file");
+    expect((await container.call(["kill", container.id, "KILL"])).status).toBe(0);
+    await container.waitFor("stopped");
+    expect(
+      readFileSync("/proc/self/mountinfo", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(rootfs)),
+    ).toEqual([]);
+  });
+  beyondRunc.each(execCases.filter(({ notInRunc }) => notInRunc !== undefined))("$says", async (item) => {
+    expect(await execIn(TESTED, item)).toMatchObject({ status: 0, stderr: "" });
   });
 });
 
