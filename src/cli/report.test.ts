@@ -1,6 +1,8 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { openSync } from "node:fs";
 import { TeuError } from "../base/index.ts";
-import { statusOf } from "./report.ts";
+import { foreign, oneLine, statusOf } from "./report.ts";
 
 const failure = (code: string) => new TeuError(code, "not-found", {}, code);
 
@@ -21,4 +23,31 @@ test("statusOf() tells of a signal as shells do", () => {
 
 test("statusOf() takes what nobody foresaw for a failure of run itself", () => {
   expect(statusOf(new RangeError("no"), "run")).toBe(125);
+});
+
+function caught(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}
+
+// "ENOENT: no such file or directory, open '/no/such'" and "database or disk is full", and nothing else.
+test("foreign() says what the system and SQLite say in our words", () => {
+  expect(foreign(caught(() => openSync("/no/such", "r")))).toEqual({
+    message: 'open "/no/such": no such file or directory',
+  });
+  const database = new Database(":memory:");
+  database.run("PRAGMA max_page_count = 1");
+  expect(foreign(caught(() => database.run("CREATE TABLE t (a)")))).toEqual({
+    message: "Cannot use the store's records: database or disk is full",
+    hint: "Free some space, or choose another place with TEU_ROOT",
+  });
+  expect(foreign("text")).toEqual({ message: "text" });
+  expect(foreign(new RangeError("no"))).toEqual({ message: "no" });
+});
+
+test("oneLine() lets no control character through", () => {
+  expect(oneLine("a\n  b\u001b[31m\u009b0m\tc")).toBe("a; b [31m 0m c");
 });

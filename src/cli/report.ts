@@ -1,5 +1,6 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
 import { isTeuError, messageOf, printError } from "../base/index.ts";
+import { errnoSentence } from "../sys/index.ts";
 
 /** What `teu run` says of a container that did not come to run, as docker has it. Everything else is 125. */
 const RUN_STATUS: Readonly<Record<string, number>> = {
@@ -9,8 +10,9 @@ const RUN_STATUS: Readonly<Record<string, number>> = {
 
 /** Prints `error` to standard error; with TEU_DEBUG its stack too. @returns the exit status for `command` */
 export function report(error: unknown, command?: string): number {
-  printError(`teu: ${oneLine(messageOf(error))}\n`);
-  if (isTeuError(error) && error.hint !== undefined) printError(`hint: ${oneLine(error.hint)}\n`);
+  const { message, hint } = isTeuError(error) ? error : foreign(error);
+  printError(`teu: ${oneLine(message)}\n`);
+  if (hint !== undefined) printError(`hint: ${oneLine(hint)}\n`);
   if (process.env["TEU_DEBUG"] && error instanceof Error) printError(`${error.stack ?? ""}\n`);
   return statusOf(error, command);
 }
@@ -23,6 +25,25 @@ export function statusOf(error: unknown, command: string | undefined): number {
   return (isTeuError(error) ? RUN_STATUS[error.code] : undefined) ?? 125;
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, "; ");
+/** What the system or SQLite says where nobody foresaw it, in our words. */
+export function foreign(error: unknown): { message: string; hint?: string } {
+  if (!(error instanceof Error) || !("code" in error)) return { message: messageOf(error) };
+  const { code } = error;
+  if (error.name === "SQLiteError") {
+    // A disk that is full is an I/O error where SQLite maps the file.
+    const mayBeFull = code === "SQLITE_FULL" || String(code).startsWith("SQLITE_IOERR");
+    return {
+      message: `Cannot use the store's records: ${error.message}`,
+      ...(mayBeFull && { hint: "Free some space, or choose another place with TEU_ROOT" }),
+    };
+  }
+  if (!("errno" in error) || typeof error.errno !== "number" || !("syscall" in error))
+    return { message: error.message };
+  const path = "path" in error ? ` ${JSON.stringify(error.path)}` : "";
+  return { message: `${error.syscall}${path}: ${errnoSentence(-error.errno)}` };
+}
+
+/** Text of strangers may be in it: an escape sequence would command the reader's terminal. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, "; ").replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, " ");
 }

@@ -2,7 +2,7 @@
 import { closeSync, constants, readSync, writeSync } from "node:fs";
 import { archivedAttributeName, setAttributes } from "./attributes.ts";
 import type { ByteString } from "./byte-string.ts";
-import { check, checked, LayerFileFailed } from "./errors.ts";
+import { check, checked, fileFailed } from "./errors.ts";
 import { type FileStatus, fileTypes, type LayerFiles } from "./layer-files.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -62,9 +62,7 @@ function copyContent(files: LayerFiles, from: Place, to: Place): void {
     for (let length = readSync(source, chunk); length > 0; length = readSync(source, chunk))
       for (let at = 0; at < length; ) at += writeSync(target, chunk, at, length - at);
   } catch (error) {
-    throw error instanceof LayerFileFailed
-      ? error
-      : new Error(`Cannot copy ${JSON.stringify(from.name)}`, { cause: error });
+    throw fileFailed(error, "copy", from.name);
   } finally {
     closeSync(source);
     if (target >= 0) closeSync(target);

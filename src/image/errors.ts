@@ -77,6 +77,12 @@ function describeErrno(number: number): readonly [name: string, sentence: string
   return known ?? [`errno ${number}`, `errno ${number}`];
 }
 
+/** What `node:fs` threw while it did `operation`, as the same error. */
+export function fileFailed(error: unknown, operation: string, path: ByteString): unknown {
+  const number = error instanceof Error && "errno" in error ? error.errno : undefined;
+  return typeof number === "number" ? new LayerFileFailed(operation, decodeName(path), number) : error;
+}
+
 /** Passes a result of `LayerFiles` on. @throws {LayerFileFailed} when it is -errno */
 export function check(result: number, operation: string, path: ByteString | string): number {
   if (result < 0) throw new LayerFileFailed(operation, decodeName(path as ByteString), result);

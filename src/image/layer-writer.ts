@@ -7,7 +7,7 @@ import { constants as os } from "node:os";
 import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE, setAttributes } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
-import { check, checked, InvalidLayer, LayerTooLarge } from "./errors.ts";
+import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
 import { fileTypes, type LayerFiles } from "./layer-files.ts";
 import { cleanPath, joinPath, type LayerPath, parseLayerName } from "./layer-name.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -139,8 +139,12 @@ export class LayerWriter implements TarHandler {
 
   data(bytes: Buffer, position: number): void {
     if (this.#file < 0) return;
-    for (let at = 0; at < bytes.length; )
-      at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
+    try {
+      for (let at = 0; at < bytes.length; )
+        at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
+    } catch (error) {
+      throw fileFailed(error, "write", this.#fileEntry?.name ?? EMPTY);
+    }
     this.#fileEnd = position + bytes.length;
   }
 
