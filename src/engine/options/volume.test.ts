@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { hasCode } from "../../base/index.ts";
+import { resolve } from "node:path";
+import { type HostPath, hasCode } from "../../base/index.ts";
 import { parseVolume } from "./volume.ts";
 
 test.each([
@@ -12,14 +13,24 @@ test.each([
   expect(parseVolume(text)).toEqual(want as ReturnType<typeof parseVolume>);
 });
 
+// Refused, though docker takes it.
+test.each([
+  [".:/b", process.cwd()],
+  ["./a/:/b", resolve("a")],
+  ["../a:/b:ro", resolve("../a")],
+])("parseVolume() finds %s from the working directory", (text, source) => {
+  expect(parseVolume(text).source).toBe(source as HostPath);
+});
+
 test.each([
   ["/a:b", "must be absolute"],
   ["/a:/", "destination can't be '/'"],
   ["/a:/b/..", "destination can't be '/'"],
   ["/a:/b:ro:rw", "more than three fields"],
   ["/a:/b:rx", "invalid mode: rx"],
-  ["./a:/b", "neither an absolute path"],
-  [":/b", "neither an absolute path"],
+  ["a/b:/b", "neither a path"],
+  [".a/b:/b", "neither a path"],
+  [":/b", "neither a path"],
   ["a:", "must be absolute"],
 ])("parseVolume() refuses %s: %s", (text, why) => {
   expect(() => parseVolume(text)).toThrow(why);

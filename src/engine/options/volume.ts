@@ -30,10 +30,11 @@ export function parseVolume(text: string): Volume {
   if (!posix.isAbsolute(destination)) throw invalid("mount path must be absolute");
   const target = posix.normalize(destination).replace(/(.)\/$/, "$1");
   if (target === "/") throw invalid("destination can't be '/'");
-  if (!posix.isAbsolute(source)) throw noHostPath(text, source, invalid);
+  const isPath = posix.isAbsolute(source) || /^\.\.?(\/|$)/.test(source);
+  if (!isPath) throw noHostPath(text, source, invalid);
   return {
-    // Both were just found absolute.
-    source: posix.normalize(source) as HostPath,
+    // Both are absolute now.
+    source: posix.resolve(source) as HostPath,
     destination: target as ContainerPath,
     ...parseOptions(options, invalid),
   };
@@ -41,7 +42,7 @@ export function parseVolume(text: string): Volume {
 
 function noHostPath(text: string, source: string, invalid: (why: string) => InvalidOption): Error {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(source))
-    return invalid(`${JSON.stringify(source)} is neither an absolute path nor a volume's name`);
+    return invalid(`${JSON.stringify(source)} is neither a path (/…, ./…) nor a volume's name`);
   return new Unsupported({
     what: `volume ${JSON.stringify(text)}`,
     why: "named volumes are not built yet; give the host's directory as an absolute path",
