@@ -7,7 +7,7 @@ export { type ContainerSummary, listContainers } from "./container/list.ts";
 export { removeContainers } from "./container/remove-many.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
-export { type ImageSummary, listImages, thisPlatform } from "./image/list.ts";
+export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
 export { type RemovedImage, removeImage } from "./image/remove.ts";
 export { tagImage } from "./image/tag.ts";

@@ -5,7 +5,7 @@ import { type ContainerSummary, listContainers } from "./container/list.ts";
 import { findContainer } from "./container/remove.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
-import { thisPlatform } from "./image/list.ts";
+import { thisPlatform } from "./image/platform.ts";
 import type { Store } from "./store/store.ts";
 
 /** One image: what its name points at, and its documents for one platform, as they are stored. */

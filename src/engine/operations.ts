@@ -1,6 +1,6 @@
 /** The operations that go to a registry or run a container, each from its first word to its last clean-up. */
 import { type Digest, familiarReference, type Platform, parseReference } from "../spec/index.ts";
-import { thisPlatform } from "./image/list.ts";
+import { choosePlatform } from "./image/platform.ts";
 import { pullImage, type TransferObserver } from "./image/pull.ts";
 import { type Pushed, pushImage } from "./image/push.ts";
 import { abortOnSignal } from "./run/signals.ts";
@@ -22,14 +22,14 @@ export async function pull(
   options: TransferOptions,
 ): Promise<{ reference: string; digest: Digest }> {
   using interrupt = abortOnSignal();
-  const platform = options.platform ?? thisPlatform();
-  const { target } = await pullImage(store, text, { ...options, platform }, interrupt.signal);
+  const choice = choosePlatform(options.platform);
+  const { target } = await pullImage(store, text, { ...options, ...choice }, interrupt.signal);
   return { reference: familiarReference(parseReference(text)), digest: target.digest };
 }
 
 /** Puts an image into the registry that its name names. */
 export async function push(store: Store, text: string, options: TransferOptions): Promise<Pushed> {
   using interrupt = abortOnSignal();
-  const platform = options.platform ?? thisPlatform();
+  const { platform } = choosePlatform(options.platform);
   return await pushImage(store, text, { ...options, platform }, interrupt.signal);
 }

@@ -8,7 +8,7 @@ import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import { type EnsuredImage, ensureImage } from "./image/ensure.ts";
-import { thisPlatform } from "./image/list.ts";
+import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
 import { runContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
@@ -43,8 +43,8 @@ export async function runImage(
   using interrupt = abortOnSignal();
   // What the image consists of must not be collected before the container's record holds on to it.
   using lease = takeLease(store.database, `run ${text}`);
-  const platform = options.platform ?? thisPlatform();
-  const ensured = await ensureImage(store, text, { ...options, platform }, interrupt.signal);
+  const choice = choosePlatform(options.platform);
+  const ensured = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
   const image = await unpack(store, ensured, options.onStep, interrupt.signal);
   const seccomp = defaultSeccomp({ capabilities: CAPABILITIES, architecture });
   return await runContainer(

@@ -13,7 +13,7 @@ import { CAPABILITIES } from "./bundle/defaults.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import type { ImageDocuments } from "./image/content.ts";
 import { type EnsureOptions, ensureImage } from "./image/ensure.ts";
-import { thisPlatform } from "./image/list.ts";
+import { choosePlatform } from "./image/platform.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { takeLease } from "./store/leases.ts";
 import type { Store } from "./store/store.ts";
@@ -48,8 +48,8 @@ export async function unpackBundle(
   make(path);
   try {
     using _lease = takeLease(store.database, `unpack ${text}`);
-    const platform = options.platform ?? thisPlatform();
-    const { image } = await ensureImage(store, text, { ...options, platform }, interrupt.signal);
+    const choice = choosePlatform(options.platform);
+    const { image } = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
     const rootfs = join(path, "rootfs");
     const files = layerFiles<ByteString>();
     mkdirSync(rootfs, { mode: 0o755 });

@@ -78,6 +78,7 @@ export {
   platformLadder,
   platformOfProcessor,
   selectPlatform,
+  suitsPlatform,
 } from "./platform.ts";
 // The names of images.
 export {

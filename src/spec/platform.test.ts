@@ -7,6 +7,7 @@ import {
   platformLadder,
   platformOfProcessor,
   selectPlatform,
+  suitsPlatform,
 } from "./platform.ts";
 
 test.each([
@@ -75,6 +76,17 @@ test("selectPlatform() finds nothing on another architecture or os, nor an attes
   expect(
     selectPlatform([unknown, entry("windows/amd64"), entry("linux/s390x")], parsePlatform("amd64")),
   ).toBeUndefined();
+});
+
+test.each([
+  ["linux/amd64", "linux/amd64/v3", true],
+  ["linux/386", "linux/amd64", true],
+  ["linux/arm64/v8", "arm64", true],
+  ["linux/amd64", "linux/arm64", false],
+  ["linux/amd64/v3", "linux/amd64", false],
+  ["windows/amd64", "linux/amd64", false],
+])("suitsPlatform(): programs for %s run on %s: %p", (platform, wanted, want) => {
+  expect(suitsPlatform(parsePlatform(platform), parsePlatform(wanted))).toBe(want);
 });
 
 const none = { name: "none", platform: undefined };

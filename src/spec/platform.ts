@@ -132,6 +132,12 @@ function arm64Variants(major: number, minor = 0): string[] {
   return major === 8 ? of(8, minor) : [];
 }
 
+/** Whether programs for `platform` run on `wanted`. */
+export function suitsPlatform(platform: Platform, wanted: Platform): boolean {
+  const spelled = encodePlatform(normalizePlatform(platform));
+  return platformLadder(wanted).some((rung) => encodePlatform(rung) === spelled);
+}
+
 /**
  * The entry that suits `wanted` best: the highest rung of its ladder, and the first entry in order on that rung.
  * An entry that names no platform is taken last: nothing says that it does not run.

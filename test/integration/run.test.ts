@@ -336,6 +336,26 @@ describe("--trace", () => {
   });
 });
 
+describe("--platform", () => {
+  // It was ignored where the name is no index: an image for another machine ran, or failed by its first program.
+  test("refuses an image that is for another platform, and tries it when nothing was asked for", async () => {
+    await using own = new Store();
+    const foreign = `${registry.address}/test/foreign`;
+    await pushLayers(foreign, [busyboxLayer()], { architecture: "s390x" });
+    const says = `teu: Image ${foreign}:latest was found but its platform (linux/s390x) does not match the specified platform (linux/amd64)\n`;
+    const refused = await own.teu("pull", "--quiet", "--platform", "linux/amd64", foreign);
+    expect(refused).toEqual({ status: 1, stdout: "", stderr: says });
+    expect(await own.done("images", "-q")).toBe("");
+    // What it holds are programs of this machine all the same.
+    expect(await own.done("run", "--rm", foreign, "echo", "tried")).toBe("tried\n");
+    const again = await own.teu("run", "--rm", "--quiet", "--platform", "linux/amd64", foreign, "true");
+    expect([again.status, again.stderr]).toEqual([125, says]);
+    expect(await own.done("run", "--rm", "--platform", "linux/s390x", foreign, "echo", "asked")).toBe(
+      "asked\n",
+    );
+  });
+});
+
 describe("--runtime", () => {
   const withRunc = needs(...WANTED, program("runc"));
   withRunc("another runtime runs the same container", async () => {

@@ -7,6 +7,7 @@ import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { type ImageDocuments, isComplete, readImage } from "./content.ts";
 import { findImage } from "./find.ts";
+import { isAcceptable } from "./platform.ts";
 import { type PullOptions, pullImage } from "./pull.ts";
 
 /** How to get an image. */
@@ -39,7 +40,7 @@ export async function ensureImage(
   return { reference: name, image: await pullImage(store, text, options, signal) };
 }
 
-function findLocal(store: Store, text: string, { platform }: EnsureOptions): EnsuredImage | undefined {
+function findLocal(store: Store, text: string, options: EnsureOptions): EnsuredImage | undefined {
   let record: ImageRecord;
   try {
     record = findImage(store, text).record;
@@ -49,8 +50,8 @@ function findLocal(store: Store, text: string, { platform }: EnsureOptions): Ens
   }
   try {
     const reference = familiarReference(parseReference(record.reference));
-    const image = readImage(store, record, platform);
-    return isComplete(store, image) ? { reference, image } : undefined;
+    const image = readImage(store, record, options.platform);
+    return isComplete(store, image) && isAcceptable(image, options) ? { reference, image } : undefined;
   } catch (error) {
     // Pulled for another platform: the index is here, this manifest is not.
     if (hasCode(error, "blob-not-found")) return undefined;

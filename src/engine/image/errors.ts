@@ -22,6 +22,21 @@ export class AmbiguousImageID extends TeuError<"ambiguous-image-id", { text: str
   }
 }
 
+/** It is for another platform than the one that was asked for. Docker's words. */
+export class WrongPlatform extends TeuError<
+  "wrong-platform",
+  { image: string; platform: string; wanted: string }
+> {
+  constructor(context: { image: string; platform: string; wanted: string }) {
+    super(
+      "wrong-platform",
+      "not-found",
+      context,
+      `Image ${context.image} was found but its platform (${context.platform}) does not match the specified platform (${context.wanted})`,
+    );
+  }
+}
+
 /** A container stands on it. */
 export class ImageInUse extends TeuError<"image-in-use", { image: string; container: string }> {
   constructor(context: { image: string; container: string }) {

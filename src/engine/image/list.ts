@@ -1,16 +1,10 @@
 /** What is told of images. */
 import { hasCode } from "../../base/index.ts";
-import {
-  type Digest,
-  encodePlatform,
-  familiarReference,
-  type Platform,
-  parseReference,
-  platformOfProcessor,
-} from "../../spec/index.ts";
+import { type Digest, encodePlatform, familiarReference, parseReference } from "../../spec/index.ts";
 import { listImages as listRecords } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { readImage } from "./content.ts";
+import { thisPlatform } from "./platform.ts";
 
 /** One image, as lists show it. */
 export interface ImageSummary {
@@ -23,11 +17,6 @@ export interface ImageSummary {
   /** Bytes of its layers for this machine, as stored; undefined when no platform of it is here. */
   readonly size: number | undefined;
   readonly platform: string | undefined;
-}
-
-/** The platform of this machine. */
-export function thisPlatform(): Platform {
-  return platformOfProcessor(process.arch);
 }
 
 /** Every image, by name. */

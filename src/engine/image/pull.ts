@@ -8,7 +8,6 @@ import {
   encodePlatform,
   encodeReference,
   familiarReference,
-  type Platform,
   parseReference,
   type Reference,
 } from "../../spec/index.ts";
@@ -18,13 +17,13 @@ import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
 import { type ImageDocuments, readImage } from "./content.ts";
+import { type PlatformChoice, requirePlatform } from "./platform.ts";
 
 /** Is told what happens to every blob. */
 export type TransferObserver = (event: BlobEvent) => void;
 
 /** How to pull. */
-export interface PullOptions {
-  readonly platform: Platform;
+export interface PullOptions extends PlatformChoice {
   /** Plain http. */
   readonly isInsecure?: boolean;
   readonly onStep?: StepObserver;
@@ -44,6 +43,7 @@ export async function pullImage(
   const { root } = await fetch(store, reference, name, options, signal);
   const { digest, mediaType, size } = root;
   const image = readImage(store, { digest, mediaType, size }, options.platform);
+  requirePlatform(name, image, options);
   inTransaction(store.database, () =>
     putImage(store.database, store.namespace, {
       reference: encodeReference(reference),

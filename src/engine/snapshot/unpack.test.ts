@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makeStore, putManifest, tarOf } from "../../../test/support/engine-store.ts";
 import { type HostPath, hasCode } from "../../base/index.ts";
 import { readImage } from "../image/content.ts";
-import { thisPlatform } from "../image/list.ts";
+import { thisPlatform } from "../image/platform.ts";
 import { listLeases } from "../store/leases.ts";
 import { listSnapshots } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
