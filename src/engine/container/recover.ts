@@ -15,6 +15,9 @@ import { removeContainer, stopAndUnmount } from "./remove.ts";
 /** What a process that is killed reports: 128 + SIGKILL. */
 const KILLED = 137;
 
+/** How long a pull that was killed can be taken up where it stopped. */
+const RESUMABLE_MS = 24 * 3600 * 1000;
+
 /** Takes over, ends and cleans what dead owners left. */
 export async function recover(store: Store): Promise<void> {
   for (const container of unfinishedContainers(store.database)) {
@@ -31,6 +34,7 @@ export async function recover(store: Store): Promise<void> {
     }
     endLease(store.database, lease.id);
   }
+  store.content.pruneIngests(RESUMABLE_MS);
 }
 
 async function finish(store: Store, container: ContainerRecord): Promise<void> {

@@ -3,8 +3,8 @@
  * transaction in which nobody else can begin anything; while anybody is at work (a lease), nothing is removed at all.
  * A document that should be here and is not stops the collection: absence that nobody can explain is no reason to delete.
  */
-import { rmSync } from "node:fs";
-import { isAlive } from "../../base/index.ts";
+import { readdirSync, rmSync } from "node:fs";
+import { type HostPath, isAlive } from "../../base/index.ts";
 import {
   chainIDs,
   type Digest,
@@ -31,16 +31,15 @@ export interface Collected {
 
 /** Collects, unless somebody is at work. */
 export function collectGarbage(store: Store): Collected {
-  const { blobs, bytes, snapshots } = inTransaction(store.database, () => sweep(store));
+  const { directories, ...collected } = inTransaction(store.database, () => sweep(store));
   // The records are gone, so nobody can come upon the directories; their removal may take its time.
-  for (const { number } of snapshots)
-    rmSync(snapshotDirectory(store, number), { recursive: true, force: true });
-  return { blobs, bytes, snapshots: snapshots.length };
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+  return collected;
 }
 
-function sweep(store: Store): { blobs: Digest[]; bytes: number; snapshots: SnapshotRecord[] } {
+function sweep(store: Store): Collected & { directories: HostPath[] } {
   if (listLeases(store.database).some(({ owner }) => isAlive(owner)))
-    return { blobs: [], bytes: 0, snapshots: [] };
+    return { blobs: [], bytes: 0, snapshots: 0, directories: [] };
   const kept = new Kept(store);
   for (const target of [...imageTargets(store.database), ...containerTargets(store.database)])
     kept.walk(target);
@@ -54,7 +53,15 @@ function sweep(store: Store): { blobs: Digest[]; bytes: number; snapshots: Snaps
   }
   const snapshots = unneeded(listSnapshots(store.database), kept.chainIDs);
   for (const { number } of snapshots) deleteSnapshot(store.database, number);
-  return { blobs, bytes, snapshots };
+  return { blobs, bytes, snapshots: snapshots.length, directories: unrecorded(store) };
+}
+
+/** Directories of snapshots that have no record: it is gone by now, or a collection that was killed took it. */
+function unrecorded(store: Store): HostPath[] {
+  const recorded = new Set(listSnapshots(store.database).map(({ number }) => number));
+  return readdirSync(store.paths.snapshots)
+    .filter((name) => /^[0-9]+$/.test(name) && !recorded.has(Number(name)))
+    .map((name) => snapshotDirectory(store, Number(name)));
 }
 
 /** Committed snapshots on which no image and no container stands, those on top first. */
