@@ -4,12 +4,10 @@
 export type { ContainerOptions, Network } from "./bundle/config.ts";
 // Containers.
 export { type ContainerSummary, listContainers } from "./container/list.ts";
-export { removeContainers } from "./container/remove-many.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
-export { type RemovedImage, removeImage } from "./image/remove.ts";
 export { tagImage } from "./image/tag.ts";
 export { type ImageInspection, inspect } from "./inspect.ts";
 // The store: opened by each command, cleaned of what killed commands left.
@@ -22,6 +20,8 @@ export { parseName } from "./options/name.ts";
 export { parseVolume, type Volume } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
+// Taking both away.
+export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
 export { type RunImageOptions, type RunImageRequest, runImage } from "./run-image.ts";

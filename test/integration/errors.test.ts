@@ -169,6 +169,22 @@ describe("layers that are not what the manifest says", () => {
   });
 });
 
+// The first that could not be removed ended the command.
+test("rmi and rm remove what they can, and name what they cannot", async () => {
+  await using store = new Store();
+  await store.done("pull", "--quiet", image);
+  const images = await store.teu("rmi", "no/such", image, "nor/this");
+  expect(images.stdout).toStartWith(`Untagged: ${image}:latest\nDeleted: sha256:`);
+  expect(images.status).toBe(1);
+  expectOneLine(images, /^teu: No such image: no\/such; No such image: nor\/this$/);
+  expect(await store.done("rmi", "-f", "no/such")).toBe("");
+
+  await store.done("run", "--quiet", "--name", "box", image, "true");
+  const containers = await store.teu("rm", "none", "box");
+  expect([containers.stdout, containers.status]).toEqual(["box\n", 1]);
+  expectOneLine(containers, /^teu: No such container: none$/);
+});
+
 describe("a full disk", () => {
   test.each([
     { what: "while layers arrive", sizeBytes: 600 << 10 },

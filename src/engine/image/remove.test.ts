@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import {
   blobsOf,
   makeStore,
@@ -78,7 +79,7 @@ test("removeImage() takes what only this image has, content and snapshots, and l
   nameImage(store, "gone", putManifest(store, [shared, own]));
   const [base, top] = addSnapshots(store, [shared, own]);
   const { untagged, blobs, snapshots } = removeImage(store, "gone", { force: false });
-  expect(untagged).toEqual(["docker.io/library/gone:latest"]);
+  expect(untagged).toEqual(["gone:latest"]);
   expect(blobs).toHaveLength(3); // layer, config, manifest
   expect(snapshots).toBe(1);
   expect(blobsOf(store)).toEqual(kept);
@@ -131,6 +132,18 @@ test("collectGarbage() removes nothing while somebody is at work", () => {
     expect(collectGarbage(store)).toEqual({ blobs: [], bytes: 0, snapshots: 0 });
   }
   expect(collectGarbage(store).blobs).toHaveLength(3);
+});
+
+// They stayed for ever: numbers are not used again, and nobody else looked.
+test("collectGarbage() removes directories that a killed collection left without a record", () => {
+  using made = makeStore();
+  const { store } = made;
+  nameImage(store, "kept", putManifest(store, [shared]));
+  const [kept = -1] = addSnapshots(store, [shared]);
+  mkdirSync(join(snapshotDirectory(store, kept + 1), "fs"), { recursive: true });
+  mkdirSync(join(store.paths.snapshots, "new-0a1b2c3d"));
+  expect(collectGarbage(store)).toEqual({ blobs: [], bytes: 0, snapshots: 0 });
+  expect(readdirSync(store.paths.snapshots).sort()).toEqual([`${kept}`, "new-0a1b2c3d"]);
 });
 
 test("collectGarbage() keeps an index although most of its platforms were never fetched", () => {

@@ -1,5 +1,5 @@
 /** `teu rmi`: takes a name away, and what nothing refers to any more. Docker's rules. */
-import type { Digest } from "../../spec/index.ts";
+import { type Digest, familiarReference, parseReference } from "../../spec/index.ts";
 import { listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { deleteImage, listImages } from "../store/images.ts";
@@ -10,7 +10,7 @@ import { findImage } from "./find.ts";
 
 /** What became of an image. */
 export interface RemovedImage extends Collected {
-  /** The names that it no longer has. */
+  /** The names that it no longer has, as people write them. */
   readonly untagged: readonly string[];
 }
 
@@ -31,7 +31,8 @@ export function removeImage(store: Store, text: string, options: { force: boolea
     for (const name of names) deleteImage(store.database, store.namespace, name);
     return names;
   });
-  return { untagged, ...collectGarbage(store) };
+  const names = untagged.map((name) => familiarReference(parseReference(name)));
+  return { untagged: names, ...collectGarbage(store) };
 }
 
 function namesOf(store: Store, digest: Digest): string[] {
