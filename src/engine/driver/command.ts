@@ -5,7 +5,7 @@
  */
 import { accessSync, closeSync, constants, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, messageOf, TeuError } from "../../base/index.ts";
+import { type HostPath, TeuError } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
 import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
@@ -21,7 +21,7 @@ export class NoSuchRuntime extends TeuError<"no-such-runtime", { path: string }>
       "no-such-runtime",
       "not-found",
       context,
-      `Cannot use runtime ${JSON.stringify(context.path)}: it is no program (${messageOf(options.cause)})`,
+      `Cannot use runtime ${JSON.stringify(context.path)}: no program is there`,
       { ...options, hint: "Give the whole path, for instance --runtime /usr/sbin/runc" },
     );
   }
