@@ -1,6 +1,6 @@
 /** The built registry serves a client that is not ours, and what ours pushes that client can copy. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../src/content/index.ts";
@@ -21,9 +21,10 @@ const layout = ContentStore.open(join(folder, "layout"));
 let server: ReturnType<typeof startRegistry>;
 let address = "";
 
+/** Its images lie below TEU_ROOT: without --root it used the system's place, whatever the environment said. */
 const startRegistry = () =>
-  Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0", "--root", join(folder, "registry")], {
-    env: { PATH: "/usr/bin:/bin" },
+  Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0"], {
+    env: { PATH: "/usr/bin:/bin", TEU_ROOT: folder },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
@@ -39,6 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
+  expect(existsSync(join(folder, "registry/content"))).toBe(true);
   rmSync(folder, { recursive: true });
 });
 

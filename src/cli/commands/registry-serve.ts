@@ -1,5 +1,6 @@
 /** `teu registry serve`: a registry over a folder, until it is told to end. */
-import { messageOf, print, printError } from "../../base/index.ts";
+import { join } from "node:path";
+import { messageOf, print, printError, stateRoot } from "../../base/index.ts";
 import { serveRegistry } from "../../distribution/registry/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -15,7 +16,7 @@ reaches it may push and delete, so beyond this machine it listens only with --in
       summary: "Where to listen; port 0: a free one",
       default: "127.0.0.1:5000",
     },
-    root: { kind: "string", value: "DIR", summary: "Where images lie", default: "/var/lib/teu/registry" },
+    root: { kind: "string", value: "DIR", summary: "Where images lie (default registry/ below TEU_ROOT)" },
     "insecure-listen": { kind: "boolean", summary: "Listen where others can reach it too" },
   },
   arguments: [],
@@ -26,8 +27,8 @@ reaches it may push and delete, so beyond this machine it listens only with --in
       says: "On a free port, which it prints",
     },
   ],
-  async run({ flags }) {
-    const { listen, root } = flags;
+  async run({ flags }, { environment }) {
+    const { listen, root = join(stateRoot(environment), "registry") } = flags;
     const ended = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => resolve());
     });
