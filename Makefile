@@ -21,7 +21,7 @@ $(NATIVE_OUT)/%.elf: native/%.c $(wildcard native/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(NATIVE_FLAGS) -static -nostdlib -nostartfiles -fno-pie -Wl,--build-id=none,-z,noexecstack,-z,norelro -o $@ $<
 	@strip -s -R .comment $@ 2>/dev/null || true
-$(NATIVE_OUT)/sys.so: native/sys.c
+$(NATIVE_OUT)/sys.so: native/sys.c $(wildcard native/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(NATIVE_FLAGS) -fPIC -shared -nostdlib -nostartfiles -Wl,--build-id=none,-z,noexecstack -o $@ $<
 
