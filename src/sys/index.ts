@@ -25,7 +25,7 @@ export { type Architecture, type SystemCall, systemCallName, systemCallNumber } 
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
 // Copying between descriptors.
-export { relayInput, relayPipe, relayTerminal } from "./relay.ts";
+export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 export { signalNumbers } from "./signals.ts";

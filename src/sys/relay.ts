@@ -50,8 +50,8 @@ async function relay(from: AsyncIterable<Uint8Array>, to: number): Promise<void>
 const ENDS: ReadonlySet<string> = new Set(["EIO", "EPIPE", "EBADF"]);
 const AGAIN_MS = 5;
 
-/** Off the main thread: a terminal that was stopped (ctrl-S) would stop signals and everything else too. */
-function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`, off the main thread: a terminal that was stopped (ctrl-S) would stop signals and everything else too. */
+export function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (rest: Uint8Array): void =>
       write(descriptor, rest, (error, written) => {

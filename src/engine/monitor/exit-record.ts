@@ -1,0 +1,33 @@
+/** What a monitor leaves of an ended container: one file, on disk before anyone was told. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { HostPath } from "../../base/index.ts";
+
+/** How a container ended. */
+export interface ExitRecord {
+  readonly pid: number;
+  /** The program's, or 128 + signal. */
+  readonly status: number;
+  /** 0: it ended by itself. */
+  readonly signal: number;
+  /** How many of its processes the kernel killed for want of memory. */
+  readonly oomKills: number;
+  /** Milliseconds since 1970. */
+  readonly finishedAt: number;
+}
+
+/** The record in `directory`, if the container has ended under a monitor that lived to see it. */
+export function readExitRecord(directory: HostPath): ExitRecord | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, "exit"), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  // Written whole or not at all by a monitor of ours; version 1 is the only one so far.
+  const { pid, status, signal, oomKills, finishedAt } = JSON.parse(text) as Omit<ExitRecord, "finishedAt"> & {
+    finishedAt: string;
+  };
+  return { pid, status, signal, oomKills, finishedAt: Date.parse(finishedAt) };
+}
