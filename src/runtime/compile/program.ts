@@ -5,7 +5,7 @@
 import type { Process } from "../../spec/index.ts";
 import { errno } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
-import { DataRef, PLAN_DESCRIPTOR, REPORT, SYNC_DESCRIPTOR } from "../plan/plan.ts";
+import { DataRef, PLAN_DESCRIPTOR, REPORT, type Rules, SYNC_DESCRIPTOR } from "../plan/plan.ts";
 import {
   AT_EACCESS,
   AT_FDCWD,
@@ -45,13 +45,26 @@ export function compileLookup(plan: PlanBuilder, process: Process): void {
     const isLast = name.includes("/");
     const next = plan.label();
     const text = plan.text(path);
-    plan.call("faccessat2", [AT_FDCWD, text, X_OK, AT_EACCESS], isLast ? {} : { on: { "*": next } });
-    plan.call("statx", [AT_FDCWD, text, 0, STATX_BASIC_STATS, stat], isLast ? {} : { on: { "*": next } });
-    plan.load(T1, new DataRef(stat.offset + STX_MODE), 2);
+    const otherwise: Rules = isLast ? {} : { "*": next };
+    const older = plan.label();
+    const executable = plan.label();
     plan.move(PROGRAM, text);
+    // A filter that is older than the calls may already be there: then the older call, and execve itself, have to do.
+    const on = { EPERM: older, ENOSYS: older, ...otherwise };
+    plan.call("faccessat2", [AT_FDCWD, text, X_OK, AT_EACCESS], { on });
+    plan.place(executable);
+    const unless = { EPERM: found, ENOSYS: found, ...otherwise };
+    plan.call("statx", [AT_FDCWD, text, 0, STATX_BASIC_STATS, stat], { on: unless });
+    plan.load(T1, new DataRef(stat.offset + STX_MODE), 2);
     plan.jump(found, T1, BigInt(S_IFMT), "==", BigInt(S_IFREG));
     if (isLast) plan.fail(errno.EISDIR);
     plan.place(next);
+    plan.later(() => {
+      plan.place(older);
+      plan.addFuel(2);
+      plan.call("faccessat", [AT_FDCWD, text, X_OK], { on: otherwise });
+      plan.goto(executable);
+    });
   });
   if (!name.includes("/")) plan.fail(errno.ENOENT);
   plan.place(found);

@@ -346,6 +346,22 @@ const cases: readonly Case[] = [
     }),
     contains: "No space left",
   },
+  // The program was looked up by calls that a profile of 2018 does not list: nothing ran under such a profile.
+  ...[1, 38].map((errnoRet) => ({
+    clause: "config-linux.md#seccomp",
+    says: `a program is found in PATH under a filter that answers newer calls with errno ${errnoRet}`,
+    script: "",
+    change: changes(
+      withProcess({ args: ["sh", "-c", "echo found $0"], env: ["PATH=/none:/etc:/bin"] }),
+      withLinux({
+        seccomp: {
+          defaultAction: "SCMP_ACT_ALLOW",
+          syscalls: [{ names: ["faccessat2", "statx"], action: "SCMP_ACT_ERRNO", errnoRet }],
+        },
+      }),
+    ),
+    contains: "found sh",
+  })),
 ];
 
 async function answerOf(
