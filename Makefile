@@ -8,7 +8,7 @@ NATIVE_OUT ?= native/out
 NATIVE := $(patsubst native/%.c,$(NATIVE_OUT)/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) $(NATIVE_OUT)/sys.so
 SOURCES = $(shell find src -name '*.ts' -not -name '*.test.ts')
 
-.PHONY: all build demo test check conformance conformance-registry bench native install clean bootstrap fmt
+.PHONY: all build demo test check conformance conformance-registry conformance-runtime bench native install clean bootstrap fmt
 all: build
 
 bootstrap:
@@ -42,10 +42,13 @@ check: bootstrap $(NATIVE)
 	$(BUN) test test/architecture
 
 # The suites that the specifications come with, each ending with `N passed, N failed`.
-conformance: conformance-registry
+conformance: conformance-registry conformance-runtime
 
 conformance-registry: build
 	@$(BUN) scripts/conformance-registry.ts
+
+conformance-runtime: build
+	@$(BUN) scripts/conformance-runtime.ts
 
 fmt: bootstrap
 	$(BUN) x biome check --write .

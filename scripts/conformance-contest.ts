@@ -1,0 +1,107 @@
+/**
+ * youki's contest against `teu-runtime` and, in the same run, against runc. By hand, from a copy of youki's source that was
+ * built elsewhere (`cargo build --release -p contest -p runtimetest`):
+ *
+ *   bun scripts/conformance-contest.ts FOLDER [--write] [GROUP ...]      --write: write docs/reference/conformance.md anew
+ *
+ * FOLDER is that copy. Needs root and runc. Each group of tests runs in a process, a mount and a network namespace of its
+ * own: a test that panics would end all others, and some change the mounts and devices of the host.
+ */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodeRows, provenance, ROOT, type Row, writeSection } from "./conformance-page.ts";
+import { CONTEST_REASONS, CONTEST_REFUSED } from "./conformance-reasons.ts";
+
+const TIMEOUT_SECONDS = 180;
+/** The host's mounts and devices are not theirs; what they mount under /run/netns goes with them. */
+const APART = `mount --make-rshared / && mkdir -p /run/netns && mount -t tmpfs netns /run/netns && ip link set lo up && exec "$@"`;
+
+/** What became of the tests of a group, by their names. */
+type Results = ReadonlyMap<string, { readonly result: string; readonly why: string }>;
+
+async function runGroup(built: string, folder: string, runtime: string, group: string): Promise<Results> {
+  const contest = join(built, "target/release/contest");
+  const words = [
+    "run",
+    "--runtime",
+    runtime,
+    "--runtimetest",
+    join(built, "target/release/runtimetest"),
+    "-t",
+    group,
+  ];
+  // Output to a file that is there already would leave what is longer.
+  for (const name of ["out", "err"]) rmSync(join(folder, name), { force: true });
+  const command = ["timeout", "-k", "5", String(TIMEOUT_SECONDS), contest, ...words];
+  const child = Bun.spawn(["unshare", "-mn", "--propagation", "slave", "sh", "-c", APART, "-", ...command], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", RUNTIME_KIND: "runc" },
+    stdin: "ignore",
+    stdout: Bun.file(join(folder, "out")),
+    stderr: Bun.file(join(folder, "err")),
+  });
+  await child.exited;
+  const text = readFileSync(join(folder, "out"), "utf8");
+  const points = text.matchAll(
+    /^\d+ \/ \d+ : (\S+) : (ok|not ok|skipped)\n?(?:\t([\s\S]*?))?(?=^\d+ \/ |^# End)/gm,
+  );
+  return new Map(
+    [...points].map(([, name = "", result = "", why = ""]) => [name, { result, why: why.trim() }]),
+  );
+}
+
+const WORDS: Readonly<Record<string, string>> = { ok: "pass", "not ok": "fail", skipped: "skipped" };
+
+const [built = "", ...chosen] = Bun.argv.slice(2).filter((word) => !word.startsWith("--"));
+const folder = mkdtempSync(join(tmpdir(), "teu-contest-"));
+const rows: Row[] = [];
+let failed = 0;
+try {
+  copyFileSync(join(built, "tests/contest/contest/bundle.tar.gz"), join(folder, "bundle.tar.gz"));
+  const teu = join(folder, "teu-runtime");
+  // A link would be followed to its end. Under runc's name errors are told in runc's format: contest looks for "error".
+  const script = `#!/bin/bash\nexec -a runc ${join(ROOT, "dist/teu")} "$@"\n`;
+  writeFileSync(teu, script, { mode: 0o755 });
+  const runc = Bun.which("runc") ?? "runc";
+  const list = Bun.spawnSync([join(built, "target/release/contest"), "list"], {
+    cwd: folder,
+  }).stdout.toString();
+  const groups = chosen.length > 0 ? chosen : (list.match(/^\w+$/gm) ?? []);
+  for (const group of groups) {
+    const ours = await runGroup(built, folder, teu, group);
+    const theirs = await runGroup(built, folder, runc, group);
+    for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
+      const [one, other] = [ours.get(name), theirs.get(name)];
+      const key = `${group}/${name}`;
+      const isPass = one?.result === "ok";
+      const refused = CONTEST_REFUSED[key];
+      const reason = isPass
+        ? ""
+        : (refused ?? CONTEST_REASONS[key] ?? CONTEST_REASONS[group] ?? one?.why.split("\n")[0] ?? "");
+      const word = (result: string | undefined): string => WORDS[result ?? ""] ?? "no result";
+      rows.push({ name: key, teu: word(one?.result), runc: word(other?.result), reason });
+      const isLost = other?.result === "ok" && !isPass && refused === undefined;
+      if (isLost) failed += 1;
+      console.log(`${isLost ? "LOST " : ""}${key}: ${word(one?.result)}; runc: ${word(other?.result)}`);
+      if (isLost) console.log((one?.why ?? "").slice(0, 500).replaceAll(/^/gm, "    "));
+    }
+    if (ours.size === 0 && theirs.size === 0) console.log(`${group}: no result under either`);
+  }
+  const passed = (name: "teu" | "runc"): number => rows.filter((row) => row[name] === "pass").length;
+  const commit = readFileSync(join(built, "COMMIT"), "utf8").trim();
+  if (Bun.argv.includes("--write"))
+    writeSection(
+      "youki's contest",
+      `The tests of [youki](https://github.com/youki-dev/youki) at \`${commit.slice(0, 12)}\`, run by hand with \`scripts/conformance-contest.ts\`.
+${provenance()}
+
+Of ${rows.length} cases ${passed("teu")} pass under teu and ${passed("runc")} under runc.
+
+${encodeRows("case", rows)}`,
+    );
+  console.log(`${rows.length - failed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 && rows.length > 0 ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
