@@ -57,6 +57,7 @@ describe("flags", () => {
     { flags: ["-u", "7:8"], script: "id -u; id -g", says: "7\n8" },
     { flags: ["-e", "A=1", "--env", "B=two words"], script: 'echo "$A $B"', says: "1 two words" },
     { flags: ["-w", "/made/for/it"], script: "pwd", says: "/made/for/it" },
+    { flags: ["-w", "", "-m", "0", "--cpus", "0"], script: "pwd", says: "/" },
     { flags: ["--hostname", "box"], script: "hostname; cat /etc/hostname", says: "box\nbox" },
     { flags: ["--entrypoint", "echo"], script: "x", says: "sh -c x" },
     {

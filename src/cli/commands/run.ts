@@ -91,7 +91,7 @@ A container has a network of its own with nothing but lo in it, until teu builds
         terminal: flags.tty,
         ...given({
           entrypoint: flags.entrypoint,
-          workingDirectory: flags.workdir,
+          workingDirectory: flags.workdir || undefined,
           hostname: flags.hostname,
           memoryBytes: flags.memory === undefined ? undefined : parseMemory(flags.memory),
           cpu: flags.cpus === undefined ? undefined : parseCPUs(flags.cpus, availableParallelism()),

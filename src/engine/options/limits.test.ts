@@ -35,10 +35,16 @@ test.each([
   expect(parseCPUs(text, 2)).toEqual({ quota, period: 100_000 });
 });
 
+// Refused as too little, though docker's users write it for "no limit".
+test.each(["0", "0m", "0.0"])("parseMemory() and parseCPUs() take %s for no limit", (text) => {
+  expect(parseMemory(text)).toBeUndefined();
+  if (text !== "0m") expect(parseCPUs(text, 2)).toBeUndefined();
+});
+
 test.each(["", "two", "1e1", "-1", "1/2"])("parseCPUs() refuses %j", (text) => {
   expect(() => parseCPUs(text, 2)).toThrow("failed to parse");
 });
 
-test.each(["0", "0.001", "2.01"])("parseCPUs() refuses %s of 2 processors", (text) => {
+test.each(["0.001", "2.01"])("parseCPUs() refuses %s of 2 processors", (text) => {
   expect(() => parseCPUs(text, 2)).toThrow("from 0.01 to 2.00");
 });

@@ -7,8 +7,8 @@ const POWERS = "bkmgtp";
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 const CPU_PERIOD_US = 100_000;
 
-/** `64m` as bytes; units are powers of 1024. @throws {InvalidOption} */
-export function parseMemory(text: string): number {
+/** `64m` as bytes; units are powers of 1024. 0 is no limit, as docker has it. @throws {InvalidOption} */
+export function parseMemory(text: string): number | undefined {
   const [, number, unit = "b"] = SIZE.exec(text) ?? [];
   const bytes = Math.floor(Number(number) * 1024 ** POWERS.indexOf(unit.toLowerCase()));
   const context = { option: "--memory", value: text };
@@ -17,12 +17,16 @@ export function parseMemory(text: string): number {
       context,
       `Invalid argument ${JSON.stringify(text)} for "-m, --memory": invalid size`,
     );
+  if (bytes === 0) return undefined;
   if (bytes < MIN_MEMORY_BYTES) throw new InvalidOption(context, "Minimum memory limit allowed is 6MB");
   return bytes;
 }
 
-/** `1.5` processors as a quota of microseconds in each period. @param online  How many there are. @throws {InvalidOption} */
-export function parseCPUs(text: string, online: number): { quota: number; period: number } {
+/**
+ * `1.5` processors as a quota of microseconds in each period. 0 is no limit, as docker has it.
+ * @param online  How many there are. @throws {InvalidOption}
+ */
+export function parseCPUs(text: string, online: number): { quota: number; period: number } | undefined {
   const cpus = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   const context = { option: "--cpus", value: text };
   if (Number.isNaN(cpus))
@@ -30,6 +34,7 @@ export function parseCPUs(text: string, online: number): { quota: number; period
       context,
       `Invalid argument ${JSON.stringify(text)} for "--cpus": failed to parse as a rational number`,
     );
+  if (cpus === 0) return undefined;
   if (cpus < 0.01 || cpus > online)
     throw new InvalidOption(
       context,
