@@ -1,6 +1,7 @@
 /** `teu run` as its users meet it: flags, streams, exit statuses, and that it leaves nothing behind. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { findLeftovers } from "./support/leftovers.ts";
@@ -113,6 +114,8 @@ describe("flags", () => {
   test("--network host is the host's", async () => {
     const own = readdirSync("/sys/class/net").sort().join("\n");
     expect((await sh("ls /sys/class/net", "--network", "host")).stdout.trim()).toBe(own);
+    // A made-up name, which nothing on that network resolves.
+    expect((await sh("hostname", "--network", "host")).stdout.trim()).toBe(hostname());
   });
 
   test("--network bridge is refused, not ignored", async () => {

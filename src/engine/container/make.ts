@@ -3,6 +3,7 @@
  * writable layer, the mount, the files, config.json.
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
@@ -87,7 +88,8 @@ export function makeBundle(
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   mountRoot(store, container, rootfs);
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
-  const hostname = options.hostname ?? shortID(container.id);
+  // On the host's network it is known by the host's name, as docker has it.
+  const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
   const config = makeConfig(image.process, options, {
     hostname,
     cgroupsPath: cgroupsPath(container.id),
