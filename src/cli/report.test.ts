@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { openSync } from "node:fs";
 import { TeuError } from "../base/index.ts";
-import { foreign, oneLine, statusOf } from "./report.ts";
+import { foreign, statusOf } from "./report.ts";
 
 const failure = (code: string) => new TeuError(code, "not-found", {}, code);
 
@@ -46,8 +46,4 @@ test("foreign() says what the system and SQLite say in our words", () => {
   });
   expect(foreign("text")).toEqual({ message: "text" });
   expect(foreign(new RangeError("no"))).toEqual({ message: "no" });
-});
-
-test("oneLine() lets no control character through", () => {
-  expect(oneLine("a\n  b\u001b[31m\u009b0m\tc")).toBe("a; b [31m 0m c");
 });

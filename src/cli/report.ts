@@ -1,6 +1,7 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
 import { isTeuError, messageOf, printError } from "../base/index.ts";
 import { errnoSentence } from "../sys/index.ts";
+import { printable } from "./text.ts";
 
 /** What `teu run` says of a container that did not come to run, as docker has it. Everything else is 125. */
 const RUN_STATUS: Readonly<Record<string, number>> = {
@@ -43,7 +44,6 @@ export function foreign(error: unknown): { message: string; hint?: string } {
   return { message: `${error.syscall}${path}: ${errnoSentence(-error.errno)}` };
 }
 
-/** Text of strangers may be in it: an escape sequence would command the reader's terminal. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, "; ").replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, " ");
+function oneLine(text: string): string {
+  return printable(text.replaceAll(/\s*\n\s*/g, "; "));
 }

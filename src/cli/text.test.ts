@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { count, encodeAge, encodeDuration, encodeSize, encodeTable, shortDigest } from "./text.ts";
+import { count, encodeAge, encodeDuration, encodeSize, encodeTable, printable, shortDigest } from "./text.ts";
 
 test("encodeTable() aligns columns and leaves no blanks at the end", () => {
   expect(
@@ -37,11 +37,17 @@ test.each([
 });
 
 test.each([
-  [0, "less than a second ago"],
+  [0, "Less than a second ago"],
   [1000, "1 second ago"],
-  [90_000, "1 minute ago"],
+  [59_000, "59 seconds ago"],
+  [90_000, "About a minute ago"],
+  [40 * 60_000, "40 minutes ago"],
+  [3_600_000, "About an hour ago"],
   [7_200_000, "2 hours ago"],
-  [86_400_000 * 400, "1 year ago"],
+  [86_400_000 * 3, "3 days ago"],
+  [86_400_000 * 20, "2 weeks ago"],
+  [86_400_000 * 400, "13 months ago"],
+  [86_400_000 * 800, "2 years ago"],
 ])("encodeAge() shows %d ms as %s", (age, text) => {
   expect(encodeAge(1_000_000, 1_000_000 + age)).toBe(text);
 });
@@ -56,4 +62,8 @@ test("count() knows one from many", () => {
     "1 layer",
     "2 entries",
   ]);
+});
+
+test("printable() lets no control character through", () => {
+  expect(printable("a\n  b\u001b[31m\u009b0m\tc")).toBe("a b [31m 0m c");
 });

@@ -36,24 +36,25 @@ export function encodeDuration(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-const AGES: readonly (readonly [seconds: number, unit: string])[] = [
-  [31_536_000, "year"],
-  [2_592_000, "month"],
-  [604_800, "week"],
-  [86_400, "day"],
-  [3600, "hour"],
-  [60, "minute"],
-  [1, "second"],
-];
-
-/** `3 hours ago`. */
+/** `3 hours ago`. Source: docker/go-units, HumanDuration. */
 export function encodeAge(then: number, now: number): string {
-  const seconds = Math.max(0, Math.floor((now - then) / 1000));
-  for (const [length, unit] of AGES) {
-    const count = Math.floor(seconds / length);
-    if (count >= 1) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
-  }
-  return "less than a second ago";
+  return `${encodeSpan(Math.max(0, Math.floor((now - then) / 1000)))} ago`;
+}
+
+function encodeSpan(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(seconds / 3600 + 0.5);
+  const days = Math.floor(hours / 24);
+  if (seconds < 1) return "Less than a second";
+  if (seconds < 60) return count(seconds, "second");
+  if (minutes === 1) return "About a minute";
+  if (minutes < 60) return count(minutes, "minute");
+  if (hours === 1) return "About an hour";
+  if (hours < 48) return count(hours, "hour");
+  if (days < 14) return count(days, "day");
+  if (days < 60) return count(Math.floor(days / 7), "week");
+  if (days < 730) return count(Math.floor(days / 30), "month");
+  return count(Math.floor(days / 365), "year");
 }
 
 /** `sha256:3f1c9a02…`: enough to tell one from another. */
@@ -65,4 +66,9 @@ export function shortDigest(digest: Digest | string, length = 12): string {
 /** `1 layer`, `2 layers`. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
+}
+
+/** `text` of a stranger on one line: an escape sequence in it would command the reader's terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
 }

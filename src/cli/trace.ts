@@ -1,7 +1,7 @@
 /** How the steps from a reference to PID 1 look: a line each for people, a JSON object each for programs. On stderr. */
 import { printError } from "../base/index.ts";
 import type { Step, StepObserver } from "../engine/index.ts";
-import { count, encodeDuration, encodeSize, shortDigest } from "./text.ts";
+import { count, encodeDuration, encodeSize, printable, shortDigest } from "./text.ts";
 
 export type TraceFormat = "text" | "json";
 
@@ -58,9 +58,9 @@ function describe(step: Step): string {
 
 const ARGS_CHARACTERS = 60;
 
-/** One line of `text`, as long as fits. */
+/** One line of `text`, which an image may have written, as long as fits. */
 function shortened(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ");
+  const line = printable(text);
   return line.length <= ARGS_CHARACTERS ? line : `${line.slice(0, ARGS_CHARACTERS - 1)}…`;
 }
 

@@ -249,6 +249,7 @@ describe("what stays", () => {
     );
     const [container] = JSON.parse(await store.done("ps", "-a", "--json"));
     expect(container).toMatchObject({ name: "kept", phase: "exited", exitStatus: 0 });
+    expect(container.command).toEqual(["sh", "-c", "echo x > /written; exit 0"]);
     expect(await store.done("ps", "-q")).toBe("");
 
     const again = await store.teu("run", "--name", "kept", image, "true");
@@ -264,6 +265,16 @@ describe("what stays", () => {
     expect(await store.done("rm", "kept")).toBe("kept\n");
     expect(await store.done("ps", "-aq")).toBe("");
     expect((await store.teu("rm", "kept")).stderr).toBe("teu: No such container: kept\n");
+  });
+
+  // The column was empty where the image said what to run.
+  test("ps shows the whole command, the image's part of it too", async () => {
+    await store.done("run", "--name", "whole", image);
+    await store.done("run", "--name", "parted", "--entrypoint", "echo", image, "\u001b[31mred");
+    const shown = await store.done("ps", "-a");
+    expect(shown).toMatch(/ "sh" .* whole$/m);
+    expect(shown).toMatch(/ "echo \[31mred" .* Exited \(0\) .* ago +parted$/m);
+    await store.done("rm", "whole", "parted");
   });
 
   test("rm refuses a container that runs; with -f it ends, and the teu that ran it ends too", async () => {

@@ -2,7 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type ContainerSummary, listContainers, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { encodeAge, encodeTable } from "../text.ts";
+import { encodeAge, encodeTable, printable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu ps",
@@ -29,7 +29,7 @@ const COMMAND_CHARACTERS = 20;
 
 function row(container: ContainerSummary): string[] {
   const { id, image, command, createdAt, name } = container;
-  const line = command.join(" ");
+  const line = printable(command.join(" "));
   const short = line.length > COMMAND_CHARACTERS ? `${line.slice(0, COMMAND_CHARACTERS - 1)}…` : line;
   const now = Date.now();
   return [

@@ -119,8 +119,8 @@ export function makeConfig(
   };
 }
 
-/** Docker's rule: an entrypoint from the caller also drops the image's command. */
-function commandOf(image: ImageProcess, options: ContainerOptions): readonly string[] {
+/** What is run. Docker's rule: an entrypoint from the caller also drops the image's command. @throws {NoCommand} */
+export function commandOf(image: ImageProcess, options: ContainerOptions): readonly string[] {
   const entrypoint =
     options.entrypoint === undefined
       ? image.entrypoint
