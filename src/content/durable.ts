@@ -25,7 +25,7 @@ function writeBeside(path: string, text: string, publish: (draft: string) => voi
   try {
     const descriptor = openSync(draft, "wx", 0o644);
     try {
-      writeWhole(descriptor, Buffer.from(text));
+      writeWhole(descriptor, Buffer.from(text), 0);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -39,10 +39,11 @@ function writeBeside(path: string, text: string, publish: (draft: string) => voi
   }
 }
 
-/** Writes all of `bytes` at the descriptor's place. */
-export function writeWhole(descriptor: number, bytes: Uint8Array): void {
+/** Writes all of `bytes` at `position`, wherever the descriptor stands. */
+export function writeWhole(descriptor: number, bytes: Uint8Array, position: number): void {
   let offset = 0;
-  while (offset < bytes.length) offset += writeSync(descriptor, bytes, offset, bytes.length - offset);
+  while (offset < bytes.length)
+    offset += writeSync(descriptor, bytes, offset, bytes.length - offset, position + offset);
 }
 
 /** Makes the names in `folder` durable. */

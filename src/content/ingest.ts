@@ -4,7 +4,9 @@
  */
 import type { Hash } from "node:crypto";
 import { closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { promisify } from "node:util";
 import { TeuError } from "../base/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
@@ -85,17 +87,12 @@ export class Ingest {
 
   /** Hashes what an earlier process left, cut to `upTo`. For the store, before anything is written. */
   readBack(upTo = Number.MAX_SAFE_INTEGER): void {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    this.#offset = 0;
-    this.#hash = hasherFor(this.#algorithm);
-    for (;;) {
-      const wanted = Math.min(chunk.length, upTo - this.#offset);
-      const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
-      if (length === 0) break;
-      this.#hash.update(chunk.subarray(0, length));
-      this.#offset += length;
-    }
-    ftruncateSync(this.#place.descriptor, this.#offset);
+    for (const _chunk of this.#readBack(upTo));
+  }
+
+  /** The same for servers: after each chunk the others get their turn. */
+  async readBackAsync(upTo = Number.MAX_SAFE_INTEGER): Promise<void> {
+    for (const _chunk of this.#readBack(upTo)) await yieldToOthers();
   }
 
   /** Appends `chunk`, which may be used again at once. @throws {SizeMismatch} as soon as there is a byte too many */
@@ -105,7 +102,8 @@ export class Ingest {
     if (size !== undefined && this.#offset + chunk.length > size)
       throw this.#sizeMismatch(size, chunk.length);
     try {
-      writeWhole(this.#place.descriptor, chunk);
+      // What was read back did not move the descriptor.
+      writeWhole(this.#place.descriptor, chunk, this.#offset);
     } catch (error) {
       throw writeError(error, dirname(dirname(this.#place.folder)));
     }
@@ -119,6 +117,7 @@ export class Ingest {
    * @throws {SizeMismatch} @throws {DigestMismatch} @throws {UnsupportedAlgorithm}
    */
   commit(expected: Expected = {}): Committed {
+    if (this.#isOtherAlgorithm(expected)) this.readBack();
     const committed = this.#check(expected);
     fsyncSync(this.#place.descriptor);
     this.#publish(committed.digest);
@@ -127,6 +126,7 @@ export class Ingest {
 
   /** The same for servers: the wait for the disk blocks nobody else. */
   async commitAsync(expected: Expected = {}): Promise<Committed> {
+    if (this.#isOtherAlgorithm(expected)) await this.readBackAsync();
     const committed = this.#check(expected);
     await promisify(fsync)(this.#place.descriptor);
     this.#publish(committed.digest);
@@ -138,6 +138,15 @@ export class Ingest {
     this.#close(() => rmSync(this.#place.folder, { recursive: true, force: true }));
   }
 
+  /** The same for servers: to free a large file's blocks takes a while. */
+  async abortAsync(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#place.descriptor);
+    await rm(this.#place.folder, { recursive: true, force: true });
+    this.#place.ownership[Symbol.dispose]();
+  }
+
   /** Leaves what is here to a later `resumeIngest`. */
   suspend(): void {
     this.#close(() => undefined);
@@ -147,16 +156,33 @@ export class Ingest {
     if (this.#isOpen) this.abort();
   }
 
-  #check(expected: Expected): Committed {
+  /** A registry may learn the algorithm when the upload ends: then the bytes are hashed once more. */
+  #isOtherAlgorithm(expected: Expected): boolean {
     this.#mustBeOpen();
+    const algorithm = algorithmFor(expected, this.#algorithm);
+    if (algorithm === this.#algorithm) return false;
+    this.#algorithm = algorithm;
+    return true;
+  }
+
+  *#readBack(upTo: number): Generator<void, void, void> {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.#offset = 0;
+    this.#hash = hasherFor(this.#algorithm);
+    for (;;) {
+      const wanted = Math.min(chunk.length, upTo - this.#offset);
+      const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
+      if (length === 0) break;
+      this.#hash.update(chunk.subarray(0, length));
+      this.#offset += length;
+      yield;
+    }
+    ftruncateSync(this.#place.descriptor, this.#offset);
+  }
+
+  #check(expected: Expected): Committed {
     for (const { size } of [this.#expected, expected])
       if (size !== undefined && size !== this.#offset) throw this.#sizeMismatch(size, 0);
-    // A registry learns the algorithm when the upload ends: then the bytes are hashed once more.
-    const algorithm = algorithmFor(expected, this.#algorithm);
-    if (algorithm !== this.#algorithm) {
-      this.#algorithm = algorithm;
-      this.readBack();
-    }
     const digest = `${this.#algorithm}:${this.#hash.copy().digest("hex")}` as Digest;
     for (const wanted of [this.#expected.digest, expected.digest])
       if (wanted !== undefined && wanted !== digest)

@@ -208,6 +208,8 @@ describe("ingest", () => {
     expect(second.offset).toBe(3);
     second.write(Buffer.from("lo"));
     expect(second.commit().digest).toBe(digestOf("hello"));
+    // The hash is made of what was written; the file once was not, since the rest had gone to its beginning.
+    expect(Buffer.from(store.readBytes(digestOf("hello"), 10)).toString()).toBe("hello");
   });
 
   test("an ingest has one writer", () => {

@@ -184,6 +184,14 @@ export class ContentStore {
     return ingest;
   }
 
+  /** The same for servers: the bytes are hashed without holding up the event loop. */
+  async resumeIngestAsync(id: string, options: Omit<IngestOptions, "id"> = {}): Promise<Ingest> {
+    const algorithm = algorithmFor(options.expected ?? {}, options.algorithm ?? "sha256");
+    const ingest = this.#openIngest(id, "r+", options.expected ?? {}, algorithm);
+    await ingest.readBackAsync(options.expected?.size);
+    return ingest;
+  }
+
   /** What is being taken in, or was left behind. */
   ingests(): IngestStatus[] {
     const found: IngestStatus[] = [];
@@ -208,16 +216,24 @@ export class ContentStore {
   pruneIngests(olderThanMs: number): string[] {
     const before = Date.now() - olderThanMs;
     const pruned: string[] = [];
-    for (const { id, updatedAtMs, isOwned } of this.ingests()) {
-      if (isOwned || updatedAtMs > before) continue;
-      const folder = this.#ingestFolder(id);
+    for (const { id, updatedAtMs, isOwned } of this.ingests())
+      if (!isOwned && updatedAtMs <= before && this.discardIngest(id)) pruned.push(id);
+    return pruned;
+  }
+
+  /** Removes an ingest, if it is here and nobody alive writes it. @returns whether it did */
+  discardIngest(id: string): boolean {
+    const folder = this.#ingestFolder(id);
+    try {
       // Taken like a writer, so that nobody resumes what we remove.
       using ownership = tryLock(join(folder, OWNER));
-      if (ownership === undefined) continue;
+      if (ownership === undefined) return false;
       rmSync(folder, { recursive: true, force: true });
-      pruned.push(id);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
     }
-    return pruned;
   }
 
   #openIngest(id: string, flags: "wx+" | "r+", expected: Expected, algorithm: SupportedAlgorithm): Ingest {

@@ -9,7 +9,7 @@ export { check, type ErrnoName, errno, errnoName, errnoSentence, SystemCallFaile
 // File operations below open directories, by bytes.
 export { layerFiles } from "./layer-files.ts";
 // Locks between processes.
-export { lockFile } from "./lock.ts";
+export { lockFile, tryLockFile } from "./lock.ts";
 // Messages with descriptors over unix sockets.
 export {
   acceptWaiting,

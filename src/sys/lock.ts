@@ -4,18 +4,30 @@ import { syscall } from "./binding.ts";
 import { check } from "./errno.ts";
 
 const LOCK_EX = 2;
+const LOCK_NB = 4;
 const EINTR = 4;
+const EWOULDBLOCK = 11;
 
 /**
  * Takes the lock at `path`, waiting for whoever holds it. The wait blocks the process: take it only around work of
  * milliseconds, never around a network, a program or a person. Disposing releases it; the file stays.
  */
 export function lockFile(path: string): Disposable {
+  return take(path, LOCK_EX) as Disposable; // it waits, so it gets it
+}
+
+/** Takes the lock at `path`, or returns undefined while somebody has it: another process, or this one. */
+export function tryLockFile(path: string): Disposable | undefined {
+  return take(path, LOCK_EX | LOCK_NB);
+}
+
+function take(path: string, operation: number): Disposable | undefined {
   const descriptor = openSync(path, "a", 0o600);
   let result: number;
-  do result = syscall("flock", descriptor, LOCK_EX);
+  do result = syscall("flock", descriptor, operation);
   while (result === -EINTR);
   if (result < 0) closeSync(descriptor);
+  if (result === -EWOULDBLOCK) return undefined;
   check(result, "flock", path);
   let isOpen = true;
   return {

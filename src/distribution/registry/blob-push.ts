@@ -10,60 +10,63 @@ import {
   isSupportedAlgorithm,
   type RepositoryName,
 } from "../../spec/index.ts";
-import type { Stores } from "./manifests.ts";
 import { parseContentRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import { announcedLength, chunksOf } from "./request-body.ts";
-import { rangeOf, type Uploads } from "./uploads.ts";
+import type { Storage } from "./storage/storage.ts";
+import { rangeOf, type UploadKey, type Uploads } from "./uploads.ts";
 
 /** POST /v2/<name>/blobs/uploads/ */
 export async function beginUpload(
-  stores: Stores,
+  storage: Storage,
   uploads: Uploads,
   name: RepositoryName,
   query: URLSearchParams,
   request: Request,
 ): Promise<Response> {
   const mount = query.get("mount");
-  if (mount !== null && (await mountBlob(stores, name, mount, query.get("from"))))
+  if (mount !== null && (await mountBlob(storage, name, mount, query.get("from"))))
     return created(name, mount);
   const text = query.get("digest");
   // Refused before anything is opened.
   const digest = text === null ? undefined : parseUploadDigest(text);
-  const algorithm = query.get("digest-algorithm");
-  if (algorithm !== null && !isSupportedAlgorithm(algorithm))
-    throw new Refusal("DIGEST_INVALID", { message: `digests of algorithm ${algorithm} cannot be checked` });
-  const id = uploads.begin(name);
-  if (digest === undefined) return accepted(name, id, 0);
+  const algorithm = query.get("digest-algorithm") ?? (digest && digestAlgorithm(digest)) ?? "sha256";
+  if (!isSupportedAlgorithm(algorithm)) throw unsupported(algorithm);
+  await storage.metadata.requireRoom(name, announcedLength(request) ?? 0);
+  const key = uploads.begin(name, ANYBODY, algorithm);
+  if (digest === undefined) return accepted(key, 0);
   try {
-    await uploads.finish(name, id, digest, undefined, chunksOf(request));
+    await finish(storage, uploads, key, digest, undefined, chunksOf(request));
   } catch (error) {
-    await uploads.cancel(name, id).catch(() => undefined);
+    await uploads.cancel(key).catch(() => undefined);
     throw error;
   }
-  await stores.repositories.open(name).linkBlob(digest);
   return created(name, digest);
 }
 
 /** GET <upload> */
-export function uploadStatus(uploads: Uploads, name: RepositoryName, id: string): Response {
-  const { headers } = accepted(name, id, uploads.offset(name, id));
+export async function uploadStatus(uploads: Uploads, name: RepositoryName, id: string): Promise<Response> {
+  const key = keyOf(name, id);
+  const { headers } = accepted(key, await uploads.offset(key));
   return new Response(null, { status: 204, headers });
 }
 
 /** PATCH <upload>: the chunk that Content-Range names, or a stream of whatever length. */
 export async function appendToUpload(
+  { metadata }: Storage,
   uploads: Uploads,
   name: RepositoryName,
   id: string,
   request: Request,
 ): Promise<Response> {
-  return accepted(name, id, await uploads.append(name, id, chunkStart(request), chunksOf(request)));
+  const key = keyOf(name, id);
+  await metadata.requireRoom(name, (await uploads.offset(key)) + (announcedLength(request) ?? 0));
+  return accepted(key, await uploads.append(key, chunkStart(request), chunksOf(request)));
 }
 
 /** PUT <upload>?digest= */
 export async function finishUpload(
-  stores: Stores,
+  storage: Storage,
   uploads: Uploads,
   name: RepositoryName,
   id: string,
@@ -71,30 +74,45 @@ export async function finishUpload(
   request: Request,
 ): Promise<Response> {
   const digest = parseUploadDigest(query.get("digest") ?? "");
-  await uploads.finish(name, id, digest, chunkStart(request), chunksOf(request));
-  await stores.repositories.open(name).linkBlob(digest);
+  await finish(storage, uploads, keyOf(name, id), digest, chunkStart(request), chunksOf(request));
   return created(name, digest);
 }
 
 /** DELETE <upload> */
 export async function cancelUpload(uploads: Uploads, name: RepositoryName, id: string): Promise<Response> {
-  await uploads.cancel(name, id);
+  await uploads.cancel(keyOf(name, id));
   return new Response(null, { status: 204 });
+}
+
+/** The last chunks, the check, and the link; whoever sweeps meanwhile leaves the content alone. */
+async function finish(
+  { metadata, pins }: Storage,
+  uploads: Uploads,
+  key: UploadKey,
+  digest: Digest,
+  start: number | undefined,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  using _pin = pins.hold(digest);
+  const size = await uploads.finish(key, digest, start, chunks);
+  await metadata.linkBlob(key.repository, digest, size);
 }
 
 /** A blob of another repository, of any if none is named, becomes one of this one too. Anything that hinders it means: upload it. */
 async function mountBlob(
-  { repositories }: Stores,
+  { content, metadata, pins }: Storage,
   name: RepositoryName,
   digest: string,
   from: string | null,
 ): Promise<boolean> {
   // TODO(authorisation): only from repositories that the caller may pull (CVE-2024-39897).
   if (!isDigest(digest)) return false;
-  const source = from ?? (await repositories.holderOf(digest));
-  if (source === undefined || !isRepositoryName(source) || !repositories.open(source).hasBlob(digest))
-    return false;
-  await repositories.open(name).linkBlob(digest);
+  using _pin = pins.hold(digest);
+  const source = from ?? (await metadata.holders(digest))[0];
+  if (source === undefined || !isRepositoryName(source)) return false;
+  const size = await metadata.blob(source, digest);
+  if (size === undefined || content.stat(digest)?.size !== size) return false;
+  await metadata.linkBlob(name, digest, size);
   return true;
 }
 
@@ -112,15 +130,25 @@ function chunkStart(request: Request): number | undefined {
 function parseUploadDigest(text: string): Digest {
   if (!isDigest(text)) throw new Refusal("DIGEST_INVALID", { detail: { digest: text } });
   const algorithm = digestAlgorithm(text);
-  if (!isSupportedAlgorithm(algorithm))
-    throw new Refusal("DIGEST_INVALID", { message: `digests of algorithm ${algorithm} cannot be checked` });
+  if (!isSupportedAlgorithm(algorithm)) throw unsupported(algorithm);
   return text;
 }
 
+function unsupported(algorithm: string): Refusal {
+  return new Refusal("DIGEST_INVALID", { message: `digests of algorithm ${algorithm} cannot be checked` });
+}
+
+/** Nobody is asked who they are yet. */
+const ANYBODY = "";
+
+function keyOf(repository: RepositoryName, id: string): UploadKey {
+  return { repository, owner: ANYBODY, id };
+}
+
 /** Locations are relative: what a proxy in front calls us is not ours to know. */
-function accepted(name: RepositoryName, id: string, offset: number): Response {
+function accepted({ repository, id }: UploadKey, offset: number): Response {
   const headers = {
-    location: `/v2/${name}/blobs/uploads/${id}`,
+    location: `/v2/${repository}/blobs/uploads/${id}`,
     range: rangeOf(offset),
     "docker-upload-uuid": id,
   };

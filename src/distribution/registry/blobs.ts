@@ -2,19 +2,22 @@
  * Blobs that are here: whole or a range of them, and taking them away.
  * Source: distribution-spec spec.md, Pulling blobs, Deleting blobs; RFC 9110 section 14.
  */
-import { statSync } from "node:fs";
 import type { Digest, RepositoryName } from "../../spec/index.ts";
-import { isMissing } from "./durable.ts";
-import type { Stores } from "./manifests.ts";
 import { parseRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
+import type { Storage } from "./storage/storage.ts";
 
 /** GET and HEAD /v2/<name>/blobs/<digest>; the kernel moves the bytes (sendfile), none pass through us. */
-export function getBlob(stores: Stores, name: RepositoryName, digest: Digest, request: Request): Response {
-  const repository = stores.repositories.open(name);
-  const path = stores.content.path(digest);
-  const size = repository.hasBlob(digest) ? sizeOf(path) : undefined;
+export async function getBlob(
+  { content, metadata }: Storage,
+  name: RepositoryName,
+  digest: Digest,
+  request: Request,
+): Promise<Response> {
+  const isHere = (await metadata.blob(name, digest)) !== undefined;
+  const size = isHere ? content.stat(digest)?.size : undefined;
   if (size === undefined) throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
+  const path = content.path(digest);
   const etag = `"${digest}"`;
   const headers: Record<string, string> = {
     "content-type": "application/octet-stream",
@@ -41,17 +44,11 @@ export function getBlob(stores: Stores, name: RepositoryName, digest: Digest, re
 }
 
 /** DELETE /v2/<name>/blobs/<digest> */
-export async function deleteBlob(stores: Stores, name: RepositoryName, digest: Digest): Promise<Response> {
-  if (!(await stores.repositories.open(name).unlinkBlob(digest)))
-    throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
+export async function deleteBlob(
+  { metadata }: Storage,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<Response> {
+  if (!(await metadata.unlinkBlob(name, digest))) throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
   return new Response(null, { status: 202 });
-}
-
-function sizeOf(path: string): number | undefined {
-  try {
-    return statSync(path).size;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }

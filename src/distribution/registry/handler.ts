@@ -2,24 +2,22 @@
  * The registry as a function from request to response; sockets are somebody else's.
  * Source: distribution-spec spec.md, Endpoints.
  */
-import type { ContentStore } from "../../content/index.ts";
 import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadStatus } from "./blob-push.ts";
 import { deleteBlob, getBlob } from "./blobs.ts";
-import { deleteManifest, getManifest, putManifest, type Stores } from "./manifests.ts";
+import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { listReferrers } from "./referrers.ts";
 import { Refusal, refusalFrom } from "./refusal.ts";
-import type { Repositories } from "./repository.ts";
 import { parseRoute, type Route } from "./route.ts";
+import type { Storage } from "./storage/storage.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What a handler works on and whom it tells. */
 export interface HandlerOptions {
-  readonly content: ContentStore;
-  readonly repositories: Repositories;
+  readonly storage: Storage;
   readonly uploads: Uploads;
   /** Told of failures that are ours (status 500 and above); clients see only their code. */
-  readonly onError?: (error: unknown, request: Request) => void;
+  readonly onError?: (error: unknown, request?: Request) => void;
 }
 
 /** Answers every request; never rejects. */
@@ -56,7 +54,7 @@ function refuseWebPages(request: Request): void {
 }
 
 function dispatch(
-  { uploads, ...stores }: HandlerOptions,
+  { uploads, storage }: HandlerOptions,
   route: Route,
   query: URLSearchParams,
   request: Request,
@@ -65,44 +63,44 @@ function dispatch(
     case "base":
       return allow(request, { GET: () => Response.json({}) });
     case "catalog":
-      return allow(request, { GET: () => listRepositories(stores.repositories, query) });
+      return allow(request, { GET: () => listRepositories(storage.metadata, query) });
     case "tags":
-      return allow(request, { GET: () => listTags(stores.repositories, route.repository, query) });
+      return allow(request, { GET: () => listTags(storage.metadata, route.repository, query) });
     case "referrers":
       return allow(request, {
-        GET: () => listReferrers(stores.repositories, route.repository, route.subject, query),
+        GET: () => listReferrers(storage.metadata, route.repository, route.subject, query),
       });
     case "manifest":
-      return dispatchManifest(stores, route, query, request);
+      return dispatchManifest(storage, route, query, request);
     case "blob":
       return allow(request, {
-        GET: () => getBlob(stores, route.repository, route.digest, request),
-        DELETE: () => deleteBlob(stores, route.repository, route.digest),
+        GET: () => getBlob(storage, route.repository, route.digest, request),
+        DELETE: () => deleteBlob(storage, route.repository, route.digest),
       });
     case "uploads":
-      return allow(request, { POST: () => beginUpload(stores, uploads, route.repository, query, request) });
+      return allow(request, { POST: () => beginUpload(storage, uploads, route.repository, query, request) });
     case "upload":
-      return dispatchUpload(stores, uploads, route, query, request);
+      return dispatchUpload(storage, uploads, route, query, request);
     default:
       return route satisfies never;
   }
 }
 
 function dispatchManifest(
-  stores: Stores,
+  storage: Storage,
   { repository, target }: Route & { kind: "manifest" },
   query: URLSearchParams,
   request: Request,
 ): Response | Promise<Response> {
   return allow(request, {
-    GET: () => getManifest(stores, repository, target, request),
-    PUT: () => putManifest(stores, repository, target, query, request),
-    DELETE: () => deleteManifest(stores, repository, target),
+    GET: () => getManifest(storage, repository, target, request),
+    PUT: () => putManifest(storage, repository, target, query, request),
+    DELETE: () => deleteManifest(storage, repository, target),
   });
 }
 
 function dispatchUpload(
-  stores: Stores,
+  storage: Storage,
   uploads: Uploads,
   { repository, id }: Route & { kind: "upload" },
   query: URLSearchParams,
@@ -110,8 +108,8 @@ function dispatchUpload(
 ): Response | Promise<Response> {
   return allow(request, {
     GET: () => uploadStatus(uploads, repository, id),
-    PATCH: () => appendToUpload(uploads, repository, id, request),
-    PUT: () => finishUpload(stores, uploads, repository, id, query, request),
+    PATCH: () => appendToUpload(storage, uploads, repository, id, request),
+    PUT: () => finishUpload(storage, uploads, repository, id, query, request),
     DELETE: () => cancelUpload(uploads, repository, id),
   });
 }

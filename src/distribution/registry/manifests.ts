@@ -1,12 +1,13 @@
 /**
  * Manifests and indexes: exact bytes in, exact bytes out.
  * Source: distribution-spec spec.md, Pulling manifests, Pushing manifests, Deleting tags and manifests.
- * Nothing is awaited on the way of a pull: it reads three small files.
+ * A pull is one query and one small file, which is read synchronously: from the page cache that takes 5 µs, where a promise
+ * would take ten times as long.
  */
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../base/index.ts";
-import type { ContentStore } from "../../content/index.ts";
 import {
+  type Annotations,
   type Descriptor,
   type Digest,
   digestAlgorithm,
@@ -22,29 +23,24 @@ import {
   type Tag,
   withoutParameters,
 } from "../../spec/index.ts";
-import { store } from "./ingest.ts";
 import { Refusal } from "./refusal.ts";
-import type { ManifestLink, Repositories, Repository } from "./repository.ts";
 import { readBody } from "./request-body.ts";
 import type { TagOrDigest } from "./route.ts";
-
-/** What a request to the registry works on. */
-export interface Stores {
-  readonly content: ContentStore;
-  readonly repositories: Repositories;
-}
+import type { Metadata, NewManifest } from "./storage/metadata.ts";
+import { type Storage, storeBytes } from "./storage/storage.ts";
 
 /** More tags in one request than a request's line should hold. */
 const MAX_TAGS = 46;
 
 /** GET and HEAD /v2/<name>/manifests/<tag or digest> */
-export function getManifest(
-  stores: Stores,
+export async function getManifest(
+  { content, metadata }: Storage,
   name: RepositoryName,
   target: TagOrDigest,
   request: Request,
-): Response {
-  const link = find(stores.repositories.open(name), target);
+): Promise<Response> {
+  const link = await metadata.manifest(name, target);
+  if (link === undefined) throw await unknown(metadata, name, target);
   const etag = `"${link.digest}"`;
   const headers = {
     "content-type": link.mediaType,
@@ -55,12 +51,12 @@ export function getManifest(
   if (request.headers.get("if-none-match") === etag)
     return new Response(null, { status: 304, headers: { etag } });
   if (request.method === "HEAD") return new Response(null, { headers });
-  return new Response(readFileSync(stores.content.path(link.digest)), { headers });
+  return new Response(readFileSync(content.path(link.digest)), { headers });
 }
 
 /** PUT /v2/<name>/manifests/<tag or digest> */
 export async function putManifest(
-  stores: Stores,
+  { content, metadata, pins }: Storage,
   name: RepositoryName,
   target: TagOrDigest,
   query: URLSearchParams,
@@ -70,45 +66,36 @@ export async function putManifest(
   const bytes = await readBody(request, MAX_MANIFEST_BYTES, tooLarge);
   const document = parse(bytes, request);
   const digest = digestFor(target, bytes);
-  const repository = stores.repositories.open(name);
-  requireBlobs(repository, document);
-  const descriptor = { mediaType: document.mediaType, digest, size: bytes.byteLength };
-  await store(stores.content, bytes, digest);
-  await repository.putManifest(linkOf(descriptor, document), tags);
+  const manifest = describe({ mediaType: document.mediaType, digest, size: bytes.byteLength }, document);
+  await metadata.requireRoom(name, bytes.byteLength);
+  using _pin = pins.hold(digest);
+  await storeBytes(content, bytes, digest);
+  await metadata.putManifest(name, manifest, tags);
   const headers = new Headers({
     location: `/v2/${name}/manifests/${digest}`,
     "docker-content-digest": digest,
   });
-  const { subject } = document.kind === "index" ? document.index : document.manifest;
-  if (subject !== undefined) headers.set("oci-subject", subject.digest);
+  if (manifest.refersTo !== undefined) headers.set("oci-subject", manifest.refersTo.subject);
   if (target.kind === "digest" && tags.length > 0) headers.set("oci-tag", tags.join(", "));
   return new Response(null, { status: 201, headers });
 }
 
 /** DELETE /v2/<name>/manifests/<tag or digest> */
 export async function deleteManifest(
-  stores: Stores,
+  { metadata }: Storage,
   name: RepositoryName,
   target: TagOrDigest,
 ): Promise<Response> {
-  const repository = stores.repositories.open(name);
-  const found =
+  const isDone =
     target.kind === "tag"
-      ? await repository.deleteTag(target.tag)
-      : await repository.deleteManifest(target.digest);
-  if (!found) throw unknown(repository, target);
+      ? await metadata.deleteTag(name, target.tag)
+      : await metadata.deleteManifest(name, target.digest);
+  if (!isDone) throw await unknown(metadata, name, target);
   return new Response(null, { status: 202 });
 }
 
-function find(repository: Repository, target: TagOrDigest): ManifestLink {
-  const digest = target.kind === "tag" ? repository.tag(target.tag) : target.digest;
-  const link = digest === undefined ? undefined : repository.manifest(digest);
-  if (link === undefined) throw unknown(repository, target);
-  return link;
-}
-
-function unknown(repository: Repository, target: TagOrDigest): Refusal {
-  if (!repository.exists()) return new Refusal("NAME_UNKNOWN", { detail: { name: repository.name } });
+async function unknown(metadata: Metadata, name: RepositoryName, target: TagOrDigest): Promise<Refusal> {
+  if (!(await metadata.hasRepository(name))) return new Refusal("NAME_UNKNOWN", { detail: { name } });
   const { kind, ...detail } = target;
   return new Refusal("MANIFEST_UNKNOWN", { detail });
 }
@@ -149,41 +136,49 @@ function digestFor(target: TagOrDigest, bytes: Uint8Array): Digest {
   return actual;
 }
 
-/**
- * What an image is made of must be here, but for layers that are never pushed. The children of an index need not be:
- * an index may be copied for some of its platforms. Nor does a subject.
- */
-function requireBlobs(repository: Repository, document: ManifestOrIndex): void {
-  if (document.kind === "index") return;
-  const { config, layers } = document.manifest;
-  const missing = [config, ...layers].filter(
-    (blob) => !isFetchedElsewhere(blob) && !repository.hasBlob(blob.digest),
-  );
-  if (missing.length > 0)
-    throw new Refusal("MANIFEST_BLOB_UNKNOWN", { detail: missing.map(({ digest }) => ({ digest })) });
-}
-
 function isFetchedElsewhere({ mediaType, urls }: Descriptor): boolean {
   return isNondistributableLayer(mediaType) || (urls !== undefined && urls.length > 0);
 }
 
-/** How the referrers list will describe this manifest, if it is about another. */
-function linkOf(
-  descriptor: { mediaType: string; digest: Digest; size: number },
+/**
+ * What is kept of a manifest. What an image is made of must be here, but for layers that are never pushed. The children of
+ * an index need not be: an index may be copied for some of its platforms. Nor does a subject.
+ */
+function describe(
+  link: { mediaType: string; digest: Digest; size: number },
   document: ManifestOrIndex,
-): ManifestLink {
-  const { subject, artifactType, annotations } =
-    document.kind === "index" ? document.index : document.manifest;
-  if (subject === undefined) return descriptor;
-  const type =
-    artifactType ?? (document.kind === "manifest" ? document.manifest.config.mediaType : undefined);
+): NewManifest {
+  if (document.kind === "index") {
+    const { manifests, subject, artifactType, annotations } = document.index;
+    const children = manifests.map(({ digest }) => digest);
+    return { ...link, children, required: [], ...refersTo(link, subject, artifactType, annotations) };
+  }
+  const { config, layers, subject, artifactType = config.mediaType, annotations } = document.manifest;
+  const blobs = [config, ...layers];
   return {
-    ...descriptor,
-    refersTo: {
-      subject: subject.digest,
-      descriptor: { ...descriptor, ...(type && { artifactType: type }), ...(annotations && { annotations }) },
-    },
+    ...link,
+    children: blobs.map(({ digest }) => digest),
+    required: blobs.filter((blob) => !isFetchedElsewhere(blob)).map(({ digest }) => digest),
+    ...refersTo(link, subject, artifactType, annotations),
   };
+}
+
+/** How the referrers list will describe a manifest, if it is about another. */
+function refersTo(
+  { mediaType, digest, size }: { mediaType: string; digest: Digest; size: number },
+  subject: Descriptor | undefined,
+  artifactType: string | undefined,
+  annotations: Annotations | undefined,
+): Pick<NewManifest, "refersTo"> {
+  if (subject === undefined) return {};
+  const descriptor = {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType && { artifactType }),
+    ...(annotations && { annotations }),
+  };
+  return { refersTo: { subject: subject.digest, descriptor } };
 }
 
 function tooLarge(): Refusal {

@@ -3,50 +3,33 @@
  * Source: distribution-spec spec.md, Listing Tags; RFC 8288.
  */
 import { Refusal } from "./refusal.ts";
-
-/** What a client asks for. */
-export interface PageQuery {
-  /** Undefined: as many as we like. */
-  readonly n: number | undefined;
-  /** Only what comes after this, which need not exist. */
-  readonly last: string;
-}
+import type { Awaitable, Slice } from "./storage/metadata.ts";
 
 /** No answer holds more entries than this; a `Link` leads to the others. */
 const MAX_ENTRIES = 10_000;
 
-/** @throws {Refusal} PAGINATION_NUMBER_INVALID */
-export function parsePageQuery(query: URLSearchParams): PageQuery {
+/**
+ * The part of a list that `query` asks for, and the headers that lead to the next.
+ * @param list  Entries in order; asked for one more than the page has, which tells whether there are others.
+ * @throws {Refusal} PAGINATION_NUMBER_INVALID
+ */
+export async function cutPage<T extends string>(
+  path: string,
+  query: URLSearchParams,
+  list: (slice: Slice) => Awaitable<T[]>,
+): Promise<{ entries: readonly T[]; headers: Record<string, string> }> {
   const n = query.get("n");
   if (n !== null && !/^\d{1,15}$/.test(n)) throw new Refusal("PAGINATION_NUMBER_INVALID", { detail: { n } });
-  return { n: n === null ? undefined : Number(n), last: query.get("last") ?? "" };
-}
-
-/** The part of `sorted` that is asked for, and the headers that lead to the next. */
-export function cutPage<T extends string>(
-  path: string,
-  sorted: readonly T[],
-  { n, last }: PageQuery,
-): { entries: readonly T[]; headers: Record<string, string> } {
-  const start = last === "" ? 0 : firstAfter(sorted, last);
-  const count = Math.min(n ?? MAX_ENTRIES, MAX_ENTRIES);
-  const entries = sorted.slice(start, start + count);
+  const count = Math.min(n === null ? MAX_ENTRIES : Number(n), MAX_ENTRIES);
+  const entries = await list({ after: query.get("last") ?? "", limit: count + 1 });
+  const isLast = entries.length <= count;
+  if (!isLast) entries.length = count;
   const end = entries.at(-1);
-  if (end === undefined || start + count >= sorted.length) return { entries, headers: {} };
+  if (end === undefined || isLast) return { entries, headers: {} };
   return { entries, headers: { link: nextLink(path, { n: String(count), last: end }) } };
 }
 
 /** A `Link` header's value, relative: what a proxy in front calls us is not ours to know. */
 export function nextLink(path: string, query: Readonly<Record<string, string>>): string {
   return `<${path}?${new URLSearchParams(query)}>; rel="next"`;
-}
-
-function firstAfter(sorted: readonly string[], last: string): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? "") > last) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

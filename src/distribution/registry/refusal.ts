@@ -92,6 +92,14 @@ export function refusalFrom(error: unknown): Refusal {
       message: "no space is left at the registry",
       cause: error,
     });
+  if (hasCode(error, "blobs-missing") && Array.isArray(error.context["digests"]))
+    return new Refusal("MANIFEST_BLOB_UNKNOWN", {
+      detail: error.context["digests"].map((digest: unknown) => ({ digest })),
+      cause: error,
+    });
+  // The registry's own rules: the client is told which.
+  if (hasCode(error, "quota-exceeded") || hasCode(error, "tag-immutable"))
+    return new Refusal("DENIED", { message: error.message, detail: error.context, cause: error });
   return new Refusal((isTeuError(error) ? codeOf(error) : undefined) ?? "UNKNOWN", { cause: error });
 }
 

@@ -704,21 +704,23 @@ describe("referrers", () => {
   });
 });
 
-test("what was pushed is there after a restart, and an unfinished upload is not", async () => {
+test("what was pushed is there after a restart, and an upload goes on where it was", async () => {
   const folder = mkdtempSync(join(tmpdir(), "teu-registry-"));
   const first = registry;
   registry = openRegistry({ root: folder });
   const digest = await pushImage("restart/image", "1");
-  const location = await begin("restart/image");
-  await call("PATCH", location, {}, "half");
-  // Not disposed of before the next one opens: as if it had been killed.
-  const killed = registry;
+  const [half, empty] = [await begin("restart/image"), await begin("restart/image")];
+  await call("PATCH", half, {}, "con");
+  expect(() => openRegistry({ root: folder })).toThrow("another process has it open");
+  registry[Symbol.dispose]();
   registry = openRegistry({ root: folder });
   expect((await call("GET", "/v2/restart/image/manifests/1")).headers.get("docker-content-digest")).toBe(
     digest,
   );
-  expect((await call("GET", location)).status).toBe(404);
-  killed[Symbol.dispose]();
+  expect((await call("GET", half)).headers.get("range")).toBe("0-2");
+  expect((await call("PATCH", half, { "content-range": "3-6" }, "tent")).status).toBe(202);
+  expect((await call("PUT", `${half}?digest=${digestOf("content", "sha512")}`)).status).toBe(201);
+  expect((await call("DELETE", empty)).status).toBe(204);
   registry[Symbol.dispose]();
   registry = first;
   rmSync(folder, { recursive: true });

@@ -1,9 +1,6 @@
 /** A registry over a folder, without a socket. */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { ContentStore } from "../../content/index.ts";
 import { type Handler, type HandlerOptions, makeHandler } from "./handler.ts";
-import { Repositories } from "./repository.ts";
+import { openStorage } from "./storage/storage.ts";
 import { DEFAULT_UPLOAD_LIMITS, type UploadLimits, Uploads } from "./uploads.ts";
 
 /** Where a registry keeps its things and how it behaves. One process at a time serves a folder. */
@@ -15,7 +12,7 @@ export interface StorageOptions {
   readonly onError?: NonNullable<HandlerOptions["onError"]>;
 }
 
-/** A registry that answers whoever calls it. Disposing forgets unfinished uploads. */
+/** A registry that answers whoever calls it. Disposing leaves unfinished uploads to the next process. */
 export interface OpenRegistry extends Disposable {
   readonly handle: Handler;
 }
@@ -28,19 +25,19 @@ export function openRegistry({
   uploads: limits = DEFAULT_UPLOAD_LIMITS,
   onError,
 }: StorageOptions): OpenRegistry {
-  mkdirSync(root, { recursive: true });
-  const content = ContentStore.open(join(root, "content"));
-  // Sessions end with their process, so what an earlier one was taking in is of no use to anybody.
-  content.pruneIngests(0);
-  const repositories = new Repositories(join(root, "repositories"));
-  const uploads = new Uploads(content, limits);
-  const expiry = setInterval(() => uploads.expire(Date.now()), EXPIRY_INTERVAL_MS);
+  const storage = openStorage(root);
+  const uploads = Uploads.open(storage, limits);
+  const tidy = (): void => {
+    uploads.expire(Date.now()).catch((error: unknown) => onError?.(error));
+  };
+  const expiry = setInterval(tidy, EXPIRY_INTERVAL_MS);
   expiry.unref();
   return {
-    handle: makeHandler({ content, repositories, uploads, ...(onError && { onError }) }),
+    handle: makeHandler({ storage, uploads, ...(onError && { onError }) }),
     [Symbol.dispose]() {
       clearInterval(expiry);
       uploads.close();
+      storage[Symbol.dispose]();
     },
   };
 }

@@ -1,0 +1,95 @@
+/**
+ * The registry's database. One process has it open, under the folder's lock. A commit is in the log when it returns, which a
+ * killed process cannot undo; that it is on disk, which a power cut cannot undo, is waited for apart, without holding up
+ * the event loop, and for all requests of the moment together.
+ */
+import { Database } from "bun:sqlite";
+import { closeSync, fdatasync, openSync } from "node:fs";
+import { promisify } from "node:util";
+import { TeuError } from "../../../base/index.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+/** The registry's folder was written by a newer teu than this one. */
+export class RegistryTooNew extends TeuError<
+  "registry-too-new",
+  { path: string; version: number; known: number }
+> {
+  constructor(context: { path: string; version: number; known: number }) {
+    super(
+      "registry-too-new",
+      "failed-precondition",
+      context,
+      `Cannot open ${JSON.stringify(context.path)}: its version is ${context.version}, this teu knows ${context.known}`,
+      { hint: "Use the teu that wrote it, or a newer one" },
+    );
+  }
+}
+
+/** Opens the database at `path`, making or migrating it first where that is needed. */
+export function openDatabase(path: string): Database {
+  const database = new Database(path, { create: true, strict: true });
+  database.run("PRAGMA journal_mode = WAL");
+  // The log is not synced by each commit: see LogSync. Before and after a checkpoint SQLite does it itself.
+  database.run("PRAGMA synchronous = NORMAL");
+  database.run("PRAGMA foreign_keys = ON");
+  database
+    .transaction(() => {
+      const version =
+        database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+      if (version > MIGRATIONS.length) throw new RegistryTooNew({ path, version, known: MIGRATIONS.length });
+      for (const migration of MIGRATIONS.slice(version)) database.run(migration);
+      database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    })
+    .immediate();
+  return database;
+}
+
+/** Waits until what was committed before is on disk. */
+export class LogSync implements Disposable {
+  readonly #path: string;
+  #descriptor: number | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #failure: unknown;
+
+  /** @param path  The database's; its log lies beside it. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Requests that come while one sync is under way share the next: that one may have begun before their commit. */
+  async wait(): Promise<void> {
+    if (this.#running === undefined) return await this.#start();
+    this.#next ??= this.#running
+      .catch(() => undefined) // its own callers hear of it
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    await this.#next;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #start(): Promise<void> {
+    this.#running = this.#sync().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #sync(): Promise<void> {
+    // After a sync that failed, one that succeeds proves nothing: the kernel has forgotten what it could not write.
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#descriptor ??= openSync(`${this.#path}-wal`, "r");
+      await promisify(fdatasync)(this.#descriptor);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** All that a registry keeps, behind one name: what requests, the collector and the commands work on. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { TeuError } from "../../../base/index.ts";
+import { ContentStore } from "../../../content/index.ts";
+import type { Digest } from "../../../spec/index.ts";
+import { tryLockFile } from "../../../sys/index.ts";
+import { Pins } from "./pins.ts";
+import type { StoragePolicy } from "./policy.ts";
+import { openMetadata, type SqliteMetadata } from "./sqlite-metadata.ts";
+
+/** See the file's head. */
+export interface Storage extends Disposable {
+  readonly content: ContentStore;
+  readonly metadata: SqliteMetadata;
+  readonly pins: Pins;
+}
+
+/** Another process serves this folder. */
+export class RegistryInUse extends TeuError<"registry-in-use", { root: string }> {
+  constructor(context: { root: string }) {
+    super(
+      "registry-in-use",
+      "failed-precondition",
+      context,
+      `Cannot open the registry in ${JSON.stringify(context.root)}: another process has it open`,
+    );
+  }
+}
+
+/** Opens what lies below `root`, making it where there is nothing. @throws {RegistryInUse} */
+export function openStorage(root: string, policy?: StoragePolicy): Storage {
+  mkdirSync(root, { recursive: true });
+  const lock = tryLockFile(join(root, "lock"));
+  if (lock === undefined) throw new RegistryInUse({ root });
+  try {
+    const content = ContentStore.open(join(root, "content"));
+    const metadata = openMetadata(join(root, "registry.db"), policy);
+    return {
+      content,
+      metadata,
+      pins: new Pins(),
+      [Symbol.dispose]() {
+        metadata[Symbol.dispose]();
+        lock[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Makes `bytes`, which hash to `digest`, durable. */
+export async function storeBytes(content: ContentStore, bytes: Uint8Array, digest: Digest): Promise<void> {
+  if (content.has(digest)) return;
+  using ingest = content.ingest({ expected: { digest, size: bytes.byteLength } });
+  ingest.write(bytes);
+  await ingest.commitAsync();
+}
