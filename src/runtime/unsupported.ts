@@ -62,7 +62,6 @@ const TABLE: readonly Entry[] = [
     find: ({ linux }) =>
       /^r?(shared|unbindable)$/.test(linux?.rootfsPropagation ?? "") ? "linux.rootfsPropagation" : undefined,
   },
-  { why: NOT_BUILT, find: ({ process }) => asked("process.apparmorProfile", process?.apparmorProfile) },
   { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];
 

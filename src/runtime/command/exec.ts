@@ -1,6 +1,6 @@
 /** `exec`: one more process in a running container. Source: runc exec. */
 import { readFileSync } from "node:fs";
-import { TeuError, Unsupported } from "../../base/index.ts";
+import { TeuError } from "../../base/index.ts";
 import { type Capabilities, type Process, parseProcess } from "../../spec/index.ts";
 import { syscall } from "../../sys/index.ts";
 import { execProcess } from "../machine/exec.ts";
@@ -41,12 +41,12 @@ const FLAGS = {
   "process-label": {
     kind: "string",
     value: "LABEL",
-    summary: "set the SELinux label of the process (not built yet)",
+    summary: "set the SELinux label of the process",
   },
   apparmor: {
     kind: "string",
     value: "PROFILE",
-    summary: "set the AppArmor profile of the process (not built yet)",
+    summary: "set the AppArmor profile of the process",
   },
   "no-new-privs": { kind: "boolean", summary: "set the no new privileges value for the process" },
   cap: {
@@ -85,7 +85,6 @@ export const exec = runtimeCommand({
   examples: [{ command: "runc exec ubuntu01 ps", says: "Run ps in a container" }],
   async run({ flags, arguments: [containerID = "", ...args], given }, { root, program }) {
     try {
-      refuseNotBuilt(flags);
       const process = processFor(root, containerID, args, flags, given);
       const { detach, "console-socket": consoleSocket, "ignore-paused": ignorePaused } = flags;
       using foreground = detach ? undefined : new Foreground();
@@ -121,12 +120,6 @@ type ExecFlags = {
         ? number
         : string | undefined;
 };
-
-function refuseNotBuilt(flags: ExecFlags): void {
-  for (const name of ["process-label", "apparmor"] as const)
-    if (flags[name] !== undefined && flags[name].length > 0)
-      throw new Unsupported({ what: `flag --${name}`, why: "not built yet" });
-}
 
 /** `--process` as it is, or the container's own process with the flags' changes. @throws {InvalidConfig} {InvalidExecFlag} */
 export function processFor(
@@ -165,6 +158,8 @@ function changed(
     terminal: flags.tty,
     env: [...(process.env ?? []), ...flags.env],
     ...(flags.cwd && { cwd: flags.cwd }),
+    ...(flags.apparmor && { apparmorProfile: flags.apparmor }),
+    ...(flags["process-label"] && { selinuxLabel: flags["process-label"] }),
     ...(given.has("no-new-privs") && { noNewPrivileges: flags["no-new-privs"] }),
     ...(flags.cap.length > 0 && { capabilities: withCapabilities(process.capabilities ?? {}, flags.cap) }),
     user: {

@@ -14,6 +14,7 @@ import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
 import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileLabels, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { compileMounts, finishReadonly } from "./mounts.ts";
@@ -75,6 +76,8 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   const gate = plan.slot({ kind: "file", path: `${world.stateDirectory}/exec.fifo`, flags: "fifo" });
   const started = plan.slot({ kind: "file", path: `${world.stateDirectory}/started.fifo`, flags: "fifo" });
 
+  const procfs = labelSlot(plan, config.process);
+
   plan.section("linux.resources", "config-linux.md, Control groups");
   plan.host({ kind: "cgroup" });
   compileCgroupJoin(plan, world.cgroup.joins);
@@ -105,7 +108,8 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
     ...first,
     cloneFlags: namespaces.spawn,
     isStaged: namespaces.isStaged,
-    rest: () => (rest ??= compileRest(first, config, world, { namespaces, preserved, gate, started })),
+    rest: () =>
+      (rest ??= compileRest(first, config, world, { namespaces, preserved, gate, started, procfs })),
   };
 }
 
@@ -113,7 +117,13 @@ function compileRest(
   first: Plan,
   config: RuntimeConfig,
   world: Circumstances,
-  made: { namespaces: NamespacePlan; preserved: readonly number[]; gate: number; started: number },
+  made: {
+    namespaces: NamespacePlan;
+    preserved: readonly number[];
+    gate: number;
+    started: number;
+    procfs: number | undefined;
+  },
 ): RestPlan {
   const plan = new PlanBuilder({ before: first });
   const { process, hooks = {} } = config;
@@ -122,6 +132,7 @@ function compileRest(
   if (process?.terminal) compileStreams(plan);
   if (process !== undefined) {
     compileScheduling(plan, process, config.linux ?? {});
+    compileLabels(plan, made.procfs, process);
     compileProcess(plan, process, world, made.namespaces.user !== "none");
   }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);

@@ -10,6 +10,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
 import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileLabels, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
@@ -44,6 +45,7 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
     plan.slot({ kind: "inherited", descriptor: 3 + index }),
   );
+  const procfs = labelSlot(plan, process);
   compileCgroupJoin(plan, world.joins);
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});
   compileOomScore(plan, process.oomScoreAdj, world.isRootless);
@@ -54,6 +56,7 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
     compileStreams(plan);
   }
   compileScheduling(plan, process, world);
+  compileLabels(plan, procfs, process);
   plan.section("ready", "runc exec");
   plan.sync("ready", { descriptors: [ROOT] });
   const { initial, final } = process.execCPUAffinity ?? {};

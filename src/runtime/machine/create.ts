@@ -26,6 +26,7 @@ import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hooks.ts";
 import { perform } from "./host-steps.ts";
+import { refuseForKernel } from "./kernel.ts";
 import { type Launched, launch } from "./launch.ts";
 
 /** What the caller of create says, beside the bundle. */
@@ -80,6 +81,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const configText = readConfig(bundle);
   const config = parseRuntimeConfig(configText);
   validateConfig(config);
+  refuseForKernel(config.process ?? {}, config.linux);
   refuseUnsupported(config);
   checkConsole(config.process ?? {}, options);
   const layout = readCgroupLayout();
@@ -298,6 +300,7 @@ export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan
   const bundle = realpathSync(options.bundle);
   const config = parseRuntimeConfig(readConfig(bundle));
   validateConfig(config);
+  refuseForKernel(config.process ?? {}, config.linux);
   refuseUnsupported(config);
   const layout = readCgroupLayout();
   const cgroup = planCgroup(config.linux, options.containerID, layout);

@@ -13,12 +13,14 @@ import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "../state.ts";
+import { refuseUnsupported } from "../unsupported.ts";
 import { onCPUs } from "./affinity.ts";
 import { lastCapability } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
+import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
 import { isRootless } from "./rootless.ts";
 
@@ -68,6 +70,8 @@ export function execProcess(
   checkConsole(given, options);
   const config = savedConfig(state);
   const process = completed(given, config.process);
+  refuseForKernel(process);
+  refuseUnsupported({ ...config, process });
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
   const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
   const plan = compileFor(config, process, state, paths, options);

@@ -18,6 +18,7 @@ import { encodePlan } from "../plan/encode.ts";
 import type { Plan, Slot } from "../plan/plan.ts";
 import { startTimeOf } from "../state.ts";
 import { openNamespace } from "./namespace-file.ts";
+import { openProcfs } from "./procfs.ts";
 
 /** What the parent holds of a running init. The caller closes both descriptors and reaps the process. */
 export interface Launched {
@@ -92,6 +93,8 @@ function openSlot(slot: Slot): number {
       return openProcess(slot.pid, slot.startTime);
     case "namespace":
       return openNamespace(slot.field, slot.path, slot.type);
+    case "procfs":
+      return openProcfs();
     case "inherited":
       return slot.descriptor;
   }

@@ -60,6 +60,8 @@ export type Slot =
   | { readonly kind: "tree"; readonly path: string; readonly recursive: boolean }
   /** Of the process that began at `startTime`, not of a later one with its pid. */
   | { readonly kind: "pidfd"; readonly pid: number; readonly startTime: string }
+  /** Of the parent's PID namespace, attached nowhere. */
+  | { readonly kind: "procfs" }
   | {
       readonly kind: "namespace";
       readonly path: string;

@@ -113,6 +113,8 @@ function printSlot(slot: Slot): string {
       return `pidfd_open(${slot.pid})`;
     case "namespace":
       return `open(${JSON.stringify(slot.path)}), a ${slot.type} namespace`;
+    case "procfs":
+      return "fsmount(proc)";
     case "inherited":
       return `descriptor ${slot.descriptor} of the caller`;
   }
