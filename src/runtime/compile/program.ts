@@ -57,7 +57,8 @@ export function compileLookup(plan: PlanBuilder, process: Process): void {
     plan.call("statx", [AT_FDCWD, text, 0, STATX_BASIC_STATS, stat], { on: unless });
     plan.load(T1, new DataRef(stat.offset + STX_MODE), 2);
     plan.jump(found, T1, BigInt(S_IFMT), "==", BigInt(S_IFREG));
-    if (isLast) plan.fail(errno.EISDIR);
+    // What execve would say, and the words that every caller knows: docker before 23 and podman look for no other.
+    if (isLast) plan.fail(errno.EACCES);
     plan.place(next);
     plan.later(() => {
       plan.place(older);

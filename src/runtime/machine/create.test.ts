@@ -298,7 +298,7 @@ test.skipIf(!canRun)("what is wrong with the program is said as callers know it,
     'program-not-runnable: exec: "/etc/passwd": permission denied',
   );
   expect(refusal(makeBundle(withProcess({ args: ["/etc"] })))).toBe(
-    'program-not-runnable: exec: "/etc": is a directory',
+    'program-not-runnable: exec: "/etc": permission denied',
   );
 });
 

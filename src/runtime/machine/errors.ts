@@ -37,7 +37,7 @@ export class ProgramNotRunnable extends TeuError<"program-not-runnable", { progr
       "program-not-runnable",
       errno === "ENOENT" || errno === "ENOTDIR" ? "not-found" : "failed-precondition",
       { program, errno },
-      isSearched || errno === "EACCES" || errno === "EISDIR" || errno === "ENOENT"
+      isSearched || errno === "EACCES" || errno === "ENOENT"
         ? `exec: ${text}: ${why}`
         : `exec ${program}: ${why}`,
     );

@@ -69,6 +69,8 @@ export class CallerFolder implements AsyncDisposable {
       await process.exited;
     }
     const left = findLeftovers([this.path]);
+    for (const mount of left.filter((line) => line.startsWith("mount: ")))
+      Bun.spawnSync(["umount", "-l", mount.split(" ")[5] ?? ""]);
     rmSync(this.path, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`left behind:\n${left.join("\n")}`);
   }

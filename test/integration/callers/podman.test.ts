@@ -1,0 +1,106 @@
+/** podman and buildah run containers by this runtime: conmon reads the log and the pid file, podman the words of an error. */
+import { describe, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { needs, program, root } from "../../support/needs.ts";
+import { CallerFolder, callBy } from "../support/caller.ts";
+import { copyBySkopeo } from "../support/images.ts";
+import { TESTED } from "../support/runtime.ts";
+
+const shared = [root, ...["umoci", "skopeo", "busybox"].map((name) => program(name))];
+
+/** On v1, and on v2 alone. */
+const PIDS_LIMIT = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
+
+describe(`podman and ${TESTED.name}`, () => {
+  needs(...shared, program("podman"))(
+    "containers run, are executed in, logged, paused, limited, stopped, started again and removed",
+    async () => {
+      await using folder = new CallerFolder();
+      const podman = callBy(
+        ...[
+          "podman",
+          "--runtime",
+          folder.runtime,
+          "--root",
+          folder.at("root"),
+          "--runroot",
+          folder.at("run"),
+        ],
+        ...["--tmpdir", folder.at("tmp"), "--storage-driver", "vfs", "--events-backend", "none"],
+        ...["--cgroup-manager", "cgroupfs"],
+      );
+      const image = folder.at("box.tar");
+      await copyBySkopeo(`oci:${await folder.makeLayout()}:box`, `docker-archive:${image}:box:latest`);
+      expect((await podman("load", "-q", "-i", image)).status).toBe(0);
+      // What podman asks for by itself, a root without CAP_SYS_RESOURCE may not have.
+      const ulimits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+      const run = (...words: string[]): ReturnType<typeof podman> =>
+        podman("run", "--network", "none", ...ulimits, ...words);
+
+      expect(await run("--rm", "box", "echo", "hello")).toEqual({ status: 0, output: "hello" });
+      expect((await run("--rm", "box", "sh", "-c", "exit 7")).status).toBe(7);
+      expect((await run("--rm", "box", "nosuch")).status).toBe(127);
+      expect((await run("--rm", "box", "/etc/passwd")).status).toBe(126);
+      expect((await run("--rm", "box", "/etc")).status).toBe(126);
+      const confined = [
+        "-u",
+        "1000:1000",
+        "--read-only",
+        "--read-only-tmpfs=false",
+        "-h",
+        "named",
+        "--security-opt",
+        "no-new-privileges",
+      ];
+      const script = "id -u; hostname; touch /tmp/x 2>/dev/null || echo read-only";
+      expect((await run("--rm", ...confined, "box", "sh", "-c", script)).output).toBe(
+        "1000\nnamed\nread-only",
+      );
+      expect((await run("--rm", "-t", "box", "tty")).output).toBe("/dev/pts/0");
+
+      const limits = ["-m", "64m", "--pids-limit", "20", "--cpus", "0.5"];
+      expect(
+        (await run("-d", "--name", "long", ...limits, "box", "sh", "-c", "echo up; exec sleep 1000")).status,
+      ).toBe(0);
+      expect(await podman("exec", "long", "sh", "-c", "id -u; exit 3")).toEqual({ status: 3, output: "0" });
+      expect((await podman("exec", "long", "nosuch")).status).toBe(127);
+      expect((await podman("logs", "long")).output).toBe("up");
+      expect((await podman("exec", "long", "sh", "-c", PIDS_LIMIT)).output).toBe("20");
+      expect((await podman("update", "--cpus", "1", "long")).status).toBe(0);
+      expect((await podman("top", "long", "args")).output).toContain("sleep 1000");
+
+      const status = async (): Promise<string> =>
+        (await podman("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "long")).output;
+      expect((await podman("pause", "long")).status).toBe(0);
+      expect(await status()).toBe("paused 0");
+      expect((await podman("unpause", "long")).status).toBe(0);
+      expect((await podman("stop", "-t", "0", "long")).status).toBe(0);
+      expect(await status()).toBe("exited 137");
+      expect((await podman("start", "long")).status).toBe(0);
+      const joined = ["--rm", "--network", "container:long", "--pid", "container:long"];
+      expect((await podman("run", ...ulimits, ...joined, "box", "cat", "/proc/1/comm")).output).toBe("sleep");
+      expect((await podman("rm", "-f", "-t", "0", "long")).status).toBe(0);
+      expect((await podman("ps", "-aq")).output).toBe("");
+    },
+  );
+});
+
+describe(`buildah and ${TESTED.name}`, () => {
+  needs(...shared, program("buildah"))("the steps of a build run in containers", async () => {
+    await using folder = new CallerFolder();
+    folder.makeRoot();
+    const buildah = callBy(
+      ...["buildah", "--root", folder.at("root"), "--runroot", folder.at("run"), "--storage-driver", "vfs"],
+    );
+    const build = (script: string): ReturnType<typeof buildah> => {
+      const steps = ["FROM scratch", "COPY box /", "ENV PATH=/bin", `RUN ${script}`];
+      writeFileSync(folder.at("Containerfile"), `${steps.join("\n")}\n`);
+      const by = ["--runtime", folder.runtime, "--isolation", "oci", "--network", "none"];
+      return buildah("build", ...by, "-t", "built", "-f", folder.at("Containerfile"), folder.path);
+    };
+    expect((await build("echo made >/file; echo $(id -u) $(cat /file)")).output).toContain("\n0 made\n");
+    expect((await build("exit 7")).output).toContain("exit status 7");
+    expect((await build("nosuch")).output).toContain("not found");
+    expect((await buildah("rmi", "-a")).status).toBe(0);
+  });
+});
