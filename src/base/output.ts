@@ -2,8 +2,6 @@
  * Writing results and messages. `process.stdout` is not touched: it costs 8 ms at start and loses what is left in its
  * buffer when the process exits; these writes are complete when they return.
  */
-import { writeSync } from "node:fs";
-
 /** Writes `text` to standard output, whole. */
 export function print(text: string): void {
   writeAll(1, text);
@@ -16,6 +14,8 @@ export function printError(text: string): void {
 
 /** Writes all of `data` to `descriptor`. A reader that has gone away is no error: nobody is left to be told. */
 export function writeAll(descriptor: number, data: string | Uint8Array): void {
+  // Loaded here: it takes a millisecond, and most commands of the runtime have nothing to say.
+  const { writeSync } = process.getBuiltinModule("node:fs");
   let rest = typeof data === "string" ? Buffer.from(data, "utf8") : data;
   while (rest.length > 0) {
     try {

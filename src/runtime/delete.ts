@@ -1,7 +1,6 @@
 /** Removing what create made, once nothing runs in it any more. Source: runtime-spec runtime.md, delete. */
-import { rmSync } from "node:fs";
 import { hasCode, TeuError } from "../base/index.ts";
-import { syscall } from "../sys/index.ts";
+import { removeSync, syscall } from "../sys/index.ts";
 import { readCgroupLayout } from "./cgroup/layout.ts";
 import { planCgroup } from "./cgroup/plan.ts";
 import { killCgroup } from "./cgroup/processes.ts";
@@ -53,7 +52,7 @@ export function deleteContainer(root: string, containerID: string, options: Dele
     if (!hasCode(error, "container-not-found")) throw error;
     // A create that was killed early leaves a directory without state.json, and cgroups that only its caller can name.
     if (options.cgroupsPath !== undefined) endCgroup(options.cgroupsPath, containerID);
-    rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
+    removeSync(stateDirectory(root, containerID));
     if (options.force) return;
     throw error;
   }
@@ -62,7 +61,7 @@ export function deleteContainer(root: string, containerID: string, options: Dele
     throw new ContainerNotStopped({ id: containerID, status });
   end(state);
   removeCgroup(state.cgroupPaths);
-  rmSync(stateDirectory(root, containerID), { recursive: true, force: true });
+  removeSync(stateDirectory(root, containerID));
   if (!state.laterHooks?.includes("poststop")) return;
   const config = savedConfig(state);
   runPoststopHooks(

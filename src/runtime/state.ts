@@ -3,10 +3,10 @@
  * ID; state.json, made visible by rename, is what says that the container is there.
  * Source: runtime-spec runtime.md, State; the layout is runc's.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { join } from "node:path";
+
 import { TeuError } from "../base/index.ts";
 import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
+import { errnoOf, mkdirSync, readTextSync, renameSync, writeTextSync } from "../sys/index.ts";
 import type { CgroupPaths } from "./cgroup/path.ts";
 
 /** Version of state.json: a newer teu reads older ones. */
@@ -60,7 +60,7 @@ export class ContainerNotFound extends TeuError<"container-not-found", { id: str
 export function stateDirectory(root: string, id: string): string {
   if (!/^[A-Za-z0-9_+.-]{1,1024}$/.test(id) || id === "." || id === "..")
     throw new InvalidContainerID({ id });
-  return join(root, id);
+  return `${root}/${id}`;
 }
 
 /** Claims the ID by making its directory. @throws {ContainerExists} */
@@ -69,7 +69,7 @@ export function claimState(root: string, id: string): string {
   try {
     mkdirSync(directory, { mode: 0o711 });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errnoOf(error);
     if (code === "EEXIST") throw new ContainerExists({ id });
     if (code !== "ENOENT") throw error;
     mkdirSync(root, { recursive: true, mode: 0o700 });
@@ -80,22 +80,17 @@ export function claimState(root: string, id: string): string {
 
 /** Makes state.json visible, whole. */
 export function saveState(directory: string, state: Omit<SavedState, "version">): void {
-  const temporary = join(directory, "state.json.tmp");
-  const descriptor = openSync(temporary, "w", 0o600);
-  try {
-    writeSync(descriptor, JSON.stringify({ version: STATE_VERSION, ...state }));
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, join(directory, "state.json"));
+  const temporary = `${directory}/state.json.tmp`;
+  writeTextSync(temporary, JSON.stringify({ version: STATE_VERSION, ...state }), { mode: 0o600 });
+  renameSync(temporary, `${directory}/state.json`);
 }
 
 /** Reads state.json. @throws {ContainerNotFound} {InvalidContainerID} */
 export function loadState(root: string, id: string): SavedState {
   try {
-    return JSON.parse(readFileSync(join(stateDirectory(root, id), "state.json"), "utf8")) as SavedState;
+    return JSON.parse(readTextSync(`${stateDirectory(root, id)}/state.json`)) as SavedState;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new ContainerNotFound({ id }, error);
+    if (errnoOf(error) === "ENOENT") throw new ContainerNotFound({ id }, error);
     throw error;
   }
 }
@@ -109,13 +104,9 @@ export function savedConfig({ configText }: SavedState): RuntimeConfig {
 export function startTimeOf(pid: number): string | undefined {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    text = readTextSync(`/proc/${pid}/stat`);
   } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === "ENOENT" ||
-      (error as NodeJS.ErrnoException).code === "ESRCH"
-    )
-      return undefined;
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH") return undefined;
     throw error;
   }
   // The name in parentheses may hold anything, so count from its end.

@@ -2,10 +2,10 @@
  * What a container's status is: never stored, always derived from its process, its cgroup and its gate.
  * Source: runtime-spec runtime.md, state; `paused` as runc has it.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+
 import { hasCode } from "../base/index.ts";
 import type { ContainerStatus } from "../spec/index.ts";
+import { existsSync, readdirSync, statSync } from "../sys/index.ts";
 import { isFrozen } from "./cgroup/freezer.ts";
 import { loadState, type SavedState, startTimeOf, stateDirectory } from "./state.ts";
 
@@ -14,7 +14,7 @@ export function statusOf(root: string, { id, pid, startTime, cgroupPaths }: Save
   // A pid of an ended process may belong to another by now; the time of its start does not.
   if (startTimeOf(pid) !== startTime) return "stopped";
   if (isFrozen(cgroupPaths)) return "paused";
-  return existsSync(join(stateDirectory(root, id), "exec.fifo")) ? "created" : "running";
+  return existsSync(`${stateDirectory(root, id)}/exec.fifo`) ? "created" : "running";
 }
 
 /** One container of `listContainers`. */
@@ -34,14 +34,14 @@ export function listContainers(
   onProblem: (id: string, error: unknown) => void,
 ): ListedContainer[] {
   const listed: ListedContainer[] = [];
-  for (const entry of readdirSync(root, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
+  for (const entry of readdirSync(root)) {
+    if (!entry.isDirectory) continue;
     try {
-      const { uid } = statSync(join(root, entry.name));
+      const { uid } = statSync(`${root}/${entry.name}`);
       const state = loadState(root, entry.name);
       listed.push({ state, status: statusOf(root, state), uid });
     } catch (error) {
-      if (existsSync(join(root, entry.name)) || !hasCode(error, "container-not-found"))
+      if (existsSync(`${root}/${entry.name}`) || !hasCode(error, "container-not-found"))
         onProblem(entry.name, error);
     }
   }

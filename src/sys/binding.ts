@@ -3,8 +3,7 @@
  * temporary folder is needed. Opened at the first call, never at import.
  */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
-import { readFileSync } from "node:fs";
-import sysObject from "../../native/out/sys.so" with { type: "file" };
+import sysObject from "../../native/out/sys.so.base64" with { type: "text" };
 import { type Architecture, type SystemCall, systemCallNumber } from "./numbers.ts";
 
 /** The architecture that this process runs on. */
@@ -16,17 +15,17 @@ const SYMBOLS = {
   teu_spawn: { args: [FFIType.ptr], returns: I64 },
 } as const;
 
+const encoder = new TextEncoder();
+
 type Library = ReturnType<typeof dlopen<typeof SYMBOLS>>;
 let library: Library | undefined;
 
-/** Opens sys.so: from the file beside the sources, or from a memfd when it is embedded in the executable. */
 function open(): Library {
-  if (!sysObject.startsWith("/$bunfs/")) return dlopen(sysObject, SYMBOLS);
   const libc = dlopen("libc.so.6", {
     memfd_create: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
     write: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
   });
-  const bytes = readFileSync(sysObject);
+  const bytes = Uint8Array.fromBase64(sysObject);
   const descriptor = libc.symbols.memfd_create(ptr(cString("teu-sys")), 1);
   const written = libc.symbols.write(descriptor, ptr(bytes), bytes.length);
   if (descriptor < 0 || Number(written) !== bytes.length)
@@ -68,6 +67,6 @@ export function addressOf(bytes: NodeJS.TypedArray): Pointer {
 }
 
 /** `text` with its terminating NUL. */
-export function cString(text: string): Uint8Array {
-  return Buffer.from(`${text}\0`, "utf8");
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${text}\0`);
 }

@@ -125,6 +125,9 @@ export class SystemCallFailed extends TeuError<
   "system-call-failed",
   { call: string; errno: string; path: string | undefined }
 > {
+  /** What people know the errno by: `no such file or directory`. */
+  readonly sentence: string;
+
   constructor(call: string, number: number, path?: string) {
     const name = errnoName(number);
     const what = path === undefined ? call : `${call} ${JSON.stringify(path)}`;
@@ -134,7 +137,14 @@ export class SystemCallFailed extends TeuError<
       { call, errno: name, path },
       `${what}: ${errnoSentence(number)}`,
     );
+    this.sentence = errnoSentence(number);
   }
+}
+
+/** `ENOENT` and so on, of a failed system call or of an error of node:fs; empty for anything else. */
+export function errnoOf(error: unknown): string {
+  if (error instanceof SystemCallFailed) return error.context.errno;
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** Passes a system call's result on. @throws {SystemCallFailed} when it is -errno. */

@@ -5,7 +5,36 @@ export { type Argument, addressOf, architecture, cString, syscall } from "./bind
 // Processes.
 export { childEnded } from "./child.ts";
 // Errors: numbers, names, sentences.
-export { check, type ErrnoName, errno, errnoName, errnoSentence, SystemCallFailed } from "./errno.ts";
+export {
+  check,
+  type ErrnoName,
+  errno,
+  errnoName,
+  errnoOf,
+  errnoSentence,
+  SystemCallFailed,
+} from "./errno.ts";
+// Files of the host.
+export {
+  closeSync,
+  type DirectoryEntry,
+  existsSync,
+  type FileStatus,
+  fstatSync,
+  mkdirSync,
+  O,
+  openSync,
+  readdirSync,
+  readStartSync,
+  readTextSync,
+  realpathSync,
+  removeSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  writeSync,
+  writeTextSync,
+} from "./files.ts";
 // File operations below open directories, by bytes.
 export { layerFiles } from "./layer-files.ts";
 // Locks between processes.

@@ -1,7 +1,8 @@
 /** A lock between processes that dies with its holder: flock(2) on a file made for the purpose. */
-import { closeSync, openSync } from "node:fs";
+
 import { syscall } from "./binding.ts";
 import { check } from "./errno.ts";
+import { closeSync, O, openSync } from "./files.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -22,7 +23,7 @@ export function tryLockFile(path: string): Disposable | undefined {
 }
 
 function take(path: string, operation: number): Disposable | undefined {
-  const descriptor = openSync(path, "a", 0o600);
+  const descriptor = openSync(path, O.WRONLY | O.CREAT | O.APPEND, 0o600);
   let result: number;
   do result = syscall("flock", descriptor, operation);
   while (result === -EINTR);

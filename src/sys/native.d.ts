@@ -1,9 +1,5 @@
-/** The built native programs, embedded in the executable by the bundler: the import's value is a path to read. */
-declare module "*.so" {
-  const path: string;
-  export default path;
-}
-declare module "*.elf" {
-  const path: string;
-  export default path;
+/** The built native programs as text, in the executable by the bundler. */
+declare module "*.base64" {
+  const text: string;
+  export default text;
 }

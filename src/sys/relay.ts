@@ -3,12 +3,14 @@
  * machine: two readers that wait there would leave none for a write. So a reader waits in the loop where it can: our
  * own standard input and pipes do, a terminal's master cannot, and there is one of it at most.
  */
-import { createReadStream, write } from "node:fs";
+
+/** Loaded where there is something to relay: every command in the foreground has this file. */
+const fs = () => process.getBuiltinModule("node:fs");
 
 /** Copies from a terminal's master until its other side is closed, or `to` takes no more. */
 export function relayTerminal(master: number, to: number): Promise<void> {
   // Without an encoding a stream gives bytes.
-  return relay(createReadStream("", { fd: master, autoClose: false }) as AsyncIterable<Uint8Array>, to);
+  return relay(fs().createReadStream("", { fd: master, autoClose: false }) as AsyncIterable<Uint8Array>, to);
 }
 
 /** Copies from the reading end of a pipe to its end, or until `to` takes no more. */
@@ -54,7 +56,7 @@ const AGAIN_MS = 5;
 export function writeFully(descriptor: number, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (rest: Uint8Array): void =>
-      write(descriptor, rest, (error, written) => {
+      fs().write(descriptor, rest, (error, written) => {
         // Somebody left O_NONBLOCK on a shared terminal, which says nothing when it takes more.
         if (error?.code === "EAGAIN") setTimeout(next, AGAIN_MS, rest);
         else if (error) reject(error);

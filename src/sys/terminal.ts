@@ -1,7 +1,8 @@
 /** Terminals: what they are asked and told by ioctl. Source: ioctl_tty(2), termios(3), pts(4). */
-import { closeSync, openSync } from "node:fs";
+
 import { syscall } from "./binding.ts";
 import { check } from "./errno.ts";
+import { closeSync, openSync } from "./files.ts";
 
 const TCGETS = 0x5401;
 const TCSETS = 0x5402;

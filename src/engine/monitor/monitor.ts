@@ -2,8 +2,8 @@
  * Starts a monitor and has it start the container: what the teu that makes a container does, and nobody later. See
  * native/monitor.c. Until the container is named, the monitor and all that it started end with this object.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
-import monitorProgram from "../../../native/out/monitor.elf" with { type: "file" };
+import { closeSync, openSync } from "node:fs";
+import monitorProgram from "../../../native/out/monitor.elf.base64" with { type: "text" };
 import { TeuError } from "../../base/index.ts";
 import {
   check,
@@ -52,7 +52,7 @@ export class Monitor implements Disposable {
   /** Starts one; it is its own session and holds nothing of ours but the socket. @throws {SystemCallFailed} */
   static start(): Monitor {
     const [ours, theirs] = socketPair();
-    const executable = sealedFile("teu-monitor", readFileSync(monitorProgram), { executable: true });
+    const executable = sealedFile("teu-monitor", Uint8Array.fromBase64(monitorProgram), { executable: true });
     const nothing = openSync("/dev/null", "r+");
     try {
       const { pid, pidfd } = spawn({

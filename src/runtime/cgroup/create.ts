@@ -1,7 +1,8 @@
 /** Making a container's cgroups. */
-import { mkdirSync, rmdirSync } from "node:fs";
+
 import { TeuError } from "../../base/index.ts";
-import { errnoOf, readCgroupFile, readCgroupFileIfAny, writeAllToCgroup, writeCgroupFile } from "./file.ts";
+import { errnoOf, mkdirSync, rmdirSync } from "../../sys/index.ts";
+import { readCgroupFile, readCgroupFileIfAny, writeAllToCgroup, writeCgroupFile } from "./file.ts";
 import { isFrozen } from "./freezer.ts";
 import type { CgroupDirectory, CgroupPlan } from "./plan.ts";
 
@@ -64,7 +65,7 @@ export function createCgroup(plan: CgroupPlan): void {
 /** Makes `path` and what is missing above it, up to the mount point. Returns false if it was there. */
 function makeDirectory(directory: CgroupDirectory, path: string, made: string[]): boolean {
   try {
-    mkdirSync(path, 0o755);
+    mkdirSync(path, { mode: 0o755 });
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "EEXIST") {

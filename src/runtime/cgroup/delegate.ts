@@ -4,9 +4,11 @@
  * files, none of which holds a limit.
  * Source: config-linux.md, cgroup ownership; cgroup-v2.rst, delegation.
  */
-import { chownSync, lchownSync } from "node:fs";
+
 import type { RuntimeConfig } from "../../spec/index.ts";
-import { errnoOf, readCgroupFileIfAny } from "./file.ts";
+import { check, cString, errno, syscall } from "../../sys/index.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../compile/constants.ts";
+import { readCgroupFileIfAny } from "./file.ts";
 import { type CgroupPaths, cleanPath, unifiedPath } from "./path.ts";
 
 /** The host's id of the user who shall own the container's cgroup; undefined: it stays the runtime's. */
@@ -39,13 +41,11 @@ export function delegateCgroup(
   const directory = unifiedPath(paths);
   if (directory === undefined || owner === undefined) return;
   const KEEP = -1;
-  chownSync(directory, owner, KEEP);
+  check(syscall("fchownat", AT_FDCWD, cString(directory), owner, KEEP, 0), "chown", directory);
   for (const name of (readCgroupFileIfAny(list) ?? FILES).split("\n")) {
-    try {
-      lchownSync(`${directory}/${name}`, owner, KEEP);
-    } catch (error) {
-      // The list is of all controllers, also those that this cgroup does not have.
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
+    const path = `${directory}/${name}`;
+    const result = syscall("fchownat", AT_FDCWD, cString(path), owner, KEEP, AT_SYMLINK_NOFOLLOW);
+    // The list is of all controllers, also those that this cgroup does not have.
+    if (result !== -errno.ENOENT) check(result, "chown", path);
   }
 }

@@ -1,6 +1,5 @@
 /** Loading a device program and attaching it to a v2 cgroup. Source: bpf(2); bpf.h, union bpf_attr. */
-import { closeSync, constants, openSync } from "node:fs";
-import { addressOf, check, cString, errno, syscall } from "../../sys/index.ts";
+import { addressOf, check, closeSync, cString, errno, O, openSync, syscall } from "../../sys/index.ts";
 import { encodeDeviceProgram, INSTRUCTION_BYTES } from "./device-program.ts";
 import type { CgroupPlan } from "./plan.ts";
 
@@ -35,7 +34,7 @@ export function attachDevices({ deviceProgram }: CgroupPlan): void {
   const { directory, policy } = deviceProgram;
   const program = load(encodeDeviceProgram(policy));
   try {
-    const cgroup = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    const cgroup = openSync(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     try {
       exchange(cgroup, program, directory);
     } finally {

@@ -2,8 +2,9 @@
  * Reading and writing cgroup files. A path's last part is never followed as a link, and a file is never made:
  * one that the kernel did not put there is not a cgroup file.
  */
-import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+
 import { TeuError } from "../../base/index.ts";
+import { closeSync, errnoOf, O, openSync, readTextSync, writeSync } from "../../sys/index.ts";
 import type { CgroupWrite } from "./write.ts";
 
 /** The kernel refused a value. */
@@ -28,22 +29,12 @@ export class CgroupWriteFailed extends TeuError<
   }
 }
 
-const WRITE = constants.O_WRONLY | constants.O_NOFOLLOW;
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
-
-/** `ENOENT` and so on, of an error of node:fs. */
-export function errnoOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
+const WRITE = O.WRONLY | O.NOFOLLOW;
+const READ = O.RDONLY | O.NOFOLLOW;
 
 /** The whole of a cgroup file, without the newline at its end. */
 export function readCgroupFile(path: string): string {
-  const descriptor = openSync(path, READ);
-  try {
-    return readFileSync(descriptor, "utf8").trimEnd();
-  } finally {
-    closeSync(descriptor);
-  }
+  return readTextSync(path, READ).trimEnd();
 }
 
 /** As `readCgroupFile`; undefined when the file or its cgroup is gone. */

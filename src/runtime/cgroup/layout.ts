@@ -2,8 +2,9 @@
  * Which cgroup hierarchies this machine has mounted, and where the calling process stands in each.
  * Source: cgroups(7); proc(5), /proc/PID/mountinfo; kernel cgroup-v1/cgroups.rst and cgroup-v2.rst.
  */
-import { readFileSync } from "node:fs";
+
 import { TeuError } from "../../base/index.ts";
+import { readTextSync } from "../../sys/index.ts";
 import { readCgroupFileIfAny } from "./file.ts";
 
 /** One mounted hierarchy. */
@@ -37,10 +38,7 @@ export class NoCgroups extends TeuError<"no-cgroups"> {
 
 /** Reads the layout of this process. @throws {NoCgroups} */
 export function readCgroupLayout(): CgroupLayout {
-  const layout = parseCgroupLayout(
-    readFileSync("/proc/self/mountinfo", "utf8"),
-    readFileSync("/proc/self/cgroup", "utf8"),
-  );
+  const layout = parseCgroupLayout(readTextSync("/proc/self/mountinfo"), readTextSync("/proc/self/cgroup"));
   if (layout.v1.length === 0 || layout.unified === undefined) return layout;
   const controllers = readCgroupFileIfAny(`${layout.unified.mountPoint}/cgroup.controllers`);
   return controllers ? { ...layout, unifiedControllers: controllers.split(" ") } : layout;

@@ -1,7 +1,6 @@
 /** Who is in a container's cgroups, and ending all of them. */
-import { readdirSync } from "node:fs";
-import { syscall } from "../../sys/index.ts";
-import { errnoOf, readCgroupFileIfAny, writeCgroupFile } from "./file.ts";
+import { errnoOf, readdirSync, syscall } from "../../sys/index.ts";
+import { readCgroupFileIfAny, writeCgroupFile } from "./file.ts";
 import { isFrozen, thaw } from "./freezer.ts";
 import type { CgroupPaths } from "./path.ts";
 
@@ -26,8 +25,8 @@ function pidsBelow(directory: string): number[] {
 /** The cgroups right below one; none when it is gone. */
 export function subdirectories(directory: string): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+    return readdirSync(directory)
+      .filter((entry) => entry.isDirectory)
       .map((entry) => entry.name);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];

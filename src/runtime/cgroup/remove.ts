@@ -1,7 +1,7 @@
 /** Removing a container's cgroups when its processes are gone. */
-import { rmdirSync } from "node:fs";
+
 import { TeuError } from "../../base/index.ts";
-import { errnoOf } from "./file.ts";
+import { errnoOf, rmdirSync } from "../../sys/index.ts";
 import type { CgroupPaths } from "./path.ts";
 import { subdirectories } from "./processes.ts";
 

@@ -1,8 +1,7 @@
 /** `exec`: one more process in a running container. Source: runc exec. */
-import { readFileSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { type Capabilities, type Process, parseProcess } from "../../spec/index.ts";
-import { syscall } from "../../sys/index.ts";
+import { readTextSync, syscall } from "../../sys/index.ts";
 import { execProcess } from "../machine/exec.ts";
 import { loadState, savedConfig } from "../state.ts";
 import { InvalidConfig, validateProcess } from "../validate.ts";
@@ -132,7 +131,7 @@ export function processFor(
   const process =
     flags.process === undefined || flags.process === ""
       ? changed(root, containerID, args, flags, given)
-      : parseProcess(readFileSync(flags.process, "utf8"), flags.process);
+      : parseProcess(readTextSync(flags.process), flags.process);
   const issues = validateProcess(process);
   if (issues.length > 0) throw new InvalidConfig({ issues });
   return process;

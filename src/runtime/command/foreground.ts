@@ -2,10 +2,10 @@
  * A container or exec in the foreground: signals that reach us go on to its process, its terminal is relayed to ours,
  * and its end is our end. Without a terminal it has our own standard streams and nothing is copied.
  */
-import { closeSync } from "node:fs";
 import {
   check,
   childEnded,
+  closeSync,
   copyTerminalSize,
   errno,
   isTerminal,

@@ -1,7 +1,7 @@
 /** `list`: all containers below the root, as runc prints them. */
-import { readFileSync } from "node:fs";
+
 import { messageOf, print, printError, TeuError } from "../../base/index.ts";
-import { errnoOf } from "../cgroup/file.ts";
+import { errnoOf, readTextSync } from "../../sys/index.ts";
 import { type ListedContainer, listContainers } from "../status.ts";
 import { type RuntimeContext, runtimeCommand } from "./context.ts";
 import { type DescribedState, describeState } from "./state.ts";
@@ -63,7 +63,7 @@ function userNames(): Map<number, string> {
   const names = new Map<number, string>();
   let text = "";
   try {
-    text = readFileSync("/etc/passwd", "utf8");
+    text = readTextSync("/etc/passwd");
   } catch {
     // Without names there are still numbers.
   }

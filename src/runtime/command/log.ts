@@ -2,8 +2,9 @@
  * The log that callers read: logrus's two formats, one line an event. containerd takes the last error of the file for
  * the message it shows; podman takes the whole file for one JSON object. So nothing but errors goes there unasked.
  */
-import { closeSync, openSync } from "node:fs";
+
 import { printError, TeuError, writeAll } from "../../base/index.ts";
+import { closeSync, O, openSync } from "../../sys/index.ts";
 
 /** `--log-format` has two values. The words are runc's. */
 export class InvalidLogFormat extends TeuError<"invalid-log-format", { format: string }> {
@@ -40,7 +41,7 @@ export interface Log {
   readonly isDebug: boolean;
 }
 
-const O_SYNC_APPEND = "as";
+const APPEND = O.WRONLY | O.APPEND | O.CREAT | O.SYNC;
 
 /** Writes an error. To standard error it goes plain when there is a file, so that a person sees it too. */
 export function logError(log: Log, program: string, message: string): void {
@@ -71,7 +72,7 @@ export function logDebug(log: Log, message: string): void {
 }
 
 function append(path: string, line: string): void {
-  const descriptor = openSync(path, O_SYNC_APPEND, 0o644);
+  const descriptor = openSync(path, APPEND, 0o644);
   try {
     writeAll(descriptor, line);
   } finally {

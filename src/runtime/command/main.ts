@@ -2,8 +2,7 @@
  * runc's command line: `teu runtime …`, `teu-runtime …` and a link named `runc`. Global flags, then a command, each
  * in a file of its own that is loaded when it is called.
  */
-import { chmodSync, mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+
 import {
   type CommandShape,
   type CommandTable,
@@ -13,11 +12,14 @@ import {
   loadCommand,
   parseArguments,
   print,
+  resolvePath,
   TeuError,
   Unsupported,
   version,
   WrongArgumentCount,
 } from "../../base/index.ts";
+import { check, cString, mkdirSync, syscall } from "../../sys/index.ts";
+import { AT_FDCWD } from "../compile/constants.ts";
 import { type RuntimeContext, SPEC_VERSION } from "./context.ts";
 import { encodeRuncHelp, encodeRuncProgramHelp } from "./help.ts";
 import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
@@ -195,7 +197,7 @@ function refuseSystemd(isAsked: boolean, manager: string | undefined): void {
 
 /** @throws {InvalidRoot} also for what leads to "/", such as an empty text with the working directory there. */
 function givenRoot(text: string | undefined): string {
-  const root = resolve(text ?? "");
+  const root = resolvePath(process.cwd(), text ?? "");
   if (root === "/") throw new InvalidRoot({ root });
   return root;
 }
@@ -207,7 +209,7 @@ function defaultRoot(program: string): string {
     const root = program === "runc" ? `${mine}/runc` : `${mine}/teu/runtime`;
     mkdirSync(root, { recursive: true, mode: 0o700 });
     // Without the sticky bit, what is long unused in XDG_RUNTIME_DIR may be cleaned away.
-    chmodSync(root, 0o1700);
+    check(syscall("fchmodat", AT_FDCWD, cString(root), 0o1700), "chmod", root);
     return root;
   }
   return program === "runc" ? "/run/runc" : `${run || "/run/teu"}/runtime`;

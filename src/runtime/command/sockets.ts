@@ -1,18 +1,13 @@
 /** What callers are told beside the log: the pid file, and a descriptor of the process on a socket. */
-import { closeSync, openSync, renameSync, writeSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { connectUnix, sendMessage, syscall } from "../../sys/index.ts";
+import { normalizePath, splitPath } from "../../base/index.ts";
+import { connectUnix, O, renameSync, sendMessage, syscall, writeTextSync } from "../../sys/index.ts";
 
 /** Digits only, and visible whole: callers wait for the file and read it at once. */
 export function writePidFile(path: string | undefined, pid: number): void {
   if (path === undefined || path === "") return;
-  const temporary = join(dirname(path), `.${basename(path)}`);
-  const descriptor = openSync(temporary, "wx", 0o666);
-  try {
-    writeSync(descriptor, String(pid));
-  } finally {
-    closeSync(descriptor);
-  }
+  const { directory, name } = splitPath(normalizePath(path));
+  const temporary = `${directory}/.${name}`;
+  writeTextSync(temporary, String(pid), { flags: O.WRONLY | O.CREAT | O.EXCL });
   renameSync(temporary, path);
 }
 

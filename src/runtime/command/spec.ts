@@ -1,8 +1,8 @@
 /** `spec`: writes a config.json to begin with, the one that runc writes. */
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+
 import { TeuError } from "../../base/index.ts";
 import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
+import { existsSync, O, writeTextSync } from "../../sys/index.ts";
 import { readCgroupLayout } from "../cgroup/layout.ts";
 import { runtimeCommand, SPEC_VERSION } from "./context.ts";
 
@@ -31,10 +31,12 @@ export const spec = runtimeCommand({
   arguments: [],
   examples: [{ command: "runc spec", says: "Write config.json for a bundle in the current directory" }],
   run({ flags: { bundle, rootless } }) {
-    const path = join(bundle, "config.json");
+    const path = `${bundle}/config.json`;
     if (existsSync(path)) throw new ConfigExists({ path });
     const config = exampleConfig(readCgroupLayout().v1.length === 0);
-    writeFileSync(path, encodeConfig(rootless ? asRootless(config) : config), { mode: 0o666, flag: "wx" });
+    writeTextSync(path, encodeConfig(rootless ? asRootless(config) : config), {
+      flags: O.WRONLY | O.CREAT | O.EXCL,
+    });
     return 0;
   },
 });

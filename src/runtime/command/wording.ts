@@ -13,7 +13,7 @@ import {
   UsageError,
   WrongArgumentCount,
 } from "../../base/index.ts";
-import { errnoSentence } from "../../sys/index.ts";
+import { errnoSentence, SystemCallFailed } from "../../sys/index.ts";
 
 /** `create`, `run` and `exec` say that it was they who failed, and with what status. */
 export class CommandFailed extends TeuError<"command-failed", { command: string }> {
@@ -67,8 +67,12 @@ export function wordsOf(error: unknown): string {
   return fileWords(error) ?? messageOf(error);
 }
 
-/** Of an error of node:fs, as Go says it: `open /x/config.json: no such file or directory`. */
+/** Of a failed call on a file, ours or of node:fs, as Go says it: `open /x/config.json: no such file or directory`. */
 function fileWords(error: unknown): string | undefined {
+  if (error instanceof SystemCallFailed) {
+    const { call: name, path: file } = error.context;
+    return file === undefined ? undefined : `${name} ${file}: ${error.sentence}`;
+  }
   if (isTeuError(error) || !(error instanceof Error)) return undefined;
   const { errno: number, path, syscall: call } = error as NodeJS.ErrnoException;
   if (number === undefined || path === undefined) return undefined;

@@ -3,7 +3,7 @@
  * namespace, where mknod is refused, the host's nodes are bound. Stops 2026-41579, 2026-88264 and 2026-88265.
  * Source: runtime-spec config-linux.md, Devices, Default Devices, Device files and symbolic links.
  */
-import { posix } from "node:path";
+import { normalizePath, splitPath } from "../../base/index.ts";
 import type { Device } from "../../spec/index.ts";
 import { errno } from "../../sys/index.ts";
 import { answered, type PlanBuilder } from "../plan/builder.ts";
@@ -65,7 +65,7 @@ export function compileDevices(
 ): void {
   plan.section("/dev", "config-linux.md, Default Devices");
   openDestination(plan, "/dev", "directory", DEV);
-  const own = new Set(devices.map((device) => posix.normalize(device.path)));
+  const own = new Set(devices.map((device) => normalizePath(device.path)));
   for (const device of DEFAULT_DEVICES) if (!own.has(device.path)) makeDevice(plan, device, inUserNamespace);
   devices.forEach((device, index) => {
     plan.section(`linux.devices[${index}] ${device.path}`, "config-linux.md, Devices");
@@ -81,9 +81,8 @@ export function compileDevices(
 }
 
 function makeDevice(plan: PlanBuilder, device: Device, inUserNamespace: boolean): void {
-  const path = posix.normalize(device.path);
-  const directory = posix.dirname(path);
-  const name = posix.basename(path);
+  const path = normalizePath(device.path);
+  const { directory, name } = splitPath(path);
   const parent: Register = directory === "/dev" ? DEV : T1;
   if (parent === T1) openDestination(plan, directory, "directory", T1);
   if (inUserNamespace && device.type !== "p") bindDevice(plan, parent, name, path);

@@ -2,8 +2,7 @@
  * config.json's mounts, in order: each is made detached, then attached to a descriptor of its destination.
  * Source: runtime-spec config.md, Mounts; fsopen(2), open_tree(2), mount_setattr(2), move_mount(2).
  */
-import { isAbsolute, join } from "node:path";
-import { Unsupported } from "../../base/index.ts";
+import { resolvePath, Unsupported } from "../../base/index.ts";
 import type { Mount } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import type { Operand, Register, Rules } from "../plan/plan.ts";
@@ -156,8 +155,7 @@ function isProcOrSys(destination: string): boolean {
 
 /** The host's path of a bind source. */
 export function bindSource(mount: Mount, bundle: string): string {
-  const source = mount.source ?? "";
-  return isAbsolute(source) ? source : join(bundle, source);
+  return resolvePath(bundle, mount.source ?? "");
 }
 
 function compileBind(

@@ -1,9 +1,7 @@
 /** Looks up what compile has to know: the only place where the way to a plan reads the machine. */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { TeuError } from "../../base/index.ts";
+import { resolvePath, TeuError } from "../../base/index.ts";
 import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
-import { architecture } from "../../sys/index.ts";
+import { architecture, existsSync, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
@@ -97,10 +95,10 @@ function refuseHostSysctls(linux: Linux): void {
 }
 
 function rootfsOf(config: RuntimeConfig, bundle: string): string {
-  const path = join(config.root?.path.startsWith("/") ? "" : bundle, config.root?.path ?? "rootfs");
+  const path = resolvePath(bundle, config.root?.path ?? "rootfs");
   try {
     const real = realpathSync(path);
-    if (statSync(real).isDirectory()) return real;
+    if (statSync(real).isDirectory) return real;
     throw new InvalidRootfs({ path }, undefined);
   } catch (error) {
     if (error instanceof InvalidRootfs) throw error;
@@ -114,7 +112,7 @@ function sourcesOf(mounts: readonly Mount[], bundle: string): Map<string, Source
     if (mount.type !== "bind" && parseMountOptions(mount.options ?? []).bind === "no") return;
     const path = bindSource(mount, bundle);
     try {
-      sources.set(path, statSync(path).isDirectory() ? "directory" : "file");
+      sources.set(path, statSync(path).isDirectory ? "directory" : "file");
     } catch (error) {
       throw new MissingSource({ field: `mounts[${index}]`, path }, error);
     }
@@ -124,6 +122,6 @@ function sourcesOf(mounts: readonly Mount[], bundle: string): Map<string, Source
 
 /** The highest capability that this kernel and teu know. */
 export function lastCapability(): number {
-  const number = Number.parseInt(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8"), 10);
+  const number = Number.parseInt(readTextSync("/proc/sys/kernel/cap_last_cap"), 10);
   return Math.min(number, CAPABILITY_NAMES.length - 1);
 }

@@ -1,7 +1,6 @@
 /** The parent's half of a plan: waits for init, does the host steps that stand after each SYNC, and answers. */
-import { closeSync } from "node:fs";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { architecture, errno, reap, syscall } from "../../sys/index.ts";
+import { architecture, closeSync, errno, reap, syscall } from "../../sys/index.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
 import { recordAt } from "../plan/decode.ts";

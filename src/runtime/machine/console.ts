@@ -1,8 +1,7 @@
 /** Hands a terminal's master to whoever attaches to the container. Source: runc docs/terminals.md: one message, one descriptor. */
-import { closeSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import type { Process } from "../../spec/index.ts";
-import { check, connectUnix, sendMessage } from "../../sys/index.ts";
+import { check, closeSync, connectUnix, sendMessage } from "../../sys/index.ts";
 
 /** A terminal and nobody to take its master, or the other way round. The sentences are runc's. */
 export class ConsoleMismatch extends TeuError<"console-mismatch", { terminal: boolean }> {

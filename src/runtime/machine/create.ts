@@ -3,11 +3,19 @@
  * does is elsewhere. Whatever fails, nothing half-made stays behind.
  * Source: runtime-spec runtime.md, Create.
  */
-import { closeSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { messageOf, TeuError } from "../../base/index.ts";
+import { messageOf, resolvePath, TeuError } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
-import { check, cString, reap, syscall } from "../../sys/index.ts";
+import {
+  check,
+  closeSync,
+  cString,
+  openSync,
+  readTextSync,
+  realpathSync,
+  reap,
+  removeSync,
+  syscall,
+} from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
 import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
@@ -91,7 +99,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const { hooks } = config;
   try {
     const directory = claimState(options.root, options.containerID);
-    undo.push(() => rmSync(directory, { recursive: true, force: true }));
+    undo.push(() => removeSync(directory));
     const plan = compileFor(config, { ...options, bundle }, directory, layout, cgroup);
     makeFifos(directory);
     const console =
@@ -155,9 +163,9 @@ export function createContainer(options: CreateOptions): CreatedContainer {
 }
 
 function readConfig(bundle: string): string {
-  const path = join(bundle, "config.json");
+  const path = `${bundle}/config.json`;
   try {
-    return readFileSync(path, "utf8");
+    return readTextSync(path);
   } catch (error) {
     throw new NoConfig({ path }, error);
   }
@@ -189,7 +197,7 @@ function compileFor(
 /** exec.fifo is the gate; started.fifo tells `start` that exec happened, or why not. */
 function makeFifos(directory: string): void {
   for (const name of ["exec.fifo", "started.fifo"]) {
-    const path = join(directory, name);
+    const path = `${directory}/${name}`;
     check(syscall("mknodat", AT_FDCWD, cString(path), S_IFIFO | 0o600, 0), "mknodat", path);
   }
 }
@@ -225,7 +233,7 @@ function save(
     pid,
     startTime: startTimeOf(pid) ?? "",
     bundle,
-    rootfs: resolve(bundle, config.root?.path ?? "rootfs"),
+    rootfs: resolvePath(bundle, config.root?.path ?? "rootfs"),
     created: new Date().toISOString(),
     owner: process.getuid?.() ?? 0,
     exec,

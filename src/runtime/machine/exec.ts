@@ -1,8 +1,7 @@
 /** Starts one more process in a running container. Source: runc exec. */
-import { closeSync, openSync, readFileSync } from "node:fs";
 import { hasCode, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { architecture, check, reap, syscall } from "../../sys/index.ts";
+import { architecture, check, closeSync, openSync, readTextSync, reap, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { parseCgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPaths } from "../cgroup/path.ts";
@@ -175,8 +174,8 @@ function launchInside(
 /** Where a process is in the unified hierarchy. */
 function cgroupOf(pid: number): string {
   const { unified } = parseCgroupLayout(
-    readFileSync("/proc/self/mountinfo", "utf8"),
-    readFileSync(`/proc/${pid}/cgroup`, "utf8"),
+    readTextSync("/proc/self/mountinfo"),
+    readTextSync(`/proc/${pid}/cgroup`),
   );
   return `${unified?.mountPoint}${unified?.own}`;
 }

@@ -3,14 +3,16 @@
  * failed is called. A hook gets its own arguments and environment, nothing of ours, and the state on standard input.
  * Source: runtime-spec config.md, POSIX-platform hooks; the sentences are runc's.
  */
-import { closeSync, existsSync, fstatSync, readSync } from "node:fs";
 import { messageOf, printError, TeuError } from "../../base/index.ts";
 import { type Hook, type HookName, type Hooks, hookNames, type RuntimeState } from "../../spec/index.ts";
 import {
   check,
+  closeSync,
   cString,
   errno,
   errnoSentence,
+  existsSync,
+  readStartSync,
   reap,
   SystemCallFailed,
   sealedFile,
@@ -112,8 +114,7 @@ function endsWithin(pidfd: number, seconds: number | undefined): boolean {
 
 function textOf(descriptor: number | undefined): string {
   if (descriptor === undefined) return "";
-  const bytes = new Uint8Array(Math.min(HOOK_OUTPUT_BYTES, fstatSync(descriptor).size));
-  return new TextDecoder().decode(bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0)));
+  return new TextDecoder().decode(readStartSync(descriptor, HOOK_OUTPUT_BYTES));
 }
 
 /** What init said of a hook that it ran. */

@@ -1,6 +1,6 @@
 /** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
-import { readFileSync } from "node:fs";
 import type { HookName, Process, RuntimeConfig } from "../../spec/index.ts";
+import { readTextSync } from "../../sys/index.ts";
 import { HOME } from "../compile/context.ts";
 import { compileMissing } from "../compile/destination.ts";
 import { PID_TEXT_BYTES } from "../compile/hooks.ts";
@@ -92,7 +92,7 @@ export function perform(
 
 /** The pid of a process in its own namespace. */
 function pidInside(pid: number): string {
-  return /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? String(pid);
+  return /^NSpid:.*\t(\d+)$/m.exec(readTextSync(`/proc/${pid}/status`))?.[1] ?? String(pid);
 }
 
 /** One record: the register of HOME gets the text. */

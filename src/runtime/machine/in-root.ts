@@ -1,6 +1,5 @@
 /** The parent's own look into a container's root, by its descriptor. A hostile root gets no further than its own files. */
-import { closeSync, fstatSync, readSync } from "node:fs";
-import { check, cString, errno, syscall } from "../../sys/index.ts";
+import { check, closeSync, cString, errno, fstatSync, readStartSync, syscall } from "../../sys/index.ts";
 import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
@@ -41,9 +40,8 @@ export function openInRootSync(root: number, path: string, how: keyof typeof FLA
 /** The text of a regular file, up to `maxBytes`; empty for anything else. Closes the descriptor. */
 export function readCapped(descriptor: number, maxBytes: number): string {
   try {
-    if (!fstatSync(descriptor).isFile()) return "";
-    const buffer = Buffer.alloc(Math.min(maxBytes, Math.max(1, fstatSync(descriptor).size)));
-    return buffer.toString("utf8", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
+    const { isFile, size } = fstatSync(descriptor);
+    return isFile ? new TextDecoder().decode(readStartSync(descriptor, Math.min(maxBytes, size))) : "";
   } finally {
     closeSync(descriptor);
   }

@@ -1,7 +1,7 @@
 /** What config.json asks of the kernel beyond what every kernel has: looked up before anything is made. */
-import { existsSync, readFileSync } from "node:fs";
 import { Unsupported } from "../../base/index.ts";
 import type { Linux, Process } from "../../spec/index.ts";
+import { existsSync, readTextSync } from "../../sys/index.ts";
 
 const APPARMOR = "/sys/module/apparmor/parameters/enabled";
 const SELINUX = "/sys/fs/selinux/enforce";
@@ -28,5 +28,5 @@ export function refuseForKernel(
 }
 
 function hasAppArmor(): boolean {
-  return existsSync(APPARMOR) && readFileSync(APPARMOR, "utf8").startsWith("Y");
+  return existsSync(APPARMOR) && readTextSync(APPARMOR).startsWith("Y");
 }

@@ -2,12 +2,12 @@
  * Starts native/init.c on a plan: both in sealed memory files, so a container can neither see nor overwrite a binary
  * of the runtime (CVE-2019-5736). init gets its standard streams, the plan, the socket and its slots, nothing else.
  */
-import { openSync, readFileSync } from "node:fs";
-import initProgram from "../../../native/out/init.elf" with { type: "file" };
+import initProgram from "../../../native/out/init.elf.base64" with { type: "text" };
 import {
   check,
   cString,
   errno,
+  openSync,
   SystemCallFailed,
   sealedFile,
   socketPair,
@@ -39,7 +39,7 @@ export function launch(
 ): Launched {
   const mine: number[] = [];
   try {
-    const executable = sealedFile("teu-init", readFileSync(initProgram), { executable: true });
+    const executable = sealedFile("teu-init", Uint8Array.fromBase64(initProgram), { executable: true });
     mine.push(executable);
     const planDescriptor = planFile(plan);
     mine.push(planDescriptor);

@@ -2,10 +2,9 @@
  * Namespaces that a container joins, as open files: looked at before anything is made, so that a wrong one is named.
  * Source: runtime-spec config-linux.md, Namespaces; ioctl_ns(2).
  */
-import { statSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import type { NamespaceType } from "../../spec/index.ts";
-import { check, cString, errno, syscall } from "../../sys/index.ts";
+import { check, cString, errno, statSync, syscall } from "../../sys/index.ts";
 import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK } from "../compile/constants.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 
@@ -72,5 +71,5 @@ const LINKS: Readonly<Record<NamespaceType, string>> = {
 /** Whether what `path` leads to is the namespace that the runtime itself is in. */
 export function isOwnNamespace(path: string, type: NamespaceType): boolean {
   const [theirs, ours] = [statSync(path), statSync(`/proc/self/ns/${LINKS[type]}`)];
-  return theirs.ino === ours.ino && theirs.dev === ours.dev;
+  return theirs.inode === ours.inode && theirs.device === ours.device;
 }

@@ -1,6 +1,7 @@
 /** Files of /proc/PID that the parent writes for init, each in one call as the kernel wants it. Source: proc(5). */
-import { closeSync, openSync, writeSync } from "node:fs";
+
 import { TeuError } from "../../base/index.ts";
+import { closeSync, errnoOf, O, openSync, writeSync } from "../../sys/index.ts";
 
 /** The kernel refused what config.json asks for. */
 export class ProcFileRefused extends TeuError<
@@ -22,14 +23,14 @@ export class ProcFileRefused extends TeuError<
 /** Writes `/proc/PID/<file>`, which `field` of config.json asks for. @throws {ProcFileRefused} */
 export function writeProcFile(pid: number, file: string, text: string, field: string): void {
   try {
-    const descriptor = openSync(`/proc/${pid}/${file}`, "r+");
+    const descriptor = openSync(`/proc/${pid}/${file}`, O.RDWR);
     try {
       writeSync(descriptor, text);
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? "";
+    const errno = errnoOf(error);
     throw new ProcFileRefused({ field, file, text, errno }, error);
   }
 }

@@ -2,10 +2,21 @@
  * Opens the gate: the one byte that init waits for, and then the news whether exec happened.
  * Source: runtime-spec runtime.md, Start.
  */
-import { closeSync, constants, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
-import { check, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
+import {
+  check,
+  closeSync,
+  errno,
+  errnoName,
+  errnoOf,
+  errnoSentence,
+  O,
+  openSync,
+  removeSync,
+  renameSync,
+  syscall,
+  writeSync,
+} from "../../sys/index.ts";
 import { SIGKILL } from "../compile/constants.ts";
 import { openInit } from "../kill.ts";
 import { ociState } from "../oci-state.ts";
@@ -48,7 +59,7 @@ export function startContainer(root: string, containerID: string): void {
     const status = startTimeOf(state.pid) === state.startTime ? "running" : "stopped";
     return new CannotStart({ id: containerID, status });
   });
-  const started = openSync(join(directory, "started.fifo"), constants.O_RDONLY | constants.O_NONBLOCK);
+  const started = openSync(`${directory}/started.fifo`, O.RDONLY | O.NONBLOCK);
   try {
     openGate(claimed, containerID);
     const failed = awaitExec(started);
@@ -67,7 +78,7 @@ export function startContainer(root: string, containerID: string): void {
     });
   } finally {
     closeSync(started);
-    rmSync(claimed, { force: true });
+    removeSync(claimed);
   }
 }
 
@@ -89,11 +100,11 @@ function runPoststartHooks(state: SavedState): void {
 
 /** Of several starts at once one gets the gate. */
 function claimGate(directory: string, refusal: () => CannotStart): string {
-  const claimed = join(directory, "exec.fifo.claimed");
+  const claimed = `${directory}/exec.fifo.claimed`;
   try {
-    renameSync(join(directory, "exec.fifo"), claimed);
+    renameSync(`${directory}/exec.fifo`, claimed);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (errnoOf(error) !== "ENOENT") throw error;
     throw refusal();
   }
   return claimed;
@@ -105,13 +116,13 @@ const POLLIN = 1;
 function openGate(path: string, id: string): void {
   let gate: number;
   try {
-    gate = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    gate = openSync(path, O.WRONLY | O.NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENXIO") throw error;
+    if (errnoOf(error) !== "ENXIO") throw error;
     throw new CannotStart({ id, status: "stopped" });
   }
   try {
-    writeSync(gate, new Uint8Array(1));
+    writeSync(gate, "\0");
   } finally {
     closeSync(gate);
   }
@@ -125,7 +136,7 @@ function awaitExec(started: number): Failure | HookSaid | undefined {
   while (ready === -errno.EINTR);
   check(ready, "ppoll");
   const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
-  if (readSync(started, bytes) === 0) return undefined;
+  if (check(syscall("read", started, bytes, bytes.length), "read") === 0) return undefined;
   const said = decodeMessage(bytes);
   return said.kind === "fail" || said.kind === "hook" ? said : undefined;
 }

@@ -1,6 +1,5 @@
 /** Counters whose files differ between the versions by their names only. */
-import { readdirSync } from "node:fs";
-import { errnoOf } from "../file.ts";
+import { errnoOf, readdirSync } from "../../../sys/index.ts";
 import { type Stats, sparse } from "./shape.ts";
 import { readKeys, readNumber, UNLIMITED } from "./values.ts";
 
@@ -31,7 +30,7 @@ export function readHugetlb(directory: string): Stats["hugetlb"] {
 /** The page sizes that the cgroup limits. */
 function pageSizes(directory: string): string[] {
   try {
-    const sizes = readdirSync(directory).map((name) => /^hugetlb\.(\d+[KMG]B)\./.exec(name)?.[1]);
+    const sizes = readdirSync(directory).map(({ name }) => /^hugetlb\.(\d+[KMG]B)\./.exec(name)?.[1]);
     return [...new Set(sizes.filter((size) => size !== undefined))].sort();
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];

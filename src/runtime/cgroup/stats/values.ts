@@ -1,4 +1,5 @@
 /** Reading the few formats that cgroup files have. What is not there is undefined: kernels differ in what they count. */
+import { errnoOf } from "../../../sys/index.ts";
 import { readCgroupFileIfAny } from "../file.ts";
 import type { Pressure, PressureLine } from "./shape.ts";
 
@@ -50,7 +51,7 @@ export function readPressure(directory: string, file: string): Pressure | undefi
     text = readCgroupFileIfAny(`${directory}/${file}`);
   } catch (error) {
     // Some kernels have the file and answer "not supported" until psi=1 is on their command line.
-    if ((error as NodeJS.ErrnoException).code === "EOPNOTSUPP") return undefined;
+    if (errnoOf(error) === "EOPNOTSUPP") return undefined;
     throw error;
   }
   if (text === undefined) return undefined;
