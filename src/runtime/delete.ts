@@ -36,6 +36,8 @@ export interface DeleteOptions {
   readonly force?: boolean;
   /** As in its config.json: where the cgroups are of a create that was killed before it could save a state. */
   readonly cgroupsPath?: string;
+  /** Stops a container's unit; without it an empty one is left to systemd, which then ends it. */
+  readonly stopUnit?: (unit: string) => void;
   /** Told of poststop hooks that fail; by default a line on standard error. */
   readonly onWarning?: OnWarning;
 }
@@ -60,6 +62,7 @@ export function deleteContainer(root: string, containerID: string, options: Dele
   if (!options.force && status !== "stopped" && status !== "created")
     throw new ContainerNotStopped({ id: containerID, status });
   end(state);
+  if (state.unit !== undefined) options.stopUnit?.(state.unit);
   removeCgroup(state.cgroupPaths);
   removeSync(stateDirectory(root, containerID));
   if (!state.laterHooks?.includes("poststop")) return;

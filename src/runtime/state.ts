@@ -29,6 +29,8 @@ export interface SavedState {
   /** Which record of which segment is execve: tells what failed after the gate. */
   readonly exec: { readonly segment: number; readonly record: number };
   readonly cgroupPaths: CgroupPaths;
+  /** The container's unit, where systemd made its cgroups. */
+  readonly unit?: string;
   /** Kinds of hooks in the configuration that run after create; most containers have none. */
   readonly laterHooks?: readonly HookName[];
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */

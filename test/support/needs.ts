@@ -29,6 +29,9 @@ export const cgroupV2: Need = {
   isMet: () => existsSync("/sys/fs/cgroup/cgroup.controllers"),
 };
 
+/** systemd is PID 1; test/vm/run -s boots such a machine. */
+export const systemd: Need = { says: "systemd", isMet: () => existsSync("/run/systemd/system") };
+
 const printed = new Set<string>();
 
 /** `test`, or, when a need is not met, `test.skip` with the reason printed. */

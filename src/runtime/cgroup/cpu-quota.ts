@@ -1,16 +1,30 @@
 /**
- * The part of cpu.max that an update does not name. A v2 file holds quota and period, and takes no period alone; v1 has a
- * file for each.
+ * The part of a CPU quota that an update does not name: quota or period. A v2 file holds both and takes no period alone, and
+ * systemd counts both as one number; v1 has a file for each.
  */
 import type { Resources } from "../../spec/index.ts";
 import { readCgroupFileIfAny } from "./file.ts";
 import { type CgroupPaths, unifiedPath } from "./path.ts";
 
-/** `resources` with the present quota beside a new period. */
-export function withPresentQuota(resources: Resources, paths: CgroupPaths): Resources {
+/** `resources` with the present quota beside a new period, and the other way round. @param isUnit  systemd will be told. */
+export function withPresentQuota(resources: Resources, paths: CgroupPaths, isUnit: boolean): Resources {
   const { cpu } = resources;
-  const directory = unifiedPath(paths);
-  if (directory === undefined || !cpu?.period || cpu.quota) return resources;
-  const [quota = "max"] = readCgroupFileIfAny(`${directory}/cpu.max`)?.split(" ") ?? [];
-  return { ...resources, cpu: { ...cpu, quota: quota === "max" ? -1 : BigInt(quota) } };
+  const isHalf = cpu !== undefined && Boolean(cpu.quota) !== Boolean(cpu.period);
+  if (!isHalf || (unifiedPath(paths) === undefined && !isUnit)) return resources;
+  const [quota = "max", period = "0"] = presentQuota(paths);
+  return {
+    ...resources,
+    cpu: {
+      ...cpu,
+      quota: cpu.quota || (quota === "max" ? -1 : BigInt(quota)),
+      period: cpu.period || BigInt(period),
+    },
+  };
+}
+
+function presentQuota(paths: CgroupPaths): string[] {
+  const unified = unifiedPath(paths);
+  if (unified !== undefined) return readCgroupFileIfAny(`${unified}/cpu.max`)?.split(" ") ?? [];
+  const read = (what: string): string => readCgroupFileIfAny(`${paths["cpu"]}/cpu.cfs_${what}_us`) ?? "0";
+  return [read("quota"), read("period")];
 }

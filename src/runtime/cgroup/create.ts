@@ -46,13 +46,14 @@ export class CgroupNotCreated extends TeuError<"cgroup-not-created", { path: str
 
 /**
  * Makes the plan's directories; what it made is removed again when it fails.
+ * @param options.isUnit  systemd has made some already, and a process waits there.
  * @throws {CgroupNotCreated} {CgroupNotEmpty} {CgroupFrozen} {CgroupWriteFailed}
  */
-export function createCgroup(plan: CgroupPlan): void {
+export function createCgroup(plan: CgroupPlan, { isUnit = false }: { isUnit?: boolean } = {}): void {
   const made: string[] = [];
   try {
     for (const directory of plan.directories) {
-      if (!makeDirectory(directory, directory.path, made)) refuseUsed(directory.path);
+      if (!makeDirectory(directory, directory.path, made) && !isUnit) refuseUsed(directory.path);
       passControllersDown(directory);
     }
     if (made.length < plan.directories.length) refuseFrozen(plan);

@@ -194,15 +194,20 @@ test.each(failures)("writeAllToCgroup() tells of $says", ({ kind, files, resourc
   expect(() => writeAllToCgroup(limits.filter(({ controller }) => controller !== "devices"))).toThrow(want);
 });
 
-test("withPresentQuota() keeps the quota that cpu.max has when only the period changes", () => {
-  for (const [now, want] of [
-    ["max 100000\n", "max 50000"],
-    ["30000 100000\n", "30000 50000"],
-  ] as const) {
-    const layout = tree("v2", { "cpu.max": now });
+test("withPresentQuota() keeps quota or period, whichever an update does not name", () => {
+  const v2 = (max: string): CgroupLayout => tree("v2", { "cpu.max": max });
+  const v1 = tree("v1", { "cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n" });
+  const cases = [
+    { layout: v2("max 100000\n"), cpu: { period: 50000 }, want: ["max 50000"] },
+    { layout: v2("30000 100000\n"), cpu: { period: 50000 }, want: ["30000 50000"] },
+    { layout: v2("30000 70000\n"), cpu: { quota: 20000 }, want: ["20000 70000"] },
+    { layout: v2("30000 70000\n"), cpu: { quota: 1, period: 2 }, want: ["1 2"] },
+    { layout: v1, cpu: { period: 50000 }, want: ["50000"] },
+    { layout: v1, cpu: { period: 50000 }, isUnit: true, want: ["50000", "-1"] },
+  ];
+  for (const { layout, cpu, isUnit = false, want } of cases) {
     const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
-    const whole = withPresentQuota({ cpu: { period: 50000 } }, paths);
-    expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual([want]);
-    expect(withPresentQuota({ cpu: { quota: 7 } }, paths)).toEqual({ cpu: { quota: 7 } });
+    const whole = withPresentQuota({ cpu }, paths, isUnit);
+    expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual(want);
   }
 });

@@ -65,7 +65,7 @@ function addMemory(add: Add, memory: MemoryResources): void {
 }
 
 /** `swap` counts memory too, memory.swap.max does not. */
-function swapMax({ limit = 0, swap = 0 }: MemoryResources): string | undefined {
+export function swapMax({ limit = 0, swap = 0 }: MemoryResources): string | undefined {
   const memory = BigInt(limit);
   const both = BigInt(swap);
   const refuse = (why: string): never => {

@@ -18,6 +18,8 @@ export interface RuntimeContext extends HelpPrinter {
   /** `--root` was given: then it has to exist. */
   readonly isRootGiven: boolean;
   readonly log: Log;
+  /** systemd makes the cgroups of new containers. */
+  readonly usesSystemd: boolean;
 }
 
 /** Declares a command by its own name alone; the program's goes in front when it is called. */

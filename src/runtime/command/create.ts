@@ -5,6 +5,7 @@ import { type CreateOptions, createContainer } from "../machine/create.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logWarning } from "./log.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
+import { unitPlanner } from "./units.ts";
 import { CommandFailed, wordsOf } from "./wording.ts";
 
 /** The flags that create and run share. */
@@ -48,9 +49,10 @@ export const create = runtimeCommand({
   examples: [
     { command: "runc create --bundle /mycontainer ubuntu01", says: "Create a container from a bundle" },
   ],
-  run({ flags, arguments: [containerID = ""] }, context) {
+  async run({ flags, arguments: [containerID = ""] }, context) {
     try {
-      const { pid, pidfd } = createContainer(createOptions(flags, containerID, context));
+      const options = { ...createOptions(flags, containerID, context), ...(await unitPlanner(context)) };
+      const { pid, pidfd } = createContainer(options);
       sendPidfd(flags["pidfd-socket"], pidfd, "standard");
       syscall("close", pidfd);
       writePidFile(flags["pid-file"], pid);

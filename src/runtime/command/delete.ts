@@ -2,6 +2,7 @@
 import { deleteContainer } from "../delete.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
 import { logWarning } from "./log.ts";
+import { unitStopper } from "./units.ts";
 import { wordsOf } from "./wording.ts";
 
 export const remove = runtimeCommand({
@@ -16,9 +17,9 @@ export const remove = runtimeCommand({
   },
   arguments: [containerArgument],
   examples: [{ command: "runc delete ubuntu01", says: "Delete a container that has stopped" }],
-  run({ flags: { force }, arguments: [id = ""] }, { root, program, log }) {
+  async run({ flags: { force }, arguments: [id = ""] }, { root, program, log }) {
     const onWarning = (error: unknown): void => logWarning(log, program, wordsOf(error));
-    deleteContainer(root, id, { force, onWarning });
+    deleteContainer(root, id, { force, onWarning, ...(await unitStopper(root, id)) });
     return 0;
   },
 });

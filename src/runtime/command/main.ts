@@ -89,7 +89,10 @@ const FLAGS = {
     value: "DIR",
     summary: "root directory for storage of container state (this should be located in tmpfs)",
   },
-  "systemd-cgroup": { kind: "boolean", summary: "enable systemd cgroup support (not built yet)" },
+  "systemd-cgroup": {
+    kind: "boolean",
+    summary: "enable systemd cgroup support, expects cgroupsPath to be of form 'slice:prefix:name'",
+  },
   rootless: {
     kind: "string",
     value: "WHEN",
@@ -99,7 +102,7 @@ const FLAGS = {
   version: { kind: "boolean", short: "v", summary: "print the version" },
   // Callers give these to any runtime: criu's path to older runc, the manager to crun.
   criu: { kind: "string", value: "PATH", summary: "obsolete", hidden: true },
-  "cgroup-manager": { kind: "string", value: "NAME", summary: "cgroupfs", hidden: true },
+  "cgroup-manager": { kind: "string", value: "NAME", summary: "cgroupfs or systemd", hidden: true },
 } as const;
 
 /** `--root` must not be the root of the file system. The words are runc's. */
@@ -121,13 +124,13 @@ export async function runCommandLine(argv: readonly string[], program: string): 
     const { flags, given, wantsHelp, arguments: words } = parseArguments(globalGrammar(program), argv);
     log = { path: flags.log || undefined, format: parseLogFormat(flags["log-format"]), isDebug: flags.debug };
     if (flags.version) return printVersion(program);
-    refuseSystemd(flags["systemd-cgroup"], flags["cgroup-manager"]);
+    const usesSystemd = isSystemd(flags["systemd-cgroup"], flags["cgroup-manager"]);
     const [command, rest] = asCommand(words);
     if (wantsHelp || command === undefined) return printProgramHelp(program);
     const root = given.has("root") ? givenRoot(flags.root) : defaultRoot(program);
     logDebug(log, `${program} ${words.join(" ")}`);
     const called = await loadCommand(COMMANDS, command, program);
-    return await called.call(rest, contextOf(program, root, given.has("root"), log));
+    return await called.call(rest, contextOf(program, root, given.has("root"), log, usesSystemd));
   } catch (error) {
     if (isUsageError(error)) await printUsage(error, program);
     logError(log, program, wordsOf(error));
@@ -146,8 +149,14 @@ function asCommand(words: readonly string[]): readonly [string | undefined, read
   return command === "help" || command === "h" ? [rest[0], ["--help"]] : [command, rest];
 }
 
-function contextOf(program: string, root: string, isRootGiven: boolean, log: Log): RuntimeContext {
-  return { program, root, isRootGiven, log, printHelp: (shape) => print(encodeRuncHelp(shape)) };
+function contextOf(
+  program: string,
+  root: string,
+  isRootGiven: boolean,
+  log: Log,
+  usesSystemd: boolean,
+): RuntimeContext {
+  return { program, root, isRootGiven, log, usesSystemd, printHelp: (shape) => print(encodeRuncHelp(shape)) };
 }
 
 /** The first four lines are those that dockerd reads. */
@@ -185,14 +194,14 @@ async function printUsage(error: AnyUsageError, program: string): Promise<void> 
   }
 }
 
-function refuseSystemd(isAsked: boolean, manager: string | undefined): void {
-  if (isAsked || manager === "systemd")
-    throw new Unsupported({ what: "--systemd-cgroup", why: "the systemd cgroup driver is not built yet" });
+/** runc's flag, or crun's. */
+function isSystemd(isAsked: boolean, manager: string | undefined): boolean {
   if (manager === "disabled")
     throw new Unsupported({
       what: "--cgroup-manager disabled",
       why: "a container without cgroups is not built yet",
     });
+  return isAsked || manager === "systemd";
 }
 
 /** @throws {InvalidRoot} also for what leads to "/", such as an empty text with the working directory there. */

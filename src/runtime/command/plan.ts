@@ -3,6 +3,7 @@ import { print } from "../../base/index.ts";
 import { planContainer } from "../machine/create.ts";
 import { printPlan } from "../plan/print.ts";
 import { runtimeCommand } from "./context.ts";
+import { unitPlanner } from "./units.ts";
 
 export const plan = runtimeCommand({
   name: "plan",
@@ -22,9 +23,11 @@ export const plan = runtimeCommand({
   examples: [
     { command: "teu runtime plan --bundle .", says: "Show the plan for the bundle in the current directory" },
   ],
-  run({ flags, arguments: [containerID = "container"] }, { root }) {
+  async run({ flags, arguments: [containerID = "container"] }, context) {
+    const { root } = context;
+    const planner = await unitPlanner(context);
     const { bundle, "no-pivot": noPivot, "no-new-keyring": noNewKeyring } = flags;
-    print(printPlan(planContainer({ root, containerID, bundle, noPivot, noNewKeyring })));
+    print(printPlan(planContainer({ root, containerID, bundle, noPivot, noNewKeyring, ...planner })));
     return 0;
   },
 });

@@ -7,6 +7,7 @@ import { containerArgument, runtimeCommand } from "./context.ts";
 import { createFlags, createOptions } from "./create.ts";
 import { Foreground } from "./foreground.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
+import { unitPlanner, unitStopper } from "./units.ts";
 import { CommandFailed } from "./wording.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -32,14 +33,22 @@ export const run = runtimeCommand({
     const { root, program } = context;
     const options = createOptions(flags, containerID, context);
     const { onWarning } = options;
-    const remove = (): void =>
-      deleteContainer(root, containerID, { force: true, ...(onWarning && { onWarning }) });
+    const remove = async (): Promise<void> =>
+      deleteContainer(root, containerID, {
+        force: true,
+        ...(onWarning && { onWarning }),
+        ...(context.usesSystemd && (await unitStopper(root, containerID))),
+      });
     try {
       if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");
       using foreground = detach ? undefined : new Foreground();
       const onConsole = foreground && ((master: number): void => foreground.attach(master));
-      const created = createContainer({ ...options, ...(onConsole && { onConsole }) });
-      begin(
+      const created = createContainer({
+        ...options,
+        ...(await unitPlanner(context)),
+        ...(onConsole && { onConsole }),
+      });
+      await begin(
         created,
         () => {
           sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
@@ -51,7 +60,7 @@ export const run = runtimeCommand({
       if (foreground === undefined) return 0;
       foreground.follow(created.pidfd);
       const status = await foreground.ended(created.pid);
-      if (!keep) remove();
+      if (!keep) await remove();
       return status;
     } catch (error) {
       throw new CommandFailed("run", program, error);
@@ -60,12 +69,16 @@ export const run = runtimeCommand({
 });
 
 /** What is between created and running; if it fails, the container goes too, and the first failure is told. */
-function begin(created: CreatedContainer, work: () => void, remove: () => void): void {
+async function begin(
+  created: CreatedContainer,
+  work: () => void,
+  remove: () => Promise<void>,
+): Promise<void> {
   try {
     work();
   } catch (error) {
     syscall("close", created.pidfd);
-    remove();
+    await remove();
     throw error;
   }
 }

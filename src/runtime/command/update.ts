@@ -67,7 +67,7 @@ export const update = runtimeCommand({
   },
   arguments: [containerArgument],
   examples: [{ command: "runc update --pids-limit 100 ubuntu01", says: "Allow a container 100 processes" }],
-  run({ flags, arguments: [id = ""] }, { root }) {
+  async run({ flags, arguments: [id = ""] }, { root }) {
     for (const name of ["l3-cache-schema", "mem-bw-schema"] as const)
       if (flags[name]) throw new Unsupported({ what: `flag --${name}`, why: "not built yet" });
     const saved = loadState(root, id);
@@ -77,8 +77,13 @@ export const update = runtimeCommand({
       ? parseResources(readFileSync(file === "-" ? 0 : file, "utf8"), file === "-" ? "standard input" : file)
       : resourcesOf(flags);
     checkMemoryUsage(resources.memory, saved.cgroupPaths);
-    const whole = withPresentQuota(resources, saved.cgroupPaths);
-    writeAllToCgroup(planUpdate(whole, saved.cgroupPaths, readCgroupLayout()));
+    const layout = readCgroupLayout();
+    let whole = withPresentQuota(resources, saved.cgroupPaths, saved.unit !== undefined);
+    if (saved.unit !== undefined) {
+      const { setLimits } = await import("../machine/units.ts");
+      whole = setLimits(saved.unit, whole, layout);
+    }
+    writeAllToCgroup(planUpdate(whole, saved.cgroupPaths, layout));
     return 0;
   },
 });

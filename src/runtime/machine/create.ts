@@ -36,6 +36,7 @@ import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hook
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type Launched, launch } from "./launch.ts";
+import type { PlanUnit } from "./units.ts";
 
 /** What the caller of create says, beside the bundle. */
 export interface CreateOptions {
@@ -54,6 +55,8 @@ export interface CreateOptions {
   readonly noNewKeyring?: boolean;
   /** How many descriptors from 3 on the process inherits. */
   readonly preserveFds?: number;
+  /** Makes the container a unit of systemd; `planUnit` of units.ts, which only who needs it loads. */
+  readonly planUnit?: PlanUnit;
   /** The container is killed when the calling process dies. */
   readonly dieWithParent?: boolean;
   /** Told of poststop hooks that fail after a create that failed; a line on standard error if absent. */
@@ -93,7 +96,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   refuseUnsupported(config);
   checkConsole(config.process ?? {}, options);
   const layout = readCgroupLayout();
-  const cgroup = planCgroup(config.linux, options.containerID, layout);
+  const unit = options.planUnit?.(config, options.containerID, layout);
+  const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const undo: (() => void)[] = [];
   const container = { id: options.containerID, bundle };
   const { hooks } = config;
@@ -104,7 +108,11 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     makeFifos(directory);
     const console =
       options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
-    createCgroup(cgroup);
+    if (unit !== undefined) {
+      undo.push(() => unit.stop());
+      unit.start();
+    }
+    createCgroup(cgroup, { isUnit: unit !== undefined });
     undo.push(() => removeCgroup(cgroup.paths));
     delegateCgroup(cgroup.paths, cgroupOwner(config));
     attachDevices(cgroup);
@@ -112,6 +120,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     writeAllToCgroup(first);
     const init = start(plan, options.stdio, cgroup);
     undo.push(() => killInit(init));
+    unit?.handOver(init.pid, cgroup.paths);
     // While init works, so do we: nothing that it does before the gate depends on its other limits.
     writeAllToCgroup(limits);
     const execRecord = plan.rest?.().execRecord ?? -1;
@@ -146,6 +155,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
                 bundle,
                 containerID: options.containerID,
                 cgroup,
+                unit: unit?.name,
               }),
           },
           step,
@@ -223,9 +233,10 @@ function save(
     bundle: string;
     containerID: string;
     cgroup: CgroupPlan;
+    unit: string | undefined;
   },
 ): void {
-  const { pid, exec, config, configText, bundle, containerID, cgroup } = made;
+  const { pid, exec, config, configText, bundle, containerID, cgroup, unit } = made;
   const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
   saveState(directory, {
     ociVersion: config.ociVersion,
@@ -238,6 +249,7 @@ function save(
     owner: process.getuid?.() ?? 0,
     exec,
     cgroupPaths: cgroup.paths,
+    ...(unit !== undefined && { unit }),
     ...(later.length > 0 && { laterHooks: later }),
     configText,
   });
@@ -311,7 +323,8 @@ export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan
   refuseForKernel(config.process ?? {}, config.linux);
   refuseUnsupported(config);
   const layout = readCgroupLayout();
-  const cgroup = planCgroup(config.linux, options.containerID, layout);
+  const unit = options.planUnit?.(config, options.containerID, layout);
+  const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const directory = stateDirectory(options.root, options.containerID);
   return compileFor(config, { ...options, bundle, stdio: [0, 1, 2] }, directory, layout, cgroup);
 }
