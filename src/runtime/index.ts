@@ -15,6 +15,7 @@ export {
 } from "./machine/create.ts";
 export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine/errors.ts";
 export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from "./machine/exec.ts";
+export type { InitParent } from "./machine/launch.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
 export { type PlanRecord, recordAt } from "./plan/decode.ts";
 export type { Plan } from "./plan/plan.ts";

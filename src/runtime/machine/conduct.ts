@@ -1,6 +1,6 @@
 /** The parent's half of a plan: waits for init, does the host steps that stand after each SYNC, and answers. */
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { architecture, closeSync, errno, reap, syscall } from "../../sys/index.ts";
+import { architecture, closeSync, errno, syscall } from "../../sys/index.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
 import { recordAt } from "../plan/decode.ts";
@@ -44,7 +44,7 @@ export function conduct(
           break;
         case "end": {
           if (created && pid !== undefined) return pid;
-          const ended = reap(pid ?? init.pid, { wait: true });
+          const ended = init.parent.reap(pid ?? init.pid);
           throw new InitDied(ended?.status ?? 0, ended?.signal);
         }
         case "fail":
@@ -69,10 +69,10 @@ export function conduct(
       }
     }
   } catch (error) {
-    // The caller has the first stage in hand; the process that it cloned is ours as well.
+    // The caller has the first stage in hand; the process that it cloned is left to us.
     if (staged && pid !== undefined) {
       syscall("kill", pid, SIGKILL);
-      reap(pid, { wait: true });
+      init.parent.reap(pid);
     }
     throw error;
   }

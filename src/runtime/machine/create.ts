@@ -12,7 +12,6 @@ import {
   openSync,
   readTextSync,
   realpathSync,
-  reap,
   removeSync,
   syscall,
 } from "../../sys/index.ts";
@@ -35,7 +34,7 @@ import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hooks.ts";
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
-import { type Launched, launch } from "./launch.ts";
+import { type InitParent, type Launched, launch } from "./launch.ts";
 import type { PlanUnit } from "./units.ts";
 
 /** What the caller of create says, beside the bundle. */
@@ -57,13 +56,15 @@ export interface CreateOptions {
   readonly preserveFds?: number;
   /** Makes the container a unit of systemd; `planUnit` of units.ts, which only who needs it loads. */
   readonly planUnit?: PlanUnit;
-  /** The container is killed when the calling process dies. */
+  /** The container is killed when its parent dies. */
   readonly dieWithParent?: boolean;
+  /** Whose child the container's first process becomes; the calling process's if absent. */
+  readonly parent?: InitParent;
   /** Told of poststop hooks that fail after a create that failed; a line on standard error if absent. */
   readonly onWarning?: OnWarning;
 }
 
-/** A container that is created: its init waits at the gate. Init is a child of the calling process, which reaps it. */
+/** A container that is created: its init waits at the gate. Init is a child of the caller, or of the parent that it named, who reaps it. */
 export interface CreatedContainer {
   readonly pid: number;
   /** The caller closes it. */
@@ -118,7 +119,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     attachDevices(cgroup);
     const [first, limits] = partition(cgroup.limits, precedesJoin);
     writeAllToCgroup(first);
-    const init = start(plan, options.stdio, cgroup);
+    const init = start(plan, options, cgroup);
     undo.push(() => killInit(init));
     unit?.handOver(init.pid, cgroup.paths);
     // While init works, so do we: nothing that it does before the gate depends on its other limits.
@@ -212,12 +213,12 @@ function makeFifos(directory: string): void {
   }
 }
 
-function start(plan: CreatePlan, stdio: CreateOptions["stdio"], cgroup: CgroupPlan): Launched {
+function start(plan: CreatePlan, { stdio, parent }: CreateOptions, cgroup: CgroupPlan): Launched {
   const { cloneFlags } = plan;
-  if (cgroup.join.directory === undefined) return launch(plan, { stdio, cloneFlags });
+  if (cgroup.join.directory === undefined) return launch(plan, { stdio, cloneFlags, parent });
   const directory = openSync(cgroup.join.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
-    return launch(plan, { stdio, cloneFlags, cgroup: directory });
+    return launch(plan, { stdio, cloneFlags, parent, cgroup: directory });
   } finally {
     closeSync(directory);
   }
@@ -269,7 +270,7 @@ function describe(
 ): CreatedContainer {
   let { pidfd } = init;
   if (pid !== init.pid) {
-    reap(init.pid, { wait: true });
+    init.parent.reap(init.pid);
     syscall("close", pidfd);
     pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
   }
@@ -282,9 +283,9 @@ function describe(
   };
 }
 
-function killInit({ pid, pidfd }: Launched): void {
+function killInit({ pid, pidfd, parent }: Launched): void {
   syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
-  reap(pid, { wait: true });
+  parent.reap(pid);
   syscall("close", pidfd);
 }
 

@@ -6,8 +6,11 @@ import initProgram from "../../../native/out/init.elf.base64" with { type: "text
 import {
   check,
   cString,
+  type Ended,
   errno,
   openSync,
+  reap,
+  type Spawn,
   SystemCallFailed,
   sealedFile,
   socketPair,
@@ -20,11 +23,22 @@ import { startTimeOf } from "../state.ts";
 import { openNamespace } from "./namespace-file.ts";
 import { openProcfs } from "./procfs.ts";
 
-/** What the parent holds of a running init. The caller closes both descriptors and reaps the process. */
+/** Whose child init is: this process's, unless somebody else, the engine's monitor, is to outlive it. */
+export interface InitParent {
+  spawn(request: Spawn & { readonly executable: number }): { pid: number; pidfd: number };
+  /** Waits until `pid` has ended, and reaps it. */
+  reap(pid: number): Ended | undefined;
+}
+
+/** This process. */
+export const OURSELVES: InitParent = { spawn, reap: (pid) => reap(pid, { wait: true }) };
+
+/** What is held of a running init. The caller closes both descriptors, and has the process reaped. */
 export interface Launched {
   readonly pid: number;
   readonly pidfd: number;
   readonly socket: number;
+  readonly parent: InitParent;
 }
 
 /** The plan as a sealed file, as a first plan or as the segment of a SYNC's answer. The caller closes it. */
@@ -35,8 +49,14 @@ export function planFile(plan: Plan): number {
 /** Starts init. Everything that it inherits is opened before and closed after. @throws {SystemCallFailed} */
 export function launch(
   plan: Plan,
-  options: { stdio: readonly [number, number, number]; cloneFlags: number; cgroup?: number },
+  options: {
+    stdio: readonly [number, number, number];
+    cloneFlags: number;
+    cgroup?: number;
+    parent?: InitParent | undefined;
+  },
 ): Launched {
+  const { parent = OURSELVES } = options;
   const mine: number[] = [];
   try {
     const executable = sealedFile("teu-init", Uint8Array.fromBase64(initProgram), { executable: true });
@@ -51,7 +71,7 @@ export function launch(
     const [socket, theirs] = socketPair();
     mine.push(theirs);
     try {
-      const { pid, pidfd } = spawn({
+      const { pid, pidfd } = parent.spawn({
         executable,
         argv: ["teu-init"],
         env: [],
@@ -59,7 +79,7 @@ export function launch(
         cloneFlags: options.cloneFlags,
         ...(options.cgroup !== undefined && { cgroup: options.cgroup }),
       });
-      return { pid, pidfd, socket };
+      return { pid, pidfd, socket, parent };
     } catch (error) {
       syscall("close", socket);
       throw error;
