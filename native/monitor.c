@@ -12,14 +12,14 @@
 
 #if defined(__x86_64__)
 enum {
-  SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_munmap = 11, SYS_ioctl = 16, SYS_pread64 = 17, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_wait4 = 61,
+  SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_munmap = 11, SYS_ioctl = 16, SYS_pread64 = 17, SYS_getpid = 39, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_wait4 = 61,
   SYS_kill = 62, SYS_fsync = 74, SYS_fdatasync = 75, SYS_ftruncate = 77, SYS_setsid = 112, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271,
   SYS_signalfd4 = 289, SYS_accept4 = 288, SYS_renameat2 = 316,
 };
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall teu_monitor\n\thlt");
 #else
 enum {
-  SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_munmap = 215, SYS_ioctl = 29, SYS_pread64 = 67, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_wait4 = 260,
+  SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_munmap = 215, SYS_ioctl = 29, SYS_pread64 = 67, SYS_getpid = 172, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_wait4 = 260,
   SYS_kill = 129, SYS_fsync = 82, SYS_fdatasync = 83, SYS_ftruncate = 46, SYS_setsid = 157, SYS_prctl = 167, SYS_clock_gettime = 113, SYS_exit_group = 94, SYS_openat = 56, SYS_ppoll = 73,
   SYS_signalfd4 = 74, SYS_accept4 = 242, SYS_renameat2 = 276,
 };
@@ -29,7 +29,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monito
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { VERSION = 1, CONTROL = 3 };
-enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256 };
+enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10 };
 enum {
   EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
@@ -92,7 +92,8 @@ static struct {
   uint64_t log_bytes, log_size, log_lost;
   int log_torn;
   long container;
-  uint32_t status;
+  uint32_t status;                      /* as wait4 gives it */
+  struct time ended;
   long spawned[SPAWNED];                /* what to end when the control socket ends too soon */
   struct { long pid; uint32_t status; } early[EARLY]; /* who ended before anyone said which is the container */
   uint32_t early_count;
@@ -388,8 +389,9 @@ static void send_frame(struct client *client, enum frame_out kind, uint8_t strea
 
 /* ---- the container's streams ------------------------------------------------------------------------------------- */
 
-/* A client that wants all bytes makes the container wait for it: a person at a terminal, a pipe to another program. */
+/* A client that wants all bytes makes the container wait for it: a person at a terminal, a pipe to another program. Its end does not wait for ever. */
 static int must_wait(void) {
+  if (monitor.state == STATE_ENDED && now().seconds - monitor.ended.seconds > LAST_SECONDS) return 0;
   for (int i = 0; i < CLIENTS; i++)
     if (clients[i].fd >= 0 && clients[i].wants & WANT_ALL_BYTES && backlog_of(&clients[i])) return 1;
   return 0;
@@ -533,15 +535,15 @@ static uint64_t oom_kills(void) {
 
 /* On disk whole or not at all, before anyone is told. */
 static void write_exit_record(void) {
-  struct time time = now();
   uint32_t signal = monitor.status & 0x7f, status = signal ? 128 + signal : (monitor.status >> 8) & 0xff;
   uint64_t killed = oom_kills();
   uint8_t text[256], *at = put_number(put_text(text, "{\"version\":"), VERSION, 1);
+  at = put_number(put_text(at, ",\"monitor\":"), (uint64_t)CALL(SYS_getpid, 0), 1);
   at = put_number(put_text(at, ",\"pid\":"), (uint64_t)monitor.container, 1);
   at = put_number(put_text(at, ",\"status\":"), status, 1);
   at = put_number(put_text(at, ",\"signal\":"), signal, 1);
   at = put_number(put_text(at, ",\"oomKills\":"), killed, 1);
-  at = put_text(put_time(put_text(at, ",\"finishedAt\":\""), time), "\"}\n");
+  at = put_text(put_time(put_text(at, ",\"finishedAt\":\""), monitor.ended), "\"}\n");
   long fd = CALL(SYS_openat, monitor.directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
   long length = at - text, written = CALL(SYS_write, fd, text, length), synced = CALL(SYS_fsync, fd);
@@ -580,6 +582,7 @@ __attribute__((noreturn)) static void finish(void) {
   uint64_t status = monitor.status;
   for (int i = 0; i < 2; i++) log_rest(&streams[i]);
   if (monitor.log >= 0) CALL(SYS_fdatasync, monitor.log);
+  write_exit_record();
   while (on_listener()) ;
   for (int i = 0; i < CLIENTS; i++) {
     while (clients[i].fd >= 0 && on_client(&clients[i])) ; /* what was asked too late is answered all the same */
@@ -604,6 +607,12 @@ static void wind_up(void) {
   if (streams[0].fd < 0 && streams[1].fd < 0 && !must_wait()) finish();
 }
 
+static void container_ended(uint32_t status) {
+  monitor.status = status;
+  monitor.ended = now();
+  monitor.state = STATE_ENDED;
+}
+
 static void on_child(void) {
   uint8_t info[128];
   while (CALL(SYS_read, monitor.signals, info, sizeof info) > 0) ;
@@ -615,9 +624,7 @@ static void on_child(void) {
     for (int i = 0; i < SPAWNED; i++)
       if (monitor.spawned[i] == pid) monitor.spawned[i] = 0;
     if (monitor.state == STATE_RUNNING && pid == monitor.container) {
-      monitor.status = status;
-      monitor.state = STATE_ENDED;
-      write_exit_record();
+      container_ended(status);
     } else if (monitor.state == STATE_STARTING) {
       monitor.early[monitor.early_count++ % EARLY].pid = pid;
       monitor.early[(monitor.early_count - 1) % EARLY].status = status;
@@ -705,9 +712,7 @@ static void name_container(uint32_t pid) {
   monitor.state = STATE_RUNNING;
   for (uint32_t i = 0; i < EARLY; i++)
     if (monitor.early[i].pid == (long)pid) {
-      monitor.status = monitor.early[i].status;
-      monitor.state = STATE_ENDED;
-      write_exit_record();
+      container_ended(monitor.early[i].status);
     }
 }
 
@@ -767,8 +772,8 @@ static void wait_for_events(struct poll *polls) {
     int events = (is_full ? 0 : POLLIN) | (backlog_of(&clients[i]) ? POLLOUT : 0);
     polls[POLL_CLIENTS + i] = (struct poll){clients[i].fd, (int16_t)events, 0};
   }
-  struct time at_once = {0, 0};
-  CALL(SYS_ppoll, polls, POLLS, monitor.state == STATE_ENDED && !waits ? &at_once : 0, 0, 8);
+  struct time patience = {waits ? 1 : 0, 0};
+  CALL(SYS_ppoll, polls, POLLS, monitor.state == STATE_ENDED ? &patience : 0, 0, 8);
 }
 
 __attribute__((noreturn, used)) void teu_monitor(void) {

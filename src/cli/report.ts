@@ -3,8 +3,8 @@ import { isTeuError, messageOf, printError } from "../base/index.ts";
 import { errnoSentence } from "../sys/index.ts";
 import { printable } from "./text.ts";
 
-/** What `teu run` says of a container that did not come to run, as docker has it. Everything else is 125. */
-const RUN_STATUS: Readonly<Record<string, number>> = {
+/** What `teu run` and `teu exec` say of a program that did not come to run, as docker has it. */
+const PROGRAM_STATUS: Readonly<Record<string, number>> = {
   "program-not-found": 127,
   "program-not-executable": 126,
 };
@@ -22,8 +22,9 @@ export function report(error: unknown, command?: string): number {
 export function statusOf(error: unknown, command: string | undefined): number {
   if (isTeuError(error) && typeof error.context["status"] === "number" && error.kind === "cancelled")
     return error.context["status"];
-  if (command !== "run") return 1;
-  return (isTeuError(error) ? RUN_STATUS[error.code] : undefined) ?? 125;
+  if (command !== "run" && command !== "exec") return 1;
+  const program = isTeuError(error) ? PROGRAM_STATUS[error.code] : undefined;
+  return program ?? (command === "run" ? 125 : 1);
 }
 
 /** What the system or SQLite says where nobody foresaw it, in our words. */

@@ -19,6 +19,46 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/ps.ts")).command,
   },
+  start: {
+    summary: "Start containers once more",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/start.ts")).command,
+  },
+  stop: {
+    summary: "Ask containers to end, and end them",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/stop.ts")).command,
+  },
+  restart: {
+    summary: "Stop containers and start them once more",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/restart.ts")).command,
+  },
+  kill: {
+    summary: "Send containers a signal",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/kill.ts")).command,
+  },
+  wait: {
+    summary: "Wait until containers have ended",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/wait.ts")).command,
+  },
+  attach: {
+    summary: "Join a container that runs",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/attach.ts")).command,
+  },
+  exec: {
+    summary: "Run one more program in a container",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/exec.ts")).command,
+  },
+  logs: {
+    summary: "Show what a container has written",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/logs.ts")).command,
+  },
   rm: {
     summary: "Remove containers",
     group: CONTAINERS,
@@ -83,6 +123,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     summary: "Unpack one layer, for teu itself",
     hidden: true,
     load: async () => (await import("./commands/unpack-layer.ts")).command,
+  },
+  "after-exit": {
+    summary: "Do what follows a container's end, for teu itself",
+    hidden: true,
+    load: async () => (await import("./commands/after-exit.ts")).command,
   },
   version: {
     summary: "Show which teu this is",

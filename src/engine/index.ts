@@ -3,13 +3,23 @@
 // How a container is asked for.
 export type { ContainerOptions, Network } from "./bundle/config.ts";
 // Containers.
+export { attachToContainer, restartContainer } from "./container/again.ts";
+export { Detached } from "./container/attach.ts";
+export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
+export { parseSignalName, signalContainer, stopContainer } from "./container/stop.ts";
+export { waitForContainer } from "./container/wait.ts";
+// Taking both away.
+export { forEach as forEachContainer } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
 export { tagImage } from "./image/tag.ts";
 export { type ImageInspection, inspect } from "./inspect.ts";
+// What containers have written.
+export { parseMoment, readContainerLog } from "./logs/container-log.ts";
+export type { LogEntry } from "./logs/entry.ts";
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
@@ -20,11 +30,10 @@ export { parseName } from "./options/name.ts";
 export { parseVolume, type Volume } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
-// Taking both away.
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
-export { type RunImageOptions, type RunImageRequest, runImage } from "./run-image.ts";
+export { type RunImageOptions, runImage, startImage } from "./run-image.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";

@@ -11,6 +11,8 @@ export interface EnginePaths {
   readonly database: HostPath;
   readonly content: HostPath;
   readonly snapshots: HostPath;
+  /** What is kept of containers beside their records: config, log, how they ended. */
+  readonly containers: HostPath;
   readonly bundles: HostPath;
   readonly runtimeState: HostPath;
 }
@@ -26,6 +28,7 @@ export function enginePaths(environment: Readonly<Record<string, string | undefi
     database: at(root, "teu.db"),
     content: at(root, "content"),
     snapshots: at(root, "snapshots"),
+    containers: at(root, "containers"),
     bundles: at(run, "containers"),
     runtimeState: at(run, "runtime"),
   };

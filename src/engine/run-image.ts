@@ -1,8 +1,7 @@
 /** `teu run`: the whole way from a reference to an exit status. */
 
-import { type ByteString, resolveUser, rootFileReader } from "../image/index.ts";
-import { chainIDs, type ImageConfig, type Platform, type User } from "../spec/index.ts";
-import { architecture, layerFiles } from "../sys/index.ts";
+import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
+import { architecture } from "../sys/index.ts";
 import type { ImageProcess } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
@@ -10,18 +9,13 @@ import { defaultSeccomp } from "./default-seccomp.ts";
 import { type EnsuredImage, ensureImage } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
-import { runContainer } from "./run/run.ts";
+import { userOf } from "./options/user.ts";
+import { type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
 import { unpackLayers } from "./snapshot/unpack.ts";
 import { takeLease } from "./store/leases.ts";
 import type { Store } from "./store/store.ts";
-
-/** A container in the foreground. */
-export interface RunImageRequest extends ContainerRequest {
-  /** Whether the program reads our input. */
-  readonly interactive: boolean;
-}
 
 /** How to get the image, and who watches. */
 export interface RunImageOptions {
@@ -33,13 +27,37 @@ export interface RunImageOptions {
   readonly onProgress: TransferObserver;
 }
 
-/** Runs a container of the image that `text` means. @returns the exit status of its program */
-export async function runImage(
+/** Runs a container of the image that `text` means in the foreground. @returns the exit status of its program */
+export function runImage(
   store: Store,
   text: string,
-  request: RunImageRequest,
+  request: ContainerRequest,
   options: RunImageOptions,
 ): Promise<number> {
+  return withImage(store, text, options, (image, held) =>
+    runContainer(store, image, { ...request, ...held }, options.onStep),
+  );
+}
+
+/** Starts a container of the image that `text` means, which needs nobody from then on. @returns its ID */
+export function startImage(
+  store: Store,
+  text: string,
+  request: ContainerRequest,
+  options: RunImageOptions,
+): Promise<string> {
+  return withImage(store, text, options, (image, held) =>
+    startContainer(store, image, { ...request, ...held }, options.onStep),
+  );
+}
+
+/** Does `work` with the image, pulled and unpacked, which cannot go away meanwhile. */
+async function withImage<T>(
+  store: Store,
+  text: string,
+  options: RunImageOptions,
+  work: (image: UnpackedImage, held: HeldImage) => Promise<T>,
+): Promise<T> {
   using interrupt = abortOnSignal();
   // What the image consists of must not be collected before the container's record holds on to it.
   using lease = takeLease(store.database, `run ${text}`);
@@ -47,12 +65,11 @@ export async function runImage(
   const ensured = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
   const image = await unpack(store, ensured, options.onStep, interrupt.signal);
   const seccomp = defaultSeccomp({ capabilities: CAPABILITIES, architecture });
-  return await runContainer(
-    store,
-    image,
-    { ...request, seccomp, onRecorded: () => lease[Symbol.dispose](), signal: interrupt.signal },
-    options.onStep,
-  );
+  return await work(image, {
+    seccomp,
+    onRecorded: () => lease[Symbol.dispose](),
+    signal: interrupt.signal,
+  });
 }
 
 async function unpack(
@@ -74,13 +91,6 @@ async function unpack(
   };
 }
 
-/** Looks names up in the image's own files, below `rootfs`. */
-function userOf(user: string, rootfs: string): User {
-  const { uid, gid, additionalGids } = resolveUser(user, rootFileReader(layerFiles<ByteString>(), rootfs));
-  // The group itself too: setgroups would drop it, and with it what a file denies to that group (CVE-2022-36109).
-  return { uid, gid, additionalGids: [...new Set([gid, ...additionalGids])] };
-}
-
 /** Source: image-spec config.md, config. */
 function processOf({ config = {} }: ImageConfig): ImageProcess {
   return {
@@ -88,5 +98,6 @@ function processOf({ config = {} }: ImageConfig): ImageProcess {
     command: config.Cmd ?? [],
     environment: config.Env ?? [],
     workingDirectory: config.WorkingDir ?? "",
+    ...(config.StopSignal && { stopSignal: config.StopSignal }),
   };
 }

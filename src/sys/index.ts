@@ -58,7 +58,7 @@ export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 export { signalNumbers } from "./signals.ts";
-export { type Ended, reap, type Spawn, spawn } from "./spawn.ts";
+export { decodeWaitStatus, type Ended, reap, type Spawn, spawn } from "./spawn.ts";
 export {
   copyTerminalSize,
   isTerminal,

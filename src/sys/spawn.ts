@@ -102,12 +102,16 @@ export function reap(pid: number, options: { wait?: boolean } = {}): Ended | und
     const result = syscall("wait4", pid, status, options.wait ? 0 : WNOHANG, 0);
     if (result === -4) continue; // EINTR
     if (result <= 0) return undefined;
-    const word = status[0] ?? 0;
-    const signal = word & 0x7f;
-    return {
-      pid: result,
-      status: signal === 0 ? (word >> 8) & 0xff : 128 + signal,
-      signal: signal || undefined,
-    };
+    return decodeWaitStatus(result, status[0] ?? 0);
   }
+}
+
+/** What wait4 says of process `pid`. Source: wait(2). */
+export function decodeWaitStatus(pid: number, word: number): Ended {
+  const signal = word & 0x7f;
+  return {
+    pid,
+    status: signal === 0 ? (word >> 8) & 0xff : 128 + signal,
+    signal: signal || undefined,
+  };
 }

@@ -1,6 +1,6 @@
 /** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
 import { availableParallelism } from "node:os";
-import { Unsupported } from "../../base/index.ts";
+import { print, Unsupported } from "../../base/index.ts";
 import {
   InvalidOption,
   type Network,
@@ -11,6 +11,7 @@ import {
   parseName,
   parseVolume,
   runImage,
+  startImage,
 } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
@@ -20,11 +21,12 @@ import { type TraceFormat, tracePrinter } from "../trace.ts";
 export const command = teuCommand({
   name: "teu run",
   summary: "Run a program in a new container",
-  description: `The image is pulled when it is not here. Without COMMAND the image's own program runs. teu stays in the foreground:
+  description: `The image is pulled when it is not here. Without COMMAND the image's own program runs. teu stays in the foreground (or with -d leaves it running, for 'teu logs', 'attach', 'stop'):
 input with -i, signals forwarded, the exit status is the program's (125: teu failed, 126: the program cannot be
 executed, 127: there is no such program). Without --rm the container stays, with what it wrote, until 'teu rm'.
 A container has a network of its own with nothing but lo in it, until teu builds bridges: --network host shares the host's.`,
   flags: {
+    detach: { kind: "boolean", short: "d", summary: "Leave the container running, and print its ID" },
     rm: { kind: "boolean", summary: "Remove the container when it has ended" },
     name: { kind: "string", value: "NAME", summary: "Call the container so" },
     env: {
@@ -104,13 +106,17 @@ A container has a network of its own with nothing but lo in it, until teu builds
     };
     const isQuiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ isQuiet });
-    return await runImage(await openEngine(context.environment), image, request, {
+    const options = {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,
       onStep: tracePrinter(trace),
       onMissing: progress.missing,
       onProgress: progress.update,
-    });
+    };
+    const store = await openEngine(context.environment);
+    if (!flags.detach) return await runImage(store, image, request, options);
+    print(`${await startImage(store, image, request, options)}\n`);
+    return 0;
   },
 });
 

@@ -58,6 +58,8 @@ export interface ImageProcess {
   readonly command: readonly string[];
   readonly environment: readonly string[];
   readonly workingDirectory: string;
+  /** What asks it to end; absent: SIGTERM. */
+  readonly stopSignal?: string;
 }
 
 /** What the machine, the root file system and the bundle add. */
@@ -150,7 +152,7 @@ function workingDirectoryOf(image: ImageProcess, options: ContainerOptions): str
 }
 
 /** A user that is not root has none, as after execve; inheritable ones would come back (CVE-2022-24769). */
-function capabilitiesOf(user: User): Capabilities {
+export function capabilitiesOf(user: User): Capabilities {
   if (user.uid !== 0) return { bounding: CAPABILITIES };
   return { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
 }

@@ -2,7 +2,7 @@
  * Makes a container, up to its bundle: the record first, so that whatever follows can be found and cleaned; then the
  * writable layer, the mount, the files, config.json.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
@@ -17,7 +17,7 @@ import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
-import { bundleDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 
@@ -35,10 +35,15 @@ export function recordContainer(
   command: readonly string[],
 ): ContainerRecord {
   const id = makeID();
+  const { runtime, autoRemove, interactive, options } = request;
+  const { stopSignal } = image.process;
   const settings = {
     command,
-    autoRemove: request.autoRemove,
-    ...(request.runtime === undefined ? {} : { runtime: request.runtime }),
+    autoRemove,
+    interactive,
+    terminal: options.terminal,
+    ...(runtime !== undefined && { runtime }),
+    ...(stopSignal !== undefined && { stopSignal }),
   };
   const add = (name: string) =>
     inTransaction(store.database, () => {
@@ -74,7 +79,7 @@ function addWithMadeName(add: (name: string) => void): void {
   }
 }
 
-/** Makes the container's directories, mounts its root and writes its config.json. */
+/** Makes the directories of a new container, mounts its root and writes its config.json. */
 export function makeBundle(
   store: Store,
   container: ContainerRecord,
@@ -83,10 +88,9 @@ export function makeBundle(
   seccomp: Seccomp | undefined,
 ): Bundle {
   const { options } = request;
-  const path = bundleDirectory(store, container.id);
-  const rootfs = join(path, "rootfs") as HostPath;
-  mkdirSync(rootfs, { recursive: true, mode: 0o700 });
-  mountRoot(store, container, rootfs);
+  const kept = containerDirectory(store, container.id);
+  mkdirSync(kept, { recursive: true, mode: 0o700 });
+  const { path, rootfs } = openBundle(store, container);
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   // On the host's network it is known by the host's name, as docker has it.
   const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
@@ -97,10 +101,29 @@ export function makeBundle(
     user: image.resolveUser(rootfs, request.user),
     seccomp,
     hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
-    files: writeFiles(path, { hostname, network: options.network }),
+    files: writeFiles(kept, { hostname, network: options.network }),
   });
-  writeFileSync(join(path, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  // Kept where a reboot leaves it, for the next start.
+  for (const directory of [kept, path])
+    writeFileSync(join(directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
   return { path, config };
+}
+
+/** Makes the bundle of a container that has run before. */
+export function remakeBundle(store: Store, container: ContainerRecord): Bundle {
+  const { path } = openBundle(store, container);
+  const text = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
+  writeFileSync(join(path, "config.json"), text, { mode: 0o600 });
+  return { path, config: JSON.parse(text) as RuntimeConfig }; // we wrote it
+}
+
+/** The bundle's directory, with the root mounted in it. */
+function openBundle(store: Store, container: ContainerRecord): { path: HostPath; rootfs: HostPath } {
+  const path = bundleDirectory(store, container.id);
+  const rootfs = join(path, "rootfs") as HostPath;
+  mkdirSync(rootfs, { recursive: true, mode: 0o700 });
+  mountRoot(store, container, rootfs);
+  return { path, rootfs };
 }
 
 function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {

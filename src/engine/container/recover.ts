@@ -5,11 +5,12 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
 import { unmount } from "../snapshot/overlay.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
-import type { Store } from "../store/store.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
 
 /** What a process that is killed reports: 128 + SIGKILL. */
@@ -20,11 +21,7 @@ const RESUMABLE_MS = 24 * 3600 * 1000;
 
 /** Takes over, ends and cleans what dead owners left. */
 export async function recover(store: Store): Promise<void> {
-  for (const container of unfinishedContainers(store.database)) {
-    // Between the look and the claim another command may have come first.
-    if (!isAlive(container.owner) && takeOver(store.database, container, thisOwner()))
-      await finish(store, container);
-  }
+  for (const container of unfinishedContainers(store.database)) await settle(store, container);
   for (const lease of listLeases(store.database)) {
     if (isAlive(lease.owner)) continue;
     if (lease.directory !== null) {
@@ -37,12 +34,20 @@ export async function recover(store: Store): Promise<void> {
   store.content.pruneIngests(RESUMABLE_MS);
 }
 
-async function finish(store: Store, container: ContainerRecord): Promise<void> {
+/** Does what follows the end of `container`, if it has ended: its monitor has left a record, or who owned it is gone. */
+export async function settle(store: Store, container: ContainerRecord): Promise<void> {
+  const isCreating = container.phase === "creating";
+  const exit = isCreating ? undefined : readExitRecord(containerDirectory(store, container.id));
+  // Its monitor has nothing left to do; any other owner that is alive is at it.
+  if (exit?.monitor !== container.owner.pid && isAlive(container.owner)) return;
+  // Between the look and the claim another command may have come first.
+  if (!takeOver(store.database, container, thisOwner())) return;
   // A container that was never started is nothing that anybody has seen.
-  if (container.settings.autoRemove || container.phase === "creating") {
+  if (container.settings.autoRemove || isCreating) {
     await removeContainer(store, container, { force: true });
     return;
   }
   await stopAndUnmount(store, container);
-  inTransaction(store.database, () => markExited(store.database, container.id, KILLED));
+  const { status = KILLED, finishedAt } = exit ?? {};
+  inTransaction(store.database, () => markExited(store.database, container.id, status, finishedAt));
 }

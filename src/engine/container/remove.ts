@@ -2,13 +2,13 @@
  * Takes a container away: its processes, its mounts, its files, its record, in this order. Each step is harmless when it
  * was done before, so that whoever finds a half-removed container can begin again.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, TeuError } from "../../base/index.ts";
+import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../snapshot/overlay.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
-import { bundleDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 
 /** No container goes by this text. Docker's words. */
@@ -52,10 +52,13 @@ export async function removeContainer(
   container: ContainerRecord,
   options: { force: boolean },
 ): Promise<void> {
-  const { id, name, phase } = container;
-  if (phase !== "exited" && !options.force) throw new ContainerRunning({ id, name });
+  const { id, name, phase, owner } = container;
+  // One that has ended has an owner only while it is started again.
+  const isInUse = phase !== "exited" || isAlive(owner);
+  if (isInUse && !options.force) throw new ContainerRunning({ id, name });
   await stopAndUnmount(store, container);
   removeSnapshot(store, container);
+  rmSync(containerDirectory(store, id), { recursive: true, force: true });
   inTransaction(store.database, () => deleteContainer(store.database, container));
 }
 
@@ -64,8 +67,31 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   const bundle = bundleDirectory(store, container.id);
   if (!existsSync(bundle)) return;
   await (await driverOf(store, container.settings.runtime)).delete(container.id);
+  await endMonitor(container.owner);
   unmount(join(bundle, "rootfs") as HostPath);
   rmSync(bundle, { recursive: true, force: true });
+}
+
+const MONITOR_NAME = "teu-monitor\n";
+const PATIENCE_MS = 2000;
+const LOOK_AGAIN_MS = 2;
+
+/** Waits for a monitor to write what it has to write; one that a client holds up, or that hangs, is killed. */
+async function endMonitor(owner: Owner): Promise<void> {
+  if (!isAlive(owner) || nameOf(owner.pid) !== MONITOR_NAME) return;
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end; ) {
+    if (!isAlive(owner)) return;
+    await Bun.sleep(LOOK_AGAIN_MS);
+  }
+  process.kill(owner.pid, "SIGKILL");
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8");
+  } catch {
+    return ""; // it has just ended
+  }
 }
 
 function removeSnapshot(store: Store, { snapshot }: ContainerRecord): void {

@@ -15,6 +15,8 @@ export interface ContainerRequest {
   /** Path of another runtime. */
   readonly runtime?: string;
   readonly autoRemove: boolean;
+  /** Whether the program reads what is typed. */
+  readonly interactive: boolean;
 }
 
 /** An image whose layers are directories. */

@@ -3,12 +3,23 @@
  * when `create` leaves, because we ask to be the reaper of what our descendants leave behind.
  * Source: the command line of runc; docs/terminals.md of runc for the console socket.
  */
-import { accessSync, closeSync, constants, mkdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
-import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
+import type { Monitor } from "../monitor/monitor.ts";
+import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver } from "./driver.ts";
 import { RuntimeFailed, runtimeError } from "./errors.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -44,6 +55,7 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
       const { isFine, said } = await call(["start", id]);
       if (!isFine) throw runtimeError(path, "start", said, "the program");
     },
+    exec: (request) => exec(path, state, request),
     async kill(id, signal) {
       const { isFine, said } = await call(["kill", id, signal.replace(/^SIG/, "")]);
       if (!isFine) throw new RuntimeFailed({ runtime: path, operation: "kill", said });
@@ -57,30 +69,82 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
   };
 }
 
-async function create(path: string, state: HostPath, request: CreateRequest): Promise<Created> {
-  check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl");
-  const { id, bundle, stdio, terminal } = request;
-  const log = join(bundle, "runtime.log");
-  const pidFile = join(bundle, "init.pid");
-  const console_ = terminal ? new ConsoleSocket(join(bundle, "console.sock")) : undefined;
+function create(path: string, state: HostPath, request: CreateRequest): Promise<Created> {
+  const { id, bundle } = request;
+  return leaveProcess(path, state, ["create", "--bundle", bundle], {
+    ...request,
+    folder: bundle,
+    program: programOf(bundle),
+    id,
+  });
+}
+
+async function exec(path: string, state: HostPath, request: ExecProcessRequest): Promise<Created> {
+  const { bundle, process } = request;
+  const folder = mkdtempSync(join(bundle, "exec-")) as HostPath;
   try {
-    const words = [path, "--root", state, "--log", log, "--log-format", "json", "create"];
-    words.push("--bundle", bundle, "--pid-file", pidFile);
-    if (console_ !== undefined) words.push("--console-socket", console_.path);
-    const child = Bun.spawn([...words, id], {
-      stdio: [...stdio],
-      env: environment(),
-      // Of its own session: ctrl-C must reach us alone, who know what to do about it.
-      detached: true,
+    const file = join(folder, "process.json");
+    writeFileSync(file, JSON.stringify(process), { mode: 0o600 });
+    return await leaveProcess(path, state, ["exec", "--process", file, "--detach"], {
+      ...request,
+      folder,
+      terminal: process.terminal ?? false,
+      program: process.args?.[0],
     });
-    if ((await child.exited) !== 0) {
-      const said = lastError(log) ?? `it ended with status ${child.exitCode} and said nothing`;
-      throw runtimeError(path, "create", said, programOf(bundle));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** An operation of the runtime that leaves a process behind, which it tells by a file in `folder`. */
+async function leaveProcess(
+  path: string,
+  state: HostPath,
+  [operation = "", ...words]: readonly string[],
+  request: Omit<CreateRequest, "bundle"> & {
+    readonly folder: HostPath;
+    readonly program: string | undefined;
+  },
+): Promise<Created> {
+  const { id, folder, stdio, terminal, monitor, program } = request;
+  const log = join(folder, "runtime.log");
+  const pidFile = join(folder, "init.pid");
+  const console_ = terminal ? new ConsoleSocket(join(folder, "console.sock")) : undefined;
+  try {
+    const line = [path, "--root", state, "--log", log, "--log-format", "json", operation, ...words];
+    line.push("--pid-file", pidFile);
+    if (console_ !== undefined) line.push("--console-socket", console_.path);
+    line.push(id);
+    const status = await (monitor === undefined ? callOurselves(line, stdio) : callBy(monitor, line, stdio));
+    if (status !== 0) {
+      const said = lastError(log) ?? `it ended with status ${status} and said nothing`;
+      throw runtimeError(path, operation, said, program);
     }
     if (console_ !== undefined) request.onTerminal(console_.receive(path));
     return { pid: Number(readFileSync(pidFile, "utf8")) };
   } finally {
     console_?.[Symbol.dispose]();
+  }
+}
+
+/** Runs the runtime as our child, and what it leaves behind becomes ours. */
+async function callOurselves(words: string[], stdio: CreateRequest["stdio"]): Promise<number> {
+  check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl");
+  // Of its own session: ctrl-C must reach us alone, who know what to do about it.
+  return await Bun.spawn(words, { stdio: [...stdio], env: environment(), detached: true }).exited;
+}
+
+/** Runs the runtime as a child of the monitor. @returns its exit status */
+function callBy(monitor: Monitor, words: readonly string[], stdio: CreateRequest["stdio"]): number {
+  const [path = ""] = words;
+  const executable = openSync(path, "r");
+  try {
+    const env = Object.entries(environment()).map(([name, value]) => `${name}=${value}`);
+    const { pid, pidfd } = monitor.spawn({ executable, argv: words, env, descriptors: stdio });
+    closeSync(pidfd);
+    return monitor.reap(pid)?.status ?? 0;
+  } finally {
+    closeSync(executable);
   }
 }
 

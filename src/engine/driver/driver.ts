@@ -1,5 +1,7 @@
 /** What the engine asks of a runtime, ours or another: the operations of runtime-spec runtime.md, for one container. */
 import type { HostPath } from "../../base/index.ts";
+import type { Process } from "../../spec/index.ts";
+import type { Monitor } from "../monitor/monitor.ts";
 
 /** What a runtime needs to make a container. */
 export interface CreateRequest {
@@ -10,11 +12,18 @@ export interface CreateRequest {
   readonly terminal: boolean;
   /** Called with the person's side of the container's terminal, which the callee closes. */
   onTerminal(master: number): void;
+  /** Becomes the parent of the container's first process; absent: this process. */
+  readonly monitor?: Monitor;
+}
+
+/** What a runtime needs to run one more process in a container. */
+export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "bundle" | "stdio" | "onTerminal"> {
+  readonly process: Process;
 }
 
 /** A container whose first process waits for `start`. */
 export interface Created {
-  /** Of the first process: a child of ours, which we reap. */
+  /** Of the first process: a child of ours, which we reap, or of the monitor. */
   readonly pid: number;
   /** Further facts for people; another runtime does not tell them. */
   readonly systemCalls?: number;
@@ -26,6 +35,8 @@ export interface RuntimeDriver {
   readonly name: string;
   create(request: CreateRequest): Promise<Created>;
   start(id: string): Promise<void>;
+  /** Runs one more process in the container; it is a child of ours, which we reap. */
+  exec(request: ExecProcessRequest): Promise<Created>;
   kill(id: string, signal: NodeJS.Signals): Promise<void>;
   /** Kills what is left of the container and forgets it; none by this ID is no error. */
   delete(id: string): Promise<void>;

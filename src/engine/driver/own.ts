@@ -11,7 +11,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
   const runtime = await import("../../runtime/index.ts");
   return {
     name: "teu",
-    async create({ id, bundle, stdio, onTerminal }: CreateRequest): Promise<Created> {
+    async create({ id, bundle, stdio, onTerminal, monitor }: CreateRequest): Promise<Created> {
       const { pid, pidfd, systemCalls } = translated(() =>
         runtime.createContainer({
           root: state,
@@ -19,6 +19,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
           bundle,
           stdio,
           dieWithParent: true,
+          ...(monitor && { parent: monitor }),
           // Its own copy is closed when this returns.
           onConsole: (master) => onTerminal(duplicate(master)),
         }),
@@ -28,6 +29,17 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
     },
     async start(id) {
       translated(() => runtime.startContainer(state, id));
+    },
+    async exec({ id, process, stdio, onTerminal }) {
+      const { pid, pidfd } = translated(() =>
+        runtime.execProcess(state, id, process, {
+          stdio,
+          dieWithParent: true,
+          onConsole: (master) => onTerminal(duplicate(master)),
+        }),
+      );
+      syscall("close", pidfd);
+      return { pid };
     },
     async kill(id, signal) {
       runtime.killContainer(state, id, constants.signals[signal]);

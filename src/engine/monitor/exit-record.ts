@@ -5,6 +5,8 @@ import type { HostPath } from "../../base/index.ts";
 
 /** How a container ended. */
 export interface ExitRecord {
+  /** The pid of the monitor that wrote it. */
+  readonly monitor: number;
   readonly pid: number;
   /** The program's, or 128 + signal. */
   readonly status: number;
@@ -26,8 +28,8 @@ export function readExitRecord(directory: HostPath): ExitRecord | undefined {
     throw error;
   }
   // Written whole or not at all by a monitor of ours; version 1 is the only one so far.
-  const { pid, status, signal, oomKills, finishedAt } = JSON.parse(text) as Omit<ExitRecord, "finishedAt"> & {
+  const { finishedAt, ...others } = JSON.parse(text) as Omit<ExitRecord, "finishedAt"> & {
     finishedAt: string;
   };
-  return { pid, status, signal, oomKills, finishedAt: Date.parse(finishedAt) };
+  return { ...others, finishedAt: Date.parse(finishedAt) };
 }

@@ -156,7 +156,7 @@ describe("a container under a monitor", () => {
   test("may have ended before anyone said which process it is", async () => {
     const { monitor, pid, go } = start("exit 3");
     go();
-    expect(monitor.waitFor(pid)).toBe(3 << 8);
+    expect(monitor.reap(pid)).toMatchObject({ pid, status: 3 });
     monitor.nameContainer(pid);
     monitor[Symbol.dispose]();
     await until(() => existsSync(join(directory, "exit")));

@@ -7,6 +7,8 @@ import monitorProgram from "../../../native/out/monitor.elf.base64" with { type:
 import { TeuError } from "../../base/index.ts";
 import {
   check,
+  decodeWaitStatus,
+  type Ended,
   receiveMessage,
   type Spawn,
   sealedFile,
@@ -88,11 +90,11 @@ export class Monitor implements Disposable {
     return { pid: reply.pid, pidfd };
   }
 
-  /** Waits until a process that the monitor started has ended. @returns what wait4 says of it */
-  waitFor(pid: number): number {
+  /** Waits until a process that the monitor started, or was left, has ended. */
+  reap(pid: number): Ended {
     for (;;) {
-      const status = this.#ended.get(pid);
-      if (status !== undefined) return status;
+      const word = this.#ended.get(pid);
+      if (word !== undefined) return decodeWaitStatus(pid, word);
       this.#receive("ended");
     }
   }

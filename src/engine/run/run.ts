@@ -2,7 +2,7 @@
  * A container in the foreground: made, started, waited for, cleaned up. Whatever happens on the way, nothing stays that
  * was not asked for: no process, mount, cgroup or directory.
  */
-import { TeuError } from "../../base/index.ts";
+import { TeuError, thisOwner } from "../../base/index.ts";
 import type { Seccomp } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
 import { commandOf } from "../bundle/config.ts";
@@ -10,6 +10,7 @@ import { driverOf } from "../container/driver-of.ts";
 import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
+import { startDetached } from "../container/start.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { type ContainerRecord, markExited, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -18,15 +19,16 @@ import { forwardSignals } from "./signals.ts";
 import { type StepObserver, since } from "./steps.ts";
 import { type StreamOptions, Streams } from "./streams.ts";
 
-/** A foreground container: what it is, and what it is connected to. */
-export interface RunRequest extends ContainerRequest {
-  readonly interactive: boolean;
+/** What a new container is given while its image is held. */
+export interface HeldImage {
   readonly seccomp: Seccomp | undefined;
   /** Called when the container's record holds on to its image. */
   onRecorded(): void;
   /** An end that is asked for before there is a container to tell. */
   readonly signal: AbortSignal;
 }
+
+type RunRequest = ContainerRequest & HeldImage;
 
 /** The first failure, and those that cleaning up after it met. */
 export class CleanUpFailed extends TeuError<"clean-up-failed", { errors: readonly string[] }> {
@@ -64,6 +66,25 @@ export async function runContainer(
   });
 }
 
+/** Starts a container of `image` that goes on without us. @returns its ID */
+export async function startContainer(
+  store: Store,
+  image: UnpackedImage,
+  request: RunRequest,
+  observe: StepObserver,
+): Promise<string> {
+  const started = performance.now();
+  const container = recordContainer(store, image, request, request.options.command);
+  request.onRecorded();
+  await removingAfterFailure(store, container, async () => {
+    const bundle = makeBundle(store, container, image, request, request.seccomp);
+    observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
+    request.signal.throwIfAborted();
+    await startDetached(store, container, bundle, observe);
+  });
+  return container.id;
+}
+
 async function runBundle(
   store: Store,
   container: ContainerRecord,
@@ -83,7 +104,7 @@ async function runBundle(
   signal.throwIfAborted();
   const starting = performance.now();
   await driver.start(id);
-  inTransaction(store.database, () => markRunning(store.database, id));
+  inTransaction(store.database, () => markRunning(store.database, id, thisOwner()));
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
   const { status } = await ended;
   await streams.drained();
@@ -125,9 +146,24 @@ async function cleaningUpAfter(
   container: ContainerRecord,
   work: () => Promise<number>,
 ): Promise<number> {
-  let status: number;
+  const status = await removingAfterFailure(store, container, work);
+  if (container.settings.autoRemove) {
+    await removeContainer(store, container, { force: true });
+    return status;
+  }
+  await stopAndUnmount(store, container);
+  inTransaction(store.database, () => markExited(store.database, container.id, status));
+  return status;
+}
+
+/** Runs `work`; if it fails, nothing of the container stays. */
+async function removingAfterFailure<T>(
+  store: Store,
+  container: ContainerRecord,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    status = await work();
+    return await work();
   } catch (error) {
     try {
       await removeContainer(store, container, { force: true });
@@ -136,13 +172,6 @@ async function cleaningUpAfter(
     }
     throw error;
   }
-  if (container.settings.autoRemove) {
-    await removeContainer(store, container, { force: true });
-    return status;
-  }
-  await stopAndUnmount(store, container);
-  inTransaction(store.database, () => markExited(store.database, container.id, status));
-  return status;
 }
 
 function countsOf({ config }: Bundle): { mounts: number; capabilities: number; seccompRules: number } {

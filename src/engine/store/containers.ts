@@ -14,6 +14,11 @@ export interface ContainerSettings {
   readonly runtime?: string;
   /** Whether record and writable layer go when it ends. */
   readonly autoRemove: boolean;
+  readonly terminal?: boolean;
+  /** Whether somebody may write to its standard input. */
+  readonly interactive?: boolean;
+  /** What `stop` sends, where the image says; absent: SIGTERM. */
+  readonly stopSignal?: string;
 }
 
 /** What the reference pointed at when the container was made: a manifest, or an index. */
@@ -110,16 +115,29 @@ export function addContainer(
     );
 }
 
-/** The container runs. */
-export function markRunning(database: Database, id: string): void {
-  database.query("UPDATE containers SET status = 'running' WHERE id = ?1").run(id);
+/** The container runs; `owner` is whose end is its own: a teu in the foreground, or its monitor. */
+export function markRunning(database: Database, id: string, owner: Owner): void {
+  database
+    .query(
+      `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL,
+         owner_pid = ?2, owner_start = ?3, owner_boot = ?4 WHERE id = ?1`,
+    )
+    .run(id, owner.pid, owner.startTime, owner.bootID);
 }
 
-/** The container has ended; nobody owns it from here on. */
-export function markExited(database: Database, id: string, exitStatus: number): void {
+/** The container has ended; nobody owns it from here on, until somebody starts it again. */
+export function markExited(
+  database: Database,
+  id: string,
+  exitStatus: number,
+  finishedAt = Date.now(),
+): void {
   database
-    .query("UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3 WHERE id = ?1")
-    .run(id, exitStatus, Date.now());
+    .query(
+      `UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3,
+         owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
+    )
+    .run(id, exitStatus, finishedAt);
 }
 
 /** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */

@@ -18,7 +18,7 @@ export interface Store {
 
 /** Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid. */
 export function openStore(paths: EnginePaths, namespace = "default"): Store {
-  for (const path of [paths.root, paths.snapshots, paths.run, paths.bundles])
+  for (const path of [paths.root, paths.snapshots, paths.containers, paths.run, paths.bundles])
     mkdirSync(path, { recursive: true, mode: 0o700 });
   const content = ContentStore.open(paths.content);
   return { paths, database: openDatabase(paths.database), content, namespace };
@@ -29,7 +29,12 @@ export function snapshotDirectory(store: Store, number: number): HostPath {
   return join(store.paths.snapshots, `${number}`) as HostPath;
 }
 
-/** The bundle of container `id`. */
+/** What is kept of container `id`: its config.json, its log, how it ended. */
+export function containerDirectory(store: Store, id: string): HostPath {
+  return join(store.paths.containers, id) as HostPath;
+}
+
+/** The bundle of container `id`: there while it runs. */
 export function bundleDirectory(store: Store, id: string): HostPath {
   return join(store.paths.bundles, id) as HostPath;
 }

@@ -1,0 +1,35 @@
+/** `teu exec`: one more program in a container that runs. Docker's flags and exit statuses. */
+import { execInContainer, openEngine, parseEnvironment } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu exec",
+  summary: "Run one more program in a container",
+  description:
+    "In the foreground: the exit status is the program's (126: it cannot be executed, 127: there is no such program).",
+  flags: {
+    env: { kind: "list", short: "e", value: "NAME[=VALUE]", summary: "Set an environment variable" },
+    workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
+    user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
+    interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
+    tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
+  },
+  arguments: [
+    { name: "CONTAINER" },
+    { name: "COMMAND" },
+    { name: "ARG", isOptional: true, isRepeated: true },
+  ],
+  stopsAtArgument: true,
+  examples: [{ command: "teu exec -it web sh", says: "Look around in a container" }],
+  async run({ flags, arguments: [name = "", ...args] }, { environment }) {
+    const { user, workdir } = flags;
+    return await execInContainer(await openEngine(environment), name, {
+      args,
+      environment: parseEnvironment(flags.env, environment),
+      interactive: flags.interactive,
+      terminal: flags.tty,
+      ...(user !== undefined && { user }),
+      ...(workdir !== undefined && { workingDirectory: workdir }),
+    });
+  },
+});

@@ -1,0 +1,53 @@
+/** `teu logs`: what a container has written. Docker's flags. */
+import { writeAll } from "../../base/index.ts";
+import { type LogEntry, openEngine, parseMoment, readContainerLog } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu logs",
+  summary: "Show what a container has written",
+  description: `What went to the container's standard output goes to ours, and its standard error to ours.
+Times are RFC 3339, seconds since 1970, or how long ago: 90s, 10m, 1h30m.`,
+  flags: {
+    follow: { kind: "boolean", short: "f", summary: "Go on until the container has ended" },
+    tail: { kind: "string", short: "n", value: "NUMBER|all", summary: "Only the last lines", default: "all" },
+    timestamps: { kind: "boolean", short: "t", summary: "Show when each line was written" },
+    since: { kind: "string", value: "TIME", summary: "Only what was written from then on" },
+    until: { kind: "string", value: "TIME", summary: "Only what was written before" },
+  },
+  arguments: [{ name: "CONTAINER" }],
+  examples: [
+    { command: "teu logs -f web", says: "Watch a container" },
+    { command: "teu logs --since 10m -t web", says: "What it wrote in the last ten minutes, with times" },
+  ],
+  async run({ flags, arguments: [name = ""] }, { environment }) {
+    const store = await openEngine(environment);
+    const { since, until, follow } = flags;
+    const last = parseTail(flags.tail);
+    const range = {
+      follow,
+      ...(since !== undefined && { since: parseMoment(since) }),
+      ...(until !== undefined && { until: parseMoment(until) }),
+      ...(last !== undefined && { last }),
+    };
+    const print = entryPrinter(flags.timestamps);
+    for await (const entry of readContainerLog(store, name, range)) print(entry);
+    return 0;
+  },
+});
+
+/** Whatever is no number means all, as docker has it. */
+function parseTail(text: string): number | undefined {
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** A line may come in parts: its time is told once, at its beginning. */
+function entryPrinter(withTime: boolean): (entry: LogEntry) => void {
+  const isMidway = { stdout: false, stderr: false };
+  return ({ stream, time, content, isWhole }) => {
+    const head = withTime && !isMidway[stream] ? `${time} ` : "";
+    isMidway[stream] = !isWhole;
+    const bytes = Buffer.concat([Buffer.from(head), content, Buffer.from(isWhole ? "\n" : "")]);
+    writeAll(stream === "stdout" ? 1 : 2, bytes);
+  };
+}

@@ -1,0 +1,23 @@
+/** `teu restart`: stops containers and starts them once more. Docker's flags. */
+import { print } from "../../base/index.ts";
+import { forEachContainer, openEngine, restartContainer, stopContainer } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu restart",
+  summary: "Stop containers and start them once more",
+  flags: {
+    time: { kind: "integer", short: "t", value: "SECONDS", summary: "Wait so long before KILL (10)" },
+  },
+  arguments: [{ name: "CONTAINER", isRepeated: true }],
+  examples: [{ command: "teu restart web", says: "Begin again with what it has on disk" }],
+  async run({ flags, arguments: names }, { environment }) {
+    const store = await openEngine(environment);
+    await forEachContainer(names, async (name) => {
+      await stopContainer(store, name, { seconds: flags.time ?? 10 });
+      await restartContainer(store, name, undefined);
+      print(`${name}\n`);
+    });
+    return 0;
+  },
+});

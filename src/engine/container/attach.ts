@@ -1,0 +1,84 @@
+/** Connects our streams with those of a container that runs: what it writes is written here, what is typed goes there. */
+import { TeuError } from "../../base/index.ts";
+import { decodeWaitStatus, isTerminal, makeRaw, terminalSize, writeFully } from "../../sys/index.ts";
+import { Attachment } from "../monitor/attachment.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { bundleDirectory, type Store } from "../store/store.ts";
+
+/** The keys that leave a container running: ctrl-p ctrl-q, docker's. */
+const DETACH_KEYS = [0x10, 0x11] as const;
+
+/** Somebody typed the keys that leave the container running. */
+export class Detached extends TeuError<"detached"> {
+  constructor() {
+    super("detached", "cancelled", {}, "Detached: the container goes on");
+  }
+}
+
+/** A connection that is there before the container starts, so that nothing is missed. */
+export class ContainerStreams implements Disposable {
+  readonly #attachment: Attachment;
+  readonly #isTerminal: boolean;
+  readonly #readsInput: boolean;
+  readonly #cleanUp = new DisposableStack();
+
+  /** @param readsInput  Whether ours is the container's input; only where it has an open one. */
+  constructor(store: Store, { id, settings }: ContainerRecord, readsInput: boolean) {
+    this.#isTerminal = settings.terminal ?? false;
+    this.#readsInput = readsInput && (settings.interactive ?? false);
+    const wants = { stdin: this.#readsInput, stdout: true, stderr: true, allBytes: true };
+    this.#attachment = this.#cleanUp.use(new Attachment(bundleDirectory(store, id), wants));
+  }
+
+  /** Passes everything on, until the container has ended. @returns its exit status. @throws {Detached} */
+  async relay(): Promise<number> {
+    if (this.#isTerminal) this.#followSize();
+    const detached = Promise.withResolvers<never>();
+    if (this.#readsInput) this.#relayInput(detached.reject);
+    detached.promise.catch(() => undefined); // it may come when nobody waits any more
+    return await Promise.race([this.#relayOutput(), detached.promise]);
+  }
+
+  [Symbol.dispose](): void {
+    this.#cleanUp.dispose();
+  }
+
+  async #relayOutput(): Promise<number> {
+    let status = 0;
+    for await (const frame of this.#attachment.frames()) {
+      if (frame.kind === "output") await writeFully(frame.stream === "stdout" ? 1 : 2, frame.bytes);
+      if (frame.kind === "exit") status = decodeWaitStatus(0, frame.waitStatus).status;
+    }
+    return status;
+  }
+
+  #followSize(): void {
+    const resize = () => {
+      const size = terminalSize(1);
+      if (size !== undefined) void this.#attachment.resize(size);
+    };
+    resize();
+    process.on("SIGWINCH", resize);
+    this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
+  }
+
+  #relayInput(detach: (reason: Detached) => void): void {
+    const isRaw = this.#isTerminal && isTerminal(0);
+    if (isRaw) this.#cleanUp.use(makeRaw(0));
+    const input = Bun.stdin.stream().getReader();
+    this.#cleanUp.defer(() => void input.cancel().catch(() => undefined));
+    const pump = async () => {
+      let last = -1;
+      for (let { value } = await input.read(); value !== undefined; { value } = await input.read()) {
+        for (const key of isRaw ? value : []) {
+          if (last === DETACH_KEYS[0] && key === DETACH_KEYS[1]) return detach(new Detached());
+          last = key;
+        }
+        await this.#attachment.write(value);
+      }
+      await this.#attachment.endInput();
+    };
+    // The container is gone when nobody takes what is typed: its output says so too.
+    pump().catch(() => undefined);
+  }
+}

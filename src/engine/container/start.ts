@@ -1,0 +1,125 @@
+/**
+ * Starts a container that goes on without us: under a monitor of its own, which becomes the owner of the record. Whoever looks
+ * after the container later finds it by the monitor's socket and by what it writes.
+ */
+import { closeSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { startTimeOf, thisOwner } from "../../base/index.ts";
+import { pipe } from "../../sys/index.ts";
+import type { RuntimeDriver } from "../driver/driver.ts";
+import { listenIn } from "../monitor/attachment.ts";
+import { Monitor } from "../monitor/monitor.ts";
+import type { Configuration } from "../monitor/protocol.ts";
+import { type StepObserver, since } from "../run/steps.ts";
+import { selfCommand } from "../self.ts";
+import { type ContainerRecord, markRunning } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+import { driverOf } from "./driver-of.ts";
+import type { Bundle } from "./make.ts";
+import { settle } from "./recover.ts";
+import { findContainer } from "./remove.ts";
+
+/** The command line's word for what follows a container's end; its argument is the container's ID. */
+export const AFTER_EXIT_WORD = "after-exit";
+
+/** One file of a log, and how many: docker's driver `local` keeps as much. */
+const LOG = { format: "cri", maxBytes: 20 << 20, files: 5 } as const;
+
+/**
+ * Starts `container`, of which `bundle` is ready.
+ * @param beforeStart  Called when its monitor listens and its program has not begun: who attaches here misses nothing.
+ */
+export async function startDetached(
+  store: Store,
+  container: ContainerRecord,
+  bundle: Bundle,
+  observe: StepObserver,
+  beforeStart: () => void = () => undefined,
+): Promise<void> {
+  const driver = await driverOf(store, container.settings.runtime);
+  using monitor = Monitor.start();
+  const creating = performance.now();
+  const created = await create(store, container, bundle, driver, monitor);
+  monitor.nameContainer(created.pid);
+  observe({
+    kind: "create",
+    runtime: driver.name,
+    systemCalls: created.systemCalls,
+    namespaces: (bundle.config.linux?.namespaces ?? []).map(({ type }) => type),
+    cgroup: bundle.config.linux?.cgroupsPath ?? "",
+    pid: created.pid,
+    durationMs: since(creating),
+  });
+  beforeStart();
+  const starting = performance.now();
+  await driver.start(container.id);
+  const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
+  inTransaction(store.database, () => markRunning(store.database, container.id, owner));
+  observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
+  // It may have ended before the record said that it runs: then nobody else does what follows.
+  await settle(store, findContainer(store, container.id));
+}
+
+async function create(
+  store: Store,
+  { id, settings }: ContainerRecord,
+  bundle: Bundle,
+  driver: RuntimeDriver,
+  monitor: Monitor,
+): Promise<{ pid: number; systemCalls?: number }> {
+  const directory = containerDirectory(store, id);
+  rmSync(join(directory, "exit"), { force: true }); // of an earlier run
+  const opened: number[] = [];
+  const open = (descriptor: number): number => {
+    opened.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const kept = { directory: open(openSync(directory, "r")), listener: open(listenIn(bundle.path)) };
+    const nothing = open(openSync("/dev/null", "r+"));
+    const isPiped = settings.terminal !== true;
+    const [input, output, errors] = [pipe(), pipe(), pipe()].map(({ read, write }) => ({
+      read: open(read),
+      write: open(write),
+    })) as [Ends, Ends, Ends]; // as many as were made
+    const ours = isPiped
+      ? { ...(settings.interactive && { stdin: input.write }), stdout: output.read, stderr: errors.read }
+      : {};
+    monitor.configure({ ...kept, ...ours }, configurationFor(store, id));
+    return await driver.create({
+      id,
+      bundle: bundle.path,
+      stdio: isPiped
+        ? [settings.interactive ? input.read : nothing, output.write, errors.write]
+        : [nothing, nothing, nothing],
+      terminal: !isPiped,
+      onTerminal: (master) => {
+        monitor.giveTerminal(master);
+        closeSync(master);
+      },
+      monitor,
+    });
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+interface Ends {
+  readonly read: number;
+  readonly write: number;
+}
+
+/** What follows is done by another teu, which is told where the store is and nothing else of our environment. */
+function configurationFor({ paths }: Store, id: string): Configuration {
+  const [program = "", ...words] = selfCommand();
+  return {
+    log: LOG,
+    stdinOnce: true,
+    handler: {
+      path: program,
+      argv: [program, ...words, AFTER_EXIT_WORD, id],
+      env: [`TEU_ROOT=${paths.root}`, `TEU_RUN=${paths.run}`],
+    },
+  };
+}

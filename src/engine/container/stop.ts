@@ -1,0 +1,85 @@
+/** Ends containers: by asking, and by force when that does not help. Docker's words and times. */
+import { constants } from "node:os";
+import { TeuError } from "../../base/index.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import type { Store } from "../store/store.ts";
+import { driverOf } from "./driver-of.ts";
+import { findContainer } from "./remove.ts";
+import { waitForContainer } from "./wait.ts";
+
+/** It does not run. Docker's words. */
+export class ContainerNotRunning extends TeuError<"container-not-running", { id: string }> {
+  constructor(context: { id: string }) {
+    super("container-not-running", "failed-precondition", context, `container ${context.id} is not running`);
+  }
+}
+
+/** No signal goes by this text. Docker's words. */
+export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> {
+  constructor(context: { text: string }) {
+    super("invalid-signal", "invalid", context, `invalid signal: ${context.text}`);
+  }
+}
+
+/** A signal by name, with SIG or without, or by number. @throws {InvalidSignal} */
+export function parseSignalName(text: string): NodeJS.Signals {
+  const upper = text.toUpperCase();
+  const name = /^\d+$/.test(text)
+    ? Object.entries(constants.signals).find(([, number]) => number === Number(text))?.[0]
+    : upper.startsWith("SIG")
+      ? upper
+      : `SIG${upper}`;
+  if (name === undefined || !(name in constants.signals)) throw new InvalidSignal({ text });
+  return name as NodeJS.Signals; // it is one of them
+}
+
+/** Sends a signal to the first process of a container that runs. @throws {ContainerNotRunning} */
+export async function signalContainer(store: Store, text: string, signal: NodeJS.Signals): Promise<void> {
+  const container = findContainer(store, text);
+  if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
+  await (await driverOf(store, container.settings.runtime)).kill(container.id, signal);
+}
+
+/** Asks the container to end, and kills it when it has not after `seconds` (-1: never). One that does not run is no error. */
+export async function stopContainer(
+  store: Store,
+  text: string,
+  options: { readonly seconds: number; readonly signal?: NodeJS.Signals },
+): Promise<void> {
+  const container = findContainer(store, text);
+  if (container.phase !== "running") return;
+  const { seconds, signal = stopSignalOf(container) } = options;
+  const ended = waitForContainer(store, container.id);
+  await send(store, container, signal);
+  if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
+    await send(store, container, "SIGKILL");
+  await ended;
+}
+
+/** As `signalContainer`, but that a container which ends at this moment is no error. */
+async function send(store: Store, { id, settings }: ContainerRecord, signal: NodeJS.Signals): Promise<void> {
+  try {
+    await (await driverOf(store, settings.runtime)).kill(id, signal);
+  } catch (error) {
+    if (findsRunning(store, id)) throw error;
+  }
+}
+
+function findsRunning(store: Store, id: string): boolean {
+  try {
+    return findContainer(store, id).phase === "running";
+  } catch {
+    return false; // removed with its end
+  }
+}
+
+function stopSignalOf({ settings }: ContainerRecord): NodeJS.Signals {
+  return settings.stopSignal === undefined ? "SIGTERM" : parseSignalName(settings.stopSignal);
+}
+
+/** Resolves with false. Nobody is kept waiting by the timer when the container ends first. */
+function after(seconds: number): Promise<false> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), seconds * 1000).unref();
+  });
+}

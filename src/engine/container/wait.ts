@@ -1,0 +1,71 @@
+/** Waits for the end of containers. */
+import { hasCode } from "../../base/index.ts";
+import { decodeWaitStatus } from "../../sys/index.ts";
+import { Attachment } from "../monitor/attachment.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { bundleDirectory, containerDirectory, type Store } from "../store/store.ts";
+import { settle } from "./recover.ts";
+import { findContainer } from "./remove.ts";
+
+/** The exit status of one whose owner was killed before it could tell. */
+const UNKNOWN = 137;
+const LOOK_AGAIN_MS = 20;
+
+/** Waits until the container that `text` names has ended, and what follows has been done. @returns its exit status */
+export async function waitForContainer(store: Store, text: string): Promise<number> {
+  const { id } = findContainer(store, text);
+  let status = UNKNOWN;
+  for (;;) {
+    const container = lookUp(store, id);
+    if (container === undefined) return status; // --rm: the record goes with the container
+    if (container.phase === "exited") return container.exitStatus ?? 0;
+    status =
+      (await monitorSays(store, id)) ?? readExitRecord(containerDirectory(store, id))?.status ?? status;
+    await settle(store, container);
+    // One in the foreground has no monitor, and its owner is no child of ours, whose end we would hear of; and what
+    // follows may be in the hands of another teu.
+    if (lookUp(store, id)?.phase === "running") await Bun.sleep(LOOK_AGAIN_MS);
+  }
+}
+
+/**
+ * The container that `text` names, as it is when no end is half dealt with: one that has just ended is waited for, which
+ * takes another teu a moment. @throws {NoSuchContainer} also when it went with its end
+ */
+export async function findSettled(store: Store, text: string): Promise<ContainerRecord> {
+  const container = findContainer(store, text);
+  const hasEnded =
+    container.phase === "running" && readExitRecord(containerDirectory(store, container.id)) !== undefined;
+  if (!hasEnded) return container;
+  await waitForContainer(store, container.id);
+  return findContainer(store, container.id);
+}
+
+/** The container, if it is still there. */
+function lookUp(store: Store, id: string): ContainerRecord | undefined {
+  try {
+    return findContainer(store, id);
+  } catch (error) {
+    if (hasCode(error, "no-such-container")) return undefined;
+    throw error;
+  }
+}
+
+/** Waits for what the container's monitor says of its end. @returns undefined where it has none, or none any more */
+async function monitorSays(store: Store, id: string): Promise<number | undefined> {
+  const silent = { stdin: false, stdout: false, stderr: false, allBytes: false };
+  let attachment: Attachment;
+  try {
+    attachment = new Attachment(bundleDirectory(store, id), silent);
+  } catch (error) {
+    // ENOENT: another teu has taken its directory away already.
+    if (hasCode(error, "not-attachable") || (error as NodeJS.ErrnoException).code === "ENOENT")
+      return undefined;
+    throw error;
+  }
+  using monitor = attachment;
+  for await (const frame of monitor.frames())
+    if (frame.kind === "exit") return decodeWaitStatus(0, frame.waitStatus).status;
+  return undefined;
+}

@@ -1,0 +1,62 @@
+/** The log of a container by its name, and the moments by which people cut it. */
+import { findContainer } from "../container/remove.ts";
+import { InvalidOption } from "../options/error.ts";
+import { abortOnSignal } from "../run/signals.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+import type { LogEntry } from "./entry.ts";
+import { type LogRange, readLog } from "./read.ts";
+
+/** What the container that `text` names has written. Ends at ctrl-C too. */
+export async function* readContainerLog(
+  store: Store,
+  text: string,
+  range: LogRange,
+): AsyncGenerator<LogEntry> {
+  const { id, phase } = findContainer(store, text);
+  using interrupt = abortOnSignal();
+  // One that has ended writes no more, whoever saw its end.
+  const follow = range.follow && phase !== "exited";
+  yield* readLog(containerDirectory(store, id), { ...range, follow }, interrupt.signal);
+}
+
+const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
+
+/**
+ * A moment as the log has them, from RFC 3339, seconds since 1970 or how long ago (`1h30m`).
+ * @throws {InvalidOption}
+ */
+export function parseMoment(text: string, nowMs = Date.now()): string {
+  if (/^\d+(\.\d+)?$/.test(text)) {
+    const [seconds = "0", fraction = ""] = text.split(".");
+    return inLog(new Date(Number(seconds) * 1000), fraction);
+  }
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
+    const agoMs = parts.reduce((sum, [, number, unit]) => sum + Number(number) * unitOf(unit), 0);
+    return inLog(new Date(nowMs - agoMs), "");
+  }
+  const match = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const date = new Date(match === null ? Number.NaN : `${match[1]}${match[3] ?? zoneOf(match[1])}`);
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidOption(
+      { option: "time", value: text },
+      `Invalid time ${JSON.stringify(text)}: wants RFC 3339, seconds since 1970, or how long ago, as in 1h30m`,
+    );
+  return inLog(date, match?.[2] ?? "");
+}
+
+function unitOf(unit: string | undefined): number {
+  return UNITS_MS[unit as keyof typeof UNITS_MS]; // the pattern has no others
+}
+
+/** Without a zone a time is of ours, a day alone is of UTC: as Date reads them. */
+function zoneOf(text: string | undefined): string {
+  return text?.includes("T") === true ? "" : "T00:00:00Z";
+}
+
+function inLog(date: Date, fraction: string): string {
+  const whole = date.toISOString();
+  return fraction === ""
+    ? `${whole.slice(0, -1)}000000Z`
+    : `${whole.slice(0, 19)}.${fraction.padEnd(9, "0")}Z`;
+}

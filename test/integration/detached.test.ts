@@ -1,0 +1,228 @@
+/** Containers that outlive the teu that started them, as their users meet them: run -d, logs, attach, exec, stop, start, wait. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  await store.done("pull", "--quiet", image);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store.done(
+    "rm",
+    "-f",
+    ...(await store.done("ps", "-aq")).split("\n").filter((id) => id !== ""),
+    "none",
+  );
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+/** Starts a script in a container called `name`. */
+const start = (name: string, script: string, ...flags: string[]) =>
+  store.done("run", "-d", "--name", name, ...flags, image, "sh", "-c", script);
+
+/** What is told of the container. */
+async function told(
+  name: string,
+): Promise<{ phase: string; exitStatus: number | null; id: string } | undefined> {
+  const all = JSON.parse(await store.done("ps", "-a", "--json"));
+  return all.find((container: { name: string }) => container.name === name);
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 30_000; !(await condition()); ) {
+    if (Date.now() > end) throw new Error("it did not happen within 30 s");
+    await Bun.sleep(10);
+  }
+}
+
+/** The monitor's pid: the parent of the container's first process. */
+async function monitorOf(name: string): Promise<number> {
+  const id = (await told(name))?.id ?? "";
+  const state = JSON.parse(readFileSync(join(store.folder, "run/runtime/teu", id, "state.json"), "utf8"));
+  return Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${state.pid}/status`, "utf8"))?.[1]);
+}
+
+/** Nothing of a container that has ended is there but its record, what it wrote and its log. */
+function bundles(): string[] {
+  return readdirSync(join(store.folder, "run/containers"));
+}
+
+describe("run -d", () => {
+  test("prints the ID and leaves a container that logs, ends, and is told of", async () => {
+    const id = (await start("talker", "echo out; echo err >&2; read x; exit 3", "-i")).trim();
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(await told("talker")).toMatchObject({ id, phase: "running", exitStatus: null });
+    await until(async () => (await store.done("logs", "talker")) !== "");
+    const attached = await Bun.spawn([TEU, "attach", "talker"], {
+      env: { ...store.env },
+      stdin: new TextEncoder().encode("go\n"),
+      stdout: "pipe",
+      stderr: "inherit",
+    }).exited;
+    expect(attached).toBe(3);
+    expect(await told("talker")).toMatchObject({ phase: "exited", exitStatus: 3 });
+    const logs = await store.teu("logs", "talker");
+    expect([logs.stdout, logs.stderr]).toEqual(["out\n", "err\n"]);
+    expect(await store.done("wait", "talker")).toBe("3\n");
+    expect(bundles()).toEqual([]);
+    await store.done("rm", "talker");
+    expect(existsSync(join(store.folder, "root/containers", id))).toBe(false);
+  });
+
+  test("fails as run does, and leaves nothing", async () => {
+    const { status, stderr, stdout } = await store.teu("run", "-d", image, "/nope");
+    expect([status, stdout]).toEqual([127, ""]);
+    expect(stderr).toStartWith("teu: Cannot start the container");
+    expect([bundles(), await store.done("ps", "-aq")]).toEqual([[], ""]);
+  });
+
+  test("--rm takes everything away when the container has ended, though nobody waits", async () => {
+    const id = (await start("brief", "exit 0", "--rm")).trim();
+    await until(async () => (await told("brief")) === undefined);
+    await until(() => !existsSync(join(store.folder, "root/containers", id)));
+    expect(bundles()).toEqual([]);
+  });
+
+  test("what the program wrote when it is killed is in the log, to the last byte", async () => {
+    await start("bulk", "head -c 3000000 /dev/zero | tr '\\0' x; echo; touch /done; sleep 1000");
+    await until(async () => (await store.teu("exec", "bulk", "ls", "/done")).status === 0);
+    await store.done("kill", "bulk");
+    expect(await store.done("wait", "bulk")).toBe("137\n");
+    expect(await store.done("logs", "bulk")).toBe(`${"x".repeat(3_000_000)}\n`);
+    await store.done("rm", "bulk");
+  });
+
+  test("under another runtime is the same", async () => {
+    if (Bun.which("runc") === null) return;
+    await start("foreign", "echo hello; sleep 1000", "--runtime", Bun.which("runc") ?? "");
+    await until(async () => (await store.done("logs", "foreign")) === "hello\n");
+    expect((await store.teu("exec", "foreign", "sh", "-c", "echo in $0; exit 4")).stdout).toBe("in sh\n");
+    await store.done("kill", "foreign");
+    expect(await store.done("wait", "foreign")).toBe("137\n");
+    await store.done("rm", "foreign");
+    expect(bundles()).toEqual([]);
+  });
+});
+
+describe("a container that runs", () => {
+  test("is stopped by its signal, or killed when it is deaf", async () => {
+    await start("polite", "trap 'exit 5' TERM; while :; do sleep 0.05; done");
+    await start("deaf", "trap '' TERM; while :; do sleep 0.05; done");
+    await until(async () => (await store.teu("exec", "deaf", "true")).status === 0);
+    expect(await store.done("stop", "-t", "20", "polite")).toBe("polite\n");
+    expect(await store.done("stop", "-t", "0", "deaf")).toBe("deaf\n");
+    expect((await told("polite"))?.exitStatus).toBe(5);
+    expect((await told("deaf"))?.exitStatus).toBe(137);
+    expect(await store.done("stop", "deaf")).toBe("deaf\n");
+    expect((await store.teu("kill", "deaf")).stderr).toMatch(
+      /^teu: container [0-9a-f]{64} is not running\n$/,
+    );
+    await store.done("rm", "polite", "deaf");
+  });
+
+  test("keeps its files over a restart, and its log goes on", async () => {
+    await start("again", "cat /kept 2>/dev/null; echo kept > /kept; echo up; sleep 1000");
+    await until(async () => (await store.done("logs", "again")) === "up\n");
+    await store.done("restart", "-t", "0", "again");
+    await until(async () => (await store.done("logs", "again")) === "up\nkept\nup\n");
+    expect(await store.done("logs", "-n", "1", "again")).toBe("up\n");
+    await store.done("stop", "-t", "0", "again");
+    expect(await store.done("start", "again")).toBe("again\n");
+    expect((await told("again"))?.phase).toBe("running");
+    expect(await store.done("start", "again")).toBe("again\n");
+    await store.done("rm", "-f", "again");
+    expect(bundles()).toEqual([]);
+  });
+
+  test("takes one more program, with its user, directory and environment, whose status is exec's", async () => {
+    await start("host", "sleep 1000", "-e", "A=1");
+    const exec = (...words: string[]) => store.teu("exec", ...words);
+    const said = await exec(
+      "-u",
+      "user",
+      "-w",
+      "/tmp",
+      "-e",
+      "B=2",
+      "host",
+      "sh",
+      "-c",
+      "id -un; pwd; echo $A$B; exit 9",
+    );
+    expect(said).toEqual({ status: 9, stdout: "user\n/tmp\n12\n", stderr: "" });
+    expect((await exec("host", "nope")).status).toBe(127);
+    expect((await exec("host", "/etc/passwd")).status).toBe(126);
+    expect((await exec("nobody", "true")).stderr).toBe("teu: No such container: nobody\n");
+    await store.done("rm", "-f", "host");
+  });
+
+  test("is followed to its end", async () => {
+    await start("followed", "for i in 1 2 3; do echo $i; sleep 0.1; done");
+    expect(await store.done("logs", "-f", "followed")).toBe("1\n2\n3\n");
+    expect(await store.done("logs", "-t", "followed")).toMatch(/^(\d{4}-\d\d-\d\dT[\d:.]+Z \d\n){3}$/);
+    expect(await store.done("logs", "--since", "1h", "--until", "2000-01-01", "followed")).toBe("");
+    await store.done("rm", "followed");
+  });
+
+  test("goes on when every teu is killed, and ends with its monitor, of which the next command tells", async () => {
+    await start("orphan", "sleep 1000");
+    const monitor = await monitorOf("orphan");
+    expect(readFileSync(`/proc/${monitor}/comm`, "utf8")).toBe("teu-monitor\n");
+    process.kill(monitor, "SIGKILL");
+    await until(async () => (await told("orphan"))?.phase === "exited");
+    expect((await told("orphan"))?.exitStatus).toBe(137);
+    expect(bundles()).toEqual([]);
+    expect(await store.done("start", "orphan")).toBe("orphan\n");
+    await store.done("rm", "-f", "orphan");
+  });
+
+  test("has a terminal that is joined and left", async () => {
+    await start("shell", "read line; echo got $line; read line", "-it");
+    const terminal = ["script", "-qec", `${TEU} attach shell`, "/dev/null"];
+    const child = Bun.spawn(terminal, {
+      env: { ...store.env, PATH: "/usr/bin:/bin" },
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    child.stdin.write("hello\r");
+    child.stdin.flush();
+    let seen = "";
+    const reader = child.stdout.getReader();
+    while (!seen.includes("got hello")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`attach ended: ${seen}`);
+      seen += new TextDecoder().decode(value);
+    }
+    child.stdin.write("\u0010\u0011");
+    child.stdin.end();
+    await child.exited;
+    expect((await told("shell"))?.phase).toBe("running");
+    await store.done("rm", "-f", "shell");
+  });
+
+  test("is removed only by force", async () => {
+    await start("busy", "sleep 1000");
+    expect((await store.teu("rm", "busy")).stderr).toContain("container is running");
+    expect(await store.done("rm", "-f", "busy")).toBe("busy\n");
+    expect(bundles()).toEqual([]);
+  });
+});
