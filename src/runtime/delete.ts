@@ -8,6 +8,7 @@ import { removeCgroup } from "./cgroup/remove.ts";
 import { openInit } from "./kill.ts";
 import { type OnWarning, printWarning, runPoststopHooks } from "./machine/hooks.ts";
 import { ociState } from "./oci-state.ts";
+import { removeResctrl } from "./resctrl/group.ts";
 import { loadState, type SavedState, savedConfig, stateDirectory } from "./state.ts";
 import { statusOf } from "./status.ts";
 
@@ -64,6 +65,7 @@ export function deleteContainer(root: string, containerID: string, options: Dele
   end(state);
   if (state.unit !== undefined) options.stopUnit?.(state.unit);
   removeCgroup(state.cgroupPaths);
+  if (state.resctrl !== undefined) removeResctrl(state.resctrl);
   removeSync(stateDirectory(root, containerID));
   if (!state.laterHooks?.includes("poststop")) return;
   const config = savedConfig(state);

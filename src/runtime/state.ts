@@ -8,6 +8,7 @@ import { TeuError } from "../base/index.ts";
 import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
 import { errnoOf, mkdirSync, readTextSync, renameSync, writeTextSync } from "../sys/index.ts";
 import type { CgroupPaths } from "./cgroup/path.ts";
+import type { ResctrlGroup } from "./resctrl/group.ts";
 
 /** Version of state.json: a newer teu reads older ones. */
 const STATE_VERSION = 1;
@@ -31,6 +32,8 @@ export interface SavedState {
   readonly cgroupPaths: CgroupPaths;
   /** The container's unit, where systemd made its cgroups. */
   readonly unit?: string;
+  /** The container's class of service, if it has one. */
+  readonly resctrl?: ResctrlGroup;
   /** Kinds of hooks in the configuration that run after create; most containers have none. */
   readonly laterHooks?: readonly HookName[];
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */

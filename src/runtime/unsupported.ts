@@ -50,7 +50,6 @@ const TABLE: readonly Entry[] = [
       firstOf("mounts", mounts, ({ options }) => options?.includes("tmpcopyup") ?? false, ".options"),
   },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.netDevices", linux?.netDevices) },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.intelRdt", linux?.intelRdt) },
   {
     why: "the specification has no flags yet",
     find: ({ linux }) => asked("linux.personality.flags", linux?.personality?.flags),

@@ -13,6 +13,7 @@ import {
   type RuntimeConfig,
 } from "../spec/index.ts";
 import { validateMemoryPolicy, validateScheduling } from "./validate-process.ts";
+import { validateIntelRdt } from "./validate-rdt.ts";
 import { validateSysctl } from "./validate-sysctl.ts";
 
 /** One thing that is wrong, and where. */
@@ -184,6 +185,7 @@ function validateLinux(config: RuntimeConfig): Issues {
     ...validateNamespaces(linux),
     ...validateMappings(config, linux),
     ...validateSysctl(linux),
+    ...validateIntelRdt(linux.intelRdt),
     ...validateDevices(linux),
     ...restricted.flatMap((field) => validatePaths(`linux.${field}`, linux[field])),
     ...(restricted.some((field) => linux[field]?.length) && !hasNamespace(linux, "mount")

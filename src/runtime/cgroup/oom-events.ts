@@ -3,8 +3,7 @@
  * that memory.oom_control counts up; v2: changes of memory.events and cgroup.events.
  * Source: kernel cgroup-v1/memory.rst, OOM control; cgroup-v2.rst, memory.events; inotify(7), eventfd(2).
  */
-import { existsSync, openSync } from "node:fs";
-import { check, cString, syscall } from "../../sys/index.ts";
+import { check, cString, existsSync, O, openSync, syscall } from "../../sys/index.ts";
 import { writeCgroupFile } from "./file.ts";
 import { type CgroupPaths, unifiedPath } from "./path.ts";
 import { readKeys } from "./stats/values.ts";
@@ -30,7 +29,7 @@ export function listenForOom(paths: CgroupPaths): OomEvents {
 
 function listenV1(directory: string): OomEvents {
   const descriptor = check(syscall("eventfd2", 0, CLOEXEC | NONBLOCK), "eventfd2");
-  const control = openSync(`${directory}/memory.oom_control`, CLOEXEC);
+  const control = openSync(`${directory}/memory.oom_control`, O.RDONLY);
   writeCgroupFile(`${directory}/cgroup.event_control`, `${descriptor} ${control}`);
   return {
     descriptor,

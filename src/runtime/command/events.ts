@@ -2,10 +2,10 @@
 import { messageOf, print, TeuError } from "../../base/index.ts";
 import { syscall } from "../../sys/index.ts";
 import { listenForOom } from "../cgroup/oom-events.ts";
-import type { CgroupPaths } from "../cgroup/path.ts";
 import { readStats } from "../cgroup/stats/read.ts";
 import { encodeStats } from "../cgroup/stats/shape.ts";
-import { loadState } from "../state.ts";
+import { readResctrlStats } from "../resctrl/stats.ts";
+import { loadState, type SavedState } from "../state.ts";
 import { statusOf } from "../status.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logError } from "./log.ts";
@@ -41,31 +41,32 @@ export const events = runtimeCommand({
     const saved = loadState(context.root, id);
     const intervalMs = parseInterval(interval);
     if (statusOf(context.root, saved) === "stopped") throw new NoEvents({ id });
-    if (stats) print(statsEvent(id, saved.cgroupPaths));
-    else follow(id, saved.cgroupPaths, intervalMs, context);
+    if (stats) print(statsEvent(saved));
+    else follow(saved, intervalMs, context);
     return 0;
   },
 });
 
-function statsEvent(id: string, paths: CgroupPaths): string {
-  return `${encodeStats({ type: "stats", id, data: readStats(paths) })}\n`;
+function statsEvent({ id, cgroupPaths, resctrl }: SavedState): string {
+  const data = { ...readStats(cgroupPaths), intel_rdt: readResctrlStats(resctrl) };
+  return `${encodeStats({ type: "stats", id, data })}\n`;
 }
 
 const POLLIN = 1;
 
 /** Until the container's cgroup is empty or removed. */
-function follow(id: string, paths: CgroupPaths, intervalMs: number, context: RuntimeContext): void {
-  using oom = listenForOom(paths);
+function follow(saved: SavedState, intervalMs: number, context: RuntimeContext): void {
+  using oom = listenForOom(saved.cgroupPaths);
   let next = Date.now() + intervalMs;
   for (;;) {
     wait(oom.descriptor, Math.max(0, next - Date.now()));
     const { isOom, isOver } = oom.take();
-    if (isOom) print(`${JSON.stringify({ type: "oom", id })}\n`);
+    if (isOom) print(`${JSON.stringify({ type: "oom", id: saved.id })}\n`);
     if (isOver) return;
     if (Date.now() < next) continue;
     next += intervalMs;
     try {
-      print(statsEvent(id, paths));
+      print(statsEvent(saved));
     } catch (error) {
       // The next one may succeed: a hierarchy that is being taken away answers with errors for a moment.
       logError(context.log, context.program, messageOf(error));

@@ -54,7 +54,7 @@ export function describeFeatures(): RuntimeFeatures {
       },
       apparmor: { enabled: isBuilt({ process: { ...PROCESS, apparmorProfile: "x" } }) },
       selinux: { enabled: isBuilt({ process: { ...PROCESS, selinuxLabel: "x" } }) },
-      intelRdt: { enabled: isBuilt({ linux: { intelRdt: {} } }) },
+      intelRdt: { enabled: true, schemata: true, monitoring: true },
       memoryPolicy: { modes: MEMORY_POLICY_MODES, flags: MEMORY_POLICY_FLAGS },
       mountExtensions: {
         idmap: { enabled: isBuilt({ mounts: [{ destination: "/x", options: ["idmap"] }] }) },

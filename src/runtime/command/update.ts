@@ -1,6 +1,6 @@
 /** `update`: other limits for a container that exists. Devices are never rewritten. */
 import { readFileSync } from "node:fs";
-import { TeuError, Unsupported } from "../../base/index.ts";
+import { TeuError } from "../../base/index.ts";
 import { type Integer64, parseResources, type Resources } from "../../spec/index.ts";
 import { withPresentQuota } from "../cgroup/cpu-quota.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
@@ -8,6 +8,7 @@ import { readCgroupLayout } from "../cgroup/layout.ts";
 import { checkMemoryUsage } from "../cgroup/memory-usage.ts";
 import { planUpdate } from "../cgroup/plan.ts";
 import { ContainerNotRunning } from "../kill.ts";
+import { updateResctrl } from "../resctrl/group.ts";
 import { loadState } from "../state.ts";
 import { statusOf } from "../status.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
@@ -57,22 +58,20 @@ export const update = runtimeCommand({
     "l3-cache-schema": {
       kind: "string",
       value: "SCHEMA",
-      summary: "Intel RDT L3 cache schema (not built yet)",
+      summary: "the string of Intel RDT/CAT L3 cache schema",
     },
     "mem-bw-schema": {
       kind: "string",
       value: "SCHEMA",
-      summary: "Intel RDT memory bandwidth schema (not built yet)",
+      summary: "the string of Intel RDT/MBA memory bandwidth schema",
     },
   },
   arguments: [containerArgument],
   examples: [{ command: "runc update --pids-limit 100 ubuntu01", says: "Allow a container 100 processes" }],
   async run({ flags, arguments: [id = ""] }, { root }) {
-    for (const name of ["l3-cache-schema", "mem-bw-schema"] as const)
-      if (flags[name]) throw new Unsupported({ what: `flag --${name}`, why: "not built yet" });
     const saved = loadState(root, id);
     if (statusOf(root, saved) === "stopped") throw new ContainerNotRunning({ id });
-    const { resources: file } = flags;
+    const { resources: file, "l3-cache-schema": l3CacheSchema, "mem-bw-schema": memBwSchema } = flags;
     const resources = file
       ? parseResources(readFileSync(file === "-" ? 0 : file, "utf8"), file === "-" ? "standard input" : file)
       : resourcesOf(flags);
@@ -84,6 +83,10 @@ export const update = runtimeCommand({
       whole = setLimits(saved.unit, whole, layout);
     }
     writeAllToCgroup(planUpdate(whole, saved.cgroupPaths, layout));
+    updateResctrl(saved.resctrl, {
+      ...(l3CacheSchema && { l3CacheSchema }),
+      ...(memBwSchema && { memBwSchema }),
+    });
     return 0;
   },
 });

@@ -25,6 +25,13 @@ import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
 import { ociState } from "../oci-state.ts";
+import {
+  createResctrl,
+  enterResctrl,
+  planResctrl,
+  type ResctrlGroup,
+  removeResctrl,
+} from "../resctrl/group.ts";
 import { claimState, type SavedState, saveState, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
@@ -99,6 +106,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const layout = readCgroupLayout();
   const unit = options.planUnit?.(config, options.containerID, layout);
   const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
+  const resctrl = planResctrl(config.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
   const container = { id: options.containerID, bundle };
   const { hooks } = config;
@@ -115,6 +123,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     }
     createCgroup(cgroup, { isUnit: unit !== undefined });
     undo.push(() => removeCgroup(cgroup.paths));
+    const group = resctrl && createResctrl(resctrl);
+    if (group !== undefined) undo.push(() => removeResctrl(group));
     delegateCgroup(cgroup.paths, cgroupOwner(config));
     attachDevices(cgroup);
     const [first, limits] = partition(cgroup.limits, precedesJoin);
@@ -147,7 +157,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
               const state = ociState(container, config, "creating", pid);
               for (const name of names) runHooks(name, hooks?.[name], state);
             },
-            onCreated: (created, segment) =>
+            onCreated: (created, segment) => {
+              if (group !== undefined) enterResctrl(group, created);
               save(directory, {
                 pid: created,
                 exec: { segment, record: execRecord },
@@ -157,7 +168,9 @@ export function createContainer(options: CreateOptions): CreatedContainer {
                 containerID: options.containerID,
                 cgroup,
                 unit: unit?.name,
-              }),
+                resctrl: group,
+              });
+            },
           },
           step,
           said,
@@ -235,9 +248,10 @@ function save(
     containerID: string;
     cgroup: CgroupPlan;
     unit: string | undefined;
+    resctrl: ResctrlGroup | undefined;
   },
 ): void {
-  const { pid, exec, config, configText, bundle, containerID, cgroup, unit } = made;
+  const { pid, exec, config, configText, bundle, containerID, cgroup, unit, resctrl } = made;
   const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
   saveState(directory, {
     ociVersion: config.ociVersion,
@@ -251,6 +265,7 @@ function save(
     exec,
     cgroupPaths: cgroup.paths,
     ...(unit !== undefined && { unit }),
+    ...(resctrl !== undefined && { resctrl }),
     ...(later.length > 0 && { laterHooks: later }),
     configText,
   });

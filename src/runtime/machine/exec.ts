@@ -10,6 +10,7 @@ import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
 import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
+import { enterResctrl } from "../resctrl/group.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
@@ -83,7 +84,9 @@ export function execProcess(
       config,
       process,
       onMaster,
-      onCreated: () => {},
+      onCreated: (created: number) => {
+        if (state.resctrl !== undefined) enterResctrl(state.resctrl, created);
+      },
       onHooks: () => {},
       rest: () => undefined,
     };

@@ -4,10 +4,9 @@
  * container is born in its cgroup as it is without systemd, and its cgroup namespace begins there.
  * Source: org.freedesktop.systemd1(5), StartTransientUnit; runc docs/systemd.md.
  */
-import { lstatSync } from "node:fs";
 import { hasCode, TeuError, Unsupported } from "../../base/index.ts";
 import type { Linux, Resources, RuntimeConfig } from "../../spec/index.ts";
-import { check, reap, syscall } from "../../sys/index.ts";
+import { check, existsSync, reap, syscall } from "../../sys/index.ts";
 import { devicePolicy } from "../cgroup/device-rules.ts";
 import { writeCgroupFile } from "../cgroup/file.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
@@ -107,7 +106,7 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
 }
 
 function isRunning(): boolean {
-  return lstatSync("/run/systemd/system", { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return existsSync("/run/systemd/system");
 }
 
 /** `252.39-1~deb12u1` → 252. */

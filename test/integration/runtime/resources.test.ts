@@ -3,10 +3,11 @@
  * of `update`, file by file the same as runc's.
  */
 import { describe, expect } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cgroupV1, cgroupV2, needs, program, root } from "../../support/needs.ts";
 import {
   changes,
+  withLinux,
   withMounts,
   withNewNamespace,
   withResources,
@@ -17,6 +18,10 @@ import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 const test = needs(root, program("busybox"));
 const testV1 = needs(root, program("busybox"), cgroupV1);
 const testV2 = needs(root, program("busybox"), cgroupV2);
+const withoutResctrl = needs(root, program("busybox"), {
+  says: "a kernel without resctrl",
+  isMet: () => !readFileSync("/proc/self/mountinfo", "utf8").includes(" - resctrl "),
+});
 const compared = needs(root, program("busybox"), program("runc"));
 
 /** What cgroup files of process `pid` hold, those that this machine has. */
@@ -135,6 +140,16 @@ describe(`resources of a container of ${TESTED.name}`, () => {
     expect(stderr).toMatch(
       /Cannot set linux\.resources\.cpu\.cpus: writing "4095" to \/sys\/.*cpuset\.cpus: \w+/,
     );
+  });
+
+  withoutResctrl("a class of service is refused before anything is made", async () => {
+    await using container = new Container();
+    const { status, stderr } = await container
+      .configure("true", withLinux({ intelRdt: { closID: "guaranteed" } }))
+      .call(["create", container.id]);
+    expect(status).toBe(1);
+    expect(stderr).toContain("linux.intelRdt: specified in config, but Intel RDT is not enabled");
+    expect(readdirSync(container.stateFolder)).toEqual([]);
   });
 
   testV1("unified is refused in runc's words", async () => {

@@ -3,9 +3,8 @@
  * a call waits for its reply; JobRemoved signals that come meanwhile are kept.
  * Source: D-Bus specification, Authentication Protocol; org.freedesktop.systemd1(5).
  */
-import { existsSync } from "node:fs";
 import { TeuError } from "../../../base/index.ts";
-import { check, connectUnix, errno, syscall } from "../../../sys/index.ts";
+import { check, connectUnix, errno, existsSync, syscall } from "../../../sys/index.ts";
 import type { Value } from "./marshal.ts";
 import {
   decodeMessage,
