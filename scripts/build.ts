@@ -5,8 +5,8 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { addFirstCode } from "./first-code.ts";
 import { harden } from "./harden.ts";
-import { startAnywhere } from "./start-anywhere.ts";
 
 const ROOT = join(dirname(import.meta.dir));
 const OUT = process.argv[2] === "--out" ? (process.argv[3] ?? "") : join(ROOT, "dist/teu");
@@ -68,7 +68,7 @@ try {
   build(temporary);
   change(temporary, (file) => {
     harden(file);
-    startAnywhere(file);
+    addFirstCode(file);
   });
   // By rename: a teu that is running keeps its own file.
   renameSync(temporary, OUT);

@@ -63,6 +63,17 @@ test("teu starts in a directory that was deleted, and works from /", async () =>
   expect(result.stdout).toStartWith("teu version ");
 });
 
+test("a short command is not compiled to machine code, unless the caller wants it so", async () => {
+  const compiled = async (env: Record<string, string>): Promise<number> => {
+    const bundle = mkdtempSync(join(folder, "bundle-"));
+    const all = { ...env, BUN_JSC_reportCompileTimes: "1" };
+    const { stdout, stderr } = await teu(["runtime", "spec", "--bundle", bundle], { env: all });
+    return `${stdout}${stderr}`.split("using Baseline").length - 1;
+  };
+  expect(await compiled({})).toBe(0);
+  expect(await compiled({ BUN_JSC_thresholdForJITAfterWarmUp: "100" })).toBeGreaterThan(0);
+});
+
 test("teu is found by a link of any name", async () => {
   symlinkSync(TEU, join(folder, "teu"));
   expect((await run([join(folder, "teu"), "version"])).stdout).toStartWith("teu version ");
