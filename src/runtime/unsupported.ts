@@ -20,35 +20,7 @@ function asked(field: string, value: unknown): string | undefined {
   return field;
 }
 
-/** The first of `list` that is asked for by `test`. */
-function firstOf<T>(
-  field: string,
-  list: readonly T[] | undefined,
-  test: (element: T) => boolean,
-  below = "",
-): string | undefined {
-  const index = list?.findIndex(test) ?? -1;
-  return index < 0 ? undefined : `${field}[${index}]${below}`;
-}
-
 const TABLE: readonly Entry[] = [
-  {
-    why: "id-mapped mounts are not built yet",
-    find: ({ mounts }) =>
-      firstOf(
-        "mounts",
-        mounts,
-        ({ uidMappings, gidMappings, options }) =>
-          uidMappings !== undefined ||
-          gidMappings !== undefined ||
-          (options?.some((option) => option === "idmap" || option === "ridmap") ?? false),
-      ),
-  },
-  {
-    why: "tmpcopyup is not built yet",
-    find: ({ mounts }) =>
-      firstOf("mounts", mounts, ({ options }) => options?.includes("tmpcopyup") ?? false, ".options"),
-  },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.netDevices", linux?.netDevices) },
   {
     why: "the specification has no flags yet",
@@ -56,11 +28,6 @@ const TABLE: readonly Entry[] = [
   },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.mountLabel", linux?.mountLabel) },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.seccomp.listenerPath", linux?.seccomp?.listenerPath) },
-  {
-    why: "only private and slave are built yet",
-    find: ({ linux }) =>
-      /^r?(shared|unbindable)$/.test(linux?.rootfsPropagation ?? "") ? "linux.rootfsPropagation" : undefined,
-  },
   { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];
 

@@ -152,6 +152,61 @@ const wrong: { clause: string; says: string; input: Partial<RuntimeConfig>; want
     input: { mounts: [{ destination: "/a", options: ["rbind"] }] },
     want: ["mounts[0].source: a bind mount needs a source"],
   },
+  ...(
+    [
+      [
+        "the root cannot be covered",
+        "/",
+        "must not be the root: nothing that is mounted before would be seen",
+      ],
+      [
+        "nor by another name",
+        "./x/../",
+        "must not be the root: nothing that is mounted before would be seen",
+      ],
+      ["only a procfs covers /proc", "/proc/", '"/proc" cannot be mounted because it is not of type proc'],
+      [
+        "nothing is mounted below /proc",
+        "//proc/./self",
+        '"/proc/self" cannot be mounted because it is inside /proc',
+      ],
+      [
+        "nor by a relative destination",
+        "proc/sys/kernel",
+        '"/proc/sys/kernel" cannot be mounted because it is inside /proc',
+      ],
+      ["but for what lxcfs emulates", "/proc/meminfo", undefined],
+      ["and /sys is free", "/sys/fs/bpf", undefined],
+    ] as const
+  ).map(([says, destination, want]) => ({
+    clause: "config.md#mounts",
+    says,
+    input: { mounts: [{ destination, type: "tmpfs" }] },
+    want: want === undefined ? [] : [`mounts[0].destination: ${want}`],
+  })),
+  {
+    clause: "config.md#mounts",
+    says: "a bind has no words for its file system, a mount has a type",
+    input: {
+      mounts: [
+        { destination: "/a", source: "/b", options: ["bind", "sync", "size=1", "foo"] },
+        { destination: "/c" },
+        { destination: "/d", options: ["remount", "ro"] },
+        { destination: "/e", type: "ramfs", options: ["tmpcopyup"] },
+      ],
+    },
+    want: [
+      "mounts[0].options: bind mounts cannot have any filesystem-specific options applied: size, foo",
+      "mounts[1].type: neither a type nor a bind",
+      "mounts[3].options: tmpcopyup is only supported for tmpfs",
+    ],
+  },
+  {
+    clause: "config-linux.md#idmap",
+    says: "a map comes from somewhere",
+    input: { mounts: [{ destination: "/a", source: "/b", options: ["rbind", "ridmap"] }] },
+    want: ["mounts[0]: id-mapped mounts need mappings: their own, or those of a user namespace"],
+  },
   {
     clause: "config.md#mounts",
     says: "id maps are for binds and come in pairs",
@@ -353,20 +408,11 @@ test("sysctlPath() keeps a dot that belongs to a device's name", () => {
 });
 
 const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
-  {
-    field: "mounts[0]",
-    input: { mounts: [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }] },
-  },
-  {
-    field: "mounts[0].options",
-    input: { mounts: [{ destination: "/a", type: "tmpfs", options: ["tmpcopyup"] }] },
-  },
   { field: "linux.netDevices", input: linux({ netDevices: { eth0: {} } }) },
   {
     field: "linux.seccomp.listenerPath",
     input: linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } }),
   },
-  { field: "linux.rootfsPropagation", input: linux({ rootfsPropagation: "rshared" }) },
   { field: "process.selinuxLabel", input: process({ selinuxLabel: "x" }) },
 ];
 

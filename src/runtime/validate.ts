@@ -12,6 +12,8 @@ import {
   type Process,
   type RuntimeConfig,
 } from "../spec/index.ts";
+import { hasNamespace, noNul, noNuls, validateMap } from "./validate-checks.ts";
+import { validateMounts } from "./validate-mounts.ts";
 import { validateMemoryPolicy, validateScheduling } from "./validate-process.ts";
 import { validateIntelRdt } from "./validate-rdt.ts";
 import { validateSysctl } from "./validate-sysctl.ts";
@@ -63,15 +65,6 @@ function validateRoot({ root, linux }: RuntimeConfig): Issues {
   if (root.readonly && !hasNamespace(linux, "mount"))
     return [{ field: "root.readonly", says: "unable to mount without a private MNT namespace" }];
   return noNul("root.path", root.path);
-}
-
-/** Kernel strings end at NUL: what follows one would silently be lost. */
-function noNul(field: string, text: string): Issues {
-  return text.includes("\0") ? [{ field, says: "must not contain a NUL byte" }] : [];
-}
-
-function noNuls(field: string, texts: readonly string[] | undefined): Issues {
-  return (texts ?? []).flatMap((text, index) => noNul(`${field}[${index}]`, text));
 }
 
 /** `process` of config.json, and that of `exec --process`. */
@@ -126,35 +119,6 @@ function validateNames(config: RuntimeConfig): Issues {
     if (Buffer.byteLength(name) > NAME_BYTES) issues.push({ field, says: `longer than ${NAME_BYTES} bytes` });
     issues.push(...noNul(field, name));
   }
-  return issues;
-}
-
-/** Whether the container gets a namespace of this type, new or joined. */
-export function hasNamespace(linux: Linux | undefined, type: NamespaceType): boolean {
-  return linux?.namespaces?.some((namespace) => namespace.type === type) ?? false;
-}
-
-function validateMounts({ mounts, linux }: RuntimeConfig): Issues {
-  const issues: Issues = [];
-  (mounts ?? []).forEach((mount, index) => {
-    const field = `mounts[${index}]`;
-    const { destination, source = "", type, options = [], uidMappings, gidMappings } = mount;
-    if (destination === "") issues.push({ field: `${field}.destination`, says: "must not be empty" });
-    issues.push(
-      ...noNul(`${field}.destination`, destination),
-      ...noNul(`${field}.source`, source),
-      ...noNuls(`${field}.options`, options),
-    );
-    const isBind = type === "bind" || options.includes("bind") || options.includes("rbind");
-    if (isBind && source === "")
-      issues.push({ field: `${field}.source`, says: "a bind mount needs a source" });
-    if (uidMappings === undefined && gidMappings === undefined) return;
-    if (!isBind) issues.push({ field, says: "id-mapped mounts are only supported for bind-mounts" });
-    if (!uidMappings?.length || !gidMappings?.length)
-      issues.push({ field, says: "id-mapped mounts must have both uid and gid mappings specified" });
-  });
-  if (mounts?.length && !hasNamespace(linux, "mount"))
-    issues.push({ field: "mounts", says: "unable to mount without a private MNT namespace" });
   return issues;
 }
 
@@ -246,9 +210,6 @@ function validateNamespaces({ namespaces, timeOffsets, netDevices }: Linux): Iss
   return issues;
 }
 
-/** What /proc/PID/uid_map takes since Linux 4.15. */
-const MAX_MAPPINGS = 340;
-
 function validateMappings({ process }: RuntimeConfig, linux: Linux): Issues {
   const issues: Issues = [];
   const user = linux.namespaces?.find(({ type }) => type === "user");
@@ -290,15 +251,6 @@ function validateMappings({ process }: RuntimeConfig, linux: Linux): Issues {
         field: `process.user.additionalGids[${index}]`,
         says: `cannot set gid ${id} in user namespace: unmapped`,
       });
-  });
-  return issues;
-}
-
-function validateMap(field: string, mappings: readonly IDMapping[]): Issues {
-  const issues: Issues = [];
-  if (mappings.length > MAX_MAPPINGS) issues.push({ field, says: `more than ${MAX_MAPPINGS} mappings` });
-  mappings.forEach(({ size }, index) => {
-    if (size === 0) issues.push({ field: `${field}[${index}].size`, says: "must not be 0" });
   });
   return issues;
 }

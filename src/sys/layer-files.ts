@@ -3,9 +3,9 @@
  * Names are byte strings (one byte per character) and are encoded into buffers that are used again for every call,
  * since this runs tens of thousands of times per image. Source: man 2 of each call; `struct open_how`, `struct statx`.
  */
-import { constants } from "node:fs";
 import { syscall } from "./binding.ts";
 import { errno } from "./errno.ts";
+import { O } from "./files.ts";
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -60,7 +60,7 @@ class LayerFileCalls<Name extends string> {
     const name = Buffer.from(path, "utf8").toString("latin1");
     const wrong = encode(name, this.#first);
     if (wrong < 0) return wrong;
-    const flags = constants.O_RDONLY | constants.O_DIRECTORY | O_CLOEXEC;
+    const flags = O.RDONLY | O.DIRECTORY | O_CLOEXEC;
     return syscall("openat", AT_FDCWD, this.#first, flags, 0);
   }
 
@@ -79,7 +79,7 @@ class LayerFileCalls<Name extends string> {
   open(directory: number, name: Name, flags: number, mode: number): number {
     const wrong = encode(name, this.#first);
     if (wrong < 0) return wrong;
-    return syscall("openat", directory, this.#first, flags | constants.O_NOFOLLOW | O_CLOEXEC, mode);
+    return syscall("openat", directory, this.#first, flags | O.NOFOLLOW | O_CLOEXEC, mode);
   }
 
   makeDirectory(directory: number, name: Name, mode: number): number {

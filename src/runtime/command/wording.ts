@@ -35,6 +35,8 @@ export class CommandFailed extends TeuError<"command-failed", { command: string 
 
 /** How far runc's words say that the start of the process had come, by the code of our error. */
 const STAGES: Readonly<Record<string, string>> = {
+  "covers-proc": "unable to start container process: error during container init: ",
+  "not-ordinary-directory": "unable to start container process: error during container init: ",
   "plan-failed": "unable to start container process: error during container init: ",
   "outside-root": "unable to start container process: error during container init: ",
   "init-died": "unable to start container process: ",

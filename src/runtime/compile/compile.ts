@@ -93,12 +93,12 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   compileNamespaceSetup(plan, namespaces, config);
   if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
   if (namespaces.mount)
-    compileRoot(plan, world.rootfs, {
+    compileRoot(plan, world, {
       propagation: linux.rootfsPropagation,
       masks: (linux.maskedPaths ?? []).length > 0,
     });
   else compileUnmountedRoot(plan, world.rootfs);
-  compileMounts(plan, mounts, world, namespaces.user !== "none");
+  compileMounts(plan, mounts, { world, inUserNamespace: namespaces.user !== "none", linux });
   plan.section("rest", "runtime.md, Create");
   plan.sync("rest");
   plan.host({ kind: "rest" });
@@ -177,7 +177,10 @@ function compileFileSystem(
   if (config.root?.readonly) compileReadonlyRoot(plan);
   compileReadonlyPaths(plan, linux.readonlyPaths ?? []);
   compileMaskedPaths(plan, linux.maskedPaths ?? []);
-  compileChangeRoot(plan, namespaces.mount ? (world.noPivot ? "move" : "pivot") : "chroot");
+  compileChangeRoot(plan, namespaces.mount ? (world.noPivot ? "move" : "pivot") : "chroot", {
+    hostProcs: world.hostProcs,
+    propagation: linux.rootfsPropagation,
+  });
 }
 
 /** The hooks of create: the mounts and the devices are there, and the host's paths are still to be seen. */

@@ -25,7 +25,7 @@ import {
 } from "./constants.ts";
 import { close, DEV, MASTER, SLAVE, T1, T2 } from "./context.ts";
 import { openInRoot } from "./destination.ts";
-import { attach } from "./mounts.ts";
+import { attach } from "./mount-calls.ts";
 
 /** How the terminal is reached: below DEV of a new container, or below the root of a running one. */
 export function compileConsole(

@@ -3,8 +3,10 @@
 export const O_RDWR = 2;
 export const O_WRONLY = 1;
 export const O_NOCTTY = 0o400;
-export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = 0o200000;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_NONBLOCK = 0o4000;
 export const O_NOFOLLOW = 0o400000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
@@ -37,6 +39,9 @@ export const FSMOUNT_CLOEXEC = 1;
 export const FSCONFIG_SET_FLAG = 0;
 export const FSCONFIG_SET_STRING = 1;
 export const FSCONFIG_CMD_CREATE = 6;
+export const FSCONFIG_CMD_RECONFIGURE = 7;
+export const FSPICK_CLOEXEC = 1;
+export const FSPICK_EMPTY_PATH = 8;
 export const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
 export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
@@ -48,6 +53,7 @@ export const MOUNT_ATTR__ATIME = 0x70;
 export const MOUNT_ATTR_NOATIME = 0x10;
 export const MOUNT_ATTR_STRICTATIME = 0x20;
 export const MOUNT_ATTR_NODIRATIME = 0x80;
+export const MOUNT_ATTR_IDMAP = 0x100000;
 export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 /** `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd. */
 export const MOUNT_ATTR_BYTES = 32;
@@ -59,6 +65,8 @@ export const MS_SLAVE = 1 << 19;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
 
+export const S_IFLNK = 0o120000;
+export const S_IFDIR = 0o040000;
 export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
 export const S_IFBLK = 0o060000;
@@ -77,6 +85,8 @@ export const TIOCSWINSZ = 0x5414;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGPTPEER = 0x5441;
 export const DEVPTS_SUPER_MAGIC = 0x1cd1n;
+export const PROC_SUPER_MAGIC = 0x9fa0n;
+export const STATFS_BYTES = 120;
 
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;

@@ -22,6 +22,10 @@ export interface Circumstances {
   readonly bundle: string;
   /** Absolute, links resolved. */
   readonly rootfs: string;
+  /** The mount point of the host's that `rootfs` lies on; looked up where the document speaks of propagation. */
+  readonly rootMount?: string;
+  /** Where the host has mounted a whole procfs or sysfs, the last first; looked up for no-pivot. */
+  readonly hostProcs: readonly string[];
   /** The runtime's directory of this container: its two fifos are there. */
   readonly stateDirectory: string;
   /** By the absolute path of the bind source. */
@@ -59,6 +63,11 @@ export const SLAVE: Register = new Register(7);
 export const PROGRAM: Register = new Register(8);
 export const HOME: Register = new Register(9);
 export const CHDIR_RESULT: Register = new Register(10);
+/** The mode that a tmpfs takes over. */
+export const MODE: Register = new Register(11);
+/** The directory that a tmpfs copies from, and how much of it has been. */
+export const COPIED: Register = new Register(12);
+export const PROGRESS: Register = new Register(13);
 /** Registers that hold a value for a few records. */
 export const T1: Register = new Register(20);
 export const T2: Register = new Register(21);

@@ -24,9 +24,13 @@ const HOW_BYTES = 24;
 const MODE = 0o755;
 
 /** `struct open_how`. */
-export function openHow(plan: PlanBuilder, flags: number, resolve: number): DataRef {
-  return plan.shared("open_how", [flags, resolve], () =>
-    plan.words([flags, 0, resolve], `{flags=0${flags.toString(8)}, resolve=0x${resolve.toString(16)}}`),
+export function openHow(plan: PlanBuilder, flags: number, resolve: number, mode = 0): DataRef {
+  const made = mode === 0 ? "" : `, mode=0${mode.toString(8)}`;
+  return plan.shared("open_how", [flags, resolve, mode], () =>
+    plan.words(
+      [flags, mode, resolve],
+      `{flags=0${flags.toString(8)}${made}, resolve=0x${resolve.toString(16)}}`,
+    ),
   );
 }
 
@@ -104,33 +108,38 @@ export function openDestination(
 export function compileMissing(path: string, want: Want, strict: boolean): Plan {
   const plan = new PlanBuilder();
   plan.section(path, "config.md, Mounts, destination");
-  plan.move(T3, ROOT);
   const names = componentsOf(path);
-  names.forEach((name, index) => {
+  names.forEach((_, index) => {
     const isLeaf = index === names.length - 1;
-    makeComponent(plan, names.slice(0, index + 1).join("/"), name, isLeaf ? want : "directory", strict);
-    if (index > 0) close(plan, T3);
-    plan.move(T3, T4);
+    makeComponent(plan, names.slice(0, index + 1), isLeaf ? want : "directory", strict);
   });
-  close(plan, T3);
   return plan.finish();
 }
 
-/** T3 is the parent's descriptor; T4 becomes the component's. */
-function makeComponent(plan: PlanBuilder, prefix: string, name: string, want: Want, strict: boolean): void {
+/** Makes the last of `names` unless it is there. Nothing is left open: a segment for a link may come in between. */
+function makeComponent(plan: PlanBuilder, names: readonly string[], want: Want, strict: boolean): void {
   const [present, dangling, reopen] = [plan.label(), plan.label(), plan.label()];
+  const prefix = names.join("/");
   const flags = wantFlags(want);
   openInRoot(plan, ROOT, prefix, { into: T4, flags, strict, on: { ENOENT: "next" } });
   plan.jump(present, T4, NEGATIVE, "==", 0n);
-  makeLeaf(plan, T3, name, want, { EEXIST: dangling });
+  openInRoot(plan, ROOT, names.slice(0, -1).join("/") || ".", {
+    into: T3,
+    flags: wantFlags("directory"),
+    strict,
+  });
+  makeLeaf(plan, T3, names.at(-1) ?? "", want, { EEXIST: dangling });
+  close(plan, T3);
   plan.goto(reopen);
-  // It is not there and cannot be made: a link that leads nowhere. The parent makes what it leads to, in-root.
+  // It is not there and cannot be made: a link that leads nowhere. The parent says where, in-root, and how that is made.
   plan.place(dangling);
+  close(plan, T3);
   plan.sync("resolve-dangling", { descriptors: [ROOT] });
   plan.host({ kind: "resolve-dangling", path: prefix, want });
   plan.place(reopen);
   openInRoot(plan, ROOT, prefix, { into: T4, flags, strict });
   plan.place(present);
+  close(plan, T4);
 }
 
 function makeLeaf(plan: PlanBuilder, parent: Register, name: string, want: Want, on: Rules): void {
@@ -140,6 +149,17 @@ function makeLeaf(plan: PlanBuilder, parent: Register, name: string, want: Want,
 
 function wantFlags(want: Want): number {
   return want === "directory" ? O_PATH | O_DIRECTORY : O_PATH;
+}
+
+/** At and under /proc and /sys no link is followed: 2019-19921. */
+export function isProcOrSys(destination: string): boolean {
+  const [first] = componentsOf(destination);
+  return first === "proc" || first === "sys";
+}
+
+/** `path` as openat2 takes it below the root. */
+export function relativePath(path: string): string {
+  return componentsOf(path).join("/") || ".";
 }
 
 /** The names in a path; `.` says nothing. */

@@ -23,7 +23,7 @@ import {
 } from "./constants.ts";
 import { close, DEV, T1, T2, T3 } from "./context.ts";
 import { openDestination, openInRoot } from "./destination.ts";
-import { attach } from "./mounts.ts";
+import { attach } from "./mount-calls.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
   path,

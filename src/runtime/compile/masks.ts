@@ -5,6 +5,7 @@
  */
 import type { PlanBuilder } from "../plan/builder.ts";
 import type { Register } from "../plan/plan.ts";
+import { sysctlPath } from "../validate-sysctl.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -21,8 +22,8 @@ import {
   RESOLVE_NO_XDEV,
 } from "./constants.ts";
 import { close, HOST_NULL, MASK, ROOT, T1, T2 } from "./context.ts";
-import { openHow, openInRoot } from "./destination.ts";
-import { attach, newFileSystem, setAttributes } from "./mounts.ts";
+import { openHow, openInRoot, relativePath } from "./destination.ts";
+import { attach, newFileSystem, setAttributes } from "./mount-calls.ts";
 
 /** The empty read-only tmpfs that covers directories, once, below the root where nothing ever sees it: clones need it attached. */
 export function compileMask(plan: PlanBuilder, below: Register): void {
@@ -93,18 +94,9 @@ export function compileSysctls(plan: PlanBuilder, sysctls: Readonly<Record<strin
   const how = openHow(plan, O_WRONLY | O_CLOEXEC, resolve);
   for (const [name, value] of entries) {
     plan.section(`linux.sysctl["${name}"]`, "config-linux.md, Sysctl");
-    plan.call("openat2", [T1, plan.text(`sys/${name.replaceAll(".", "/")}`), how, 24], { result: T2 });
+    plan.call("openat2", [T1, plan.text(`sys/${sysctlPath(name)}`), how, 24], { result: T2 });
     plan.call("write", [T2, plan.text(value), Buffer.byteLength(value)]);
     close(plan, T2);
   }
   close(plan, T1);
-}
-
-function relativePath(path: string): string {
-  return (
-    path
-      .split("/")
-      .filter((name) => name !== "")
-      .join("/") || "."
-  );
 }

@@ -47,8 +47,21 @@ const PROPAGATION: ReadonlyMap<string, number> = new Map([
   ["unbindable", MS_UNBINDABLE],
 ]);
 
-/** Words about the whole file system (superblock), for fsconfig; those that only unset a default say nothing. */
+/** What a word says of propagation: `rshared` is `shared` for the whole tree. */
+export function parsePropagation(word: string): { type: number; recursive: boolean } | undefined {
+  const type = PROPAGATION.get(word);
+  if (type !== undefined) return { type, recursive: false };
+  const ofTree = word.startsWith("r") ? PROPAGATION.get(word.slice(1)) : undefined;
+  return ofTree === undefined ? undefined : { type: ofTree, recursive: true };
+}
+
+/** The flag of mount(2) has no word of its own in fsconfig: file systems that can do either have this one. */
+export const IVERSION = "i_version";
+
+/** Words about the whole file system (superblock), by fsconfig's word; those that only unset a default say nothing. */
 const SUPERBLOCK: ReadonlyMap<string, string | undefined> = new Map([
+  ["acl", "posixacl"],
+  ["noacl", undefined],
   ["sync", "sync"],
   ["async", undefined],
   ["dirsync", "dirsync"],
@@ -56,12 +69,15 @@ const SUPERBLOCK: ReadonlyMap<string, string | undefined> = new Map([
   ["nolazytime", undefined],
   ["mand", "mand"],
   ["nomand", undefined],
-  ["iversion", "iversion"],
+  ["iversion", IVERSION],
   ["noiversion", undefined],
   ["silent", undefined],
   ["loud", undefined],
   ["defaults", undefined],
 ]);
+
+/** Words that say how the mount is made. */
+const WAYS = ["bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap"] as const;
 
 /** Every word that is understood, for `features`. */
 export function knownMountOptions(): string[] {
@@ -70,8 +86,7 @@ export function knownMountOptions(): string[] {
     ...recursive(ATTRIBUTES.keys()),
     ...recursive(PROPAGATION.keys()),
     ...SUPERBLOCK.keys(),
-    "bind",
-    "rbind",
+    ...WAYS,
   ].sort();
 }
 
@@ -89,40 +104,47 @@ export interface MountOptions {
   readonly recursive: Attributes;
   /** MS_* propagation, applied after the mount, in order. */
   readonly propagation: readonly { readonly type: number; readonly recursive: boolean }[];
+  /** Changes what is mounted at the destination instead of mounting. */
+  readonly remount: boolean;
+  /** A tmpfs begins with what its destination held. */
   readonly tmpcopyup: boolean;
-  /** For fsconfig: `key` or [key, value]. */
+  readonly idmap: "no" | "idmap" | "ridmap";
+  /** fsconfig's words for flags of the file system. */
+  readonly flags: readonly string[];
+  /** What only the file system knows. */
   readonly data: readonly (readonly [string, string | undefined])[];
 }
 
 /** Sorts the words of `options`. The last word about a thing wins, as in mount(8). */
 export function parseMountOptions(options: readonly string[]): MountOptions {
   let bind: MountOptions["bind"] = "no";
-  let tmpcopyup = false;
+  let idmap: MountOptions["idmap"] = "no";
   const attributes: Attributes = { set: 0, clear: 0 };
   const recursive: Attributes = { set: 0, clear: 0 };
   const propagation: { type: number; recursive: boolean }[] = [];
+  const flags: string[] = [];
   const data: [string, string | undefined][] = [];
   for (const word of options) {
     const bare = word.startsWith("r") ? word.slice(1) : undefined;
     const attribute = ATTRIBUTES.get(word);
     const treeAttribute = bare === undefined ? undefined : ATTRIBUTES.get(bare);
-    const change = PROPAGATION.get(word);
-    const treeChange = bare === undefined ? undefined : PROPAGATION.get(bare);
+    const change = parsePropagation(word);
     if (word === "bind" || word === "rbind") bind = word;
-    else if (word === "tmpcopyup") tmpcopyup = true;
+    else if (word === "idmap" || word === "ridmap") idmap = word;
+    else if (word === "remount" || word === "tmpcopyup") continue;
     else if (attribute !== undefined) apply(attributes, attribute);
     else if (treeAttribute !== undefined) apply(recursive, treeAttribute);
-    else if (change !== undefined) propagation.push({ type: change, recursive: false });
-    else if (treeChange !== undefined) propagation.push({ type: treeChange, recursive: true });
+    else if (change !== undefined) propagation.push(change);
     else if (SUPERBLOCK.has(word)) {
       const flag = SUPERBLOCK.get(word);
-      if (flag !== undefined) data.push([flag, undefined]);
+      if (flag !== undefined) flags.push(flag);
     } else {
       const equals = word.indexOf("=");
       data.push(equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)]);
     }
   }
-  return { bind, attributes, recursive, propagation, tmpcopyup, data };
+  const [remount, tmpcopyup] = [options.includes("remount"), options.includes("tmpcopyup")];
+  return { bind, remount, tmpcopyup, idmap, attributes, recursive, propagation, flags, data };
 }
 
 function apply(to: Attributes, [bits, how]: readonly [number, "set" | "clear" | "atime"]): void {

@@ -10,39 +10,40 @@ import {
   MNT_DETACH,
   MOUNT_ATTR_BYTES,
   MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
   MS_MOVE,
   MS_PRIVATE,
+  MS_SHARED,
   MS_SLAVE,
+  MS_UNBINDABLE,
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
   OPEN_TREE_CLONE,
   RESOLVE_NO_SYMLINKS,
 } from "./constants.ts";
-import { close, ROOT, T1 } from "./context.ts";
+import { type Circumstances, close, ROOT, T1 } from "./context.ts";
 import { openHow } from "./destination.ts";
 import { compileMask } from "./masks.ts";
-import { attach, setAttributes } from "./mounts.ts";
+import { attach, newFileSystem, setAttributes } from "./mount-calls.ts";
+import { parsePropagation } from "./mount-options.ts";
 
 const CLAUSE = "config.md, Root";
+const PROPAGATION_CLAUSE = "config-linux.md, Rootfs Mount Propagation";
+
+/** What mounts of the container and of the host tell one another when nothing is said: the host's arrive, ours do not leave. */
+const DEFAULT_PROPAGATION = "rslave";
 
 /** From here on ROOT names the container's root, and no mount of ours reaches the host. */
 export function compileRoot(
   plan: PlanBuilder,
-  rootfs: string,
-  options: { propagation: string | undefined; masks: boolean },
+  world: Pick<Circumstances, "rootfs" | "rootMount">,
+  { propagation, masks }: { propagation: string | undefined; masks: boolean },
 ): void {
-  const { propagation, masks } = options;
-  plan.section("linux.rootfsPropagation", "config-linux.md, Rootfs Mount Propagation");
-  const type = propagation === "private" || propagation === "rprivate" ? MS_PRIVATE : MS_SLAVE;
-  const attr = plan.words(
-    [0, 0, type, 0],
-    `{propagation=${type === MS_PRIVATE ? "MS_PRIVATE" : "MS_SLAVE"}}`,
-  );
-  plan.call("mount_setattr", [AT_FDCWD, plan.text("/"), AT_RECURSIVE, attr, MOUNT_ATTR_BYTES]);
+  compilePropagation(plan, world.rootMount, propagation);
   plan.section("root.path", CLAUSE);
   const how = openHow(plan, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
-  plan.call("openat2", [AT_FDCWD, plan.text(rootfs), how, 24], { result: T1 });
+  plan.call("openat2", [AT_FDCWD, plan.text(world.rootfs), how, 24], { result: T1 });
   plan.call("open_tree", [T1, plan.text(""), AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE], {
     result: ROOT,
   });
@@ -59,19 +60,70 @@ export function compileUnmountedRoot(plan: PlanBuilder, rootfs: string): void {
   plan.call("openat2", [AT_FDCWD, plan.text(rootfs), how, 24], { result: ROOT });
 }
 
+/** Of the host's tree as the container's mount namespace has it, before anything is mounted there. */
+function compilePropagation(
+  plan: PlanBuilder,
+  rootMount: string | undefined,
+  word: string | undefined,
+): void {
+  plan.section("linux.rootfsPropagation", PROPAGATION_CLAUSE);
+  const { type, recursive } = propagationOf(word);
+  // Of an unbindable tree no bind mount could be made: it becomes so in the end.
+  setHostPropagation(plan, "/", type === MS_UNBINDABLE ? MS_PRIVATE : type, recursive);
+  // The root is attached to this one, and moved or left afterwards: nobody else may be told.
+  if (rootMount !== undefined) setHostPropagation(plan, rootMount, MS_PRIVATE, false);
+}
+
+/** `path` is a mount point of the host's. */
+function setHostPropagation(plan: PlanBuilder, path: string, type: number, recursive: boolean): void {
+  const attr = plan.shared("mount_attr", [0, 0, type], () =>
+    plan.words([0, 0, type, 0], `{propagation=0x${type.toString(16)}}`),
+  );
+  plan.call("mount_setattr", [
+    AT_FDCWD,
+    plan.text(path),
+    recursive ? AT_RECURSIVE : 0,
+    attr,
+    MOUNT_ATTR_BYTES,
+  ]);
+}
+
+function propagationOf(word: string | undefined): { type: number; recursive: boolean } {
+  const propagation = parsePropagation(word || DEFAULT_PROPAGATION);
+  if (propagation === undefined) throw new RangeError(`No kind of propagation: ${word}`);
+  return propagation;
+}
+
 /** Makes the root read-only: late, when nothing has to be made in it any more. */
 export function compileReadonlyRoot(plan: PlanBuilder): void {
   plan.section("root.readonly", CLAUSE);
   setAttributes(plan, ROOT, { set: MOUNT_ATTR_RDONLY, clear: 0 }, false);
 }
 
-/** Leaves the host's tree. With no-pivot what the host has mounted is only hidden, as on an initramfs there is no other way. */
-export function compileChangeRoot(plan: PlanBuilder, how: "pivot" | "move" | "chroot"): void {
+/** How the container leaves the host's tree. */
+export type ChangeOfRoot = "pivot" | "move" | "chroot";
+
+/**
+ * Leaves the host's tree. With no-pivot (on an initramfs there is no other way) the host's mounts are only hidden, so
+ * every procfs and sysfs that shows the host whole goes before. Without a mount namespace the root is changed, and that is all.
+ */
+export function compileChangeRoot(
+  plan: PlanBuilder,
+  how: ChangeOfRoot,
+  options: { hostProcs: readonly string[]; propagation: string | undefined },
+): void {
+  const { hostProcs, propagation } = options;
   plan.section("root.path", CLAUSE);
-  plan.call("fchdir", [ROOT]);
   const here = plan.text(".");
+  const isShared = propagationOf(propagation).type === MS_SHARED;
+  if (how === "pivot" && isShared)
+    plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: T1 });
+  if (how === "move") for (const path of hostProcs) hideHostProc(plan, path);
+  plan.call("fchdir", [ROOT]);
   if (how === "pivot") {
     plan.call("pivot_root", [here, here]);
+    // What is taken off a shared tree is taken off everywhere.
+    if (isShared) setAttributes(plan, T1, { set: 0, clear: 0, propagation: MS_SLAVE }, true);
     // The old root now lies on top of the new one at "/": take it off.
     plan.call("umount2", [here, MNT_DETACH]);
   } else {
@@ -79,4 +131,23 @@ export function compileChangeRoot(plan: PlanBuilder, how: "pivot" | "move" | "ch
     plan.call("chroot", [here]);
   }
   plan.call("chdir", [plan.text("/")]);
+  if (propagation === undefined || propagation === "" || how === "chroot") return;
+  plan.section("linux.rootfsPropagation", PROPAGATION_CLAUSE);
+  const { type, recursive } = propagationOf(propagation);
+  setAttributes(plan, ROOT, { set: 0, clear: 0, propagation: type }, recursive);
+}
+
+/** Unmounted, or, where that is refused in a user namespace, covered. */
+function hideHostProc(plan: PlanBuilder, path: string): void {
+  const [cover, hidden] = [plan.label(), plan.label()];
+  plan.call("umount2", [plan.text(path), MNT_DETACH], { on: { EINVAL: cover, EPERM: cover } });
+  plan.place(hidden);
+  plan.addFuel(1);
+  plan.later(() => {
+    plan.place(cover);
+    newFileSystem(plan, "tmpfs", [["source", "tmpfs"]], MOUNT_ATTR_RDONLY, T1);
+    plan.call("move_mount", [T1, plan.text(""), AT_FDCWD, plan.text(path), MOVE_MOUNT_F_EMPTY_PATH]);
+    close(plan, T1);
+    plan.goto(hidden);
+  });
 }

@@ -4,13 +4,14 @@ import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
 import { architecture, existsSync, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
+import { bindSource } from "../compile/bind.ts";
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.ts";
 import { parseMountOptions } from "../compile/mount-options.ts";
-import { bindSource } from "../compile/mounts.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
 import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
+import { hostProcs, mountOf } from "./host-mounts.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
 import { isRootless } from "./rootless.ts";
 
@@ -61,9 +62,14 @@ export function lookUp(
   const { linux = {}, mounts = [] } = config;
   refuseHostSysctls(linux);
   const hierarchies = layout.v1.length > 0 ? layout.v1 : layout.unified === undefined ? [] : [layout.unified];
+  const rootfs = rootfsOf(config, choices.bundle);
+  const mountinfo =
+    linux.rootfsPropagation || choices.noPivot ? readTextSync("/proc/self/mountinfo") : undefined;
   return {
     ...choices,
-    rootfs: rootfsOf(config, choices.bundle),
+    rootfs,
+    ...(linux.rootfsPropagation && mountinfo !== undefined && { rootMount: mountOf(rootfs, mountinfo) }),
+    hostProcs: choices.noPivot && mountinfo !== undefined ? hostProcs(rootfs, mountinfo) : [],
     sources: sourcesOf(mounts, choices.bundle),
     cgroup: {
       version: layout.v1.length > 0 ? 1 : 2,

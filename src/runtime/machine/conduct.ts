@@ -7,7 +7,14 @@ import { recordAt } from "../plan/decode.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import { type Plan, sectionOf } from "../plan/plan.ts";
 import { type Failure, listen, reply, type Said } from "./dialogue.ts";
-import { InitDied, NotOrdinaryDirectory, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./errors.ts";
+import {
+  CoversProc,
+  InitDied,
+  NotOrdinaryDirectory,
+  OutsideRoot,
+  PlanFailed,
+  ProgramNotRunnable,
+} from "./errors.ts";
 import { hookFailure } from "./hooks.ts";
 import type { HostAnswer } from "./host-steps.ts";
 import { type Launched, planFile } from "./launch.ts";
@@ -121,6 +128,7 @@ function failure(plan: Plan, process: Process | undefined, { record, errno: numb
   if (field === "process.args") return new ProgramNotRunnable(process?.args?.[0] ?? "", number);
   const failed = recordAt(plan, record, architecture);
   if (field === "process.cwd" && failed.op === "fail") return new OutsideRoot(process?.cwd ?? "");
+  if (field?.startsWith("mounts[") && failed.op === "fail") return new CoversProc(field);
   const isLookup = failed.op === "call" && failed.call === "openat2";
   if (isLookup && STRICT.test(field ?? "") && (number === errno.ELOOP || number === errno.ENOTDIR))
     return new NotOrdinaryDirectory(field ?? "");

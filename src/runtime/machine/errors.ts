@@ -70,6 +70,20 @@ export class NotOrdinaryDirectory extends TeuError<"not-ordinary-directory", { f
   }
 }
 
+/** A destination turned out to lie in a procfs, or what should cover /proc to be none. The words are runc's. */
+export class CoversProc extends TeuError<"covers-proc", { field: string }> {
+  constructor(field: string) {
+    const destination = field.slice(field.indexOf(" ") + 1);
+    const why = /^\/*proc\/*$/.test(destination) ? "it is not of type proc" : "it is inside /proc";
+    super(
+      "covers-proc",
+      "permission-denied",
+      { field },
+      `${field}: ${JSON.stringify(destination)} cannot be mounted because ${why}`,
+    );
+  }
+}
+
 /** init ended before it had said that the container is created: killed, or out of memory. */
 export class InitDied extends TeuError<"init-died", { status: number; signal: number | undefined }> {
   constructor(status: number, signal: number | undefined) {

@@ -8,9 +8,10 @@ import { PlanBuilder } from "../plan/builder.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import type { Plan } from "../plan/plan.ts";
 import { resetAffinity } from "./affinity.ts";
+import { copyUp } from "./copy-up.ts";
 import type { Said } from "./dialogue.ts";
 import { writeIDMaps } from "./id-maps.ts";
-import { isDevice, makeDanglingTarget } from "./in-root.ts";
+import { isDevice, resolveDangling } from "./in-root.ts";
 import { homeOf } from "./passwd.ts";
 import { writeProcFile } from "./proc-file.ts";
 import { setRlimits } from "./rlimits.ts";
@@ -78,8 +79,9 @@ export function perform(
     case "missing":
       return { segment: compileMissing(step.path, step.want, step.strict) };
     case "resolve-dangling":
-      makeDanglingTarget(first, step.path, step.want);
-      return undefined;
+      return { segment: compileMissing(resolveDangling(first, step.path), step.want, false) };
+    case "copy-up":
+      return copyUp(first, step.destination, said.values[0] ?? 0, pid);
     case "verify-device":
       return { values: [isDevice(first, step) ? 1 : 0] };
     case "home":

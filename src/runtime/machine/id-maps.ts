@@ -5,6 +5,7 @@
  */
 import { TeuError } from "../../base/index.ts";
 import type { IDMapping } from "../../spec/index.ts";
+import { readTextSync } from "../../sys/index.ts";
 import { writeProcFile } from "./proc-file.ts";
 
 /** newuidmap or newgidmap is missing, or refused the map. */
@@ -73,4 +74,17 @@ function runHelper(program: string, pid: number, map: readonly IDMapping[], fiel
   });
   if (!success)
     throw new IDMapRefused({ field, program, says: stderr.toString().trim().slice(0, MAX_WORDS) });
+}
+
+/** How ids of this process's user namespace are called in that of `pid`; those that are not, undefined. */
+export function readIDMap(pid: number, map: "uid_map" | "gid_map"): (id: number) => number | undefined {
+  const ranges = readTextSync(`/proc/${pid}/${map}`)
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  return (id) => {
+    for (const [inside = 0, outside = 0, size = 0] of ranges)
+      if (id >= outside && id < outside + size) return inside + id - outside;
+    return undefined;
+  };
 }

@@ -4,6 +4,7 @@ import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
+  O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
   RESOLVE_IN_ROOT,
@@ -12,7 +13,6 @@ import {
   S_IFCHR,
   S_IFIFO,
   S_IFMT,
-  S_IFREG,
   STATX_BASIC_STATS,
   STATX_BYTES,
   STX_MODE,
@@ -50,47 +50,41 @@ export function readCapped(descriptor: number, maxBytes: number): string {
 const MAX_LINKS = 40;
 
 /**
- * Makes what a dangling link leads to, in-root: the kernel resolves links only to what exists, so this walks the names
- * itself, each below a descriptor. @throws {SystemCallFailed}
+ * Where `path` leads when its links are followed in-root, though nothing is there: the kernel resolves links only to what
+ * exists, so this walks the names itself, each below a descriptor. @throws {SystemCallFailed}
  */
-export function makeDanglingTarget(root: number, path: string, want: "directory" | "file"): void {
+export function resolveDangling(root: number, path: string): string {
   const todo = names(path);
-  const above: number[] = [];
-  let here = dup(root);
+  const resolved: string[] = [];
+  /** Descriptors of the directories of `resolved`, as far as they exist; the root's first. */
+  const open = [dup(root)];
   let links = 0;
   try {
     while (todo.length > 0) {
       const name = todo.shift() ?? "";
+      const exists = open.length > resolved.length;
       if (name === "..") {
-        const parent = above.pop();
-        if (parent !== undefined) {
-          closeSync(here);
-          here = parent;
-        }
+        if (resolved.pop() !== undefined && exists) closeSync(open.pop() ?? -1);
         continue;
       }
-      const target = readLink(here, name);
+      const here = open.at(-1) ?? root;
+      const target = exists ? readLink(here, name) : undefined;
       if (target !== undefined) {
         if (++links > MAX_LINKS) check(-errno.ELOOP, "openat2", path);
         if (target.startsWith("/")) {
-          for (const descriptor of [here, ...above.splice(0)]) closeSync(descriptor);
-          here = dup(root);
+          for (const descriptor of open.splice(1)) closeSync(descriptor);
+          resolved.length = 0;
         }
         todo.unshift(...names(target));
         continue;
       }
-      const isDirectory = want === "directory" || todo.length > 0;
-      const made = isDirectory
-        ? syscall("mkdirat", here, cString(name), 0o755)
-        : syscall("mknodat", here, cString(name), S_IFREG | 0o755, 0);
-      if (made !== -errno.EEXIST) check(made, isDirectory ? "mkdirat" : "mknodat", path);
-      const flags = O_PATH | O_CLOEXEC | 0o400000 | (isDirectory ? O_DIRECTORY : 0);
-      const next = check(syscall("openat", here, cString(name), flags), "openat", path);
-      above.push(here);
-      here = next;
+      const next = exists ? syscall("openat", here, cString(name), O_PATH | O_CLOEXEC | O_NOFOLLOW) : -1;
+      resolved.push(name);
+      if (next >= 0) open.push(next);
     }
+    return resolved.join("/");
   } finally {
-    for (const descriptor of [here, ...above]) closeSync(descriptor);
+    for (const descriptor of open) closeSync(descriptor);
   }
 }
 

@@ -22,6 +22,7 @@ import type { Plan, Slot } from "../plan/plan.ts";
 import { startTimeOf } from "../state.ts";
 import { openNamespace } from "./namespace-file.ts";
 import { openProcfs } from "./procfs.ts";
+import { openTree } from "./tree-file.ts";
 
 /** Whose child init is: this process's, unless somebody else, the engine's monitor, is to outlive it. */
 export interface InitParent {
@@ -92,8 +93,6 @@ export function launch(
 const O_CLOEXEC = 0o2000000;
 const O_FLAGS = { read: 0, write: 1, fifo: 2, path: 0o10000000 } as const;
 const AT_FDCWD = -100;
-const OPEN_TREE_CLONE = 1;
-const AT_RECURSIVE = 0x8000;
 
 function openSlot(slot: Slot): number {
   switch (slot.kind) {
@@ -105,10 +104,8 @@ function openSlot(slot: Slot): number {
             slot.path,
           )
         : openSync(slot.path, O_FLAGS[slot.flags] | O_CLOEXEC);
-    case "tree": {
-      const flags = OPEN_TREE_CLONE | O_CLOEXEC | (slot.recursive ? AT_RECURSIVE : 0);
-      return check(syscall("open_tree", AT_FDCWD, cString(slot.path), flags), "open_tree", slot.path);
-    }
+    case "tree":
+      return openTree(slot, launch);
     case "pidfd":
       return openProcess(slot.pid, slot.startTime);
     case "namespace":

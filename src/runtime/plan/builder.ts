@@ -146,6 +146,11 @@ export class PlanBuilder {
     this.#args(this.#begin(OP_EXIT, 0, undefined), [status]);
   }
 
+  /** What the steps are for at the moment. */
+  get field(): string {
+    return this.#section.field;
+  }
+
   host(step: HostStep): void {
     this.#hostSteps.push({ after: this.#count - 1, section: this.#section, step });
   }

@@ -32,6 +32,7 @@ const COMMAND: Names = [
   [0, "FSCONFIG_SET_FLAG"],
   [1, "FSCONFIG_SET_STRING"],
   [6, "FSCONFIG_CMD_CREATE"],
+  [7, "FSCONFIG_CMD_RECONFIGURE"],
 ];
 const PRCTL: Names = [
   [1, "PR_SET_PDEATHSIG"],
@@ -66,6 +67,14 @@ const TABLE: Partial<Record<SystemCall, Record<number, { names: Names; exact?: t
     },
   },
   fsconfig: { 1: { names: COMMAND, exact: true } },
+  fspick: {
+    2: {
+      names: [
+        [1, "FSPICK_CLOEXEC"],
+        [8, "FSPICK_EMPTY_PATH"],
+      ],
+    },
+  },
   fsopen: { 1: { names: [[1, "FSOPEN_CLOEXEC"]] } },
   prctl: { 0: { names: PRCTL, exact: true } },
   ioctl: { 1: { names: IOCTL, exact: true } },

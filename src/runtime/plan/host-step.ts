@@ -26,6 +26,8 @@ export type HostStep =
       readonly want: "directory" | "file";
       readonly strict: boolean;
     }
+  /** Sends a segment that copies the next part of a directory into the tmpfs that covers it. */
+  | { readonly kind: "copy-up"; readonly destination: string }
   /** Looks whether what has a device's name already is that device. */
   | {
       readonly kind: "verify-device";
@@ -34,7 +36,7 @@ export type HostStep =
       readonly major: number;
       readonly minor: number;
     }
-  /** Resolves a dangling link inside the root and makes its target. */
+  /** Resolves a dangling link inside the root, and sends the segment that makes its target. */
   | { readonly kind: "resolve-dangling"; readonly path: string; readonly want: "directory" | "file" }
   /** Reads the home directory of a user from the root's own /etc/passwd. */
   | { readonly kind: "home"; readonly uid: number }
@@ -52,5 +54,6 @@ export const SYNC_CODES = {
   ready: 7,
   "time-offsets": 8,
   hooks: 9,
+  "copy-up": 10,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;

@@ -1,0 +1,43 @@
+/**
+ * Bind mounts: a clone of a tree of the host's, with attributes of its own and, where asked for, with ids mapped.
+ * Source: runtime-spec config.md, Mounts, bind and rbind, uidMappings, gidMappings; mount_setattr(2), ID-mapped mounts.
+ */
+import { resolvePath } from "../../base/index.ts";
+import type { Mount } from "../../spec/index.ts";
+import type { PlanBuilder } from "../plan/builder.ts";
+import { T1 } from "./context.ts";
+import { componentsOf } from "./destination.ts";
+import { cloneTree, setAttributes } from "./mount-calls.ts";
+import type { MountOptions } from "./mount-options.ts";
+import type { MountContext } from "./mounts.ts";
+import { place, refuseProc } from "./place.ts";
+
+/** The host's path of a bind source. */
+export function bindSource(mount: Mount, bundle: string): string {
+  return resolvePath(bundle, mount.source ?? "");
+}
+
+export function compileBind(
+  plan: PlanBuilder,
+  mount: Mount,
+  options: MountOptions,
+  { world, inUserNamespace, linux }: MountContext,
+): void {
+  const source = bindSource(mount, world.bundle);
+  const recursive = options.bind !== "bind";
+  const { uidMappings = linux.uidMappings, gidMappings = linux.gidMappings } = mount;
+  if (options.idmap !== "no" || mount.uidMappings !== undefined) {
+    // Mapped by the parent: in a namespace of the container's there is no right to.
+    const idmap = {
+      uidMappings: uidMappings ?? [],
+      gidMappings: gidMappings ?? [],
+      recursive: options.idmap === "ridmap",
+    };
+    plan.move(T1, plan.slot({ kind: "tree", field: plan.field, path: source, recursive, idmap }));
+  } else cloneTree(plan, source, T1, { recursive, inUserNamespace });
+  setAttributes(plan, T1, options.attributes, false);
+  setAttributes(plan, T1, options.recursive, true);
+  // The one thing that may cover /proc is a procfs.
+  if (componentsOf(mount.destination).join("/") === "proc") refuseProc(plan, T1, "!=");
+  place(plan, mount.destination, world.sources.get(source) ?? "directory", options);
+}

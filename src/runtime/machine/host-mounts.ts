@@ -1,0 +1,41 @@
+/** What plans have to know of the host's mounts. Source: proc(5), /proc/PID/mountinfo. */
+
+interface HostMount {
+  /** The directory of its file system that it shows. */
+  readonly root: string;
+  readonly mountPoint: string;
+  readonly type: string;
+}
+
+/** The mount point that `path` lies on: of those that are above it the longest, of those in one place the last. */
+export function mountOf(path: string, mountinfo: string): string {
+  const above = parseMounts(mountinfo).filter(
+    ({ mountPoint }) => mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`),
+  );
+  return above.reduce((best, { mountPoint }) => (mountPoint.length >= best.length ? mountPoint : best), "/");
+}
+
+/** Mount points of whole procfs and sysfs outside of `rootfs`, the last first, so that what lies on top goes first. */
+export function hostProcs(rootfs: string, mountinfo: string): string[] {
+  return parseMounts(mountinfo)
+    .filter(({ root, type }) => root === "/" && (type === "proc" || type === "sysfs"))
+    .map(({ mountPoint }) => mountPoint)
+    .filter((path) => !path.startsWith(`${rootfs}/`))
+    .toReversed();
+}
+
+function parseMounts(mountinfo: string): HostMount[] {
+  return mountinfo
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      const [, , , root = "", mountPoint = ""] = line.split(" ");
+      const type = line.slice(line.indexOf(" - ") + 3).split(" ")[0] ?? "";
+      return { root: unescapeOctal(root), mountPoint: unescapeOctal(mountPoint), type };
+    });
+}
+
+/** Space, tab, newline and backslash are written as octal. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
