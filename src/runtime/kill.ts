@@ -73,7 +73,7 @@ export function killContainer(
 
 function signalInit(state: SavedState, pidfd: number, signal: number): void {
   // Where init is no PID 1 of its own, the kernel does not end the others with it.
-  if (signal === SIGKILL && !hasOwnPids(state)) {
+  if (signal === SIGKILL && !hasOwnPids(state) && Object.keys(state.cgroupPaths).length > 0) {
     killCgroup(state.cgroupPaths);
     return;
   }

@@ -17,6 +17,8 @@ export interface RuntimeContext extends HelpPrinter {
   readonly root: string;
   /** `--root` was given: then it has to exist. */
   readonly isRootGiven: boolean;
+  /** `--rootless`; undefined: auto. */
+  readonly rootless: boolean | undefined;
   readonly log: Log;
   /** systemd makes the cgroups of new containers. */
   readonly usesSystemd: boolean;

@@ -73,7 +73,7 @@ export function createOptions(
     readonly "preserve-fds": number;
   },
   containerID: string,
-  { root, program, log }: RuntimeContext,
+  { root, rootless, program, log }: RuntimeContext,
 ): CreateOptions {
   const consoleSocket = flags["console-socket"];
   return {
@@ -85,6 +85,7 @@ export function createOptions(
     noPivot: flags["no-pivot"],
     noNewKeyring: flags["no-new-keyring"],
     preserveFds: flags["preserve-fds"],
+    ...(rootless !== undefined && { rootless }),
     onWarning: (error) => logWarning(log, program, wordsOf(error)),
   };
 }

@@ -130,7 +130,15 @@ export async function runCommandLine(argv: readonly string[], program: string): 
     const root = given.has("root") ? givenRoot(flags.root) : defaultRoot(program);
     logDebug(log, `${program} ${words.join(" ")}`);
     const called = await loadCommand(COMMANDS, command, program);
-    return await called.call(rest, contextOf(program, root, given.has("root"), log, usesSystemd));
+    return await called.call(rest, {
+      program,
+      root,
+      isRootGiven: given.has("root"),
+      rootless: parseRootless(flags.rootless),
+      log,
+      usesSystemd,
+      printHelp: (shape) => print(encodeRuncHelp(shape)),
+    });
   } catch (error) {
     if (isUsageError(error)) await printUsage(error, program);
     logError(log, program, wordsOf(error));
@@ -149,14 +157,24 @@ function asCommand(words: readonly string[]): readonly [string | undefined, read
   return command === "help" || command === "h" ? [rest[0], ["--help"]] : [command, rest];
 }
 
-function contextOf(
-  program: string,
-  root: string,
-  isRootGiven: boolean,
-  log: Log,
-  usesSystemd: boolean,
-): RuntimeContext {
-  return { program, root, isRootGiven, log, usesSystemd, printHelp: (shape) => print(encodeRuncHelp(shape)) };
+/** `--rootless` has three values; the words are runc's. */
+export class InvalidRootless extends TeuError<"invalid-rootless", { text: string }> {
+  constructor(context: { text: string }) {
+    super(
+      "invalid-rootless",
+      "invalid",
+      context,
+      `strconv.ParseBool: parsing ${JSON.stringify(context.text)}: invalid syntax`,
+    );
+  }
+}
+
+/** As Go reads a boolean; undefined for "auto". @throws {InvalidRootless} */
+function parseRootless(text: string): boolean | undefined {
+  if (text === "" || text === "auto") return undefined;
+  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
+  if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
+  throw new InvalidRootless({ text });
 }
 
 /** The first four lines are those that dockerd reads. */

@@ -34,7 +34,7 @@ export function compileBind(
       recursive: options.idmap === "ridmap",
     };
     plan.move(T1, plan.slot({ kind: "tree", field: plan.field, path: source, recursive, idmap }));
-  } else cloneTree(plan, source, T1, { recursive, inUserNamespace });
+  } else cloneTree(plan, source, T1, { recursive, byParent: inUserNamespace && !world.isRootless });
   setAttributes(plan, T1, options.attributes, false);
   setAttributes(plan, T1, options.recursive, true);
   // The one thing that may cover /proc is a procfs.

@@ -77,7 +77,7 @@ function makeHierarchy(
   } else bindHierarchy();
 
   function bindHierarchy(): void {
-    cloneTree(plan, path, T1, { recursive: false, inUserNamespace });
+    cloneTree(plan, path, T1, { recursive: false, byParent: inUserNamespace && !world.isRootless });
     // Without a cgroup namespace the directory is the host's: a user namespace's root must not write to it (2023-25809).
     const isHosts = inUserNamespace && !world.cgroupNamespace;
     setAttributes(

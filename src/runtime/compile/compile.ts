@@ -39,7 +39,7 @@ import {
 import { compileChangeRoot, compileReadonlyRoot, compileRoot, compileUnmountedRoot } from "./root.ts";
 import { compileScheduling } from "./scheduling.ts";
 import { compileStage, isWrittenTo } from "./stage.ts";
-import { bindUnowned } from "./unowned.ts";
+import { bindUnowned, lockCallersCgroup } from "./unowned.ts";
 
 /** What `create` does: a plan for init, and the flags with which it is cloned. */
 export interface CreatePlan extends Plan {
@@ -67,7 +67,8 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   const plan = new PlanBuilder();
   const { linux = {} } = document;
   const namespaces = planNamespaces(linux.namespaces ?? []);
-  const mounts = bindUnowned(document.mounts ?? [], linux.namespaces ?? []);
+  const bound = bindUnowned(document.mounts ?? [], linux.namespaces ?? []);
+  const mounts = world.cgroup.isOwn ? bound : lockCallersCgroup(bound);
   const config = { ...document, mounts };
   // The inherited ones come first: the lowest slots are the next to where they have to go.
   const preserved = Array.from({ length: world.preserveFds }, (_, index) =>

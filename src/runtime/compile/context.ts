@@ -35,6 +35,8 @@ export interface Circumstances {
     /** v1: files that init writes itself into. v2: empty, init is born in its cgroup. */
     readonly joins: readonly string[];
     readonly mounts: readonly CgroupMount[];
+    /** Whether the container has cgroups of its own, or stays in the caller's, which it must not change. */
+    readonly isOwn: boolean;
   };
   /** Whether the container gets a cgroup namespace of its own. */
   readonly cgroupNamespace: boolean;

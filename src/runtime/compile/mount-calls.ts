@@ -91,12 +91,11 @@ export function cloneTree(
   plan: PlanBuilder,
   source: string,
   into: Register,
-  options: { recursive: boolean; inUserNamespace: boolean },
+  options: { recursive: boolean; byParent: boolean },
 ): void {
-  const { recursive, inUserNamespace } = options;
+  const { recursive, byParent } = options;
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  if (inUserNamespace)
-    plan.move(into, plan.slot({ kind: "tree", field: plan.field, path: source, recursive }));
+  if (byParent) plan.move(into, plan.slot({ kind: "tree", field: plan.field, path: source, recursive }));
   else plan.call("open_tree", [AT_FDCWD, plan.text(source), flags], { result: into });
 }
 

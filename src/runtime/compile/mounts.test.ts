@@ -16,6 +16,7 @@ const WORLD: Circumstances = {
   cgroup: {
     version: 1,
     joins: [],
+    isOwn: true,
     mounts: [
       { controllers: ["cpu", "cpuacct"], name: "cpu,cpuacct", path: "/sys/fs/cgroup/cpu,cpuacct/c" },
       { controllers: ["name=systemd"], name: "systemd", path: "/sys/fs/cgroup/systemd/c" },
@@ -31,7 +32,12 @@ const WORLD: Circumstances = {
   dieWithParent: false,
 };
 const V2 = {
-  cgroup: { version: 2, joins: [], mounts: [{ controllers: [], name: "", path: "/sys/fs/cgroup/c" }] },
+  cgroup: {
+    version: 2,
+    joins: [],
+    isOwn: true,
+    mounts: [{ controllers: [], name: "", path: "/sys/fs/cgroup/c" }],
+  },
 } as const satisfies Partial<Circumstances>;
 
 interface Case {

@@ -23,3 +23,12 @@ export function bindUnowned(mounts: readonly Mount[], namespaces: readonly Names
     return { ...mount, type: "bind", source: place, options: ["rbind", ...options] };
   });
 }
+
+/** A container that has no cgroup of its own sees the caller's, and must not change it (2023-25809). */
+export function lockCallersCgroup(mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.map((mount) =>
+    mount.type === "cgroup" || mount.type === "cgroup2"
+      ? { ...mount, options: [...(mount.options ?? []).filter((option) => option !== "rw"), "ro"] }
+      : mount,
+  );
+}

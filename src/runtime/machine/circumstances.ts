@@ -74,11 +74,12 @@ export function lookUp(
     cgroup: {
       version: layout.v1.length > 0 ? 1 : 2,
       joins: cgroup.join.files,
+      isOwn: cgroup.directories.length > 0,
       mounts: hierarchies.map(
-        ({ controllers, mountPoint }): CgroupMount => ({
+        ({ controllers, mountPoint, own }): CgroupMount => ({
           controllers,
           name: mountPoint.slice(mountPoint.lastIndexOf("/") + 1),
-          path: cgroup.paths[controllers[0] ?? ""] ?? mountPoint,
+          path: cgroup.paths[controllers[0] ?? ""] ?? `${mountPoint}${own}`,
         }),
       ),
     },

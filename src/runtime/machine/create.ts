@@ -15,9 +15,7 @@ import {
   removeSync,
   syscall,
 } from "../../sys/index.ts";
-import { createCgroup } from "../cgroup/create.ts";
 import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
-import { attachDevices } from "../cgroup/device-attach.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
 import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
@@ -35,6 +33,7 @@ import {
 import { claimState, type SavedState, saveState, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
+import { validateRootless } from "../validate-rootless.ts";
 import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
@@ -42,6 +41,7 @@ import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hook
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
+import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
 import type { PlanUnit } from "./units.ts";
 
 /** What the caller of create says, beside the bundle. */
@@ -63,6 +63,8 @@ export interface CreateOptions {
   readonly preserveFds?: number;
   /** Makes the container a unit of systemd; `planUnit` of units.ts, which only who needs it loads. */
   readonly planUnit?: PlanUnit;
+  /** Whether a cgroup that may not be made is passed over when nothing asks for it; absent: if the caller is not the host's root. */
+  readonly rootless?: boolean;
   /** The container is killed when its parent dies. */
   readonly dieWithParent?: boolean;
   /** Whose child the container's first process becomes; the calling process's if absent. */
@@ -99,21 +101,20 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const bundle = realpathSync(options.bundle);
   const configText = readConfig(bundle);
   const config = parseRuntimeConfig(configText);
-  validateConfig(config);
-  refuseForKernel(config.process ?? {}, config.linux);
-  refuseUnsupported(config);
+  checkConfig(config);
   checkConsole(config.process ?? {}, options);
   const layout = readCgroupLayout();
   const unit = options.planUnit?.(config, options.containerID, layout);
-  const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
+  const planned = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const resctrl = planResctrl(config.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
   const container = { id: options.containerID, bundle };
+  const { rootless } = options;
   const { hooks } = config;
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
-    const plan = compileFor(config, { ...options, bundle }, directory, layout, cgroup);
+    const compiled = compileFor(config, { ...options, bundle }, directory, layout, planned);
     makeFifos(directory);
     const console =
       options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
@@ -121,12 +122,14 @@ export function createContainer(options: CreateOptions): CreatedContainer {
       undo.push(() => unit.stop());
       unit.start();
     }
-    createCgroup(cgroup, { isUnit: unit !== undefined });
+    const cgroup = createCgroupOrNone(planned, config.linux, { rootless, isUnit: unit !== undefined });
     undo.push(() => removeCgroup(cgroup.paths));
     const group = resctrl && createResctrl(resctrl);
     if (group !== undefined) undo.push(() => removeResctrl(group));
+    const plan =
+      cgroup === planned ? compiled : compileFor(config, { ...options, bundle }, directory, layout, cgroup);
     delegateCgroup(cgroup.paths, cgroupOwner(config));
-    attachDevices(cgroup);
+    attachDevicesIfAllowed(cgroup, rootless);
     const [first, limits] = partition(cgroup.limits, precedesJoin);
     writeAllToCgroup(first);
     const init = start(plan, options, cgroup);
@@ -184,6 +187,13 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   } catch (error) {
     throw rollBack(undo, error);
   }
+}
+
+function checkConfig(config: RuntimeConfig): void {
+  validateConfig(config);
+  if (isRootless()) validateRootless(config, { gid: process.getegid?.() ?? 0 });
+  refuseForKernel(config.process ?? {}, config.linux);
+  refuseUnsupported(config);
 }
 
 function readConfig(bundle: string): string {
@@ -335,9 +345,7 @@ export class CleanupFailed extends TeuError<"cleanup-failed", { failures: readon
 export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan {
   const bundle = realpathSync(options.bundle);
   const config = parseRuntimeConfig(readConfig(bundle));
-  validateConfig(config);
-  refuseForKernel(config.process ?? {}, config.linux);
-  refuseUnsupported(config);
+  checkConfig(config);
   const layout = readCgroupLayout();
   const unit = options.planUnit?.(config, options.containerID, layout);
   const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);

@@ -1,6 +1,77 @@
 /** What is different when a plain user, or root of a user namespace, calls the runtime. Source: runc, libcontainer rootless. */
+import { TeuError } from "../../base/index.ts";
+import type { Linux, Resources } from "../../spec/index.ts";
+import { readTextSync } from "../../sys/index.ts";
+import { createCgroup } from "../cgroup/create.ts";
+import { attachDevices } from "../cgroup/device-attach.ts";
+import type { CgroupPlan } from "../cgroup/plan.ts";
 
 /** Whether the caller is no root at all: what only root may do outside has to be done inside, or by helpers. */
 export function isRootless(): boolean {
   return process.geteuid?.() !== 0;
+}
+
+/** As /proc/self/uid_map shows it where no user namespace was ever made. */
+const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
+
+/** Whether the caller's rights end at a user namespace, or at a user's own files: then cgroups may be out of reach. */
+function hasLimitedRights(): boolean {
+  return isRootless() || !ALL_IDS.test(readTextSync("/proc/self/uid_map"));
+}
+
+/** The caller may make no cgroup, but config.json asks for one. The sentence is runc's. */
+export class RootlessCgroup extends TeuError<"rootless-cgroup", { field: string }> {
+  constructor(context: { field: string }, cause: unknown) {
+    super(
+      "rootless-cgroup",
+      "permission-denied",
+      context,
+      `${context.field}: rootless needs no limits + no cgrouppath when no permission is granted for cgroups`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Makes the container's cgroups, or none where the caller may not and nothing needs one. Returns what there is then.
+ * @param options.rootless  `--rootless`; undefined: as the caller's rights are.
+ * @param options.isUnit  systemd has made them.
+ * @throws {RootlessCgroup} and what createCgroup throws
+ */
+export function createCgroupOrNone(
+  plan: CgroupPlan,
+  linux: Linux | undefined,
+  { rootless, isUnit }: { rootless: boolean | undefined; isUnit: boolean },
+): CgroupPlan {
+  try {
+    createCgroup(plan, { isUnit });
+    return plan;
+  } catch (error) {
+    if (!isRefused(error) || !(rootless ?? hasLimitedRights())) throw error;
+    if (linux?.cgroupsPath) throw error;
+    const limit = limitOf(linux?.resources ?? {});
+    if (limit !== undefined) throw new RootlessCgroup({ field: `linux.resources.${limit}` }, error);
+    return { paths: {}, directories: [], join: { files: [] }, limits: [] };
+  }
+}
+
+/** Attaches the device program. Without rights to load one there are none to make or open a device by, either. */
+export function attachDevicesIfAllowed(plan: CgroupPlan, rootless: boolean | undefined): void {
+  try {
+    attachDevices(plan);
+  } catch (error) {
+    if (!isRefused(error) || !(rootless ?? hasLimitedRights())) throw error;
+  }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof TeuError && error.kind === "permission-denied";
+}
+
+/** The first limit that is asked for. Rules for devices are none: they cannot let anything in. */
+function limitOf(resources: Resources): string | undefined {
+  const asked = Object.entries(resources).find(
+    ([name, value]) => name !== "devices" && value !== undefined && Object.keys(value).length > 0,
+  );
+  return asked?.[0];
 }
