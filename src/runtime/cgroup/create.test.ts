@@ -138,6 +138,25 @@ test.skipIf(noV2)("a device program lets default devices through and nothing els
   for (const descriptor of [directory, shell]) closeSync(descriptor);
 });
 
+test.skipIf(noV2)("a device program takes the place of those that a cgroup had", async () => {
+  const kmsg = { allow: true, type: "c", major: 1, minor: 11, access: "r" } as const;
+  const before = plan("replaced", { devices: [{ allow: false, access: "rwm" }] });
+  createCgroup(before);
+  const shell = openSync("/bin/sh", "r");
+  const canRead = async (made: CgroupPlan): Promise<boolean> => {
+    attachDevices(made);
+    const cgroup = openSync(made.join.directory ?? "", constants.O_DIRECTORY);
+    const argv = ["sh", "-c", "exec 3</dev/kmsg"];
+    const child = spawn({ executable: shell, argv, env: [], descriptors: [-1, -1, -1], cgroup });
+    for (const descriptor of [child.pidfd, cgroup]) closeSync(descriptor);
+    return (await childEnded(child.pid)).status === 0;
+  };
+  expect(await canRead(before)).toBe(false);
+  expect(await canRead(plan("replaced", { devices: [{ allow: false, access: "rwm" }, kmsg] }))).toBe(true);
+  expect(await canRead(before)).toBe(false);
+  closeSync(shell);
+});
+
 test.skipIf(noV2)("limits of v2 are written, and its controllers passed down", () => {
   const made = plan("limits", {
     memory: { limit: 64 << 20, swap: 64 << 20 },

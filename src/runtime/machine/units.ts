@@ -68,19 +68,24 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
   const unit = unitOf(config.linux?.cgroupsPath, containerID);
   const resources = withRoundQuota(config.linux?.resources ?? {});
   if (layout.v1.length > 0 && Object.keys(resources.unified ?? {}).length > 0) throw new UnifiedOnV1();
+  let systemd: SystemdBus | undefined;
   let waiter: Launched | undefined;
   let isOurs = false;
-  const leave = (): void => {
+  const endWaiting = (): void => {
     if (waiter !== undefined) endWaiter(waiter);
     waiter = undefined;
+  };
+  const hangUp = (): void => {
+    systemd?.[Symbol.dispose]();
+    systemd = undefined;
   };
   return {
     name: unit.name,
     linux: { ...config.linux, resources, cgroupsPath: unit.path },
     start() {
-      using systemd = new SystemdBus();
-      const version = versionOf(systemd);
+      systemd = new SystemdBus();
       waiter = startWaiter();
+      const version = versionOf(systemd);
       const job = beginStart(systemd, unit.name, [
         ...scopeProperties(unit, containerID, waiter.pid, layout),
         ...annotatedProperties(config.annotations),
@@ -91,15 +96,17 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
       finishStart(systemd, unit.name, job);
     },
     handOver(pid, paths) {
-      // v1: init enters by itself, but systemd looks into its own hierarchies, and must not find them empty.
-      if (layout.v1.length > 0)
-        for (const path of [paths["name=systemd"], paths[""]])
-          if (path !== undefined) writeCgroupFile(`${path}/cgroup.procs`, String(pid));
-      leave();
-      setLimits(unit.name, resources, layout);
+      // On v1 alone init enters by itself, later: systemd must not find its hierarchy empty meanwhile.
+      const own = paths["name=systemd"];
+      if (layout.unified === undefined && own !== undefined)
+        writeCgroupFile(`${own}/cgroup.procs`, String(pid));
+      endWaiting();
+      if (systemd !== undefined) tellLimits(systemd, unit.name, resources, layout);
+      hangUp();
     },
     stop() {
-      leave();
+      endWaiting();
+      hangUp();
       if (isOurs) stopUnit(unit.name);
     },
   };
@@ -224,16 +231,20 @@ export function stopUnit(unit: string): void {
  * caller's to write.
  * @throws {UnitFailed} {InvalidLimit}
  */
-export function setLimits(unit: string, given: Resources, { v1 }: CgroupLayout): Resources {
+export function setLimits(unit: string, given: Resources, layout: CgroupLayout): Resources {
   const resources = withRoundQuota(given);
   using systemd = new SystemdBus();
+  tellLimits(systemd, unit, resources, layout);
+  return resources;
+}
+
+function tellLimits(systemd: SystemdBus, unit: string, resources: Resources, { v1 }: CgroupLayout): void {
   const version = versionOf(systemd);
   const properties =
     v1.length > 0 ? limitPropertiesV1(resources, version) : limitPropertiesV2(resources, version);
-  if (properties.length === 0) return resources;
+  if (properties.length === 0) return;
   try {
     systemd.call("SetUnitProperties", "sba(sv)", unit, true, properties.map(encodeProperty));
-    return resources;
   } catch (error) {
     if (!hasCode(error, "systemd-refused")) throw error;
     throw new UnitFailed(

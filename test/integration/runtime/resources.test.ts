@@ -142,6 +142,23 @@ describe(`resources of a container of ${TESTED.name}`, () => {
     );
   });
 
+  test("a memory limit below what is in use is refused, with the usage; v2 if asked to look before", async () => {
+    await using container = new Container();
+    // The shell holds what it has read, and sleep is not its last command, or it would become that.
+    const hungry = "x=$(head -c 20000000 /dev/zero | tr '\\0' a); echo full >/tmp/full; sleep 1000; true";
+    const change = withResources({ memory: { limit: 128 << 20, swap: 128 << 20 } });
+    await container.configure(hungry, change).call(["run", "-d", container.id]);
+    while (!existsSync(`${container.bundle.rootfs}/tmp/full`)) await Bun.sleep(20);
+    const stdin = JSON.stringify({ memory: { limit: 4 << 20, checkBeforeUpdate: true } });
+    const { status, stderr } = await container.call(["update", "-r", "-", container.id], { stdin });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      cgroupV2.isMet()
+        ? /rejecting memory limit 4194304 <= usage \d{8,}/
+        : /linux\.resources\.memory\.limit.*EBUSY: unable to set memory limit to 4194304 \(current usage: \d{8,}, peak usage: \d{8,}\)/,
+    );
+  });
+
   withoutResctrl("a class of service is refused before anything is made", async () => {
     await using container = new Container();
     const { status, stderr } = await container
