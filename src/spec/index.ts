@@ -2,11 +2,21 @@
 
 // Checks of parsed JSON: every issue, with its path.
 export {
+  array,
+  boolean,
   type Check,
   encodeIssue,
   encodePath,
+  type Fields,
   InvalidDocument,
   type Issue,
+  integer,
+  mustBe,
+  object,
+  oneOf,
+  optional,
+  record,
+  string,
 } from "./check.ts";
 // Image documents: what descriptors point at, with the bounds on what is read into memory.
 export {

@@ -1,20 +1,26 @@
 /** `teu registry serve`: a registry over a folder, until it is told to end. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, print, printError, stateRoot } from "../../base/index.ts";
-import { serveRegistry } from "../../distribution/registry/index.ts";
+import { parseRegistryConfig, registryOptions, serveRegistry } from "../../distribution/registry/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
   name: "teu registry serve",
   summary: "Serve images from a folder",
-  description: `Prints its address on stdout when it listens, and serves until SIGINT or SIGTERM. It asks nobody who they are: whoever
-reaches it may push and delete, so beyond this machine it listens only with --insecure-listen.`,
+  description: `Prints its address on stdout when it listens, and serves until SIGINT or SIGTERM; with certificates SIGHUP makes it look at
+them again. Without rules of access it asks nobody who they are: whoever reaches it may push and delete, so beyond this machine it
+then listens only with --insecure-listen.`,
   flags: {
+    config: {
+      kind: "string",
+      value: "FILE",
+      summary: "Certificates, accounts, rights and limits, in YAML; flags go before what it says",
+    },
     listen: {
       kind: "string",
       value: "HOST:PORT",
-      summary: "Where to listen; port 0: a free one",
-      default: "127.0.0.1:5000",
+      summary: "Where to listen; port 0: a free one (default 127.0.0.1:5000)",
     },
     root: { kind: "string", value: "DIR", summary: "Where images lie (default registry/ below TEU_ROOT)" },
     "insecure-listen": { kind: "boolean", summary: "Listen where others can reach it too" },
@@ -28,16 +34,22 @@ reaches it may push and delete, so beyond this machine it listens only with --in
     },
   ],
   async run({ flags }, { environment }) {
-    const { listen, root = join(stateRoot(environment), "registry") } = flags;
+    const config =
+      flags.config === undefined
+        ? {}
+        : parseRegistryConfig(await readFile(flags.config, "utf8"), JSON.stringify(flags.config));
+    const root = flags.root ?? config.root ?? join(stateRoot(environment), "registry");
     const ended = new Promise<void>((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => resolve());
+      for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
+      if (config.tls === undefined) process.once("SIGHUP", () => resolve());
     });
     await using registry = await serveRegistry({
-      listen,
-      root,
-      insecureListen: flags["insecure-listen"],
+      ...(await registryOptions(config, root)),
+      listen: flags.listen ?? config.listen ?? "127.0.0.1:5000",
+      insecureListen: flags["insecure-listen"] || (config.insecureListen ?? false),
       onError: (error) => printError(`teu registry: ${messageOf(error)}\n`),
     });
+    if (config.tls !== undefined) process.on("SIGHUP", () => void registry.reload());
     print(`${registry.address}\n`);
     await ended;
     return 0;

@@ -10,6 +10,7 @@ import {
   isSupportedAlgorithm,
   type RepositoryName,
 } from "../../spec/index.ts";
+import type { Caller } from "./auth/caller.ts";
 import { parseContentRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import { announcedLength, chunksOf } from "./request-body.ts";
@@ -23,9 +24,10 @@ export async function beginUpload(
   name: RepositoryName,
   query: URLSearchParams,
   request: Request,
+  caller: Caller,
 ): Promise<Response> {
   const mount = query.get("mount");
-  if (mount !== null && (await mountBlob(storage, name, mount, query.get("from"))))
+  if (mount !== null && (await mountBlob(storage, name, mount, query.get("from"), caller)))
     return created(name, mount);
   const text = query.get("digest");
   // Refused before anything is opened.
@@ -33,7 +35,7 @@ export async function beginUpload(
   const algorithm = query.get("digest-algorithm") ?? (digest && digestAlgorithm(digest)) ?? "sha256";
   if (!isSupportedAlgorithm(algorithm)) throw unsupported(algorithm);
   await storage.metadata.requireRoom(name, announcedLength(request) ?? 0);
-  const key = uploads.begin(name, ANYBODY, algorithm);
+  const key = uploads.begin(name, caller.name, algorithm);
   if (digest === undefined) return accepted(key, 0);
   try {
     await finish(storage, uploads, key, digest, undefined, chunksOf(request));
@@ -45,8 +47,7 @@ export async function beginUpload(
 }
 
 /** GET <upload> */
-export async function uploadStatus(uploads: Uploads, name: RepositoryName, id: string): Promise<Response> {
-  const key = keyOf(name, id);
+export async function uploadStatus(uploads: Uploads, key: UploadKey): Promise<Response> {
   const { headers } = accepted(key, await uploads.offset(key));
   return new Response(null, { status: 204, headers });
 }
@@ -55,12 +56,10 @@ export async function uploadStatus(uploads: Uploads, name: RepositoryName, id: s
 export async function appendToUpload(
   { metadata }: Storage,
   uploads: Uploads,
-  name: RepositoryName,
-  id: string,
+  key: UploadKey,
   request: Request,
 ): Promise<Response> {
-  const key = keyOf(name, id);
-  await metadata.requireRoom(name, (await uploads.offset(key)) + (announcedLength(request) ?? 0));
+  await metadata.requireRoom(key.repository, (await uploads.offset(key)) + (announcedLength(request) ?? 0));
   return accepted(key, await uploads.append(key, chunkStart(request), chunksOf(request)));
 }
 
@@ -68,19 +67,18 @@ export async function appendToUpload(
 export async function finishUpload(
   storage: Storage,
   uploads: Uploads,
-  name: RepositoryName,
-  id: string,
+  key: UploadKey,
   query: URLSearchParams,
   request: Request,
 ): Promise<Response> {
   const digest = parseUploadDigest(query.get("digest") ?? "");
-  await finish(storage, uploads, keyOf(name, id), digest, chunkStart(request), chunksOf(request));
-  return created(name, digest);
+  await finish(storage, uploads, key, digest, chunkStart(request), chunksOf(request));
+  return created(key.repository, digest);
 }
 
 /** DELETE <upload> */
-export async function cancelUpload(uploads: Uploads, name: RepositoryName, id: string): Promise<Response> {
-  await uploads.cancel(keyOf(name, id));
+export async function cancelUpload(uploads: Uploads, key: UploadKey): Promise<Response> {
+  await uploads.cancel(key);
   return new Response(null, { status: 204 });
 }
 
@@ -98,18 +96,22 @@ async function finish(
   await metadata.linkBlob(key.repository, digest, size);
 }
 
-/** A blob of another repository, of any if none is named, becomes one of this one too. Anything that hinders it means: upload it. */
+/**
+ * A blob of another repository, of any if none is named, becomes one of this one too: of a repository that the caller may
+ * read, else whoever knows a digest could read what it names (CVE-2024-39897). Anything that hinders it means: upload it.
+ */
 async function mountBlob(
   { content, metadata, pins }: Storage,
   name: RepositoryName,
   digest: string,
   from: string | null,
+  caller: Caller,
 ): Promise<boolean> {
-  // TODO(authorisation): only from repositories that the caller may pull (CVE-2024-39897).
   if (!isDigest(digest)) return false;
   using _pin = pins.hold(digest);
-  const source = from ?? (await metadata.holders(digest))[0];
-  if (source === undefined || !isRepositoryName(source)) return false;
+  const candidates = from === null ? await metadata.holders(digest) : isRepositoryName(from) ? [from] : [];
+  const source = candidates.find((candidate) => caller.allows(candidate, "read"));
+  if (source === undefined) return false;
   const size = await metadata.blob(source, digest);
   if (size === undefined || content.stat(digest)?.size !== size) return false;
   await metadata.linkBlob(name, digest, size);
@@ -136,13 +138,6 @@ function parseUploadDigest(text: string): Digest {
 
 function unsupported(algorithm: string): Refusal {
   return new Refusal("DIGEST_INVALID", { message: `digests of algorithm ${algorithm} cannot be checked` });
-}
-
-/** Nobody is asked who they are yet. */
-const ANYBODY = "";
-
-function keyOf(repository: RepositoryName, id: string): UploadKey {
-  return { repository, owner: ANYBODY, id };
 }
 
 /** Locations are relative: what a proxy in front calls us is not ours to know. */

@@ -2,6 +2,10 @@
  * The registry as a function from request to response; sockets are somebody else's.
  * Source: distribution-spec spec.md, Endpoints.
  */
+import type { Access } from "./auth/access.ts";
+import { type Connection, TOKEN_PATH } from "./auth/authenticator.ts";
+import type { Caller } from "./auth/caller.ts";
+import type { TokenService } from "./auth/token-service.ts";
 import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadStatus } from "./blob-push.ts";
 import { deleteBlob, getBlob } from "./blobs.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
@@ -16,24 +20,33 @@ import type { Uploads } from "./uploads.ts";
 export interface HandlerOptions {
   readonly storage: Storage;
   readonly uploads: Uploads;
+  readonly access: Access;
+  /** Nothing may be changed. */
+  readonly isReadOnly: boolean;
+  /** Answers at the token endpoint; without it there is none. */
+  readonly tokens?: TokenService | undefined;
   /** Told of failures that are ours (status 500 and above); clients see only their code. */
   readonly onError?: (error: unknown, request?: Request) => void;
 }
 
 /** Answers every request; never rejects. */
-export type Handler = (request: Request) => Promise<Response>;
+export type Handler = (request: Request, connection?: Connection) => Promise<Response>;
 
 /** Docker's clients look for it before they believe that this is a registry. */
 const API_VERSION = ["docker-distribution-api-version", "registry/2.0"] as const;
 
 /** Makes the handler. */
 export function makeHandler(options: HandlerOptions): Handler {
-  return async (request) => {
+  return async (request, connection) => {
     let response: Response;
     try {
       refuseWebPages(request);
       const { path, query } = splitURL(request.url);
-      response = await dispatch(options, parseRoute(request.method, path), query, request);
+      if (path === TOKEN_PATH && options.tokens !== undefined) return await options.tokens.answer(request);
+      const route = parseRoute(request.method, path);
+      if (options.isReadOnly && !isReading(request)) throw new Refusal("UNSUPPORTED", READ_ONLY);
+      const caller = await options.access.require(request, route, query, connection);
+      response = await dispatch(options, route, query, request, caller);
     } catch (error) {
       const refusal = refusalFrom(error);
       if (refusal.context.status >= 500) options.onError?.(error, request);
@@ -49,21 +62,28 @@ export function makeHandler(options: HandlerOptions): Handler {
  * page changes something, and no client of registries does.
  */
 function refuseWebPages(request: Request): void {
-  if (request.method !== "GET" && request.method !== "HEAD" && request.headers.has("origin"))
+  if (!isReading(request) && request.headers.has("origin"))
     throw new Refusal("DENIED", { message: "a web page may change nothing here" });
 }
+
+function isReading({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+const READ_ONLY = { message: "the registry is read-only", headers: { allow: "HEAD, GET" } };
 
 function dispatch(
   { uploads, storage }: HandlerOptions,
   route: Route,
   query: URLSearchParams,
   request: Request,
+  caller: Caller,
 ): Response | Promise<Response> {
   switch (route.kind) {
     case "base":
       return allow(request, { GET: () => Response.json({}) });
     case "catalog":
-      return allow(request, { GET: () => listRepositories(storage.metadata, query) });
+      return allow(request, { GET: () => listRepositories(storage.metadata, query, caller) });
     case "tags":
       return allow(request, { GET: () => listTags(storage.metadata, route.repository, query) });
     case "referrers":
@@ -78,9 +98,11 @@ function dispatch(
         DELETE: () => deleteBlob(storage, route.repository, route.digest),
       });
     case "uploads":
-      return allow(request, { POST: () => beginUpload(storage, uploads, route.repository, query, request) });
+      return allow(request, {
+        POST: () => beginUpload(storage, uploads, route.repository, query, request, caller),
+      });
     case "upload":
-      return dispatchUpload(storage, uploads, route, query, request);
+      return dispatchUpload(storage, uploads, route, query, request, caller);
     default:
       return route satisfies never;
   }
@@ -105,12 +127,14 @@ function dispatchUpload(
   { repository, id }: Route & { kind: "upload" },
   query: URLSearchParams,
   request: Request,
+  caller: Caller,
 ): Response | Promise<Response> {
+  const key = { repository, id, owner: caller.name };
   return allow(request, {
-    GET: () => uploadStatus(uploads, repository, id),
-    PATCH: () => appendToUpload(storage, uploads, repository, id, request),
-    PUT: () => finishUpload(storage, uploads, repository, id, query, request),
-    DELETE: () => cancelUpload(uploads, repository, id),
+    GET: () => uploadStatus(uploads, key),
+    PATCH: () => appendToUpload(storage, uploads, key, request),
+    PUT: () => finishUpload(storage, uploads, key, query, request),
+    DELETE: () => cancelUpload(uploads, key),
   });
 }
 

@@ -1,5 +1,8 @@
 /** The registry server: the distribution specification over a folder. */
 
+// The configuration file, and what it says of access and storage.
+export { parseRegistryConfig, type RegistryConfig } from "./config.ts";
+export { registryOptions } from "./open-config.ts";
 // The registry as a function, for tests and for whoever has a socket already.
 export { type OpenRegistry, openRegistry, type StorageOptions } from "./registry.ts";
 // The registry on a socket.

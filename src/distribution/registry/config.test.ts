@@ -1,0 +1,65 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { hasCode } from "../../base/index.ts";
+import { parseRegistryConfig } from "./config.ts";
+
+describe("parseRegistryConfig()", () => {
+  test("reads what it knows", () => {
+    const text = `
+listen: 127.0.0.1:5000
+htpasswd: /etc/teu/htpasswd
+groups: { ops: [alice] }
+access:
+  - repositories: ["**"]
+    identities: ["group:ops", "certificate:builder"]
+    rights: [read, create, update, delete]
+quotas: [{ prefix: team, bytes: 1000000 }]
+immutableTags: [{ repositories: ["**"], tags: ["v*"], except: ["v0"] }]
+`;
+    expect(parseRegistryConfig(text, "x")).toMatchObject({
+      groups: { ops: ["alice"] },
+      quotas: [{ prefix: "team", bytes: 1_000_000 }],
+    });
+    expect(parseRegistryConfig("", "x")).toEqual({});
+  });
+
+  test("reads what its reference page shows, which shows every field", () => {
+    const page = readFileSync(join(import.meta.dir, "../../../docs/reference/registry-config.md"), "utf8");
+    const [, text = ""] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+    const shown = Object.keys(parseRegistryConfig(text, "registry-config.md")).toSorted();
+    let failure: unknown;
+    try {
+      parseRegistryConfig("x: 1", "x");
+    } catch (error) {
+      failure = error;
+    }
+    const [, known = ""] = /wants one of (.+)$/.exec(String(failure)) ?? [];
+    expect([...shown, "insecureListen"].toSorted()).toEqual(known.split(", ").toSorted());
+  });
+
+  test.each([
+    ["lisen: x", "lisen: found this field"],
+    ["access: [{ repositories: [a], identities: [bob], rights: [read] }]", "access[0].identities[0]"],
+    ["access: [{ repositories: [a], identities: ['*'], rights: [write] }]", "access[0].rights[0]"],
+    [
+      "access: [{ repository: [a], identities: ['*'], rights: [read] }]",
+      "access[0].repository: found this field",
+    ],
+    ["htpasswd: x", "access: found nothing"],
+    ["tokens: {}", "tokens: found no htpasswd"],
+    ["tls: { certificate: a, key: b, requireClientCertificate: true }", "tls.requireClientCertificate"],
+    ["quotas: [{ prefix: a, bytes: -1 }]", "quotas[0].bytes"],
+    ["{", "text that is not YAML"],
+    ["- a", "found array, wants object"],
+  ])("refuses %j", (text, want) => {
+    let failure: unknown;
+    try {
+      parseRegistryConfig(text, "config.yaml");
+    } catch (error) {
+      failure = error;
+    }
+    expect(hasCode(failure, "invalid-document")).toBe(true);
+    expect(String(failure)).toContain(want);
+  });
+});

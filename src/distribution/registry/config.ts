@@ -1,0 +1,150 @@
+/**
+ * The configuration file of a registry, in YAML. What it does not know it refuses, so that no rule is lost to a wrong letter.
+ * docs/reference/registry-config.md describes every field.
+ */
+import {
+  array,
+  boolean,
+  type Check,
+  type Fields,
+  InvalidDocument,
+  type Issue,
+  integer,
+  mustBe,
+  object,
+  oneOf,
+  optional,
+  record,
+  string,
+} from "../../spec/index.ts";
+import type { TrustedIssuer } from "./auth/authenticator.ts";
+import { RIGHTS, type Rule } from "./auth/rules.ts";
+import type { Quota } from "./storage/policy.ts";
+
+/** Paths in it are as they are written: relative to where the registry was started. */
+export interface RegistryConfig {
+  readonly listen?: string;
+  readonly root?: string;
+  readonly insecureListen?: boolean;
+  readonly tls?: TlsConfig;
+  /** A file of `htpasswd -B`. */
+  readonly htpasswd?: string;
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
+  /** Makes this registry its own token server. */
+  readonly tokens?: { readonly lifetimeSeconds?: number };
+  readonly trustedIssuer?: TrustedIssuer;
+  /** Who may do what; without it everybody may do everything. */
+  readonly access?: readonly Rule[];
+  readonly quotas?: readonly Quota[];
+  readonly immutableTags?: readonly ImmutableTags[];
+  readonly readOnly?: boolean;
+}
+
+/** Certificates; the files are read again when they change. */
+export interface TlsConfig {
+  readonly certificate: string;
+  readonly key: string;
+  /** Whose client certificates are believed; without it none is asked for. */
+  readonly clientAuthority?: string;
+  /** Whether a client without one is turned away. */
+  readonly requireClientCertificate?: boolean;
+}
+
+/** Globs of repositories, and of their tags that do not move. */
+export interface ImmutableTags {
+  readonly repositories: readonly string[];
+  readonly tags: readonly string[];
+  readonly except?: readonly string[];
+}
+
+/** An object with these fields and no others. */
+function closed<T extends object>(fields: Fields<T>): Check<T> {
+  const check = object<T>(fields);
+  return (value) => {
+    const issues: Issue[] = [...(check(value) ?? [])];
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      for (const name of Object.keys(value))
+        if (!Object.hasOwn(fields, name))
+          issues.push({
+            path: [name],
+            found: "this field",
+            wants: `one of ${Object.keys(fields).join(", ")}`,
+          });
+    return issues.length === 0 ? undefined : issues;
+  };
+}
+
+const strings = array(string);
+const configCheck = closed<RegistryConfig>({
+  listen: optional(string),
+  root: optional(string),
+  insecureListen: optional(boolean),
+  tls: optional(
+    closed<TlsConfig>({
+      certificate: string,
+      key: string,
+      clientAuthority: optional(string),
+      requireClientCertificate: optional(boolean),
+    }),
+  ),
+  htpasswd: optional(string),
+  groups: optional(record(strings)),
+  tokens: optional(closed<{ lifetimeSeconds?: number }>({ lifetimeSeconds: optional(integer(60, 86_400)) })),
+  trustedIssuer: optional(
+    closed<TrustedIssuer>({ issuer: string, audience: string, realm: string, keySet: string }),
+  ),
+  access: optional(
+    array(closed<Rule>({ repositories: strings, identities: strings, rights: array(oneOf(RIGHTS)) })),
+  ),
+  quotas: optional(array(closed<Quota>({ prefix: string, bytes: integer(0) }))),
+  immutableTags: optional(
+    array(closed<ImmutableTags>({ repositories: strings, tags: strings, except: optional(strings) })),
+  ),
+  readOnly: optional(boolean),
+});
+
+const IDENTITY = /^(?:\*|anonymous|authenticated|(?:user|group|certificate):.+)$/;
+
+/** Parses the file's text. @throws {InvalidDocument} with every issue */
+export function parseRegistryConfig(text: string, name: string): RegistryConfig {
+  let value: unknown;
+  try {
+    value = Bun.YAML.parse(text) ?? {};
+  } catch {
+    throw new InvalidDocument({
+      name,
+      issues: [{ path: [], found: "text that is not YAML", wants: "YAML" }],
+    });
+  }
+  const config = mustBe(configCheck, value, name);
+  const issues = contradictions(config);
+  if (issues.length > 0) throw new InvalidDocument({ name, issues });
+  return config;
+}
+
+function contradictions(config: RegistryConfig): Issue[] {
+  const issues: Issue[] = [];
+  const { access, htpasswd, tokens, trustedIssuer, tls } = config;
+  if (
+    access === undefined &&
+    (htpasswd !== undefined || trustedIssuer !== undefined || tls?.clientAuthority !== undefined)
+  )
+    issues.push({
+      path: ["access"],
+      found: "nothing",
+      wants: "rules: who proves who he is has no rights yet",
+    });
+  if (tokens !== undefined && htpasswd === undefined)
+    issues.push({ path: ["tokens"], found: "no htpasswd", wants: "a file of passwords to give tokens for" });
+  if (tls?.requireClientCertificate && tls.clientAuthority === undefined)
+    issues.push({ path: ["tls", "requireClientCertificate"], found: "no clientAuthority", wants: "one" });
+  for (const [index, { identities }] of (access ?? []).entries())
+    for (const [at, identity] of identities.entries())
+      if (!IDENTITY.test(identity))
+        issues.push({
+          path: ["access", index, "identities", at],
+          found: JSON.stringify(identity),
+          wants: "user:NAME, group:NAME, certificate:NAME, anonymous, authenticated or *",
+        });
+  return issues;
+}
