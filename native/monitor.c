@@ -16,7 +16,9 @@ enum {
   SYS_kill = 62, SYS_fsync = 74, SYS_fdatasync = 75, SYS_ftruncate = 77, SYS_setsid = 112, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271,
   SYS_signalfd4 = 289, SYS_accept4 = 288, SYS_renameat2 = 316,
 };
+#if !defined(TEU_STUB)
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall teu_monitor\n\thlt");
+#endif
 #else
 enum {
   SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_munmap = 215, SYS_ioctl = 29, SYS_pread64 = 67, SYS_getpid = 172, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_wait4 = 260,
@@ -94,6 +96,7 @@ static struct {
   long container;
   uint32_t status;                      /* as wait4 gives it */
   struct time ended;
+  uint32_t last_reads;
   long spawned[SPAWNED];                /* what to end when the control socket ends too soon */
   struct { long pid; uint32_t status; } early[EARLY]; /* who ended before anyone said which is the container */
   uint32_t early_count;
@@ -117,7 +120,7 @@ static void copy(void *to, const void *from, uint64_t length) {
   uint8_t *target = to;
   const uint8_t *source = from;
   /* As one instruction: the compiler may not turn a loop into a call of the memcpy that we do not have. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(TEU_STUB)
   __asm__ volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(length) : : "memory");
 #else
   for (volatile uint64_t i = 0; i < length; i++) target[i] = source[i];
@@ -397,14 +400,18 @@ static int must_wait(void) {
   return 0;
 }
 
+static void close_stream(struct stream *stream) {
+  close_fd(&stream->fd);
+  if (monitor.is_terminal && stream == &streams[0]) monitor.input = -1; /* it was the same */
+}
+
 /* Returns whether there may be more. */
 static int on_output(struct stream *stream) {
   long length = CALL(SYS_read, stream->fd, chunk, CHUNK);
   if (length == -EINTR) return 1;
   if (length == -EAGAIN) return 0;
   if (length <= 0) { /* EIO is how a terminal ends */
-    close_fd(&stream->fd);
-    if (monitor.is_terminal) monitor.input = -1; /* it was the same */
+    close_stream(stream);
     log_rest(stream);
     return 0;
   }
@@ -432,7 +439,7 @@ static void push_input(void) {
 }
 
 static void resize(struct client *client, const uint8_t *payload) {
-  int64_t error = monitor.is_terminal ? CALL(SYS_ioctl, streams[0].fd, TIOCSWINSZ, payload) : -ENOTTY;
+  int64_t error = monitor.is_terminal && streams[0].fd >= 0 ? CALL(SYS_ioctl, streams[0].fd, TIOCSWINSZ, payload) : -ENOTTY;
   send_frame(client, FRAME_DONE, 0, &error, sizeof error);
 }
 
@@ -448,7 +455,7 @@ static void on_frame(struct client *client) {
     case FRAME_INPUT_END: input_ends = 1; push_input(); break;
     case FRAME_RESIZE: resize(client, client->small); break;
     case FRAME_REOPEN:
-      open_log(0);
+      if (monitor.directory >= 0) open_log(0);
       done = monitor.log < 0 ? monitor.log : 0;
       send_frame(client, FRAME_DONE, 0, &done, sizeof done);
       break;
@@ -600,10 +607,9 @@ __attribute__((noreturn)) static void finish(void) {
 
 /* The container has ended. What is left in its pipes is read, but not what others, who hold their ends, go on to write. */
 static void wind_up(void) {
-  static int reads;
   if (must_wait()) return;
   for (int i = 0; i < 2; i++)
-    if (streams[i].fd >= 0 && (reads++ >= LAST_READS || !on_output(&streams[i]))) close_fd(&streams[i].fd);
+    if (streams[i].fd >= 0 && (monitor.last_reads++ >= LAST_READS || !on_output(&streams[i]))) close_stream(&streams[i]);
   if (streams[0].fd < 0 && streams[1].fd < 0 && !must_wait()) finish();
 }
 
@@ -656,7 +662,7 @@ static void answer(enum reply kind, int64_t value, int64_t error, int descriptor
 static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;
   if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
-  if (request->format > FORMAT_JSON || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0) return -EINVAL;
+  if (request->format > FORMAT_JSON || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
   int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.events};
   uint32_t next = 0;
   for (uint32_t i = 0; i < 6; i++) {
@@ -707,13 +713,26 @@ static void spawn_child(uint32_t size, uint32_t count) {
 }
 
 /* From here on the monitor needs nobody; the container may even have ended already. */
-static void name_container(uint32_t pid) {
-  monitor.container = pid;
+static int name_container(uint32_t size) {
+  const struct container_request *request = (const void *)message;
+  if (size < sizeof *request || monitor.directory < 0 || monitor.state != STATE_STARTING) return -EINVAL;
+  long pid = monitor.container = request->pid;
   monitor.state = STATE_RUNNING;
   for (uint32_t i = 0; i < EARLY; i++)
-    if (monitor.early[i].pid == (long)pid) {
-      container_ended(monitor.early[i].status);
-    }
+    if (monitor.early[i].pid == pid) container_ended(monitor.early[i].status);
+  return 0;
+}
+
+/* In the place of the pipes. */
+static int take_terminal(uint32_t count) {
+  if (!count || monitor.is_terminal || monitor.directory < 0) return -EINVAL;
+  close_fd(&monitor.input);
+  close_fd(&streams[0].fd);
+  monitor.input = streams[0].fd = rights.descriptors[0];
+  rights.descriptors[0] = -1;
+  monitor.is_terminal = 1;
+  make_nonblocking(monitor.input);
+  return 0;
 }
 
 static void on_control(void) {
@@ -736,18 +755,10 @@ static void on_control(void) {
       case REQUEST_CONFIGURE: answer(REPLY_DONE, 0, configure((uint32_t)size, count), -1); break;
       case REQUEST_SPAWN: spawn_child((uint32_t)size, count); break;
       case REQUEST_TERMINAL:
-        if (count) {
-          close_fd(&streams[0].fd);
-          monitor.input = streams[0].fd = rights.descriptors[0];
-          rights.descriptors[0] = -1;
-          monitor.is_terminal = 1;
-          make_nonblocking(monitor.input);
-        }
-        answer(REPLY_DONE, 0, count ? 0 : -EINVAL, -1);
+        answer(REPLY_DONE, 0, take_terminal(count), -1);
         break;
       case REQUEST_CONTAINER:
-        if (size >= (long)sizeof(struct container_request)) name_container(((const struct container_request *)message)->pid);
-        answer(REPLY_DONE, 0, monitor.container ? 0 : -EINVAL, -1);
+        answer(REPLY_DONE, 0, name_container((uint32_t)size), -1);
         break;
       default: answer(REPLY_DONE, 0, -EINVAL, -1);
     }

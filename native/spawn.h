@@ -37,6 +37,9 @@ struct clone_args {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 
+#if defined(TEU_STUB)
+static long clone_child(struct clone_args *args, struct spawn *spawn);
+#else
 /* The parent is suspended and shares our memory: no state of its own may change but `error` and this stack. */
 __attribute__((noreturn, used)) static void child(struct spawn *spawn) {
   /* Bun ignores some signals and exec keeps "ignored": the program gets the defaults. */
@@ -102,6 +105,7 @@ static long clone_child(struct clone_args *args, struct spawn *spawn) {
   return x0;
 #endif
 }
+#endif
 
 /* Returns the pid, or -errno of clone3; a failure after it is in spawn->error and the caller reaps the child. */
 static inline long spawn_program(struct spawn *spawn) {

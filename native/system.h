@@ -5,7 +5,10 @@
 #pragma once
 #include <stdint.h>
 
-#if defined(__x86_64__)
+#if defined(TEU_STUB)
+/* The sanitizer and fuzz builds: the one system call instruction is a scripted function. */
+long call6(long nr, long a, long b, long c, long d, long e, long f);
+#elif defined(__x86_64__)
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 __asm__("r10") = d;
