@@ -461,6 +461,7 @@ describe.skipIf(!isRoot)(
           { path: "i", target: "h" },
           { path: "j", target: "w" },
         ] as unknown as AppliedLayer["unsettled"]["hardLinks"],
+        whiteouts: ["w"] as ByteString[],
       });
       expect((await overlay(directory("./"))).unsettled.impliedParents).toEqual([]);
     });

@@ -66,3 +66,13 @@ export const fileTypes = {
   symlink: 0o120000,
   socket: 0o140000,
 } as const;
+
+/** Whether it is a directory; a link to one is not. */
+export function isDirectory({ mode }: FileStatus): boolean {
+  return (mode & fileTypes.mask) === fileTypes.directory;
+}
+
+/** A character device 0:0, which in an overlay layer hides a name. */
+export function isWhiteout({ mode, major, minor }: FileStatus): boolean {
+  return (mode & fileTypes.mask) === fileTypes.character && major === 0 && minor === 0;
+}

@@ -56,6 +56,12 @@ export function joinPath(parent: LayerPath, base: ByteString): LayerPath {
   return (parent === "" ? base : `${parent}/${base}`) as LayerPath;
 }
 
+/** `parent/base` as its two. */
+export function splitPath(path: LayerPath): [parent: LayerPath, base: ByteString] {
+  const slash = path.lastIndexOf("/");
+  return [path.slice(0, Math.max(slash, 0)) as LayerPath, path.slice(slash + 1) as ByteString];
+}
+
 function invalid(name: ByteString, why: string): InvalidLayer {
   return new InvalidLayer({ path: decodeName(name), why });
 }

@@ -8,7 +8,7 @@ import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE, setAttributes } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
 import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
-import { fileTypes, type LayerFiles } from "./layer-files.ts";
+import { fileTypes, isDirectory, type LayerFiles } from "./layer-files.ts";
 import { cleanPath, joinPath, type LayerPath, parseLayerName } from "./layer-name.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, Time } from "./tar/entry.ts";
@@ -41,6 +41,8 @@ export interface Unsettled {
   /** Directories that no member describes, so that they look as the layers below have them; parents first. */
   readonly impliedParents: readonly LayerPath[];
   readonly hardLinks: readonly PendingLink[];
+  /** Marks that are files: one in a directory that the layers below do not have would be seen, as a name of nothing. */
+  readonly whiteouts: readonly LayerPath[];
 }
 
 const EMPTY = "" as ByteString;
@@ -106,7 +108,8 @@ export class LayerWriter implements TarHandler {
   }
 
   get unsettled(): Unsettled {
-    return { impliedParents: [...this.#implied], hardLinks: this.#hardLinks };
+    const [impliedParents, whiteouts] = [[...this.#implied], [...this.#whiteouts]];
+    return { impliedParents, hardLinks: this.#hardLinks, whiteouts };
   }
 
   entry(entry: TarEntry): void {
@@ -232,8 +235,8 @@ export class LayerWriter implements TarHandler {
     removeTree(this.#files, parent, base, path);
     if (type !== fileTypes.directory && type !== fileTypes.symlink) return;
     this.#directories.forgetBelow(path);
-    for (const known of this.#directoryEnds.keys())
-      if (known === path || known.startsWith(`${path}/`)) this.#directoryEnds.delete(known);
+    for (const kept of [this.#own, this.#implied, this.#whiteouts, this.#directoryEnds])
+      for (const known of kept.keys()) if (known === path || known.startsWith(`${path}/`)) kept.delete(known);
   }
 
   #openFile(entry: TarEntry, parent: number, base: ByteString): number {
@@ -331,7 +334,9 @@ export class LayerWriter implements TarHandler {
   #endDirectory({ parent, base, entry }: DirectoryEnd): void {
     this.#directories.trim();
     const directory = this.#directories.find(parent);
-    if (directory === undefined) return; // removed by a later member through a link
+    const status = directory === undefined ? -ENOENT : this.#files.status(directory, base);
+    // Removed or replaced by a later member through a link.
+    if (directory === undefined || typeof status === "number" || !isDirectory(status)) return;
     if ((entry.mode & 0o700) !== 0o700)
       check(this.#files.changeMode(directory, base, entry.mode), "change mode of", entry.name);
     if (entry.xattrs.size > 0) this.#setAttributes(directory, base, entry);
@@ -419,8 +424,7 @@ export class LayerWriter implements TarHandler {
   }
 
   #isDirectory(parent: number, base: ByteString, path: LayerPath): boolean {
-    const { mode } = checked(this.#files.status(parent, base), "look at", path);
-    return (mode & fileTypes.mask) === fileTypes.directory;
+    return isDirectory(checked(this.#files.status(parent, base), "look at", path));
   }
 
   #isSameFile(parent: number, base: ByteString, otherParent: number, otherBase: ByteString): boolean {

@@ -8,9 +8,8 @@ import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
 import type { ByteString } from "./byte-string.ts";
 import { readAttributes } from "./copy-file.ts";
 import { check, checked, LayerFileFailed } from "./errors.ts";
-import { type FileStatus, fileTypes, type LayerFiles } from "./layer-files.ts";
+import { type FileStatus, fileTypes, isWhiteout, type LayerFiles } from "./layer-files.ts";
 import { joinPath, type LayerPath } from "./layer-name.ts";
-import { isWhiteout } from "./settle-layer.ts";
 import type { EntryType, TarEntry, Time } from "./tar/entry.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "./tar/writer.ts";
 

@@ -1,26 +1,31 @@
 /**
  * Settles an overlay layer on the layers below it. Layers of an image are unpacked in parallel, each alone; what only the
  * layers below can tell is done afterwards, bottom first: directories that no member described look as they do
- * below (and where a link stands below, their content goes where it leads), hard links to files below are copied up.
+ * below (and where a link stands below, their content goes where it leads), hard links to files below are copied up, whiteouts
+ * that hide nothing go.
  * Source: image-spec layer.md; what containerd does by unpacking onto the mounted layers.
  */
 import { closeSync, constants } from "node:fs";
 import { constants as os } from "node:os";
+import type { AppliedLayer } from "./apply-layer.ts";
+import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
+import { keepingTime, openBelow } from "./below-root.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { copyDescription, copyFile, type Place } from "./copy-file.ts";
 import { check, checked, InvalidLayer, LayerFileFailed } from "./errors.ts";
-import { type FileStatus, fileTypes, type LayerFiles } from "./layer-files.ts";
-import { cleanPath, joinPath, type LayerPath } from "./layer-name.ts";
+import { isDirectory, isWhiteout, type LayerFiles } from "./layer-files.ts";
+import { cleanPath, joinPath, type LayerPath, splitPath } from "./layer-name.ts";
 import type { PendingLink, Unsettled } from "./layer-writer.ts";
+import { NeedlessMarks } from "./needless-marks.ts";
 
 const EMPTY = "" as ByteString;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
-const { EEXIST, ELOOP, ENOENT, ENOTDIR } = os.errno;
+const { EEXIST, ELOOP, ENOENT } = os.errno;
 const MAX_LINKS = 40;
 
 /** Whether `settleLayer` needs all layers below as one tree (mounted read-only); else the next layer's directory will do. */
-export function needsMergedLower({ impliedParents, hardLinks }: Unsettled): boolean {
-  return hardLinks.length > 0 || impliedParents.some((path) => path !== "");
+export function needsMergedLower({ impliedParents, hardLinks, whiteouts }: Unsettled): boolean {
+  return hardLinks.length > 0 || whiteouts.length > 0 || impliedParents.some((path) => path !== "");
 }
 
 /**
@@ -32,19 +37,18 @@ export function needsMergedLower({ impliedParents, hardLinks }: Unsettled): bool
 export function settleLayer(
   layer: string,
   lower: string | undefined,
-  unsettled: Unsettled,
+  { unsettled, hidesLower }: Pick<AppliedLayer, "unsettled" | "hidesLower">,
   files: LayerFiles,
 ): void {
-  if (lower === undefined) {
-    const [link] = unsettled.hardLinks;
-    if (link !== undefined) throw missingTarget(link);
-    return;
-  }
+  const [link] = unsettled.hardLinks;
+  if (lower === undefined && link !== undefined) throw missingTarget(link);
   const layerRoot = check(files.openDirectory(layer), "open", layer);
   let lowerRoot = -1;
   try {
-    lowerRoot = check(files.openDirectory(lower), "open", lower);
-    new Settling(files, layerRoot, lowerRoot).run(unsettled);
+    if (lower !== undefined) {
+      lowerRoot = check(files.openDirectory(lower), "open", lower);
+      new Settling(files, layerRoot, lowerRoot).run(unsettled, hidesLower);
+    } else new NeedlessMarks(files, layerRoot, -1).remove(unsettled.whiteouts, unsettled.impliedParents);
   } finally {
     closeSync(layerRoot);
     if (lowerRoot >= 0) closeSync(lowerRoot);
@@ -64,7 +68,7 @@ class Settling {
     this.#lower = lower;
   }
 
-  run({ impliedParents, hardLinks }: Unsettled): void {
+  run({ impliedParents, hardLinks, whiteouts }: Unsettled, hidesLower: boolean): void {
     const implied: LayerPath[] = [];
     for (const path of impliedParents) {
       const now = this.#now(path);
@@ -73,6 +77,10 @@ class Settling {
       else implied.push(now);
     }
     for (const link of hardLinks) this.#link({ path: this.#now(link.path), target: this.#now(link.target) });
+    new NeedlessMarks(this.#files, this.#layer, hidesLower ? -1 : this.#lower).remove(
+      whiteouts.map((path) => this.#now(path)),
+      implied,
+    );
     // Last, since everything before changes the directories' times.
     for (const path of implied) this.#describe(path);
   }
@@ -86,13 +94,13 @@ class Settling {
     return now.replace(/\/$/, "") as LayerPath;
   }
 
-  /** Where `path` leads below, links followed in-root; undefined where the layers below have no such directory. */
+  /** Where `path` leads below, links followed in-root, also to what is missing there; undefined where something else is in the way. */
   #realPath(path: LayerPath): LayerPath | undefined {
     let real: ByteString[] = [];
     const rest = cleanPath(path);
     for (let links = 0; rest.length > 0; ) {
       const name = rest.shift() ?? EMPTY;
-      const parent = this.#openIn(this.#lower, real.join("/") as LayerPath);
+      const parent = openBelow(this.#files, this.#lower, real.join("/") as LayerPath);
       if (parent === undefined) return undefined;
       const target = this.#files.readLink(parent, name);
       const status = typeof target === "number" ? this.#files.status(parent, name) : target;
@@ -103,7 +111,8 @@ class Settling {
         // What is resolved so far may hold links too: from the start again.
         rest.unshift(...real);
         real = [];
-      } else if (typeof status === "number" || typeof status === "string" || !isDirectory(status))
+      } else if (status === -ENOENT) return [...real, name, ...rest].join("/") as LayerPath;
+      else if (typeof status === "number" || typeof status === "string" || !isDirectory(status))
         return undefined;
       else real.push(name);
     }
@@ -114,7 +123,7 @@ class Settling {
   #move(from: LayerPath, to: LayerPath): void {
     const target = this.#makeIn(to);
     try {
-      const [parentPath, base] = split(from);
+      const [parentPath, base] = splitPath(from);
       const parent = check(this.#files.openInRoot(this.#layer, parentPath, DIRECTORY), "open", parentPath);
       try {
         this.#merge({ directory: parent, name: base }, target, from);
@@ -133,32 +142,52 @@ class Settling {
     const source = check(this.#files.open(from.directory, from.name, DIRECTORY, 0), "open", path);
     try {
       for (const name of checked(this.#files.list(source), "list", path)) {
-        const there = this.#files.status(target, name);
+        const found = this.#files.status(target, name);
+        const there = typeof found === "number" ? undefined : found;
         const here = checked(this.#files.status(source, name), "look at", joinPath(path, name));
-        if (typeof there !== "number" && isDirectory(there) && isDirectory(here)) {
+        if (there !== undefined && isDirectory(there) && isDirectory(here)) {
           const below = check(this.#files.open(target, name, DIRECTORY, 0), "open", joinPath(path, name));
           this.#merge({ directory: source, name }, below, joinPath(path, name));
           closeSync(below);
           check(this.#files.remove(source, name, true), "remove", joinPath(path, name));
-        } else check(this.#files.rename(source, name, target, name), "move", joinPath(path, name));
+        } else if (there !== undefined && isWhiteout(here)) {
+          check(this.#files.remove(source, name, false), "remove whiteout", joinPath(path, name));
+          if (isDirectory(there)) this.#hideBelow(target, name);
+        } else {
+          const isHidden = there !== undefined && isWhiteout(there);
+          if (isHidden) check(this.#files.remove(target, name, false), "remove whiteout", name);
+          check(this.#files.rename(source, name, target, name), "move", joinPath(path, name));
+          if (isHidden && isDirectory(here)) this.#hideBelow(target, name);
+        }
       }
     } finally {
       closeSync(source);
     }
   }
 
+  /** A directory that has been hidden by its other name hides what is below, as one that comes after its whiteout does. */
+  #hideBelow(parent: number, name: ByteString): void {
+    const directory = check(this.#files.open(parent, name, DIRECTORY, 0), "open", name);
+    try {
+      const result = this.#files.setAttribute(directory, EMPTY, OPAQUE_ATTRIBUTE, OPAQUE_VALUE);
+      check(result, "mark as opaque", name);
+    } finally {
+      closeSync(directory);
+    }
+  }
+
   #link(link: PendingLink): void {
-    const [targetPath, targetBase] = split(link.target);
+    const [targetPath, targetBase] = splitPath(link.target);
     const real = this.#realPath(targetPath) ?? targetPath;
     const from = this.#makeIn(real);
-    const [path, base] = split(link.path);
+    const [path, base] = splitPath(link.path);
     const to = this.#makeIn(path);
     try {
-      this.#keepingTime(from, () => {
+      keepingTime(this.#files, from, () => {
         const there = this.#files.status(from, targetBase);
         if (typeof there === "number") this.#copyUp(real, { directory: from, name: targetBase }, link);
         const isHidden = typeof there !== "number" && isWhiteout(there);
-        this.#keepingTime(to, () => {
+        keepingTime(this.#files, to, () => {
           // What this layer hides is there for its own links all the same.
           if (isHidden) this.#copyUp(real, { directory: to, name: base }, link, targetBase);
           else check(this.#files.makeHardLink(from, targetBase, to, base), "link", link.path);
@@ -171,7 +200,7 @@ class Settling {
   }
 
   #copyUp(lowerPath: LayerPath, to: Place, link: PendingLink, name: ByteString = to.name): void {
-    const lower = this.#openIn(this.#lower, lowerPath);
+    const lower = openBelow(this.#files, this.#lower, lowerPath);
     if (lower === undefined) throw missingTarget(link);
     try {
       const status = this.#files.status(lower, name);
@@ -185,12 +214,12 @@ class Settling {
 
   /** Opens `path` in the layer; what is missing is made as the layers below have it. The caller closes it. */
   #makeIn(path: LayerPath): number {
-    const known = this.#openIn(this.#layer, path);
+    const known = openBelow(this.#files, this.#layer, path);
     if (known !== undefined) return known;
-    const [parentPath, base] = split(path);
+    const [parentPath, base] = splitPath(path);
     const parent = this.#makeIn(parentPath);
     try {
-      const made = this.#keepingTime(parent, () => this.#files.makeDirectory(parent, base, 0o755));
+      const made = keepingTime(this.#files, parent, () => this.#files.makeDirectory(parent, base, 0o755));
       if (made !== -EEXIST) check(made, "make directory", path);
     } finally {
       closeSync(parent);
@@ -201,9 +230,9 @@ class Settling {
 
   /** Makes the layer's directory look as the one below; one that is not below stays as it is. */
   #describe(path: LayerPath): void {
-    const from = this.#openIn(this.#lower, path);
+    const from = openBelow(this.#files, this.#lower, path);
     if (from === undefined) return;
-    const to = this.#openIn(this.#layer, path);
+    const to = openBelow(this.#files, this.#layer, path);
     try {
       if (to === undefined) return;
       const status = checked(this.#files.status(from, EMPTY), "look at", path);
@@ -213,32 +242,6 @@ class Settling {
       if (to !== undefined) closeSync(to);
     }
   }
-
-  #openIn(root: number, path: LayerPath): number | undefined {
-    const result = this.#files.openInRoot(root, path, DIRECTORY);
-    return result === -ENOENT || result === -ENOTDIR ? undefined : check(result, "open", path);
-  }
-
-  #keepingTime<T>(directory: number, change: () => T): T {
-    const { time } = checked(this.#files.status(directory, EMPTY), "look at", ".");
-    const result = change();
-    check(this.#files.setTimes(directory, EMPTY, time), "set times of", ".");
-    return result;
-  }
-}
-
-function split(path: LayerPath): [parent: LayerPath, base: ByteString] {
-  const slash = path.lastIndexOf("/");
-  return [path.slice(0, Math.max(slash, 0)) as LayerPath, path.slice(slash + 1) as ByteString];
-}
-
-function isDirectory(status: FileStatus): boolean {
-  return (status.mode & fileTypes.mask) === fileTypes.directory;
-}
-
-/** A character device 0:0, which in an overlay layer hides a name. */
-export function isWhiteout(status: FileStatus): boolean {
-  return (status.mode & fileTypes.mask) === fileTypes.character && status.major === 0 && status.minor === 0;
 }
 
 function missingTarget({ path, target }: PendingLink): InvalidLayer {

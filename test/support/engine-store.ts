@@ -31,11 +31,12 @@ export function putBlob(store: Store, content: string | Uint8Array, mediaType: s
   return { mediaType, ...ingest.commit() };
 }
 
-/** The tar of files by their names; a value `=> name` makes a hard link to a member of this or a lower layer. */
+/** The tar of files by their names; a value `=> name` makes a hard link to a member of this or a lower layer, `-> text` a symbolic one. */
 export function tarOf(files: Readonly<Record<string, string>>): Uint8Array {
   const blocks: Buffer[] = [];
   for (const [name, content] of Object.entries(files)) {
-    const link = content.startsWith("=> ") ? content.slice(3) : "";
+    const link = /^[=-]> /.test(content) ? content.slice(3) : "";
+    const linkType = content.startsWith("-") ? "2" : "1";
     const isFolder = name.endsWith("/");
     const body = Buffer.from(link === "" && !isFolder ? content : "");
     const header = Buffer.alloc(512);
@@ -46,7 +47,7 @@ export function tarOf(files: Readonly<Record<string, string>>): Uint8Array {
     header.write(`${body.length.toString(8).padStart(11, "0")}\0`, 124);
     header.write("00000000000\0", 136);
     header.write("        ", 148);
-    header.write(isFolder ? "5" : link === "" ? "0" : "1", 156);
+    header.write(isFolder ? "5" : link === "" ? "0" : linkType, 156);
     header.write(link, 157);
     header.write("ustar\0" + "00", 257);
     const sum = header.reduce((total, byte) => total + byte, 0);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { makeStore, putManifest, tarOf } from "../../../test/support/engine-store.ts";
 import { type HostPath, hasCode } from "../../base/index.ts";
@@ -82,6 +82,29 @@ rootTest("unpackLayers() lets a whiteout hide what lies below", async () => {
       expect(readdirSync(join(tree, "o"))).toEqual(["new"]);
     },
   );
+});
+
+// A listing had the names, and nothing was behind them: the kernel shows whiteouts that are in one layer's directory alone.
+rootTest("unpackLayers() drops whiteouts that hide nothing", async () => {
+  await withTree(
+    imageOf(
+      { "d/": "", "d/.wh.gone": "", "o/old": "1" },
+      { "new/": "", "new/.wh.gone": "", "o/.wh..wh..opq": "", "o/.wh.old": "", "none/.wh.x": "", f: "2" },
+    ),
+    (tree) => {
+      expect(readdirSync(tree).sort()).toEqual(["d", "f", "new", "o"]);
+      for (const name of ["d", "new", "o"]) expect(readdirSync(join(tree, name))).toEqual([]);
+    },
+  );
+});
+
+// The link became a directory: what programs look for at its end was not there.
+rootTest("unpackLayers() follows links of lower layers to where nothing is yet", async () => {
+  await withTree(imageOf({ "var/run": "-> ../run" }, { "var/run/lock/pid": "1" }), (tree) => {
+    expect(readlinkSync(join(tree, "var/run"))).toBe("../run");
+    expect(readFileSync(join(tree, "run/lock/pid"), "utf8")).toBe("1");
+    expect(readdirSync(join(tree, "var"))).toEqual(["run"]);
+  });
 });
 
 rootTest("two at once make one snapshot of each layer", async () => {

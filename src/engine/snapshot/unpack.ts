@@ -156,19 +156,19 @@ function settle(
   store: Store,
   files: HostPath,
   below: readonly HostPath[],
-  { unsettled }: AppliedLayer,
+  applied: AppliedLayer,
   place: HostPath,
 ): void {
   const [next, ...rest] = below;
   const calls = layerFiles<ByteString>();
-  if (next === undefined || !needsMergedLower(unsettled)) {
-    settleLayer(files, next, unsettled, calls);
+  if (next === undefined || !needsMergedLower(applied.unsettled)) {
+    settleLayer(files, next, applied, calls);
     return;
   }
   mkdirSync(place);
   {
     using merged = openMerged(store.paths.snapshots, [next, ...rest], place);
-    settleLayer(files, merged.path, unsettled, calls);
+    settleLayer(files, merged.path, applied, calls);
   }
   rmdirSync(place);
 }
