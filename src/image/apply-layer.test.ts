@@ -220,6 +220,22 @@ describe("applyLayer()", () => {
     );
   });
 
+  // ctrl-C was heard when the whole layer was unpacked.
+  test("an abort is heard though the bytes come without a wait", async () => {
+    const stop = new AbortController();
+    let given = 0;
+    async function* source() {
+      const bytes = tar(...Array.from({ length: 100 }, (_, number) => ({ name: `${number}`, content: "x" })));
+      for (let at = 0; at < bytes.length; at += 1024, given++) {
+        if (given === 3) setImmediate(() => stop.abort(new Error("enough")));
+        yield bytes.subarray(at, at + 1024);
+      }
+    }
+    const applying = applyLayer(source(), target, { files, mode: "plain", sync: false }, stop.signal);
+    expect(await applying.catch((error: Error) => error.message)).toBe("enough");
+    expect(given).toBeLessThan(10);
+  });
+
   test("directories that may not be written to get their members all the same", async () => {
     await apply(tar(directory("d", { mode: 0o555 }), { name: "d/f", content: "x" }));
     const found = tree();
