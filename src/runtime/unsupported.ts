@@ -21,7 +21,6 @@ function asked(field: string, value: unknown): string | undefined {
 }
 
 const TABLE: readonly Entry[] = [
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.netDevices", linux?.netDevices) },
   {
     why: "the specification has no flags yet",
     find: ({ linux }) => asked("linux.personality.flags", linux?.personality?.flags),

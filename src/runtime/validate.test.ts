@@ -58,6 +58,27 @@ test("validateConfig() takes what runc spec writes", async () => {
 
 const wrong: { clause: string; says: string; input: Partial<RuntimeConfig>; want: string[] }[] = [
   {
+    clause: "config-linux.md#network-devices",
+    says: "names are those of devices",
+    input: linux({
+      netDevices: {
+        eth0: { name: "a/b" },
+        "sixteen-letters-": {},
+        "..": { name: "x" },
+        "e%d": {},
+        v0: { name: "" },
+      },
+    }),
+    want: [
+      'linux.netDevices["eth0"].name: invalid network device name "a/b"',
+      'linux.netDevices["sixteen-letters-"]: invalid network device name "sixteen-letters-"',
+      'linux.netDevices["sixteen-letters-"].name: invalid network device name "sixteen-letters-"',
+      'linux.netDevices[".."]: invalid network device name ".."',
+      'linux.netDevices["e%d"]: invalid network device name "e%d"',
+      'linux.netDevices["e%d"].name: invalid network device name "e%d"',
+    ],
+  },
+  {
     clause: "config.md#root",
     says: "a read-only root is a mount",
     input: { root: { path: "rootfs", readonly: true }, mounts: [], linux: {}, hostname: "" },
@@ -408,7 +429,6 @@ test("sysctlPath() keeps a dot that belongs to a device's name", () => {
 });
 
 const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
-  { field: "linux.netDevices", input: linux({ netDevices: { eth0: {} } }) },
   {
     field: "linux.seccomp.listenerPath",
     input: linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } }),

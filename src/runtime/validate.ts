@@ -207,7 +207,22 @@ function validateNamespaces({ namespaces, timeOffsets, netDevices }: Linux): Iss
       field: "linux.netDevices",
       says: "unable to move network devices without a NET namespace",
     });
+  for (const [name, device] of Object.entries(netDevices ?? {}))
+    for (const [field, asked] of [
+      ["", name],
+      [".name", device.name || name],
+    ] as const)
+      if (!isDeviceName(asked))
+        issues.push({
+          field: `linux.netDevices[${JSON.stringify(name)}]${field}`,
+          says: `invalid network device name ${JSON.stringify(asked)}`,
+        });
   return issues;
+}
+
+/** What the kernel takes, and no pattern for names of its own choice. Source: kernel dev_valid_name(), __dev_alloc_name(). */
+function isDeviceName(name: string): boolean {
+  return /^[^\0-\x20/:%]+$/.test(name) && Buffer.byteLength(name) <= 15 && name !== "." && name !== "..";
 }
 
 function validateMappings({ process }: RuntimeConfig, linux: Linux): Issues {

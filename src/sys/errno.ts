@@ -36,6 +36,7 @@ export const errno = {
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,
+  EMSGSIZE: 90,
   EOPNOTSUPP: 95,
   ETIMEDOUT: 110,
   ECONNREFUSED: 111,
@@ -77,6 +78,7 @@ const SENTENCES: Record<string, string> = {
   ENOSYS: "function not implemented",
   ENOTEMPTY: "directory not empty",
   ELOOP: "too many levels of symbolic links",
+  EMSGSIZE: "message too long",
   EOPNOTSUPP: "operation not supported",
   ETIMEDOUT: "connection timed out",
   ECONNREFUSED: "connection refused",
@@ -120,6 +122,11 @@ export function errnoSentence(number: number): string {
   return SENTENCES[name] ?? name;
 }
 
+/** What a caller can do about it, by the errno's name. */
+export function errnoKind(name: string): ErrorKind {
+  return KINDS[name] ?? "internal";
+}
+
 /** A system call of the host side failed. `context.path` names what it was about, where there is such a thing. */
 export class SystemCallFailed extends TeuError<
   "system-call-failed",
@@ -133,7 +140,7 @@ export class SystemCallFailed extends TeuError<
     const what = path === undefined ? call : `${call} ${JSON.stringify(path)}`;
     super(
       "system-call-failed",
-      KINDS[name] ?? "internal",
+      errnoKind(name),
       { call, errno: name, path },
       `${what}: ${errnoSentence(number)}`,
     );

@@ -49,12 +49,16 @@ export {
   sendMessage,
   socketPair,
 } from "./message.ts";
+// The kernel's network configuration.
+export { NetlinkRefused, NetlinkSocket } from "./netlink.ts";
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
 // Copying between descriptors.
 export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
+// Network devices and their addresses.
+export { addAddress, addressesOf, changeLink, findLink, type Link, type LinkAddress } from "./rtnetlink.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 export { signalNumbers } from "./signals.ts";

@@ -23,6 +23,7 @@ import {
   compileGuards,
   compileJoins,
   compileNamespaceSetup,
+  compileNetDevices,
   type NamespacePlan,
   planNamespaces,
 } from "./namespaces.ts";
@@ -92,6 +93,7 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
     compileGuards(plan, { dieWithParent, dumpable: false });
   }
   compileNamespaceSetup(plan, namespaces, config);
+  compileNetDevices(plan, linux.netDevices);
   if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
   if (namespaces.mount)
     compileRoot(plan, world, {

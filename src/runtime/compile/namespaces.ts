@@ -3,11 +3,12 @@
  * Usual way: init is cloned straight into all new ones, and joins the others itself. `stage.ts` has the other way.
  * Source: runtime-spec config-linux.md, Namespaces; clone(2), setns(2), cgroup_namespaces(7).
  */
-import type { Namespace, NamespaceType } from "../../spec/index.ts";
+import type { Linux, Namespace, NamespaceType } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { Register } from "../plan/plan.ts";
 import {
   AF_INET,
+  AF_NETLINK,
   CLONE_NEWCGROUP,
   CLONE_NEWIPC,
   CLONE_NEWNET,
@@ -18,6 +19,7 @@ import {
   CLONE_NEWUTS,
   IFF_UP,
   NEGATIVE,
+  NETLINK_ROUTE,
   PR_SET_DUMPABLE,
   PR_SET_NAME,
   PR_SET_PDEATHSIG,
@@ -25,6 +27,7 @@ import {
   SIOCSIFFLAGS,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
+  SOCK_RAW,
 } from "./constants.ts";
 import { close, T1 } from "./context.ts";
 
@@ -177,6 +180,16 @@ export function compileNamespaceSetup(
   }
   compileName(plan, "hostname", "sethostname", names.hostname);
   compileName(plan, "domainname", "setdomainname", names.domainname);
+}
+
+/** The parent moves devices in, and gives them their addresses through a socket of the namespace in which they then are. */
+export function compileNetDevices(plan: PlanBuilder, devices: Linux["netDevices"] = {}): void {
+  if (Object.keys(devices).length === 0) return;
+  plan.section("linux.netDevices", "config-linux.md, Network Devices");
+  plan.call("socket", [AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE], { result: T1 });
+  plan.sync("net-devices", { descriptors: [T1] });
+  plan.host({ kind: "net-devices" });
+  close(plan, T1);
 }
 
 function compileName(

@@ -41,6 +41,7 @@ import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hook
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
+import { MovedDevices } from "./net-devices.ts";
 import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
 import type { PlanUnit } from "./units.ts";
 
@@ -108,6 +109,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const planned = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const resctrl = planResctrl(config.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
+  using opened = new DisposableStack();
   const container = { id: options.containerID, bundle };
   const { rootless } = options;
   const { hooks } = config;
@@ -148,6 +150,11 @@ export function createContainer(options: CreateOptions): CreatedContainer {
             onMaster: (master) =>
               console === undefined ? options.onConsole?.(master) : sendMaster(console, master),
             rest: plan.rest ?? (() => undefined),
+            onNetDevices: (socket) => {
+              const moved = opened.use(new MovedDevices(socket));
+              undo.push(() => moved.moveBack());
+              moved.move(config.linux?.netDevices ?? {});
+            },
             onHooks: (names, pid) => {
               // From here on something may have to be taken back. Source: runtime.md, Lifecycle.
               undo.unshift(() =>

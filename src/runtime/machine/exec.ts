@@ -88,6 +88,7 @@ export function execProcess(
         if (state.resctrl !== undefined) enterResctrl(state.resctrl, created);
       },
       onHooks: () => {},
+      onNetDevices: () => {},
       rest: () => undefined,
     };
     pid = conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));

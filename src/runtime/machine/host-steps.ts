@@ -33,6 +33,8 @@ export interface HostContext {
   readonly onMaster: (master: number) => void;
   /** Makes the container visible as created. */
   readonly onCreated: (pid: number, segment: number) => void;
+  /** Moves the network devices to where the socket is; the descriptor is closed after the call. */
+  readonly onNetDevices: (socket: number) => void;
   /** Runs the hooks of these kinds. */
   readonly onHooks: (names: readonly HookName[], pid: number) => void;
   /** The second half of the plan. */
@@ -59,6 +61,9 @@ export function perform(
       return undefined;
     case "time-offsets":
       writeProcFile(pid, "timens_offsets", step.text, "linux.timeOffsets");
+      return undefined;
+    case "net-devices":
+      context.onNetDevices(first);
       return undefined;
     case "rlimits":
       setRlimits(pid, context.process?.rlimits ?? []);

@@ -9,6 +9,8 @@ export type HostStep =
   | { readonly kind: "id-maps" }
   /** Writes timens_offsets of the process that made the time namespace, before anything is in it. */
   | { readonly kind: "time-offsets"; readonly text: string }
+  /** Moves network devices into the namespace of the socket that init sends, and sets them up there. */
+  | { readonly kind: "net-devices" }
   /** Sets resource limits of PID 1 from outside, where root's rights are still whole. */
   | { readonly kind: "rlimits" }
   /** Lets PID 1 run on every CPU that its cgroup has. */
@@ -55,5 +57,6 @@ export const SYNC_CODES = {
   "time-offsets": 8,
   hooks: 9,
   "copy-up": 10,
+  "net-devices": 11,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;
