@@ -112,6 +112,15 @@ describe("images of ours", () => {
     expect(describeTree(await unpackByUmoci(`${layout}:copied`, own.path("other")))).toEqual(original);
   });
 
+  // The tag stood in the column of the repository.
+  test("images shows a name that has a digest without its tag", async () => {
+    await using own = new Store();
+    const image = remote("busybox:gzip");
+    await own.done("pull", `${image}@${await digestBySkopeo(`docker://${image}`)}`);
+    const [repository = ""] = image.split(":gzip");
+    expect(await own.done("images")).toMatch(new RegExp(`^${repository} +<none> +[0-9a-f]{12} `, "m"));
+  });
+
   test("save writes an archive that skopeo reads, and load reads one that skopeo writes", async () => {
     await using own = new Store();
     await own.done("pull", remote("busybox:gzip"));

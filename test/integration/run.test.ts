@@ -270,11 +270,13 @@ describe("what stays", () => {
   // The column was empty where the image said what to run.
   test("ps shows the whole command, the image's part of it too", async () => {
     await store.done("run", "--name", "whole", image);
+    await store.done("run", "-d", "--name", "detached", image);
     await store.done("run", "--name", "parted", "--entrypoint", "echo", image, "\u001b[31mred");
     const shown = await store.done("ps", "-a");
     expect(shown).toMatch(/ "sh" .* whole$/m);
+    expect(shown).toMatch(/ "sh" .* detached$/m);
     expect(shown).toMatch(/ "echo \[31mred" .* Exited \(0\) .* ago +parted$/m);
-    await store.done("rm", "whole", "parted");
+    await store.done("rm", "-f", "whole", "detached", "parted");
   });
 
   test("rm refuses a container that runs; with -f it ends, and the teu that ran it ends too", async () => {

@@ -22,12 +22,15 @@ export const command = teuCommand({
 });
 
 function row({ name, id, created, size }: ImageSummary): string[] {
-  const at = name.lastIndexOf(":");
-  const hasTag = !name.includes("@") && at > name.lastIndexOf("/");
-  const repository = hasTag ? name.slice(0, at) : name.replace(/@.*/, "");
+  const [tagged = ""] = name.split("@");
+  const at = tagged.lastIndexOf(":");
+  const hasTag = at > tagged.lastIndexOf("/");
+  const repository = hasTag ? tagged.slice(0, at) : tagged;
+  // What has a digest is that image for ever, whatever its tag says today: docker shows none.
+  const tag = hasTag && tagged === name ? tagged.slice(at + 1) : "<none>";
   const age = created === undefined ? "" : encodeAge(Date.parse(created), Date.now());
   const shownSize = size === undefined ? "not here" : encodeSize(size).replace(" ", "");
-  return [repository, hasTag ? name.slice(at + 1) : "<none>", shortID(id), age, shownSize];
+  return [repository, tag, shortID(id), age, shownSize];
 }
 
 function shortID(id: string): string {

@@ -7,7 +7,7 @@ import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
-import { makeConfig } from "../bundle/config.ts";
+import { commandOf, makeConfig } from "../bundle/config.ts";
 import { writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
@@ -27,18 +27,17 @@ export interface Bundle {
   readonly config: RuntimeConfig;
 }
 
-/** Records a new container on `image`. From here on it can be removed. @throws {NameInUse} */
+/** Records a new container on `image`. From here on it can be removed. @throws {NameInUse} @throws {NoCommand} */
 export function recordContainer(
   store: Store,
   image: UnpackedImage,
   request: ContainerRequest,
-  command: readonly string[],
 ): ContainerRecord {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
   const { stopSignal } = image.process;
   const settings = {
-    command,
+    command: commandOf(image.process, options),
     autoRemove,
     interactive,
     terminal: options.terminal,

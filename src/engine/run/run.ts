@@ -5,7 +5,6 @@
 import { TeuError, thisOwner } from "../../base/index.ts";
 import type { Seccomp } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
-import { commandOf } from "../bundle/config.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
@@ -56,7 +55,7 @@ export async function runContainer(
   using streams = new Streams({ interactive, terminal } satisfies StreamOptions);
   const driver = await driverOf(store, request.runtime);
   const started = performance.now();
-  const container = recordContainer(store, image, request, commandOf(image.process, request.options));
+  const container = recordContainer(store, image, request);
   request.onRecorded();
   return await cleaningUpAfter(store, container, async () => {
     const bundle = makeBundle(store, container, image, request, request.seccomp);
@@ -74,7 +73,7 @@ export async function startContainer(
   observe: StepObserver,
 ): Promise<string> {
   const started = performance.now();
-  const container = recordContainer(store, image, request, request.options.command);
+  const container = recordContainer(store, image, request);
   request.onRecorded();
   await removingAfterFailure(store, container, async () => {
     const bundle = makeBundle(store, container, image, request, request.seccomp);
