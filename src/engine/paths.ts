@@ -1,5 +1,5 @@
 /** Where the engine keeps what it knows: TEU_ROOT survives a reboot, TEU_RUN need not. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type HostPath, stateRoot } from "../base/index.ts";
 
 /** Every place of one store. Two stores share nothing. */
@@ -20,7 +20,7 @@ export interface EnginePaths {
 /** The places that `TEU_ROOT` and `TEU_RUN` choose. */
 export function enginePaths(environment: Readonly<Record<string, string | undefined>>): EnginePaths {
   const root = stateRoot(environment);
-  const run = environment["TEU_RUN"] || "/run/teu";
+  const run = resolve(environment["TEU_RUN"] || "/run/teu");
   const at = (...parts: [string, ...string[]]) => join(...parts) as HostPath;
   return {
     root: at(root),

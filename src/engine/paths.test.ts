@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { enginePaths } from "./paths.ts";
+
+test("enginePaths() has the system's places where the environment names none", () => {
+  expect(enginePaths({})).toMatchObject({ root: "/var/lib/teu", bundles: "/run/teu/containers" });
+  expect(enginePaths({ TEU_ROOT: "", TEU_RUN: "" })).toMatchObject({ root: "/var/lib/teu", run: "/run/teu" });
+});
+
+// No container started: its mounts were looked for below its bundle.
+test("enginePaths() finds relative places from the working directory", () => {
+  const { root, run, snapshots } = enginePaths({ TEU_ROOT: "state", TEU_RUN: "./run" });
+  expect<string[]>([root, run, snapshots]).toEqual([
+    resolve("state"),
+    resolve("run"),
+    resolve("state/snapshots"),
+  ]);
+});
