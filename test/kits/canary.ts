@@ -71,8 +71,7 @@ export class Canary implements Disposable {
 
   #look(): Map<string, string> {
     const seen = new Map<string, string>();
-    for (const name of ["", ...readdirSync(this.path, { recursive: true, encoding: "utf8" })])
-      seen.set(join(this.path, name), lookAt(join(this.path, name)));
+    for (const path of pathsBelow(this.path)) seen.set(path, lookAt(path));
     for (const path of SETTINGS) seen.set(path, readFileSync(path, "utf8").trim());
     for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
       const place = line.split(" ")[4] ?? "";
@@ -83,6 +82,12 @@ export class Canary implements Disposable {
     }
     return seen;
   }
+}
+
+/** `path` and all that is in it; links are not followed. */
+function pathsBelow(path: string): string[] {
+  if (!lstatSync(path).isDirectory()) return [path];
+  return [path, ...readdirSync(path).flatMap((name) => pathsBelow(join(path, name)))];
 }
 
 function lookAt(path: string): string {
