@@ -26,7 +26,6 @@ const TABLE: readonly Entry[] = [
     find: ({ linux }) => asked("linux.personality.flags", linux?.personality?.flags),
   },
   { why: NOT_BUILT, find: ({ linux }) => asked("linux.mountLabel", linux?.mountLabel) },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.seccomp.listenerPath", linux?.seccomp?.listenerPath) },
   { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];
 

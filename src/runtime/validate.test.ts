@@ -6,6 +6,7 @@ import {
   type Process,
   parseRuntimeConfig,
   type RuntimeConfig,
+  type Seccomp,
 } from "../spec/index.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { InvalidConfig, validateConfig } from "./validate.ts";
@@ -428,11 +429,36 @@ test("sysctlPath() keeps a dot that belongs to a device's name", () => {
   expect(sysctlPath("net/ipv4/conf/eth0.1/forwarding")).toBe("net/ipv4/conf/eth0.1/forwarding");
 });
 
-const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
+const NOTIFY = { names: ["mkdir"], action: "SCMP_ACT_NOTIFY" as const };
+const seccompCases: readonly { says: string; seccomp: Partial<Seccomp>; want: string[] }[] = [
   {
-    field: "linux.seccomp.listenerPath",
-    input: linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } }),
+    says: "an agent and somebody to ask it",
+    seccomp: { syscalls: [NOTIFY], listenerPath: "/agent" },
+    want: [],
   },
+  {
+    says: "an agent and nothing to ask it",
+    seccomp: { listenerPath: "/agent", listenerMetadata: "x" },
+    want: [],
+  },
+  {
+    says: "a rule that notifies nobody",
+    seccomp: { syscalls: [{ ...NOTIFY, action: "SCMP_ACT_ALLOW" }, NOTIFY] },
+    want: ["linux.seccomp.syscalls[1]: seccomp listenerPath is not set"],
+  },
+  {
+    says: "metadata for nobody",
+    seccomp: { listenerMetadata: "x" },
+    want: ["linux.seccomp.listenerMetadata: must not be set without listenerPath"],
+  },
+];
+
+test.each([...seccompCases])("config-linux.md#seccomp: $says", ({ seccomp, want }) => {
+  const whole = { defaultAction: "SCMP_ACT_ALLOW" as const, ...seccomp };
+  expect(issuesOf({ ...GOOD, ...linux({ seccomp: whole }) })).toEqual(want);
+});
+
+const missing: { field: string; input: Partial<RuntimeConfig> }[] = [
   { field: "process.selinuxLabel", input: process({ selinuxLabel: "x" }) },
 ];
 

@@ -16,6 +16,7 @@ import { hasNamespace, noNul, noNuls, validateMap } from "./validate-checks.ts";
 import { validateMounts } from "./validate-mounts.ts";
 import { validateMemoryPolicy, validateScheduling } from "./validate-process.ts";
 import { validateIntelRdt } from "./validate-rdt.ts";
+import { validateSeccomp } from "./validate-seccomp.ts";
 import { validateSysctl } from "./validate-sysctl.ts";
 
 /** One thing that is wrong, and where. */
@@ -162,6 +163,7 @@ function validateLinux(config: RuntimeConfig): Issues {
       : []),
     ...validatePropagation(linux),
     ...validateMemoryPolicy(linux),
+    ...validateSeccomp(linux),
     ...noNul("linux.cgroupsPath", linux.cgroupsPath ?? ""),
   ];
 }

@@ -14,6 +14,7 @@ import {
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import { knownMountOptions } from "../compile/mount-options.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../compile/scheduling.ts";
+import { supportedFlags } from "../machine/seccomp.ts";
 import { seccompFlags } from "../seccomp/actions.ts";
 import { seccompArchitectures } from "../seccomp/architectures.ts";
 import { refuseUnsupported } from "../unsupported.ts";
@@ -50,7 +51,7 @@ export function describeFeatures(): RuntimeFeatures {
         operators: seccompOperators.toSorted(),
         archs: seccompArchitectures(),
         knownFlags: seccompFlags(),
-        supportedFlags: seccompFlags(),
+        supportedFlags: seccompFlags(supportedFlags()),
       },
       apparmor: { enabled: isBuilt({ process: { ...PROCESS, apparmorProfile: "x" } }) },
       selinux: { enabled: isBuilt({ process: { ...PROCESS, selinuxLabel: "x" } }) },

@@ -13,7 +13,7 @@ import { type Circumstances, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
-import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileLabels, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
@@ -39,6 +39,7 @@ import {
 } from "./program.ts";
 import { compileChangeRoot, compileReadonlyRoot, compileRoot, compileUnmountedRoot } from "./root.ts";
 import { compileScheduling } from "./scheduling.ts";
+import { compileSeccompFilter } from "./seccomp.ts";
 import { compileStage, isWrittenTo } from "./stage.ts";
 import { bindUnowned, lockCallersCgroup } from "./unowned.ts";
 
@@ -139,11 +140,14 @@ function compileRest(
     compileProcess(plan, process, world, made.namespaces.user !== "none");
   }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
+  // The filter comes last, unless somebody listens to it: what hands the listener over is create.
+  const late = process?.noNewPrivileges ? world.seccomp : undefined;
+  if (late?.listener !== undefined) compileSeccompFilter(plan, late);
   compileGate(plan, made.gate, made.started);
   const state = ociState({ id: world.containerID, bundle: world.bundle }, config, "created");
   compileHooks(plan, "startContainer", hooks.startContainer ?? [], { state, pid, environment });
   compilePreserved(plan, made.preserved);
-  if (process?.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
+  if (late !== undefined && late.listener === undefined) compileSeccompFilter(plan, late);
   const execRecord = process === undefined ? -1 : compileExec(plan, process, environment);
   return { ...plan.finish(), execRecord };
 }

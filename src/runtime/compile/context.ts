@@ -15,6 +15,16 @@ export interface CgroupMount {
   readonly path: string;
 }
 
+/** A filter, ready to be loaded. */
+export interface SeccompPlan {
+  /** `struct sock_filter[]`. */
+  readonly program: Uint8Array;
+  /** `SECCOMP_FILTER_FLAG_*`. */
+  readonly flags: number;
+  /** Who answers for the calls that the filter does not decide. */
+  readonly listener?: { readonly path: string; readonly metadata?: string };
+}
+
 /** The world at the moment of compiling. */
 export interface Circumstances {
   readonly containerID: string;
@@ -40,8 +50,7 @@ export interface Circumstances {
   };
   /** Whether the container gets a cgroup namespace of its own. */
   readonly cgroupNamespace: boolean;
-  /** The filter as struct sock_filter[], and its flags. */
-  readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
+  readonly seccomp?: SeccompPlan;
   /** Highest capability number of this kernel. */
   readonly lastCapability: number;
   /** Whether /proc/kcore exists, to which /dev/core leads. */

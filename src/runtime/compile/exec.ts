@@ -4,12 +4,13 @@
  */
 import type { Linux, Process } from "../../spec/index.ts";
 import { PlanBuilder } from "../plan/builder.ts";
+import { REPORT, SYNC_DESCRIPTOR } from "../plan/plan.ts";
 import type { CreatePlan } from "./compile.ts";
 import { compileConsole, compileStreams } from "./console.ts";
-import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
+import { AT_FDCWD, F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
-import { compileIdentity, compileOomScore, compilePrivileges, compileSeccompFilter } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileLabels, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
@@ -21,6 +22,7 @@ import {
   lacksHome,
 } from "./program.ts";
 import { compileFinalAffinity, compileScheduling } from "./scheduling.ts";
+import { compileSeccompFilter } from "./seccomp.ts";
 import { compileStageClone } from "./stage.ts";
 
 /** What exec knows of the container. */
@@ -68,10 +70,20 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compilePrivileges(plan, process, world.seccomp);
   compileIdentity(plan, process, { ...world, inUserNamespace: world.hasUserNamespace });
   compileLookup(plan, process);
+  const late = process.noNewPrivileges ? world.seccomp : undefined;
+  if (late?.listener !== undefined) compileSeccompFilter(plan, late);
+  compileReportAside(plan, preserved.length);
   compilePreserved(plan, preserved);
-  if (process.noNewPrivileges && world.seccomp !== undefined) compileSeccompFilter(plan, world.seccomp);
+  if (late !== undefined && late.listener === undefined) compileSeccompFilter(plan, late);
   compileExec(plan, process, compileEnvironment(plan, process));
   return { ...plan.finish(), cloneFlags: 0, isStaged: true };
+}
+
+/** The socket stands where the second inherited descriptor has to go, and is needed until execve has succeeded. */
+function compileReportAside(plan: PlanBuilder, inherited: number): void {
+  if (inherited < 2) return;
+  plan.section("--preserve-fds", "runc exec");
+  plan.call("fcntl", [SYNC_DESCRIPTOR, F_DUPFD_CLOEXEC, plan.firstOwnDescriptor], { result: REPORT });
 }
 
 /** Into the namespaces, all at once, and there a child, for which a PID namespace is. ROOT becomes the container's root. */

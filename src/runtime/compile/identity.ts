@@ -20,10 +20,10 @@ import {
   PR_SET_KEEPCAPS,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
-  SECCOMP_SET_MODE_FILTER,
   SIGKILL,
 } from "./constants.ts";
 import { CHDIR_RESULT, type Circumstances, close, T1 } from "./context.ts";
+import { compileSeccompFilter } from "./seccomp.ts";
 
 const PATH_MAX = 4096;
 
@@ -37,17 +37,6 @@ export function compilePrivileges(
     plan.section("process.noNewPrivileges", "config.md, process.noNewPrivileges");
     plan.call("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
   } else if (seccomp !== undefined) compileSeccompFilter(plan, seccomp);
-}
-
-/** Loads the filter; everything after it must be allowed by it. */
-export function compileSeccompFilter(
-  plan: PlanBuilder,
-  seccomp: NonNullable<Circumstances["seccomp"]>,
-): void {
-  plan.section("linux.seccomp", "config-linux.md, Seccomp");
-  const filter = plan.bytes(seccomp.program, `${seccomp.program.length / 8} instructions`);
-  const program = plan.words([seccomp.program.length / 8, filter], "sock_fprog");
-  plan.call("seccomp", [SECCOMP_SET_MODE_FILTER, seccomp.flags, program]);
 }
 
 /**

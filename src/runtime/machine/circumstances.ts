@@ -1,19 +1,19 @@
 /** Looks up what compile has to know: the only place where the way to a plan reads the machine. */
 import { resolvePath, TeuError } from "../../base/index.ts";
 import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
-import { architecture, existsSync, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
+import { existsSync, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { bindSource } from "../compile/bind.ts";
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.ts";
 import { parseMountOptions } from "../compile/mount-options.ts";
-import { compileSeccomp } from "../seccomp/compile.ts";
 import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
 import { hostProcs, mountOf } from "./host-mounts.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
 import { isRootless } from "./rootless.ts";
+import { compileFilter } from "./seccomp.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */
 export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> {
@@ -84,7 +84,7 @@ export function lookUp(
       ),
     },
     cgroupNamespace: (linux.namespaces ?? []).some(({ type }) => type === "cgroup"),
-    ...(linux.seccomp && { seccomp: compileSeccomp(linux.seccomp, { architecture, supportedFlags: 0 }) }),
+    ...(linux.seccomp && { seccomp: compileFilter(linux.seccomp) }),
     lastCapability: lastCapability(),
     isRootless: isRootless(),
     hasKcore: existsSync("/proc/kcore"),

@@ -56,6 +56,13 @@ export function conduct(
         }
         case "fail":
           throw failure(segments[said.segment]?.plan ?? plan, process, said);
+        case "listener": {
+          const all = segments.flatMap(({ plan: { hostSteps } }) => hostSteps);
+          for (const { step } of all.filter(({ step }) => step.kind === "listener"))
+            perform(step, { ...NOTHING_SAID, values: [said.descriptor] }, pid ?? init.pid);
+          reply(init.socket);
+          break;
+        }
         case "hook":
           throw hookFailure(said, hooks);
         case "sync": {
@@ -84,6 +91,8 @@ export function conduct(
     throw error;
   }
 }
+
+const NOTHING_SAID = { kind: "sync", segment: 0, record: 0, code: 0, values: [], descriptors: [] } as const;
 
 function answerTo(
   said: Extract<Said, { kind: "sync" }>,

@@ -155,6 +155,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
               undo.push(() => moved.moveBack());
               moved.move(config.linux?.netDevices ?? {});
             },
+            stateOf: (pid) => ociState(container, config, "creating", pid),
             onHooks: (names, pid) => {
               // From here on something may have to be taken back. Source: runtime.md, Lifecycle.
               undo.unshift(() =>

@@ -1,6 +1,7 @@
 /** The parent's end of the socket to init: what init asks, what it is answered, how it ends. The format is init.c's. */
 import { receiveMessage, sendMessage } from "../../sys/index.ts";
 import { HOOK_MESSAGE_BYTES, HOOK_OUTPUT_BYTES, MESSAGE_HOOK } from "../compile/hooks.ts";
+import { MESSAGE_LISTENER } from "../compile/seccomp.ts";
 
 const MESSAGE_SYNC = 1;
 const MESSAGE_FAIL = 2;
@@ -43,6 +44,8 @@ export type Said =
       readonly descriptors: readonly number[];
     }
   | { readonly kind: "pid"; readonly pid: number }
+  /** The filter is loaded; `descriptor` of init is its listener. init reads an answer, whatever it says. */
+  | { readonly kind: "listener"; readonly descriptor: number }
   | Failure
   | HookSaid
   | { readonly kind: "end" };
@@ -59,6 +62,7 @@ export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = view.getUint32(0, true);
   const values = [16, 24, 32, 40].map((at) => Number(view.getBigInt64(at, true)));
+  if (kind === MESSAGE_LISTENER) return { kind: "listener", descriptor: values[0] ?? -1 };
   if (kind === MESSAGE_PID) return { kind: "pid", pid: values[0] ?? 0 };
   if (kind === MESSAGE_SYNC)
     return {

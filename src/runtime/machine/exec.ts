@@ -1,7 +1,7 @@
 /** Starts one more process in a running container. Source: runc exec. */
 import { hasCode, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { architecture, check, closeSync, openSync, readTextSync, reap, syscall } from "../../sys/index.ts";
+import { check, closeSync, openSync, readTextSync, reap, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { parseCgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPaths } from "../cgroup/path.ts";
@@ -10,8 +10,8 @@ import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
 import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
+import { ociState } from "../oci-state.ts";
 import { enterResctrl } from "../resctrl/group.ts";
-import { compileSeccomp } from "../seccomp/compile.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { onCPUs } from "./affinity.ts";
@@ -23,6 +23,7 @@ import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
 import { isRootless } from "./rootless.ts";
+import { compileFilter } from "./seccomp.ts";
 
 /** The container cannot take another process. The sentences are runc's. */
 export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "stopped" | "paused" }> {
@@ -89,6 +90,7 @@ export function execProcess(
       },
       onHooks: () => {},
       onNetDevices: () => {},
+      stateOf: () => ociState(state, config, "running", state.pid),
       rest: () => undefined,
     };
     pid = conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));
@@ -134,7 +136,7 @@ function compileFor(
     namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     hasMountNamespace: namespaces.some(({ type }) => type === "mount"),
-    ...(seccomp && { seccomp: compileSeccomp(seccomp, { architecture, supportedFlags: 0 }) }),
+    ...(seccomp && { seccomp: compileFilter(seccomp) }),
     ...(personality && { personality }),
     ...(memoryPolicy && { memoryPolicy }),
     lastCapability: lastCapability(),

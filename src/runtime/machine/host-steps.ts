@@ -1,5 +1,5 @@
 /** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
-import type { HookName, Process, RuntimeConfig } from "../../spec/index.ts";
+import type { HookName, Process, RuntimeConfig, RuntimeState } from "../../spec/index.ts";
 import { readTextSync } from "../../sys/index.ts";
 import { HOME } from "../compile/context.ts";
 import { compileMissing } from "../compile/destination.ts";
@@ -15,6 +15,7 @@ import { isDevice, resolveDangling } from "./in-root.ts";
 import { homeOf } from "./passwd.ts";
 import { writeProcFile } from "./proc-file.ts";
 import { setRlimits } from "./rlimits.ts";
+import { sendListener } from "./seccomp.ts";
 
 /** What a step adds to the answer to init. */
 export interface HostAnswer {
@@ -35,6 +36,8 @@ export interface HostContext {
   readonly onCreated: (pid: number, segment: number) => void;
   /** Moves the network devices to where the socket is; the descriptor is closed after the call. */
   readonly onNetDevices: (socket: number) => void;
+  /** The state of the container, whose process `pid` is or has just become one. */
+  readonly stateOf: (pid: number) => RuntimeState;
   /** Runs the hooks of these kinds. */
   readonly onHooks: (names: readonly HookName[], pid: number) => void;
   /** The second half of the plan. */
@@ -91,6 +94,9 @@ export function perform(
       return { values: [isDevice(first, step) ? 1 : 0] };
     case "home":
       return { segment: compileHome(homeOf(first, step.uid)) };
+    case "listener":
+      sendListener(step, said.values[0] ?? -1, pid, context.stateOf(pid));
+      return undefined;
     case "state":
       context.onCreated(pid, said.segment);
       return undefined;

@@ -42,6 +42,8 @@ export type HostStep =
   | { readonly kind: "resolve-dangling"; readonly path: string; readonly want: "directory" | "file" }
   /** Reads the home directory of a user from the root's own /etc/passwd. */
   | { readonly kind: "home"; readonly uid: number }
+  /** Takes the descriptor of the filter's listener out of init and hands it to the profile's agent. */
+  | { readonly kind: "listener"; readonly path: string; readonly metadata?: string }
   /** Makes state.json visible: the container is created. */
   | { readonly kind: "state" };
 

@@ -16,7 +16,7 @@ export const RET_LOG = 0x7ffc_0000;
 export const RET_ALLOW = 0x7fff_0000;
 
 /** `SECCOMP_FILTER_FLAG_*`. */
-const FLAG_LOG = 1 << 1;
+export const FLAG_LOG = 1 << 1;
 export const FLAG_SPEC_ALLOW = 1 << 2;
 export const FLAG_NEW_LISTENER = 1 << 3;
 export const FLAG_WAIT_KILLABLE_RECV = 1 << 5;
@@ -73,9 +73,11 @@ const FLAGS: Readonly<Record<string, number>> = {
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: FLAG_WAIT_KILLABLE_RECV,
 };
 
-/** The flags that a profile may name. */
-export function seccompFlags(): string[] {
-  return Object.keys(FLAGS);
+/** The flags that a profile may name; with `supported`, those of them that a kernel with these flags knows. */
+export function seccompFlags(supported = ~0): string[] {
+  return Object.entries(FLAGS)
+    .filter(([, flag]) => (flag & ~supported) === 0)
+    .map(([name]) => name);
 }
 
 /**

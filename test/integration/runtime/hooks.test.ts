@@ -367,7 +367,7 @@ describe("hooks of ours and of runc", () => {
       const config = JSON.parse(readFileSync(join(container.bundle.path, "config.json"), "utf8"));
       const [first] = config.hooks.prestart;
       config.hooks = Object.fromEntries(
-        names.map((name) => [name, [script(told(container, name, `${what}; env | grep X`), env)]]),
+        names.map((name) => [name, [script(told(container, name, `${what}; env | grep ^X`), env)]]),
       );
       config.hooks.prestart.unshift(first);
       container.bundle.writeConfig(config);

@@ -113,6 +113,37 @@ describe(`a process of ${TESTED.name}`, () => {
   });
 });
 
+describe(`inherited descriptors of an exec of ${TESTED.name}`, () => {
+  // The second one goes where the socket to the parent is: an execve that failed after that was a success.
+  needs(root)("do not stand in the way of an error", async () => {
+    await using container = await waiting((config) => config);
+    const broken = join(container.bundle.rootfs, "broken");
+    writeFileSync(broken, "no program", { mode: 0o755 });
+    for (const [path, status] of [
+      ["/broken", 255],
+      ["/probe", 0],
+    ] as const) {
+      const words = container.words("exec", "--preserve-fds", "3", container.id, path, "fds");
+      const child = Bun.spawn(
+        ["sh", "-c", 'exec 3</dev/null 4</dev/null 5</dev/null; exec "$@"', "sh", ...words],
+        {
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
+      const [stdout, stderr] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      expect(await child.exited).toBe(status);
+      if (status !== 0) expect(stderr).toContain("exec format error");
+      else
+        expect(JSON.parse(stdout).descriptors.map(({ fd }: { fd: number }) => fd)).toEqual([
+          0, 1, 2, 3, 4, 5,
+        ]);
+    }
+  });
+});
+
 /** The CPUs of the machine, if there are at least two. */
 const two = { says: "two CPUs", isMet: () => navigator.hardwareConcurrency >= 2 };
 const withTwo = TESTED.name === "runc" ? test : needs(root, two);
@@ -143,15 +174,20 @@ describe(`the CPUs of a process of ${TESTED.name}`, () => {
   });
 
   withTwo.each([
-    { says: "final", affinity: { initial: "0", final: "1" }, want: mask(2) },
-    { says: "without a final the initial stays", affinity: { initial: "1" }, want: mask(2) },
-    { says: "only a final", affinity: { final: "0" }, want: mask(1) },
-    { says: "empty lists", affinity: { initial: "", final: "" }, want: all },
+    { says: "final", affinity: { initial: "0", final: "1" }, want: [mask(2)] },
+    // What is left of the initial ones is the kernel's to say: before Linux 6.2 a cgroup of its own takes them away.
+    {
+      says: "without a final",
+      affinity: { initial: "1" },
+      want: [mask(2), all],
+    },
+    { says: "only a final", affinity: { final: "0" }, want: [mask(1)] },
+    { says: "empty lists", affinity: { initial: "", final: "" }, want: [all] },
   ])("execCPUAffinity: $says; PID 1 has nothing of it", async ({ affinity, want }) => {
     await using container = await waiting(withProcess({ execCPUAffinity: affinity }));
     const [first, own] = await answers(container);
     expect(first).toMatchObject({ cpus: all });
-    expect(own).toMatchObject({ cpus: want });
+    expect(want).toContain(String(own?.["cpus"]));
   });
 
   withTwo("a CPU that the machine has not is refused by the field", async () => {

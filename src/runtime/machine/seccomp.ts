@@ -1,0 +1,101 @@
+/**
+ * The kernel's side of a filter: which flags it knows, and where the descriptor of its listener goes.
+ * Source: runtime-spec config-linux.md, Seccomp, the container process state; seccomp(2), pidfd_getfd(2).
+ */
+import { messageOf, TeuError } from "../../base/index.ts";
+import type { ContainerProcessState, RuntimeState, Seccomp } from "../../spec/index.ts";
+import { architecture, check, connectUnix, errno, sendMessage, syscall } from "../../sys/index.ts";
+import { SECCOMP_SET_MODE_FILTER } from "../compile/constants.ts";
+import type { SeccompPlan } from "../compile/context.ts";
+import { FLAG_LOG, FLAG_NEW_LISTENER, FLAG_SPEC_ALLOW, FLAG_WAIT_KILLABLE_RECV } from "../seccomp/actions.ts";
+import { compileSeccomp } from "../seccomp/compile.ts";
+
+/**
+ * The flags that this kernel knows. It looks at them before it looks at the program: with none EFAULT says that they are
+ * known, EINVAL that one is not.
+ */
+export function supportedFlags(): number {
+  const tried = [FLAG_LOG, FLAG_SPEC_ALLOW, FLAG_NEW_LISTENER, FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV];
+  return tried
+    .filter((flags) => syscall("seccomp", SECCOMP_SET_MODE_FILTER, flags, 0) === -errno.EFAULT)
+    .reduce((all, flags) => all | flags, 0);
+}
+
+/** The filter for this machine. @throws {InvalidSeccomp} @throws {SeccompTooLarge} */
+export function compileFilter(seccomp: Seccomp): SeccompPlan {
+  const { program, flags, listener } = compileSeccomp(seccomp, {
+    architecture,
+    supportedFlags: supportedFlags(),
+  });
+  const { listenerPath: path, listenerMetadata: metadata } = seccomp;
+  // Without a rule that notifies, the path means nothing. Source: config-linux.md, listenerPath.
+  if (!listener || path === undefined) return { program, flags };
+  return { program, flags, listener: { path, ...(metadata !== undefined && { metadata }) } };
+}
+
+/** The agent that a profile names cannot be given the listener. The sentences are runc's. */
+export class AgentFailed extends TeuError<"seccomp-agent-failed", { path: string }> {
+  constructor(context: { path: string }, words: string, cause: unknown) {
+    super("seccomp-agent-failed", "unavailable", context, `${words}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * Hands descriptor `number` of process `pid` to the agent: one message, one connection.
+ * @throws {AgentFailed} @throws {SystemCallFailed}
+ */
+export function sendListener(
+  { path, metadata }: NonNullable<SeccompPlan["listener"]>,
+  number: number,
+  pid: number,
+  state: RuntimeState,
+): void {
+  const descriptor = takeDescriptor(pid, number);
+  try {
+    const about: ContainerProcessState = {
+      ociVersion: state.ociVersion,
+      fds: ["seccompFd"],
+      pid,
+      ...(metadata !== undefined && { metadata }),
+      state,
+    };
+    send(path, new TextEncoder().encode(JSON.stringify(about)), descriptor);
+  } finally {
+    syscall("close", descriptor);
+  }
+}
+
+function takeDescriptor(pid: number, number: number): number {
+  const pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
+  try {
+    return check(
+      syscall("pidfd_getfd", pidfd, number, 0),
+      "pidfd_getfd",
+      "the listener of the seccomp filter",
+    );
+  } finally {
+    syscall("close", pidfd);
+  }
+}
+
+function send(path: string, bytes: Uint8Array<ArrayBuffer>, descriptor: number): void {
+  let socket: number;
+  try {
+    socket = connectUnix(path);
+  } catch (cause) {
+    throw new AgentFailed(
+      { path },
+      "failed to connect with seccomp agent specified in the seccomp profile",
+      cause,
+    );
+  }
+  try {
+    // A stream may take a part; the descriptor goes with the first.
+    let sent = check(sendMessage(socket, bytes, [descriptor]), "sendmsg");
+    while (sent < bytes.length) sent += check(sendMessage(socket, bytes.slice(sent)), "sendmsg");
+  } catch (cause) {
+    throw new AgentFailed({ path }, `cannot send seccomp fd to ${path}`, cause);
+  } finally {
+    syscall("close", socket);
+  }
+}
