@@ -4,8 +4,9 @@
  * A document that should be here and is not stops the collection: absence that nobody can explain is no reason to delete.
  */
 import { readdirSync, rmSync } from "node:fs";
-import { type HostPath, isAlive } from "../../base/index.ts";
+import { type HostPath, hasCode, isAlive } from "../../base/index.ts";
 import {
+  type ChainID,
   chainIDs,
   type Digest,
   MAX_CONFIG_BYTES,
@@ -100,9 +101,18 @@ class Kept {
     }
     const { config, layers } = document.manifest;
     for (const { digest } of [config, ...layers]) this.blobs.add(digest);
-    if (mediaTypeKind(config.mediaType) === "config" && this.#store.content.has(config.digest)) {
-      const { rootfs } = parseImageConfig(this.#store.content.readBytes(config.digest, MAX_CONFIG_BYTES));
-      for (const chainID of chainIDs(rootfs.diff_ids)) this.chainIDs.add(chainID);
+    if (mediaTypeKind(config.mediaType) === "config" && this.#store.content.has(config.digest))
+      for (const chainID of this.#chainIDsOf(config.digest)) this.chainIDs.add(chainID);
+  }
+
+  #chainIDsOf(config: Digest): readonly ChainID[] {
+    const bytes = this.#store.content.readBytes(config, MAX_CONFIG_BYTES);
+    try {
+      return chainIDs(parseImageConfig(bytes).rootfs.diff_ids);
+    } catch (error) {
+      // Whole, but no config: such an image was loaded, and never unpacked.
+      if (hasCode(error, "invalid-document") || hasCode(error, "invalid-json")) return [];
+      throw error;
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What is told of images. */
-import { hasCode } from "../../base/index.ts";
+import { isTeuError } from "../../base/index.ts";
 import { type Digest, encodePlatform, familiarReference, parseReference } from "../../spec/index.ts";
 import { listImages as listRecords } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
@@ -37,8 +37,8 @@ function describe(
     const size = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
     return { created: config.created, size, platform: encodePlatform(config) };
   } catch (error) {
-    // It was pulled for another platform.
-    if (!hasCode(error, "blob-not-found") && !hasCode(error, "no-matching-platform")) throw error;
+    // It was pulled for another platform, or is none that can run: what is wrong is told to whoever uses it.
+    if (!isTeuError(error)) throw error;
     return { created: undefined, size: undefined, platform: undefined };
   }
 }

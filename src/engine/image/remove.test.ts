@@ -146,6 +146,30 @@ test("collectGarbage() removes directories that a killed collection left without
   expect(readdirSync(store.paths.snapshots).sort()).toEqual([`${kept}`, "new-0a1b2c3d"]);
 });
 
+// One such image, which load takes, and neither `teu images` nor `teu rmi` did anything any more, whatever the image.
+test.each([
+  ["no JSON", "not JSON", mediaTypes.config],
+  ["not a config", "{}", mediaTypes.config],
+  ["of another type", "{}", "application/vnd.oci.empty.v1+json"],
+])("an image whose config is %s is listed, and in nobody's way", (_, config, mediaType) => {
+  using made = makeStore();
+  const { store } = made;
+  const document = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: putBlob(store, config, mediaType),
+    layers: [],
+  };
+  nameImage(store, "strange", putBlob(store, JSON.stringify(document), mediaTypes.manifest));
+  nameImage(store, "plain", putManifest(store, [own]));
+  expect(listImages(store).map(({ name, size }) => [name, size])).toEqual([
+    ["plain:latest", own.length],
+    ["strange:latest", undefined],
+  ]);
+  expect(removeImage(store, "plain", { force: false }).blobs).toHaveLength(3);
+  expect(removeImage(store, "strange", { force: false }).blobs).toHaveLength(2);
+});
+
 test("collectGarbage() keeps an index although most of its platforms were never fetched", () => {
   using made = makeStore();
   const { store } = made;
