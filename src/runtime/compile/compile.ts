@@ -84,7 +84,7 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   plan.section("linux.resources", "config-linux.md, Control groups");
   plan.host({ kind: "cgroup" });
   compileCgroupJoin(plan, world.cgroup.joins);
-  compileOomScore(plan, config.process?.oomScoreAdj, world.isRootless);
+  compileOomScore(plan, config.process?.oomScoreAdj, world);
   const { dieWithParent } = world;
   const { timeOffsets = {} } = linux;
   compileGuards(plan, { dieWithParent, dumpable: isWrittenTo(namespaces, timeOffsets) });
@@ -137,7 +137,7 @@ function compileRest(
   if (process !== undefined) {
     compileScheduling(plan, process, config.linux ?? {});
     compileLabels(plan, made.procfs, process);
-    compileProcess(plan, process, world, made.namespaces.user !== "none");
+    compileProcess(plan, process, world, made.namespaces.user !== "none" || world.isInUserNamespace);
   }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
   // The filter comes last, unless somebody listens to it: what hands the listener over is create.
@@ -168,7 +168,7 @@ function compileFileSystem(
   );
   if (!isDevBound)
     compileDevices(plan, linux.devices ?? [], {
-      inUserNamespace: namespaces.user !== "none",
+      inUserNamespace: namespaces.user !== "none" || world.isInUserNamespace,
       hasKcore: world.hasKcore,
     });
   compileCreateHooks(plan, config, world, made.pid);

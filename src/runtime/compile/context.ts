@@ -57,6 +57,8 @@ export interface Circumstances {
   readonly hasKcore: boolean;
   /** The caller is a plain user: it can do nothing on the outside that root can, but owns the user namespace. */
   readonly isRootless: boolean;
+  /** The caller is in a user namespace itself, root there or not. */
+  readonly isInUserNamespace: boolean;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly preserveFds: number;

@@ -27,7 +27,10 @@ import { compileStageClone } from "./stage.ts";
 
 /** What exec knows of the container. */
 export interface ExecWorld
-  extends Pick<Circumstances, "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent" | "isRootless">,
+  extends Pick<
+      Circumstances,
+      "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent" | "isRootless" | "isInUserNamespace"
+    >,
     Pick<Linux, "personality" | "memoryPolicy"> {
   readonly pid: number;
   /** Of process `pid`, to tell it from a later one. */
@@ -50,7 +53,7 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   const procfs = labelSlot(plan, process);
   compileCgroupJoin(plan, world.joins);
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});
-  compileOomScore(plan, process.oomScoreAdj, world.isRootless);
+  compileOomScore(plan, process.oomScoreAdj, world);
   compileEntry(plan, world);
   if (process.terminal) {
     openInRoot(plan, ROOT, "dev", { into: DEV, flags: O_PATH | O_DIRECTORY });
@@ -68,7 +71,10 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   plan.host({ kind: "state" });
   compileCloseDescriptors(plan);
   compilePrivileges(plan, process, world.seccomp);
-  compileIdentity(plan, process, { ...world, inUserNamespace: world.hasUserNamespace });
+  compileIdentity(plan, process, {
+    ...world,
+    inUserNamespace: world.hasUserNamespace || world.isInUserNamespace,
+  });
   compileLookup(plan, process);
   const late = process.noNewPrivileges ? world.seccomp : undefined;
   if (late?.listener !== undefined) compileSeccompFilter(plan, late);

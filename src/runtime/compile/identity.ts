@@ -41,15 +41,20 @@ export function compilePrivileges(
 
 /**
  * Who is killed first when memory is short. Init writes it before it is in any namespace and while its files in /proc are
- * its own; PID 1 inherits it. A plain user may not lower it, and what is inherited then is what the user has.
+ * its own; PID 1 inherits it. Who is not the host's root may not lower it, and what is inherited then is what the caller has.
  */
-export function compileOomScore(plan: PlanBuilder, value: number | undefined, isRootless: boolean): void {
+export function compileOomScore(
+  plan: PlanBuilder,
+  value: number | undefined,
+  { isRootless, isInUserNamespace }: Pick<Circumstances, "isRootless" | "isInUserNamespace">,
+): void {
   if (value === undefined) return;
   plan.section("process.oomScoreAdj", "config.md, process.oomScoreAdj");
   const path = plan.text("/proc/self/oom_score_adj");
   plan.call("openat", [AT_FDCWD, path, O_WRONLY | O_CLOEXEC], { result: T1 });
   const text = String(value);
-  plan.call("write", [T1, plan.text(text), text.length], isRootless ? { on: { EACCES: "next" } } : {});
+  const mayFail = isRootless || isInUserNamespace;
+  plan.call("write", [T1, plan.text(text), text.length], mayFail ? { on: { EACCES: "next" } } : {});
   close(plan, T1);
 }
 

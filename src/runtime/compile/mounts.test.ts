@@ -24,6 +24,7 @@ const WORLD: Circumstances = {
   },
   cgroupNamespace: false,
   isRootless: false,
+  isInUserNamespace: false,
   lastCapability: 40,
   hasKcore: false,
   noPivot: false,

@@ -12,7 +12,7 @@ import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
 import { hostProcs, mountOf } from "./host-mounts.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
-import { isRootless } from "./rootless.ts";
+import { isInUserNamespace, isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */
@@ -87,6 +87,7 @@ export function lookUp(
     ...(linux.seccomp && { seccomp: compileFilter(linux.seccomp) }),
     lastCapability: lastCapability(),
     isRootless: isRootless(),
+    isInUserNamespace: isInUserNamespace(),
     hasKcore: existsSync("/proc/kcore"),
   };
 }

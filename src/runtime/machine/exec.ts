@@ -22,7 +22,7 @@ import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
-import { isRootless } from "./rootless.ts";
+import { isInUserNamespace, isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
 
 /** The container cannot take another process. The sentences are runc's. */
@@ -141,6 +141,7 @@ function compileFor(
     ...(memoryPolicy && { memoryPolicy }),
     lastCapability: lastCapability(),
     isRootless: isRootless(),
+    isInUserNamespace: isInUserNamespace(),
     preserveFds: options.preserveFds ?? 0,
     dieWithParent: options.dieWithParent ?? false,
   });

@@ -1,7 +1,7 @@
 /** What is different when a plain user, or root of a user namespace, calls the runtime. Source: runc, libcontainer rootless. */
 import { TeuError } from "../../base/index.ts";
 import type { Linux, Resources } from "../../spec/index.ts";
-import { readTextSync } from "../../sys/index.ts";
+import { statSync } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
@@ -11,12 +11,17 @@ export function isRootless(): boolean {
   return process.geteuid?.() !== 0;
 }
 
-/** As /proc/self/uid_map shows it where no user namespace was ever made. */
-const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
+/** The inode of the user namespace that was there first. Source: kernel linux/proc_ns.h, PROC_USER_INIT_INO. */
+const FIRST_USER_NAMESPACE = 0xeffffffd;
+
+/** Whether the caller is in a user namespace itself (podman of a plain user): root there makes no devices. */
+export function isInUserNamespace(): boolean {
+  return statSync("/proc/self/ns/user").inode !== FIRST_USER_NAMESPACE;
+}
 
 /** Whether the caller's rights end at a user namespace, or at a user's own files: then cgroups may be out of reach. */
 function hasLimitedRights(): boolean {
-  return isRootless() || !ALL_IDS.test(readTextSync("/proc/self/uid_map"));
+  return isRootless() || isInUserNamespace();
 }
 
 /** The caller may make no cgroup, but config.json asks for one. The sentence is runc's. */

@@ -151,6 +151,26 @@ describe(`a plain user's container of ${TESTED.name}`, () => {
     });
   }
 
+  compared(
+    "as root of a user namespace that is there already, as podman calls: devices are bound, groups stay",
+    async () => {
+      const run = async (runtime: Runtime): Promise<unknown> => {
+        const inside = [...ALONE, "unshare", "--user", "--map-root-user", "--mount", "--"];
+        await using container = new UserContainer(runtime, () => inside);
+        const change: Change = (config) => {
+          const { linux, mounts } = rootless(oneID)(config);
+          const namespaces = (config.linux?.namespaces ?? []).filter(({ type }) => type !== "network");
+          const { uidMappings: _, gidMappings: __, ...rest } = linux ?? {};
+          return { ...config, ...(mounts && { mounts }), linux: { ...rest, namespaces } };
+        };
+        return await container.configure(SCRIPT, change).run();
+      };
+      const wanted = await run(RUNC);
+      expect(wanted).toMatchObject({ status: 0, stdout: expect.stringContaining("uid=0(root)") });
+      expect(await run(TESTED)).toEqual(wanted);
+    },
+  );
+
   test("a user inside who is none of theirs: ids and groups of their ranges", async () => {
     await using container = new UserContainer(TESTED, withRanges);
     const user = { uid: 1000, gid: 1000, ...(TESTED.name === "runc" ? {} : { additionalGids: [2000] }) };
