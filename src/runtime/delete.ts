@@ -59,9 +59,7 @@ export function deleteContainer(root: string, containerID: string, options: Dele
     if (options.force) return;
     throw error;
   }
-  const status = statusOf(root, state);
-  if (!options.force && status !== "stopped" && status !== "created")
-    throw new ContainerNotStopped({ id: containerID, status });
+  if (!options.force) refuseRunning(root, state);
   end(state);
   if (state.unit !== undefined) options.stopUnit?.(state.unit);
   removeCgroup(state.cgroupPaths);
@@ -74,6 +72,11 @@ export function deleteContainer(root: string, containerID: string, options: Dele
     ociState(state, config, "stopped"),
     options.onWarning ?? printWarning,
   );
+}
+
+function refuseRunning(root: string, state: SavedState): void {
+  const status = statusOf(root, state);
+  if (status !== "stopped" && status !== "created") throw new ContainerNotStopped({ id: state.id, status });
 }
 
 function endCgroup(cgroupsPath: string, containerID: string): void {

@@ -6,7 +6,14 @@
 
 import { TeuError } from "../base/index.ts";
 import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
-import { errnoOf, mkdirSync, readTextSync, renameSync, writeTextSync } from "../sys/index.ts";
+import {
+  errnoOf,
+  mkdirSync,
+  readTextIfAnySync,
+  readTextSync,
+  renameSync,
+  writeTextSync,
+} from "../sys/index.ts";
 import type { CgroupPaths } from "./cgroup/path.ts";
 import type { ResctrlGroup } from "./resctrl/group.ts";
 
@@ -107,13 +114,8 @@ export function savedConfig({ configText }: SavedState): RuntimeConfig {
 
 /** Field 22 of /proc/PID/stat; undefined when the process is gone or a zombie. */
 export function startTimeOf(pid: number): string | undefined {
-  let text: string;
-  try {
-    text = readTextSync(`/proc/${pid}/stat`);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH") return undefined;
-    throw error;
-  }
+  const text = readTextIfAnySync(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
   // The name in parentheses may hold anything, so count from its end.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];

@@ -15,17 +15,21 @@ import type { ConfigIssue } from "./validate.ts";
 
 /** Scheduler, I/O priority and CPUs of `process`; `field` is its path. */
 export function validateScheduling(process: Process, field: string): ConfigIssue[] {
-  const { scheduler, ioPriority, execCPUAffinity = {} } = process;
+  const { scheduler, ioPriority, execCPUAffinity } = process;
   return [
     ...(scheduler === undefined ? [] : validateScheduler(scheduler, `${field}.scheduler`)),
     ...(ioPriority === undefined ? [] : validateIOPriority(ioPriority, `${field}.ioPriority`)),
-    ...(["initial", "final"] as const).flatMap((name) => {
-      const list = execCPUAffinity[name] ?? "";
-      if (parseNumberList(list, MAX_CPUS) !== undefined) return [];
-      const says = `bad CPU affinity: ${JSON.stringify(list)} is not a list of CPUs like 0-3,7`;
-      return [{ field: `${field}.execCPUAffinity.${name}`, says }];
-    }),
+    ...(execCPUAffinity === undefined ? [] : validateAffinity(execCPUAffinity, `${field}.execCPUAffinity`)),
   ];
+}
+
+function validateAffinity(affinity: NonNullable<Process["execCPUAffinity"]>, field: string): ConfigIssue[] {
+  return (["initial", "final"] as const).flatMap((name) => {
+    const list = affinity[name] ?? "";
+    if (parseNumberList(list, MAX_CPUS) !== undefined) return [];
+    const says = `bad CPU affinity: ${JSON.stringify(list)} is not a list of CPUs like 0-3,7`;
+    return [{ field: `${field}.${name}`, says }];
+  });
 }
 
 function validateScheduler(scheduler: Scheduler, field: string): ConfigIssue[] {

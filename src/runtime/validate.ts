@@ -3,6 +3,7 @@
  * where runc has a sentence for it, ours is that sentence, since callers look for it.
  * Source: runtime-spec 1.3 config.md and config-linux.md; runc's validator for the sentences.
  */
+
 import { TeuError } from "../base/index.ts";
 import {
   hookNames,
@@ -12,6 +13,7 @@ import {
   type Process,
   type RuntimeConfig,
 } from "../spec/index.ts";
+import { byteLength } from "../sys/index.ts";
 import { hasNamespace, noNul, noNuls, validateMap } from "./validate-checks.ts";
 import { validateMounts } from "./validate-mounts.ts";
 import { validateMemoryPolicy, validateScheduling } from "./validate-process.ts";
@@ -117,7 +119,7 @@ function validateNames(config: RuntimeConfig): Issues {
     if (!name) continue;
     if (!hasNamespace(config.linux, "uts"))
       issues.push({ field, says: `unable to set ${field} without a private UTS namespace` });
-    if (Buffer.byteLength(name) > NAME_BYTES) issues.push({ field, says: `longer than ${NAME_BYTES} bytes` });
+    if (byteLength(name) > NAME_BYTES) issues.push({ field, says: `longer than ${NAME_BYTES} bytes` });
     issues.push(...noNul(field, name));
   }
   return issues;
@@ -290,9 +292,10 @@ function validateDevices({ devices, resources }: Linux): Issues {
   return issues;
 }
 
-const PROPAGATIONS = new Set(
-  ["shared", "slave", "private", "unbindable"].flatMap((word) => [word, `r${word}`]),
-);
+const PROPAGATIONS = new Set([
+  ...["shared", "slave", "private", "unbindable"],
+  ...["rshared", "rslave", "rprivate", "runbindable"],
+]);
 
 function validatePropagation({ rootfsPropagation }: Linux): Issues {
   return !rootfsPropagation || PROPAGATIONS.has(rootfsPropagation)

@@ -165,17 +165,16 @@ export function record<T>(element: Check<T>): Check<Readonly<Record<string, T>>>
 
 /** An object with these fields; others are tolerated. A field that is `null` and may be absent is removed. */
 export function object<T extends object>(fields: Fields<T>): Check<T> {
-  const entries = Object.entries<Check<unknown> | OptionalCheck<unknown>>(fields).map(([name, field]) =>
-    typeof field === "function"
-      ? { name, check: field, isOptional: false }
-      : { name, check: field.optional, isOptional: true },
-  );
+  // Not before it is needed: most documents have no use for most checks.
+  let entries: (readonly [string, Check<unknown> | OptionalCheck<unknown>])[] | undefined;
   return (value) => {
     if (!isRecord(value)) return issue(value, "object");
+    entries ??= Object.entries<Check<unknown> | OptionalCheck<unknown>>(fields);
     let all: Issue[] | undefined;
-    for (const { name, check, isOptional } of entries) {
+    for (const [name, wanted] of entries) {
       const field = value[name];
-      if (isOptional) {
+      const check = typeof wanted === "function" ? wanted : wanted.optional;
+      if (check !== wanted) {
         if (field === undefined) continue;
         if (field === null) {
           delete value[name];

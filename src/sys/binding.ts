@@ -56,7 +56,7 @@ export function syscall(
 }
 
 /** Runs `struct spawn` of sys.c; see spawn.ts. Returns the pid or -errno. */
-export function spawnRaw(block: BigInt64Array): number {
+export function spawnRaw(block: DataView): number {
   library ??= open();
   return Number(library.symbols.teu_spawn(ptr(block)));
 }
@@ -69,4 +69,9 @@ export function addressOf(bytes: NodeJS.TypedArray): Pointer {
 /** `text` with its terminating NUL. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(`${text}\0`);
+}
+
+/** How many bytes `text` has for the kernel. */
+export function byteLength(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -134,6 +134,7 @@ export class SystemCallFailed extends TeuError<
 > {
   /** What people know the errno by: `no such file or directory`. */
   readonly sentence: string;
+  readonly number: number;
 
   constructor(call: string, number: number, path?: string) {
     const name = errnoName(number);
@@ -145,6 +146,7 @@ export class SystemCallFailed extends TeuError<
       `${what}: ${errnoSentence(number)}`,
     );
     this.sentence = errnoSentence(number);
+    this.number = number;
   }
 }
 

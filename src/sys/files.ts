@@ -3,8 +3,9 @@
  * takes a millisecond and more to load, a tenth of a run. Paths are the host's; every descriptor is close-on-exec.
  * All throw SystemCallFailed.
  */
-import { cString, syscall } from "./binding.ts";
-import { check, errno } from "./errno.ts";
+import { type Argument, cString, syscall } from "./binding.ts";
+import { check, errno, SystemCallFailed } from "./errno.ts";
+import type { SystemCall } from "./numbers.ts";
 
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
@@ -54,7 +55,27 @@ export function closeSync(descriptor: number): void {
 
 /** The whole of a file. */
 export function readTextSync(path: string, flags: number = O.RDONLY): string {
-  const descriptor = openSync(path, flags);
+  return readAll(openSync(path, flags), path);
+}
+
+/** The whole of a file, or undefined where there is none any more: of a process or a cgroup that has ended, for instance. */
+export function readTextIfAnySync(path: string, flags: number = O.RDONLY): string | undefined {
+  const descriptor = again("openat", AT_FDCWD, cString(path), flags | O.CLOEXEC);
+  if (GONE.includes(descriptor)) return undefined;
+  check(descriptor, "open", path);
+  try {
+    return readAll(descriptor, path);
+  } catch (error) {
+    // It ended between the two calls.
+    if (error instanceof SystemCallFailed && GONE.includes(-error.number)) return undefined;
+    throw error;
+  }
+}
+
+const GONE: readonly number[] = [-errno.ENOENT, -errno.ENOTDIR, -errno.ENODEV, -errno.ESRCH];
+
+/** Closes the descriptor. */
+function readAll(descriptor: number, path: string): string {
   try {
     let buffer = scratch();
     let length = 0;
@@ -233,9 +254,9 @@ export function readdirSync(path: string, flags = 0): DirectoryEntry[] {
 }
 
 /** A call that a signal may interrupt before it has done anything. */
-function again(...call: Parameters<typeof syscall>): number {
+function again(call: SystemCall, a: Argument, b: Argument, c: Argument, d: Argument = 0): number {
   let result: number;
-  do result = syscall(...call);
+  do result = syscall(call, a, b, c, d);
   while (result === -errno.EINTR);
   return result;
 }

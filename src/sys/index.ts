@@ -1,7 +1,7 @@
 /** The Linux calls that Bun has not, errno included. Every call is synchronous and returns or throws at once. */
 
 // The binding: any system call, -errno as its answer.
-export { type Argument, addressOf, architecture, cString, syscall } from "./binding.ts";
+export { type Argument, addressOf, architecture, byteLength, cString, syscall } from "./binding.ts";
 // Processes.
 export { childEnded } from "./child.ts";
 // Errors: numbers, names, sentences.
@@ -26,6 +26,7 @@ export {
   openSync,
   readdirSync,
   readStartSync,
+  readTextIfAnySync,
   readTextSync,
   realpathSync,
   removeSync,
@@ -72,3 +73,5 @@ export {
   type TerminalSize,
   terminalSize,
 } from "./terminal.ts";
+// Words of the kernel's structures.
+export { putWord, wordAt } from "./words.ts";

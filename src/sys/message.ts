@@ -1,6 +1,7 @@
 /** Messages with descriptors over unix sockets. Source: sendmsg(2), recvmsg(2), cmsg(3), unix(7). */
 import { addressOf, cString, syscall } from "./binding.ts";
 import { check, errno } from "./errno.ts";
+import { putWord, wordAt } from "./words.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -72,13 +73,13 @@ function unixAddress(path: string, call: string): Uint8Array {
 function frame(payload: Uint8Array, descriptors: number): DataView<ArrayBuffer> {
   const controlBytes = descriptors === 0 ? 0 : CONTROL_HEADER_BYTES + Math.ceil(descriptors / 2) * 8;
   const view = new DataView(new ArrayBuffer(CONTROL_AT + controlBytes));
-  const base = BigInt(addressOf(new Uint8Array(view.buffer)));
-  view.setBigUint64(16, base + BigInt(MESSAGE_HEADER_BYTES), true);
-  view.setBigUint64(24, 1n, true);
-  if (controlBytes > 0) view.setBigUint64(32, base + BigInt(CONTROL_AT), true);
-  view.setBigUint64(40, BigInt(controlBytes), true);
-  view.setBigUint64(MESSAGE_HEADER_BYTES, BigInt(addressOf(payload)), true);
-  view.setBigUint64(MESSAGE_HEADER_BYTES + 8, BigInt(payload.byteLength), true);
+  const base = addressOf(new Uint8Array(view.buffer)) as number;
+  putWord(view, 16, base + MESSAGE_HEADER_BYTES);
+  putWord(view, 24, 1);
+  if (controlBytes > 0) putWord(view, 32, base + CONTROL_AT);
+  putWord(view, 40, controlBytes);
+  putWord(view, MESSAGE_HEADER_BYTES, addressOf(payload) as number);
+  putWord(view, MESSAGE_HEADER_BYTES + 8, payload.byteLength);
   return view;
 }
 
@@ -90,8 +91,8 @@ export function sendMessage(
 ): number {
   const view = frame(payload, descriptors.length);
   if (descriptors.length > 0) {
-    view.setBigUint64(40, BigInt(CONTROL_HEADER_BYTES + Math.ceil(descriptors.length / 2) * 8), true);
-    view.setBigUint64(CONTROL_AT, BigInt(CONTROL_HEADER_BYTES + 4 * descriptors.length), true);
+    putWord(view, 40, CONTROL_HEADER_BYTES + Math.ceil(descriptors.length / 2) * 8);
+    putWord(view, CONTROL_AT, CONTROL_HEADER_BYTES + 4 * descriptors.length);
     view.setInt32(CONTROL_AT + 8, SOL_SOCKET, true);
     view.setInt32(CONTROL_AT + 12, SCM_RIGHTS, true);
     descriptors.forEach((descriptor, index) => {
@@ -121,9 +122,9 @@ export function receiveMessage(socket: number, payload: Uint8Array<ArrayBuffer>)
   while (length === -errno.EINTR);
   check(length, "recvmsg");
   const descriptors: number[] = [];
-  const controlBytes = Number(view.getBigUint64(40, true));
+  const controlBytes = wordAt(view, 40);
   if (controlBytes >= CONTROL_HEADER_BYTES && view.getInt32(CONTROL_AT + 12, true) === SCM_RIGHTS) {
-    const end = Number(view.getBigUint64(CONTROL_AT, true));
+    const end = wordAt(view, CONTROL_AT);
     for (let at = CONTROL_HEADER_BYTES; at + 4 <= end; at += 4)
       descriptors.push(view.getInt32(CONTROL_AT + at, true));
   }

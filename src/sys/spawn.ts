@@ -4,6 +4,7 @@
  */
 import { addressOf, cString, spawnRaw, syscall } from "./binding.ts";
 import { check } from "./errno.ts";
+import { putWord, wordAt } from "./words.ts";
 
 /** What to start. */
 export interface Spawn {
@@ -21,71 +22,70 @@ export interface Spawn {
   readonly directory?: string;
 }
 
-const CLONE_INTO_CGROUP = 0x2_0000_0000n;
+const CLONE_INTO_CGROUP = 0x2_0000_0000;
 const SIGCHLD = 17;
-/** Words of `struct spawn` before its descriptors, and where two of them stand. */
-const FIXED_WORDS = 11;
-const PIDFD = 9;
-const ERROR = 10;
+/** `struct spawn`: where two of its words stand, and where it ends: behind its descriptors. */
+const PIDFD_AT = 9 * 8;
+const ERROR_AT = 10 * 8;
 const MAX_DESCRIPTORS = 256;
+const TABLES_AT = (11 + MAX_DESCRIPTORS) * 8;
 const WNOHANG = 1;
 
 /** Starts the program. The caller closes `pidfd` and reaps `pid`. @throws {SystemCallFailed} */
 export function spawn(options: Spawn): { pid: number; pidfd: number } {
   const block = encodeBlock(options);
   const pid = check(spawnRaw(block), "clone3");
-  const failure = Number(block[ERROR]);
+  const failure = wordAt(block, ERROR_AT);
+  const pidfd = wordAt(block, PIDFD_AT);
   if (failure < 0) {
     syscall("wait4", pid, 0, 0, 0);
-    syscall("close", Number(block[PIDFD]));
+    syscall("close", pidfd);
     if (typeof options.executable === "string") check(failure, "execve", options.executable);
     check(failure, "execveat");
   }
-  return { pid, pidfd: Number(block[PIDFD]) };
+  return { pid, pidfd };
 }
 
 /** `struct spawn`, then the two pointer tables, then their texts: one allocation, so that one reference keeps it all alive. */
-function encodeBlock(options: Spawn): BigInt64Array {
+function encodeBlock(options: Spawn): DataView<ArrayBuffer> {
   const { executable, argv, env, descriptors, cloneFlags = 0, cgroup, directory } = options;
-  const path = typeof executable === "string" ? executable : undefined;
-  const texts = [...argv, ...env, path ?? "", directory ?? ""].map((text) => cString(text));
-  const tables = FIXED_WORDS + MAX_DESCRIPTORS;
-  const words = argv.length + env.length + 2;
-  const textWords = Math.ceil(texts.reduce((sum, text) => sum + text.length, 0) / 8);
-  // The buffer first: asking a small typed array for its buffer later would move its bytes.
-  const block = new BigInt64Array(new ArrayBuffer((tables + words + textWords) * 8));
-  const base = BigInt(addressOf(block));
-  const bytes = new Uint8Array(block.buffer);
-  let entry = tables;
-  let offset = (tables + words) * 8;
-  const addresses = texts.map((text) => {
-    const address = base + BigInt(offset);
-    bytes.set(text, offset);
-    offset += text.length;
-    return address;
+  const texts = [...argv, ...env].map(cString);
+  const path = typeof executable === "string" ? cString(executable) : undefined;
+  const home = directory === undefined ? undefined : cString(directory);
+  const environment = TABLES_AT + (argv.length + 1) * 8;
+  let end = environment + (env.length + 1) * 8;
+  let size = end + (path?.length ?? 0) + (home?.length ?? 0);
+  for (const text of texts) size += text.length;
+  const bytes = new Uint8Array(new ArrayBuffer(size));
+  const base = addressOf(bytes) as number;
+  const view = new DataView(bytes.buffer);
+  const put = (text: Uint8Array | undefined): number => {
+    if (text === undefined) return 0;
+    bytes.set(text, end);
+    end += text.length;
+    return base + end - text.length;
+  };
+  texts.forEach((text, index) => {
+    // Each table ends with a NULL.
+    const at = TABLES_AT + (index < argv.length ? index : index + 1) * 8;
+    putWord(view, at, put(text));
   });
-  addresses.slice(0, argv.length + env.length).forEach((address, index) => {
-    if (index === argv.length) entry++; // the NULL after argv
-    block[entry++] = address;
-  });
-  block.set(
-    [
-      BigInt(cloneFlags) + (cgroup === undefined ? 0n : CLONE_INTO_CGROUP),
-      BigInt(SIGCHLD),
-      BigInt(cgroup ?? 0),
-      typeof executable === "string" ? 0n : BigInt(executable),
-      (path === undefined ? undefined : addresses.at(-2)) ?? 0n,
-      (directory === undefined ? undefined : addresses.at(-1)) ?? 0n,
-      base + BigInt(tables * 8),
-      base + BigInt((tables + argv.length + 1) * 8),
-      BigInt(descriptors.length),
-      -1n,
-      0n,
-      ...descriptors.map(BigInt),
-    ],
+  const words = [
+    cgroup === undefined ? cloneFlags : cloneFlags + CLONE_INTO_CGROUP,
+    SIGCHLD,
+    cgroup ?? 0,
+    typeof executable === "number" ? executable : 0,
+    put(path),
+    put(home),
+    base + TABLES_AT,
+    base + environment,
+    descriptors.length,
+    -1,
     0,
-  );
-  return block;
+    ...descriptors,
+  ];
+  for (let index = 0; index < words.length; index++) putWord(view, index * 8, words[index] ?? 0);
+  return view;
 }
 
 /** How a child ended: exit status, or 128 + signal as shells and runtimes report it. */

@@ -4,7 +4,15 @@
  */
 
 import { TeuError } from "../../base/index.ts";
-import { closeSync, errnoOf, O, openSync, readTextSync, writeSync } from "../../sys/index.ts";
+import {
+  closeSync,
+  errnoOf,
+  O,
+  openSync,
+  readTextIfAnySync,
+  readTextSync,
+  writeSync,
+} from "../../sys/index.ts";
 import type { CgroupWrite } from "./write.ts";
 
 /** The kernel refused a value. */
@@ -39,15 +47,8 @@ export function readCgroupFile(path: string): string {
 
 /** As `readCgroupFile`; undefined when the file or its cgroup is gone. */
 export function readCgroupFileIfAny(path: string): string | undefined {
-  try {
-    return readCgroupFile(path);
-  } catch (error) {
-    if (GONE.has(errnoOf(error))) return undefined;
-    throw error;
-  }
+  return readTextIfAnySync(path, READ)?.trimEnd();
 }
-
-const GONE = new Set(["ENOENT", "ENODEV", "ENOTDIR"]);
 
 /** Writes one value in one call, as the kernel wants it. */
 export function writeCgroupFile(path: string, value: string): void {

@@ -16,7 +16,7 @@ export function sendPidfd(path: string | undefined, pidfd: number, kind: "standa
   if (path === undefined || path === "") return;
   const socket = connectUnix(path);
   try {
-    sendMessage(socket, Buffer.from(kind), [pidfd]);
+    sendMessage(socket, new TextEncoder().encode(kind), [pidfd]);
   } finally {
     syscall("close", socket);
   }

@@ -73,9 +73,9 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   const mounts = world.cgroup.isOwn ? bound : lockCallersCgroup(bound);
   const config = { ...document, mounts };
   // The inherited ones come first: the lowest slots are the next to where they have to go.
-  const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
-    plan.slot({ kind: "inherited", descriptor: 3 + index }),
-  );
+  const preserved: number[] = [];
+  for (let index = 0; index < world.preserveFds; index++)
+    preserved.push(plan.slot({ kind: "inherited", descriptor: 3 + index }));
   const gate = plan.slot({ kind: "file", path: `${world.stateDirectory}/exec.fifo`, flags: "fifo" });
   const started = plan.slot({ kind: "file", path: `${world.stateDirectory}/started.fifo`, flags: "fifo" });
 

@@ -47,9 +47,9 @@ export interface ExecWorld
 /** Compiles the exec of a validated `process`. */
 export function compileExecProcess(process: Process, world: ExecWorld): CreatePlan {
   const plan = new PlanBuilder();
-  const preserved = Array.from({ length: world.preserveFds }, (_, index) =>
-    plan.slot({ kind: "inherited", descriptor: 3 + index }),
-  );
+  const preserved: number[] = [];
+  for (let index = 0; index < world.preserveFds; index++)
+    preserved.push(plan.slot({ kind: "inherited", descriptor: 3 + index }));
   const procfs = labelSlot(plan, process);
   compileCgroupJoin(plan, world.joins);
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});

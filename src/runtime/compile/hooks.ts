@@ -5,7 +5,9 @@
  * `start`, as one message.
  * Source: runtime-spec config.md, POSIX-platform hooks; runtime.md, State and Lifecycle; clone(2), pidfd_open(2).
  */
+
 import { type Hook, hookNames, type RuntimeState } from "../../spec/index.ts";
+import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef, REPORT, type Register } from "../plan/plan.ts";
 import { ALL, CLOSE_RANGE_CLOEXEC, SIGKILL } from "./constants.ts";
@@ -75,8 +77,8 @@ function compileState(plan: PlanBuilder, state: Omit<RuntimeState, "pid">, pid: 
   const { ociVersion, id, status, ...rest } = state;
   const before = `${JSON.stringify({ ociVersion, id, status }).slice(0, -1)},"pid":`;
   const after = `,${JSON.stringify(rest).slice(1)}`;
-  const vectors = [plan.text(before), Buffer.byteLength(before), pid, PID_TEXT_BYTES];
-  return plan.words([...vectors, plan.text(after), Buffer.byteLength(after)], "the state");
+  const vectors = [plan.text(before), byteLength(before), pid, PID_TEXT_BYTES];
+  return plan.words([...vectors, plan.text(after), byteLength(after)], "the state");
 }
 
 function compileHook(

@@ -80,7 +80,7 @@ export function compileIdentity(
   plan.section("process.user", "config.md, process.user");
   plan.call("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
   const groups = user.additionalGids ?? [];
-  const list = plan.bytes(new Uint8Array(Uint32Array.from(groups).buffer), groups.join(" "));
+  const list = plan.bytes(new Uint8Array(new Uint32Array(groups).buffer), groups.join(" "));
   // A plain user's namespace may deny it (2014-8989); then there is nothing to drop that the user has not anyway.
   const isOptional = inUserNamespace && groups.length === 0;
   plan.call("setgroups", [groups.length, list], isOptional ? { on: { EPERM: "next" } } : {});

@@ -3,7 +3,9 @@
  * the container was there, so that no mount of the container's can redirect the write (2019-16884, 2025-52881).
  * Source: runtime-spec config.md, process.apparmorProfile; aa_change_onexec(3).
  */
+
 import type { Process } from "../../spec/index.ts";
+import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { O_CLOEXEC, O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV } from "./constants.ts";
 import { close, T1 } from "./context.ts";
@@ -29,7 +31,7 @@ export function compileLabels(plan: PlanBuilder, procfs: number | undefined, pro
     on: { ENOENT: older },
   });
   plan.place(opened);
-  plan.call("write", [T1, plan.text(text), Buffer.byteLength(text)]);
+  plan.call("write", [T1, plan.text(text), byteLength(text)]);
   close(plan, T1);
   plan.call("close", [procfs]);
   plan.addFuel(1);

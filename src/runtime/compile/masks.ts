@@ -3,6 +3,7 @@
  * comes from the host's own /dev/null, opened before anything of the container is there (2025-31133).
  * Source: runtime-spec config-linux.md, Masked Paths, Readonly Paths, Sysctl.
  */
+import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import type { Register } from "../plan/plan.ts";
 import { sysctlPath } from "../validate-sysctl.ts";
@@ -95,7 +96,7 @@ export function compileSysctls(plan: PlanBuilder, sysctls: Readonly<Record<strin
   for (const [name, value] of entries) {
     plan.section(`linux.sysctl["${name}"]`, "config-linux.md, Sysctl");
     plan.call("openat2", [T1, plan.text(`sys/${sysctlPath(name)}`), how, 24], { result: T2 });
-    plan.call("write", [T2, plan.text(value), Buffer.byteLength(value)]);
+    plan.call("write", [T2, plan.text(value), byteLength(value)]);
     close(plan, T2);
   }
   close(plan, T1);

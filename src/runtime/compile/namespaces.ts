@@ -4,6 +4,7 @@
  * Source: runtime-spec config-linux.md, Namespaces; clone(2), setns(2), cgroup_namespaces(7).
  */
 import type { Linux, Namespace, NamespaceType } from "../../spec/index.ts";
+import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { Register } from "../plan/plan.ts";
 import {
@@ -200,5 +201,5 @@ function compileName(
 ): void {
   if (name === undefined || name === "") return;
   plan.section(field, "config.md, Hostname and Domainname");
-  plan.call(call, [plan.text(name), Buffer.byteLength(name)]);
+  plan.call(call, [plan.text(name), byteLength(name)]);
 }

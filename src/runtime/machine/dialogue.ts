@@ -1,5 +1,5 @@
 /** The parent's end of the socket to init: what init asks, what it is answered, how it ends. The format is init.c's. */
-import { receiveMessage, sendMessage } from "../../sys/index.ts";
+import { putWord, receiveMessage, sendMessage, wordAt } from "../../sys/index.ts";
 import { HOOK_MESSAGE_BYTES, HOOK_OUTPUT_BYTES, MESSAGE_HOOK } from "../compile/hooks.ts";
 import { MESSAGE_LISTENER } from "../compile/seccomp.ts";
 
@@ -61,7 +61,7 @@ export function listen(socket: number): Said {
 export function decodeMessage(bytes: Uint8Array, descriptors: readonly number[] = []): Said {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = view.getUint32(0, true);
-  const values = [16, 24, 32, 40].map((at) => Number(view.getBigInt64(at, true)));
+  const values = [16, 24, 32, 40].map((at) => wordAt(view, at));
   if (kind === MESSAGE_LISTENER) return { kind: "listener", descriptor: values[0] ?? -1 };
   if (kind === MESSAGE_PID) return { kind: "pid", pid: values[0] ?? 0 };
   if (kind === MESSAGE_SYNC)
@@ -114,7 +114,7 @@ export function reply(
   view.setUint32(4, passed.length, true);
   view.setUint32(8, bytes?.length ?? 0, true);
   values.forEach((value, index) => {
-    view.setBigInt64(16 + 8 * index, BigInt(value), true);
+    putWord(view, 16 + 8 * index, value);
   });
   if (bytes !== undefined) message.set(bytes, ANSWER_HEADER_BYTES);
   return sendMessage(socket, message, passed);

@@ -283,25 +283,26 @@ export class PlanBuilder {
   }
 
   #args(at: number, args: readonly Operand[]): void {
+    const words = this.#words;
     let kinds = 0;
     let place = at + ARGS_AT;
     for (let index = 0; index < args.length; index++, place += 2) {
       const operand = args[index] ?? 0;
       if (typeof operand === "number") {
-        this.#words[place] = operand;
-        this.#words[place + 1] = Math.floor(operand / TWO_TO_32);
+        words[place] = operand;
+        if (operand < 0 || operand >= TWO_TO_32) words[place + 1] = Math.floor(operand / TWO_TO_32);
       } else if (operand instanceof Register) {
         kinds |= KIND_REGISTER << (2 * index);
-        this.#words[place] = operand.number;
+        words[place] = operand.number;
       } else if (operand instanceof DataRef) {
         kinds |= KIND_DATA << (2 * index);
-        this.#words[place] = operand.offset;
+        words[place] = operand.offset;
       } else {
-        this.#words[place] = Number(BigInt.asIntN(32, operand));
-        this.#words[place + 1] = Number(BigInt.asIntN(32, operand >> 32n));
+        words[place] = Number(BigInt.asIntN(32, operand));
+        words[place + 1] = Number(BigInt.asIntN(32, operand >> 32n));
       }
     }
-    if (kinds !== 0) this.#words[at] = (this.#words[at] ?? 0) | (kinds << 16);
+    if (kinds !== 0) words[at] = (words[at] ?? 0) | (kinds << 16);
   }
 
   #rules(at: number, rules: Rules): void {
