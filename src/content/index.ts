@@ -21,3 +21,4 @@ export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgo
 export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";
 // Content on its way out, checked.
 export { verified } from "./verified.ts";
+export { isWhole } from "./whole.ts";

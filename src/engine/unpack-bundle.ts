@@ -12,6 +12,7 @@ import { makeConfig } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 import type { ImageDocuments } from "./image/content.ts";
+import { orDamage } from "./image/damage.ts";
 import { type EnsureOptions, ensureImage } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import { abortOnSignal } from "./run/signals.ts";
@@ -55,7 +56,11 @@ export async function unpackBundle(
     mkdirSync(rootfs, { mode: 0o755 });
     // The time of a root that no layer describes, as umoci has it: the same image makes the same tree.
     utimesSync(rootfs, 0, 0);
-    await unpackImage(store.content, image, rootfs, { files }, interrupt.signal);
+    await unpackImage(store.content, image, rootfs, { files }, interrupt.signal).catch(
+      async (error: unknown) => {
+        throw await orDamage(store, image.manifest.layers, error);
+      },
+    );
     const config = configOf(image, rootfs, basename(path));
     writeFileSync(join(path, "config.json"), `${JSON.stringify(config, undefined, 2)}\n`);
   } catch (error) {

@@ -1,6 +1,6 @@
 /** What goes wrong on the way from a reference to PID 1: one line that says so, the right status, and nothing left behind. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
@@ -250,4 +250,28 @@ test("commands that are none say so, and help is help", async () => {
   const help = await teu(["run", "--help"]);
   expect(help.status).toBe(0);
   expect(help.stdout).toContain("Examples:");
+});
+
+describe("a layer that lost bits on the disk", () => {
+  test.each([{ words: ["run", "--rm"] }, { words: ["unpack"] }])(
+    "$words says so, removes it, and the next one pulls it",
+    async ({ words }) => {
+      await using store = new Store();
+      await store.done("pull", "--quiet", image);
+      const blobs = join(store.folder, "root/content/blobs/sha256");
+      const [largest = ""] = readdirSync(blobs).sort(
+        (a, b) => statSync(join(blobs, b)).size - statSync(join(blobs, a)).size,
+      );
+      const file = openSync(join(blobs, largest), "r+");
+      writeSync(file, "damaged", 5000);
+      closeSync(file);
+      const rest = words[0] === "run" ? ["echo", "whole"] : [join(store.folder, "bundle")];
+      const failed = await store.teu(...words, "--quiet", image, ...rest);
+      expectOneLine(
+        failed,
+        /^teu: Cannot unpack layer sha256:[0-9a-f]{64}: it was damaged on this disk, and is removed$/,
+      );
+      expect((await store.teu(...words, "--quiet", image, ...rest)).status).toBe(0);
+    },
+  );
 });

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bodyOf } from "../../../test/kits/scripted-registry.ts";
 import { type AnyTeuError, isTeuError } from "../../base/index.ts";
-import { ContentStore, Ingest, StorageFull } from "../../content/index.ts";
+import { ContentStore, Ingest, isWhole, StorageFull } from "../../content/index.ts";
 import { type Descriptor, mediaTypes, parsePlatform, parseReference, type Tag } from "../../spec/index.ts";
 import { type OpenRegistry, openRegistry } from "../registry/index.ts";
 import { RegistryClient } from "./client.ts";
@@ -123,6 +123,21 @@ describe("an image", () => {
     asked.length = 0;
     expect(kinds((await pull()).events)).toEqual(["resolved", "chosen", "present", "present", "present"]);
     expect(asked).toEqual(["GET manifests"]);
+  });
+
+  // It stayed damaged for ever: the pull ended with "its content hashes to …", or found everything there already.
+  test("that is damaged here is fetched anew", async () => {
+    const root = makeIndex([makeImage(["one"], { platform: AMD64 })]);
+    await push(root);
+    const { manifest, descriptor } = await pull();
+    const [layer] = manifest.layers;
+    if (layer === undefined) throw new Error("no layer");
+    for (const { digest } of [root, descriptor, manifest.config])
+      writeFileSync(there.path(digest), "damaged");
+    truncateSync(there.path(layer.digest), 1);
+    expect(kinds((await pull()).events)).toEqual(["resolved", "chosen", "begun", "begun", "done", "done"]);
+    for (const { digest } of [root, descriptor, manifest.config, layer])
+      expect(await isWhole(there, digest)).toBe(true);
   });
 
   test("larger than one request goes as a stream", async () => {

@@ -3,7 +3,7 @@
  * What refers comes after what it refers to: a manifest is stored when its blobs are, an index when its manifest is.
  * Source: distribution-spec spec.md, Pull; image-spec image-index.md (platforms, nested indexes).
  */
-import type { ContentStore } from "../../content/index.ts";
+import { type ContentStore, isWhole } from "../../content/index.ts";
 import {
   DEFAULT_TAG,
   type Descriptor,
@@ -118,9 +118,10 @@ async function getDocument(
   descriptor: Descriptor,
   signal: AbortSignal | undefined,
 ): Promise<Document> {
-  const bytes = store.has(descriptor.digest)
-    ? store.readBytes(descriptor.digest, MAX_MANIFEST_BYTES)
-    : (await client.resolve(descriptor.digest, signal)).bytes;
+  const bytes =
+    store.has(descriptor.digest) && (await isWhole(store, descriptor.digest))
+      ? store.readBytes(descriptor.digest, MAX_MANIFEST_BYTES)
+      : (await client.resolve(descriptor.digest, signal)).bytes;
   if (bytes.byteLength !== descriptor.size) throw sizeMismatch(descriptor, bytes.byteLength);
   return { descriptor, bytes, document: parseManifestOrIndex(bytes, descriptor.mediaType) };
 }
@@ -131,7 +132,7 @@ function blobsOf({ config, layers }: Manifest): Descriptor[] {
 }
 
 async function keep(store: ContentStore, { descriptor, bytes }: Document): Promise<void> {
-  if (store.has(descriptor.digest)) return;
+  if (store.has(descriptor.digest) && (await isWhole(store, descriptor.digest))) return;
   using ingest = store.ingest({ expected: descriptor });
   ingest.write(bytes);
   await ingest.commitAsync();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeStore, putManifest, tarOf } from "../../../test/support/engine-store.ts";
 import { type HostPath, hasCode } from "../../base/index.ts";
@@ -121,6 +121,18 @@ rootTest("large layers are unpacked in processes of their own", async () => {
   const image = imageOf({ a: noise() }, { b: noise() });
   expect(image.manifest.layers.every(({ size }) => size > 5_000_000)).toBe(true);
   expect(await unpackLayers(store, image)).toMatchObject({ unpacked: 2, entries: 2 });
+});
+
+// Every run ended with "a header's checksum is wrong", and every pull found all blobs there already.
+rootTest("a layer that was damaged on the disk is removed, and said to be", async () => {
+  const image = imageOf({ a: "1" }, { b: "2" });
+  const [layer] = image.manifest.layers;
+  if (layer === undefined) throw new Error("no layer");
+  writeFileSync(store.content.path(layer.digest), "damaged", { flag: "r+" });
+  const failure = await unpackLayers(store, image).catch((error: unknown) => error);
+  expect(hasCode(failure, "blob-damaged")).toBe(true);
+  expect(store.content.has(layer.digest)).toBe(false);
+  expect(readdirSync(store.paths.snapshots)).toEqual([]);
 });
 
 rootTest("a layer that is not what the config says leaves nothing", async () => {

@@ -11,6 +11,7 @@ import { type AppliedLayer, type ByteString, needsMergedLower, settleLayer } fro
 import { type ChainID, chainIDs, type Descriptor, type DiffID } from "../../spec/index.ts";
 import { check, layerFiles, syscall } from "../../sys/index.ts";
 import type { ImageDocuments } from "../image/content.ts";
+import { orDamage } from "../image/damage.ts";
 import { inTransaction } from "../store/database.ts";
 import { type LeaseRecord, takeLease } from "../store/leases.ts";
 import { addSnapshot, findSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
@@ -103,7 +104,11 @@ async function unpackAll(
       };
       mkdirSync(job.target, { recursive: true, mode: 0o755 });
       const isLarge = layer.descriptor.size > SMALL_BYTES && large > 1;
-      const applied = await (isLarge ? unpackElsewhere : unpackHere)(job, either);
+      const unpack = isLarge ? unpackElsewhere : unpackHere;
+      const applied = await unpack(job, either).catch(async (error: unknown) => {
+        either.throwIfAborted();
+        throw await orDamage(store, [layer.descriptor], error);
+      });
       unpacked[number] = { ...layer, lease, applied };
     }
   };
