@@ -3,9 +3,25 @@ import { type CommandTable, encodeTableHelp, loadCommand, print } from "../../ba
 import { type CliContext, teuCommand } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
+  check: {
+    summary: "Look whether everything is there and right",
+    load: async () => (await import("./registry-check.ts")).command,
+  },
+  gc: {
+    summary: "Remove what nobody refers to",
+    load: async () => (await import("./registry-gc.ts")).command,
+  },
+  repair: {
+    summary: "Put right what a check finds",
+    load: async () => (await import("./registry-repair.ts")).command,
+  },
   serve: {
     summary: "Serve images from a folder",
     load: async () => (await import("./registry-serve.ts")).command,
+  },
+  stats: {
+    summary: "Say how much a registry holds",
+    load: async () => (await import("./registry-stats.ts")).command,
   },
 };
 

@@ -33,7 +33,7 @@ beforeEach(() => {
   made += 1;
   asked = [];
 });
-afterEach(() => registry[Symbol.dispose]());
+afterEach(async () => await registry[Symbol.asyncDispose]());
 
 const record: Fetch = async (request) => {
   const [, , , , kind = ""] = new URL(request.url).pathname.split("/");

@@ -6,6 +6,7 @@ import type { Digest, RepositoryName } from "../../spec/index.ts";
 import { parseRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import type { Storage } from "./storage/storage.ts";
+import { release } from "./upkeep/sweep.ts";
 
 /** GET and HEAD /v2/<name>/blobs/<digest>; the kernel moves the bytes (sendfile), none pass through us. */
 export async function getBlob(
@@ -29,8 +30,11 @@ export async function getBlob(
   };
   if (request.headers.get("if-none-match") === etag)
     return new Response(null, { status: 304, headers: { etag } });
-  if (request.method === "HEAD")
+  if (request.method === "HEAD") {
+    // Who pushes asks so whether he may leave it out.
+    await metadata.touchBlob(name, digest);
     return new Response(null, { headers: { ...headers, "content-length": String(size) } });
+  }
   const ifRange = request.headers.get("if-range");
   const range =
     ifRange === null || ifRange === etag ? parseRange(request.headers.get("range"), size) : undefined;
@@ -44,11 +48,9 @@ export async function getBlob(
 }
 
 /** DELETE /v2/<name>/blobs/<digest> */
-export async function deleteBlob(
-  { metadata }: Storage,
-  name: RepositoryName,
-  digest: Digest,
-): Promise<Response> {
-  if (!(await metadata.unlinkBlob(name, digest))) throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
+export async function deleteBlob(storage: Storage, name: RepositoryName, digest: Digest): Promise<Response> {
+  if (!(await storage.metadata.unlinkBlob(name, digest)))
+    throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
+  await release(storage, digest);
   return new Response(null, { status: 202 });
 }

@@ -20,6 +20,7 @@ import {
 import type { TrustedIssuer } from "./auth/authenticator.ts";
 import { RIGHTS, type Rule } from "./auth/rules.ts";
 import type { Quota } from "./storage/policy.ts";
+import type { RetentionRule } from "./upkeep/retention.ts";
 
 /** Paths in it are as they are written: relative to where the registry was started. */
 export interface RegistryConfig {
@@ -38,6 +39,18 @@ export interface RegistryConfig {
   readonly quotas?: readonly Quota[];
   readonly immutableTags?: readonly ImmutableTags[];
   readonly readOnly?: boolean;
+  /** Which tags stay. */
+  readonly retention?: readonly RetentionRule[];
+  /** Globs of repositories whose untagged manifests go. */
+  readonly removeUntagged?: readonly string[];
+  readonly collect?: CollectConfig;
+}
+
+/** When garbage is collected, and what is too young to be any. */
+export interface CollectConfig {
+  /** 0: only when somebody says so. */
+  readonly everyMinutes?: number;
+  readonly graceMinutes?: number;
 }
 
 /** Certificates; the files are read again when they change. */
@@ -101,6 +114,23 @@ const configCheck = closed<RegistryConfig>({
     array(closed<ImmutableTags>({ repositories: strings, tags: strings, except: optional(strings) })),
   ),
   readOnly: optional(boolean),
+  retention: optional(
+    array(
+      closed<RetentionRule>({
+        repositories: strings,
+        tags: strings,
+        keep: closed<RetentionRule["keep"]>({
+          newest: optional(integer(0)),
+          pushedWithinDays: optional(integer(0)),
+          pulledWithinDays: optional(integer(0)),
+        }),
+      }),
+    ),
+  ),
+  removeUntagged: optional(strings),
+  collect: optional(
+    closed<CollectConfig>({ everyMinutes: optional(integer(0)), graceMinutes: optional(integer(1)) }),
+  ),
 });
 
 const IDENTITY = /^(?:\*|anonymous|authenticated|(?:user|group|certificate):.+)$/;

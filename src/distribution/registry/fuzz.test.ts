@@ -15,8 +15,8 @@ beforeAll(() => {
   mkdirSync(join(folder, "root"));
   registry = openRegistry({ root: join(folder, "root"), onError: (error) => faults.push(error) });
 });
-afterAll(() => {
-  registry[Symbol.dispose]();
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
 
@@ -95,6 +95,7 @@ test("the registry answers every request, and writes nothing outside of its fold
   expect(readdirSync(folder)).toEqual(["root"]);
   expect(readdirSync(join(folder, "root")).toSorted()).toEqual([
     "content",
+    "control.sock",
     "lock",
     "registry.db",
     "registry.db-shm",

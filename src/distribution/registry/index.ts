@@ -2,7 +2,7 @@
 
 // The configuration file, and what it says of access and storage.
 export { parseRegistryConfig, type RegistryConfig } from "./config.ts";
-export { registryOptions } from "./open-config.ts";
+export { collectionOf, registryOptions } from "./open-config.ts";
 // The registry as a function, for tests and for whoever has a socket already.
 export { type OpenRegistry, openRegistry, type StorageOptions } from "./registry.ts";
 // The registry on a socket.
@@ -13,4 +13,6 @@ export {
   type RegistryOptions,
   serveRegistry,
 } from "./serve.ts";
+// Upkeep, by whoever serves the folder or by who asks.
+export { type Line, type Operation, operate } from "./upkeep/operations.ts";
 export type { UploadLimits } from "./uploads.ts";

@@ -28,13 +28,14 @@ import { readBody } from "./request-body.ts";
 import type { TagOrDigest } from "./route.ts";
 import type { Metadata, NewManifest } from "./storage/metadata.ts";
 import { type Storage, storeBytes } from "./storage/storage.ts";
+import { release } from "./upkeep/sweep.ts";
 
 /** More tags in one request than a request's line should hold. */
 const MAX_TAGS = 46;
 
 /** GET and HEAD /v2/<name>/manifests/<tag or digest> */
 export async function getManifest(
-  { content, metadata }: Storage,
+  { content, metadata, pulls }: Storage,
   name: RepositoryName,
   target: TagOrDigest,
   request: Request,
@@ -51,6 +52,7 @@ export async function getManifest(
   if (request.headers.get("if-none-match") === etag)
     return new Response(null, { status: 304, headers: { etag } });
   if (request.method === "HEAD") return new Response(null, { headers });
+  pulls.note(name, link.digest);
   return new Response(readFileSync(content.path(link.digest)), { headers });
 }
 
@@ -82,15 +84,17 @@ export async function putManifest(
 
 /** DELETE /v2/<name>/manifests/<tag or digest> */
 export async function deleteManifest(
-  { metadata }: Storage,
+  storage: Storage,
   name: RepositoryName,
   target: TagOrDigest,
 ): Promise<Response> {
+  const { metadata } = storage;
   const isDone =
     target.kind === "tag"
       ? await metadata.deleteTag(name, target.tag)
       : await metadata.deleteManifest(name, target.digest);
   if (!isDone) throw await unknown(metadata, name, target);
+  if (target.kind === "digest") await release(storage, target.digest);
   return new Response(null, { status: 202 });
 }
 

@@ -10,8 +10,13 @@ import { TokenService } from "./auth/token-service.ts";
 import type { ImmutableTags, RegistryConfig } from "./config.ts";
 import type { RegistryOptions } from "./serve.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
+import type { OperationContext } from "./upkeep/operations.ts";
 
 const DEFAULT_TOKEN_LIFETIME_S = 300;
+const MINUTE_MS = 60_000;
+const DEFAULT_COLLECT_MINUTES = 60;
+/** A day: whoever pushes a large image by hand may come back in the morning. */
+const DEFAULT_GRACE_MINUTES = 24 * 60;
 
 /** What a registry in `root` is opened with by this configuration, but for where it listens. */
 export async function registryOptions(
@@ -22,8 +27,20 @@ export async function registryOptions(
   return {
     root,
     policy: policyOf(config),
+    collection: collectionOf(config),
+    collectEveryMs: (config.collect?.everyMinutes ?? DEFAULT_COLLECT_MINUTES) * MINUTE_MS,
     ...(config.tls && { tls: config.tls }),
     ...(means && { means }),
+  };
+}
+
+/** What counts as garbage. */
+export function collectionOf(config: RegistryConfig): OperationContext["collection"] {
+  return {
+    retention: config.retention ?? [],
+    removeUntagged: config.removeUntagged ?? [],
+    graceMs: (config.collect?.graceMinutes ?? DEFAULT_GRACE_MINUTES) * MINUTE_MS,
+    isImmutable: policyOf(config).isImmutable,
   };
 }
 

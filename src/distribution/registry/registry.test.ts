@@ -23,8 +23,8 @@ beforeAll(() => {
     onError: (error) => faults.push(error),
   });
 });
-afterAll(() => {
-  registry[Symbol.dispose]();
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
   rmSync(root, { recursive: true });
   // No test here makes the registry fail by itself.
   expect(faults).toEqual([]);
@@ -315,7 +315,7 @@ describe("pushing blobs", () => {
 
   test("sessions are counted, and forgotten when nobody comes back", async () => {
     const limited = mkdtempSync(join(tmpdir(), "teu-registry-"));
-    using small = openRegistry({ root: limited, uploads: { idleMs: 1000, maxSessions: 2 } });
+    await using small = openRegistry({ root: limited, uploads: { idleMs: 1000, maxSessions: 2 } });
     const post = (): Promise<Response> =>
       small.handle(new Request("http://r/v2/a/blobs/uploads/", { method: "POST" }));
     expect([(await post()).status, (await post()).status]).toEqual([202, 202]);
@@ -712,7 +712,7 @@ test("what was pushed is there after a restart, and an upload goes on where it w
   const [half, empty] = [await begin("restart/image"), await begin("restart/image")];
   await call("PATCH", half, {}, "con");
   expect(() => openRegistry({ root: folder })).toThrow("another process has it open");
-  registry[Symbol.dispose]();
+  await registry[Symbol.asyncDispose]();
   registry = openRegistry({ root: folder });
   expect((await call("GET", "/v2/restart/image/manifests/1")).headers.get("docker-content-digest")).toBe(
     digest,
@@ -721,7 +721,7 @@ test("what was pushed is there after a restart, and an upload goes on where it w
   expect((await call("PATCH", half, { "content-range": "3-6" }, "tent")).status).toBe(202);
   expect((await call("PUT", `${half}?digest=${digestOf("content", "sha512")}`)).status).toBe(201);
   expect((await call("DELETE", empty)).status).toBe(204);
-  registry[Symbol.dispose]();
+  await registry[Symbol.asyncDispose]();
   registry = first;
   rmSync(folder, { recursive: true });
 });

@@ -73,7 +73,7 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
         ? listenPlain(address, registry.handle)
         : await listenTls({ ...address, tls }, registry.handle, onError);
   } catch (error) {
-    registry[Symbol.dispose]();
+    await registry[Symbol.asyncDispose]();
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code !== "EADDRINUSE" && code !== "EADDRNOTAVAIL") throw error;
     const why = code === "EADDRINUSE" ? "the address is in use" : "it is not ours";
@@ -83,7 +83,7 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
     const grace = setTimeout(() => listener.kill(), GRACE_MS);
     await listener.stop();
     clearTimeout(grace);
-    registry[Symbol.dispose]();
+    await registry[Symbol.asyncDispose]();
   };
   const shown = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {

@@ -31,8 +31,8 @@ beforeAll(async () => {
   ]);
   registry = openRegistry({ root, means: { rules, htpasswd: await Htpasswd.open(path) } });
 });
-afterAll(() => {
-  registry[Symbol.dispose]();
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
   rmSync(root, { recursive: true });
 });
 

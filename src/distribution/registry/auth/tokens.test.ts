@@ -57,8 +57,8 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => {
-  registry[Symbol.dispose]();
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
   rmSync(root, { recursive: true });
 });
 

@@ -88,6 +88,10 @@ export interface Metadata extends Disposable {
   linkBlob(repository: RepositoryName, digest: Digest, size: number): Promise<void>;
   /** Takes a blob away. @returns whether it was there */
   unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Says that somebody relies on a blob being there: to upkeep it is as if it were pushed now. */
+  touchBlob(repository: RepositoryName, digest: Digest): Awaitable<void>;
+  /** Whether any repository holds content of this digest, as a blob or as a manifest. */
+  isHeld(digest: Digest): Awaitable<boolean>;
   /** Repositories that hold a blob: some, if they are very many. */
   holders(digest: Digest): Awaitable<RepositoryName[]>;
   /** Fails when `bytes` more would not fit. @throws {QuotaExceeded} */

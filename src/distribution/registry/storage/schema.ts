@@ -70,4 +70,9 @@ export const MIGRATIONS: readonly string[] = [
     began_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // Upkeep asks what was pushed lately.
+  `
+  CREATE INDEX tags_pushed ON tags (repository, pushed_at);
+  CREATE INDEX manifests_pushed ON manifests (repository, pushed_at);
+  `,
 ];

@@ -12,11 +12,13 @@ import {
   type UploadRecord,
 } from "./metadata.ts";
 import { NO_POLICY, QuotaExceeded, quotasOf, type StoragePolicy, TagImmutable } from "./policy.ts";
+import { SqliteUpkeep } from "./sqlite-upkeep.ts";
 
 const NUMBER = "(SELECT number FROM repositories WHERE name = ?1)";
 const LINK = "manifests.media_type AS mediaType, manifests.digest, manifests.size";
 /** Of a base layer there may be a hundred thousand. */
 const MAX_HOLDERS = 1000;
+const TOUCH_MS = 60_000;
 
 /** Opens the metadata at `path`. */
 export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): SqliteMetadata {
@@ -25,6 +27,7 @@ export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): S
 
 /** Rows are written by this class only, so what they hold has been checked. */
 export class SqliteMetadata implements Metadata {
+  readonly upkeep: SqliteUpkeep;
   readonly database: Database;
   readonly #log: LogSync;
   readonly #policy: StoragePolicy;
@@ -33,6 +36,7 @@ export class SqliteMetadata implements Metadata {
     this.database = database;
     this.#log = log;
     this.#policy = policy;
+    this.upkeep = new SqliteUpkeep(database, log);
   }
 
   repositories({ after, limit }: Slice): RepositoryName[] {
@@ -169,6 +173,18 @@ export class SqliteMetadata implements Metadata {
       this.#shrink(repository, size);
       return true;
     });
+  }
+
+  touchBlob(repository: RepositoryName, digest: Digest): void {
+    // Who is asked about again and again is not written again and again.
+    const sql = `UPDATE blobs SET linked_at = ?3 WHERE repository = ${NUMBER} AND digest = ?2 AND linked_at < ?3 - ${TOUCH_MS}`;
+    this.database.query(sql).run(repository, digest, Date.now());
+  }
+
+  isHeld(digest: Digest): boolean {
+    const sql = `SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ?1)
+      OR EXISTS (SELECT 1 FROM manifests WHERE digest = ?1) AS isHeld`;
+    return this.database.query<{ isHeld: number }, [string]>(sql).get(digest)?.isHeld === 1;
   }
 
   holders(digest: Digest): RepositoryName[] {

@@ -5,6 +5,7 @@ import { TeuError } from "../../../base/index.ts";
 import { ContentStore } from "../../../content/index.ts";
 import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
+import { PullTimes } from "../upkeep/pull-times.ts";
 import { Pins } from "./pins.ts";
 import type { StoragePolicy } from "./policy.ts";
 import { openMetadata, type SqliteMetadata } from "./sqlite-metadata.ts";
@@ -14,6 +15,7 @@ export interface Storage extends Disposable {
   readonly content: ContentStore;
   readonly metadata: SqliteMetadata;
   readonly pins: Pins;
+  readonly pulls: PullTimes;
 }
 
 /** Another process serves this folder. */
@@ -36,11 +38,14 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
   try {
     const content = ContentStore.open(join(root, "content"));
     const metadata = openMetadata(join(root, "registry.db"), policy);
+    const pulls = new PullTimes(metadata.upkeep);
     return {
       content,
       metadata,
       pins: new Pins(),
+      pulls,
       [Symbol.dispose]() {
+        pulls.write();
         metadata[Symbol.dispose]();
         lock[Symbol.dispose]();
       },

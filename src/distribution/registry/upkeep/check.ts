@@ -1,0 +1,85 @@
+/**
+ * Looks whether everything is as it should be: each blob and manifest that a repository holds is there, whole, of the size and
+ * the hash that were said; manifests can be read, and what they are made of is held; sums are right. Reads everything once;
+ * goes on while others push and delete, and does not take what they do meanwhile for damage.
+ */
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { messageOf } from "../../../base/index.ts";
+import {
+  type Digest,
+  digestAlgorithm,
+  hasherFor,
+  isSupportedAlgorithm,
+  MAX_MANIFEST_BYTES,
+  parseManifestOrIndex,
+  type RepositoryName,
+} from "../../../spec/index.ts";
+import type { Held } from "../storage/sqlite-upkeep.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/** Something that is wrong. */
+export interface Damage {
+  readonly kind: "blob" | "manifest" | "sum";
+  readonly repository: RepositoryName;
+  /** Absent for a sum, which is about the whole repository. */
+  readonly digest?: Digest;
+  readonly why: string;
+}
+
+/** Checks all. @param onDamage  Told of each damage as it is found. @returns all of it */
+export async function check(
+  storage: Storage,
+  onDamage: (damage: Damage) => void = () => undefined,
+): Promise<Damage[]> {
+  const found: Damage[] = [];
+  const tell = (damage: Damage): void => {
+    found.push(damage);
+    onDamage(damage);
+  };
+  const { upkeep } = storage.metadata;
+  // Ordered by digest: content that many repositories hold is read once.
+  let last: { digest: Digest; why: string | undefined } | undefined;
+  for await (const held of upkeep.held()) {
+    if (held.digest !== last?.digest) last = { digest: held.digest, why: await faultOf(storage, held) };
+    const why = last.why ?? (held.kind === "manifest" ? manifestFault(storage, held) : undefined);
+    // What was deleted since the list was read is no damage.
+    if (why !== undefined && upkeep.isStillHeld(held))
+      tell({ kind: held.kind, repository: held.repository, digest: held.digest, why });
+  }
+  for await (const { repository, bytes, actual } of upkeep.wrongSums())
+    tell({ kind: "sum", repository, why: `it says that it holds ${bytes} bytes, and holds ${actual}` });
+  return found;
+}
+
+/** What is wrong with the content of something held, if anything is. */
+async function faultOf({ content }: Storage, { digest, size }: Held): Promise<string | undefined> {
+  const algorithm = digestAlgorithm(digest);
+  const actual = content.stat(digest)?.size;
+  if (actual === undefined) return "its content is not there";
+  if (actual !== size) return `it has ${actual} bytes instead of ${size}`;
+  if (!isSupportedAlgorithm(algorithm)) return undefined;
+  const hash = hasherFor(algorithm);
+  for await (const chunk of content.readStream(digest)) {
+    hash.update(chunk);
+    await yieldToOthers();
+  }
+  const hashed = `${algorithm}:${hash.digest("hex")}`;
+  return hashed === digest ? undefined : `its content hashes to ${hashed}`;
+}
+
+function manifestFault({ content, metadata }: Storage, held: Held): string | undefined {
+  try {
+    const { repository, digest, mediaType } = held;
+    const document = parseManifestOrIndex(content.readBytes(digest, MAX_MANIFEST_BYTES), mediaType);
+    if (document.kind === "index") return undefined;
+    const missing = metadata.upkeep.missingBlobs(repository, digest);
+    // Layers that are fetched elsewhere were never here.
+    const required = [document.manifest.config, ...document.manifest.layers].filter(
+      (blob) =>
+        missing.includes(blob.digest) && !blob.mediaType.includes("nondistributable") && !blob.urls?.length,
+    );
+    return required[0] && `it refers to blob ${required[0].digest}, which the repository does not hold`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Makes what `check()` finds right again, as far as that goes without the lost bytes: what cannot be served any more is no
+ * longer said to be here, so that whoever has it can push it again. Damaged content is set aside, not destroyed.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import type { Storage } from "../storage/storage.ts";
+import { check, type Damage } from "./check.ts";
+
+/** A damage, and what was done about it. */
+export interface Repaired extends Damage {
+  readonly done: string;
+}
+
+/** Repairs all. @param onRepaired  Told of each, when it is done. */
+export async function repair(
+  storage: Storage,
+  root: string,
+  onRepaired: (repaired: Repaired) => void = () => undefined,
+): Promise<Repaired[]> {
+  const repaired: Repaired[] = [];
+  // Without a blob that was dropped a manifest is no use: that is seen the second time.
+  for (let round = 0; round < 2; round += 1) {
+    const damages = await check(storage);
+    if (damages.length === 0) break;
+    for (const damage of damages) {
+      const one = { ...damage, done: await mend(storage, root, damage) };
+      repaired.push(one);
+      onRepaired(one);
+    }
+  }
+  return repaired;
+}
+
+async function mend(storage: Storage, root: string, damage: Damage): Promise<string> {
+  const { content, metadata, pins } = storage;
+  const { kind, repository, digest } = damage;
+  if (digest === undefined || kind === "sum") {
+    await metadata.upkeep.settleSum(repository);
+    return "the sum was made anew";
+  }
+  if (kind === "manifest" && content.has(digest) && (await relink(storage, damage)))
+    return "its blobs were linked again";
+  await metadata.upkeep.drop(kind, repository, digest);
+  // Another repository that holds it has a damage of its own in the list.
+  if (metadata.isHeld(digest) || !content.has(digest) || !pins.condemn(digest) || !pins.execute(digest))
+    return `the ${kind} is no longer said to be here`;
+  mkdirSync(join(root, "damaged"), { recursive: true });
+  const aside = join("damaged", `${digest.replace(":", "-")}.${randomUUID()}`);
+  renameSync(content.path(digest), join(root, aside));
+  return `the ${kind} is no longer said to be here; its content lies in ${aside}`;
+}
+
+/** Links the blobs of a manifest that are in the store after all. @returns whether that made it whole */
+async function relink({ content, metadata }: Storage, { repository, digest, why }: Damage): Promise<boolean> {
+  if (digest === undefined || !why.startsWith("it refers to blob")) return false;
+  for (const blob of metadata.upkeep.missingBlobs(repository, digest)) {
+    const size = content.stat(blob)?.size;
+    if (size === undefined) return false;
+    await metadata.linkBlob(repository, blob, size);
+  }
+  return true;
+}

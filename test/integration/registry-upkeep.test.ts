@@ -1,0 +1,105 @@
+/** Upkeep by the built program: asked of a registry that serves, and done on one that does not. */
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "../../src/spec/index.ts";
+import { TEU, teu } from "./teu.ts";
+
+const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+const folder = mkdtempSync(join(tmpdir(), "teu-upkeep-"));
+const root = join(folder, "registry");
+const config = join(folder, "config.yaml");
+writeFileSync(config, `root: ${root}\nlisten: 127.0.0.1:0\nremoveUntagged: ["**"]\n`);
+const servers: Bun.Subprocess[] = [];
+afterAll(() => {
+  for (const server of servers) server.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const child = Bun.spawn([TEU, "registry", "serve", "--config", config], {
+    env: {},
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  servers.push(child);
+  const { value } = await child.stdout.getReader().read();
+  return {
+    url: `http://${new TextDecoder().decode(value).trim()}/v2/a/image`,
+    async stop() {
+      child.kill("SIGTERM");
+      expect(await child.exited).toBe(0);
+    },
+  };
+}
+
+async function push(url: string, tag: string): Promise<string> {
+  const post = { method: "POST", body: tag };
+  expect((await fetch(`${url}/blobs/uploads/?digest=${digestOf(tag)}`, post)).status).toBe(201);
+  const config = { mediaType: "application/x", digest: digestOf(tag), size: tag.length };
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers: [] });
+  const put = await fetch(`${url}/manifests/${tag}`, {
+    method: "PUT",
+    body,
+    headers: { "content-type": MANIFEST },
+  });
+  expect(put.status).toBe(201);
+  return digestOf(body);
+}
+
+const blobPath = (digest: string): string => join(root, "content/blobs", digest.replace(":", "/"));
+async function upkeep(...words: string[]): Promise<string> {
+  const { stdout, stderr } = await teu(["registry", ...words, "--config", config]);
+  expect(stderr).toBe("");
+  return stdout;
+}
+
+test("stats, check and gc are the same of a registry that serves and of one that does not", async () => {
+  const { url, stop } = await start();
+  for (const tag of ["one", "two"]) await push(url, tag);
+  await fetch(`${url}/blobs/uploads/?digest=${digestOf("three")}`, { method: "POST", body: "three" });
+  const asked = [await upkeep("stats"), await upkeep("check"), await upkeep("gc", "--dry-run", "--explain")];
+  expect(asked[0]).toContain("manifests     2\nblobs         3\n");
+  expect(asked[1]).toBe("Everything is right\n");
+  expect(asked[2]).toBe("Would remove 0 tags, 0 manifests, 0 blobs; 0 B of content\n");
+  // The socket is for whom the folder belongs to.
+  expect(statSync(join(root, "control.sock")).mode & 0o777).toBe(0o600);
+  await stop();
+  expect([
+    await upkeep("stats"),
+    await upkeep("check"),
+    await upkeep("gc", "--dry-run", "--explain"),
+  ]).toEqual(asked);
+});
+
+test("a lost and a damaged blob are found, named, and no longer served", async () => {
+  const { url, stop } = await start();
+  const [lost, damaged, whole] = [
+    await push(url, "lost"),
+    await push(url, "damaged"),
+    await push(url, "whole"),
+  ];
+  await stop();
+  unlinkSync(blobPath(digestOf("lost")));
+  truncateSync(blobPath(digestOf("damaged")), 1);
+  const first = await teu(["registry", "check", "--config", config]);
+  expect(first.status).toBe(1);
+  expect(first.stdout).toContain(`blob  a/image@${digestOf("lost")}  its content is not there`);
+  expect(first.stdout).toContain(`blob  a/image@${digestOf("damaged")}  it has 1 bytes instead of 7`);
+  const server = await start();
+  const repaired = await upkeep("repair");
+  expect(repaired).toContain("its content lies in damaged/");
+  expect(await upkeep("check")).toBe("Everything is right\n");
+  for (const [digest, status] of [
+    [lost, 404],
+    [damaged, 404],
+    [whole, 200],
+  ] as const)
+    expect((await fetch(`${server.url}/manifests/${digest}`)).status).toBe(status);
+  // Whoever has it pushes it again.
+  await push(server.url, "lost");
+  expect(await upkeep("check")).toBe("Everything is right\n");
+  await server.stop();
+});
