@@ -41,6 +41,8 @@ export interface SavedState {
   readonly unit?: string;
   /** The container's class of service, if it has one. */
   readonly resctrl?: ResctrlGroup;
+  /** The caller's session keyring was kept: exec keeps it too. */
+  readonly noNewKeyring?: true;
   /** Kinds of hooks in the configuration that run after create; most containers have none. */
   readonly laterHooks?: readonly HookName[];
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */

@@ -7,8 +7,9 @@ import { loadState, savedConfig } from "../state.ts";
 import { InvalidConfig, validateProcess } from "../validate.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
 import { Foreground } from "./foreground.ts";
+import { logWarning } from "./log.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
-import { CommandFailed } from "./wording.ts";
+import { CommandFailed, wordsOf } from "./wording.ts";
 
 /** A flag's value cannot be what it should be. The words are runc's. */
 export class InvalidExecFlag extends TeuError<"invalid-exec-flag", { flag: string; value: string }> {
@@ -82,7 +83,7 @@ export const exec = runtimeCommand({
   ],
   stopsAtArgument: true,
   examples: [{ command: "runc exec ubuntu01 ps", says: "Run ps in a container" }],
-  async run({ flags, arguments: [containerID = "", ...args], given }, { root, program }) {
+  async run({ flags, arguments: [containerID = "", ...args], given }, { root, program, log }) {
     try {
       const process = processFor(root, containerID, args, flags, given);
       const { detach, "console-socket": consoleSocket, "ignore-paused": ignorePaused } = flags;
@@ -92,6 +93,7 @@ export const exec = runtimeCommand({
         stdio: [0, 1, 2],
         preserveFds: flags["preserve-fds"],
         ignorePaused,
+        onWarning: (error) => logWarning(log, program, wordsOf(error)),
         subCgroups: flags.cgroup,
         ...(consoleSocket && { consoleSocket }),
         ...(onConsole && { onConsole }),

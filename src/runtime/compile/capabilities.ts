@@ -1,5 +1,7 @@
 /** Capabilities by number. Source: capabilities(7); runtime-spec config.md, process.capabilities. */
 
+import type { Capabilities } from "../../spec/index.ts";
+
 /** In the order of their numbers, from 0. */
 export const CAPABILITY_NAMES: readonly string[] = [
   "CAP_CHOWN",
@@ -56,6 +58,12 @@ export function capabilityNumbers(
     if (number >= 0 && number <= lastCapability) numbers.add(number);
   }
   return numbers;
+}
+
+/** Names of `capabilities` that no kernel has, or none that teu knows of. */
+export function unknownCapabilities(capabilities: Capabilities = {}): string[] {
+  const named = Object.values(capabilities).flat();
+  return [...new Set(named)].filter((name) => !CAPABILITY_NAMES.includes(name)).sort();
 }
 
 /** `struct __user_cap_data_struct[2]`: the low 32 of effective, permitted and inheritable, then the high 32. */

@@ -8,12 +8,12 @@ import { ociState } from "../oci-state.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { DataRef, Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
-import { KEYCTL_JOIN_SESSION_KEYRING } from "./constants.ts";
 import { type Circumstances, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
 import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
+import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
@@ -95,7 +95,8 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   }
   compileNamespaceSetup(plan, namespaces, config);
   compileNetDevices(plan, linux.netDevices);
-  if (!world.noNewKeyring) compileKeyring(plan, world.containerID);
+  if (!world.noNewKeyring)
+    compileKeyring(plan, world.containerID, { inUserNamespace: namespaces.user !== "none" });
   if (namespaces.mount)
     compileRoot(plan, world, {
       propagation: linux.rootfsPropagation,
@@ -234,12 +235,4 @@ function compileProcess(
     inUserNamespace,
   });
   compileLookup(plan, process);
-}
-
-/** A session keyring of its own, so that keys do not cross containers. */
-function compileKeyring(plan: PlanBuilder, containerID: string): void {
-  plan.section("--no-new-keyring", "runc create");
-  plan.call("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, plan.text(`_ses.${containerID}`)], {
-    on: { ENOSYS: "next", EPERM: "next" },
-  });
 }

@@ -11,6 +11,7 @@ import { AT_FDCWD, F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./con
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
 import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
+import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
 import {
@@ -29,7 +30,14 @@ import { compileStageClone } from "./stage.ts";
 export interface ExecWorld
   extends Pick<
       Circumstances,
-      "seccomp" | "lastCapability" | "preserveFds" | "dieWithParent" | "isRootless" | "isInUserNamespace"
+      | "seccomp"
+      | "containerID"
+      | "noNewKeyring"
+      | "lastCapability"
+      | "preserveFds"
+      | "dieWithParent"
+      | "isRootless"
+      | "isInUserNamespace"
     >,
     Pick<Linux, "personality" | "memoryPolicy"> {
   readonly pid: number;
@@ -55,6 +63,7 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});
   compileOomScore(plan, process.oomScoreAdj, world);
   compileEntry(plan, world);
+  if (!world.noNewKeyring) compileKeyring(plan, world.containerID, undefined);
   if (process.terminal) {
     openInRoot(plan, ROOT, "dev", { into: DEV, flags: O_PATH | O_DIRECTORY });
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "exec" });

@@ -8,6 +8,7 @@ import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef } from "../plan/plan.ts";
 import { capabilityData, capabilityNumbers } from "./capabilities.ts";
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   LINUX_CAPABILITY_VERSION_3,
   NEGATIVE,
@@ -20,7 +21,12 @@ import {
   PR_SET_KEEPCAPS,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
+  S_IFIFO,
+  S_IFMT,
   SIGKILL,
+  STATX_BASIC_STATS,
+  STATX_BYTES,
+  STX_MODE,
 } from "./constants.ts";
 import { CHDIR_RESULT, type Circumstances, close, T1 } from "./context.ts";
 import { compileSeccompFilter } from "./seccomp.ts";
@@ -79,6 +85,7 @@ export function compileIdentity(
 
   plan.section("process.user", "config.md, process.user");
   plan.call("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
+  if (!process.terminal && (user.uid !== 0 || inUserNamespace)) compileStreamOwner(plan, user.uid);
   const groups = user.additionalGids ?? [];
   const list = plan.bytes(new Uint8Array(new Uint32Array(groups).buffer), groups.join(" "));
   // A plain user's namespace may deny it (2014-8989); then there is nothing to drop that the user has not anyway.
@@ -108,6 +115,27 @@ export function compileIdentity(
   plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0], { on: { EINVAL: "next" } });
   for (const number of numbers(capabilities.ambient))
     plan.call("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0], { on: { EPERM: "next" } });
+}
+
+/**
+ * Pipes become the user's own, who could otherwise not open /dev/stdout: whoever made them is root. Only pipes: a file or a
+ * device of the host stays whose it is. Source: runc, its reason for the same.
+ */
+function compileStreamOwner(plan: PlanBuilder, uid: number): void {
+  const stat = plan.shared("statx", [], () => plan.reserve(STATX_BYTES, "statx"));
+  const empty = plan.text("");
+  // A filter may be there by now and know nothing of it.
+  for (const stream of [0, 1, 2]) {
+    const next = plan.label();
+    plan.call("statx", [stream, empty, AT_EMPTY_PATH, STATX_BASIC_STATS, stat], {
+      on: { EBADF: next, EPERM: next, ENOSYS: next },
+    });
+    plan.load(T1, new DataRef(stat.offset + STX_MODE), 2);
+    plan.jump(next, T1, BigInt(S_IFMT), "!=", BigInt(S_IFIFO));
+    // The owner may be nobody in this user namespace.
+    plan.call("fchown", [stream, uid, -1], { on: { EPERM: "next" } });
+    plan.place(next);
+  }
 }
 
 /** The directory must be below the container's root: a leaked descriptor of the host may have led out (2024-21626). */

@@ -37,13 +37,14 @@ import { validateRootless } from "../validate-rootless.ts";
 import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
-import { type OnWarning, printWarning, runHooks, runPoststopHooks } from "./hooks.ts";
+import { runHooks, runPoststopHooks } from "./hooks.ts";
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
 import { MovedDevices } from "./net-devices.ts";
 import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
 import type { PlanUnit } from "./units.ts";
+import { type OnWarning, printWarning, warnOfCapabilities } from "./warning.ts";
 
 /** What the caller of create says, beside the bundle. */
 export interface CreateOptions {
@@ -70,7 +71,7 @@ export interface CreateOptions {
   readonly dieWithParent?: boolean;
   /** Whose child the container's first process becomes; the calling process's if absent. */
   readonly parent?: InitParent;
-  /** Told of poststop hooks that fail after a create that failed; a line on standard error if absent. */
+  /** Told what went wrong and changed nothing: poststop hooks, names of capabilities. A line on standard error if absent. */
   readonly onWarning?: OnWarning;
 }
 
@@ -104,6 +105,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const config = parseRuntimeConfig(configText);
   checkConfig(config);
   checkConsole(config.process ?? {}, options);
+  warnOfCapabilities(config.process?.capabilities, options.onWarning);
   const layout = readCgroupLayout();
   const unit = options.planUnit?.(config, options.containerID, layout);
   const planned = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
@@ -180,6 +182,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
                 cgroup,
                 unit: unit?.name,
                 resctrl: group,
+                noNewKeyring: options.noNewKeyring,
               });
             },
           },
@@ -267,9 +270,10 @@ function save(
     cgroup: CgroupPlan;
     unit: string | undefined;
     resctrl: ResctrlGroup | undefined;
+    noNewKeyring: boolean | undefined;
   },
 ): void {
-  const { pid, exec, config, configText, bundle, containerID, cgroup, unit, resctrl } = made;
+  const { pid, exec, config, configText, bundle, containerID, cgroup, unit, resctrl, noNewKeyring } = made;
   const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
   saveState(directory, {
     ociVersion: config.ociVersion,
@@ -284,6 +288,7 @@ function save(
     cgroupPaths: cgroup.paths,
     ...(unit !== undefined && { unit }),
     ...(resctrl !== undefined && { resctrl }),
+    ...(noNewKeyring && { noNewKeyring: true }),
     ...(later.length > 0 && { laterHooks: later }),
     configText,
   });

@@ -24,6 +24,7 @@ import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
 import { isInUserNamespace, isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
+import { warnOfCapabilities } from "./warning.ts";
 
 /** The container cannot take another process. The sentences are runc's. */
 export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "stopped" | "paused" }> {
@@ -40,7 +41,10 @@ export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "s
 
 /** What the caller of exec says, beside the process. */
 export interface ExecOptions
-  extends Pick<CreateOptions, "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent"> {
+  extends Pick<
+    CreateOptions,
+    "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent" | "onWarning"
+  > {
   readonly ignorePaused?: boolean;
   /** Below the container's cgroup, as `path` or `controller[,controller]:path`. */
   readonly subCgroups?: readonly string[];
@@ -71,6 +75,7 @@ export function execProcess(
   checkConsole(given, options);
   const config = savedConfig(state);
   const process = completed(given, config.process);
+  warnOfCapabilities(process.capabilities, options.onWarning);
   refuseForKernel(process);
   refuseUnsupported({ ...config, process });
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
@@ -124,12 +129,14 @@ function completed(process: Process, own: Process | undefined): Process {
 function compileFor(
   config: RuntimeConfig,
   process: Process,
-  { pid, startTime }: SavedState,
+  { id, pid, startTime, noNewKeyring }: SavedState,
   paths: CgroupPaths,
   options: ExecOptions,
 ): CreatePlan {
   const { namespaces = [], seccomp, personality, memoryPolicy } = config.linux ?? {};
   return compileExecProcess(process, {
+    containerID: id,
+    noNewKeyring: noNewKeyring ?? false,
     pid,
     startTime,
     joins: joinFiles(paths),

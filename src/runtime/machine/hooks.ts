@@ -3,7 +3,7 @@
  * failed is called. A hook gets its own arguments and environment, nothing of ours, and the state on standard input.
  * Source: runtime-spec config.md, POSIX-platform hooks; the sentences are runc's.
  */
-import { messageOf, printError, TeuError } from "../../base/index.ts";
+import { messageOf, TeuError } from "../../base/index.ts";
 import { type Hook, type HookName, type Hooks, hookNames, type RuntimeState } from "../../spec/index.ts";
 import {
   check,
@@ -22,6 +22,7 @@ import {
 import { SIGKILL } from "../compile/constants.ts";
 import { HOOK_NOT_RUN, HOOK_OUTPUT_BYTES, HOOK_TIMED_OUT } from "../compile/hooks.ts";
 import type { HookSaid } from "./dialogue.ts";
+import type { OnWarning } from "./warning.ts";
 
 /** A hook could not be run, ran too long, or said by its status that it failed. */
 export class HookFailed extends TeuError<"hook-failed", { hook: string; path: string; why: string }> {
@@ -35,14 +36,6 @@ export class HookFailed extends TeuError<"hook-failed", { hook: string; path: st
       options,
     );
   }
-}
-
-/** Told what went wrong but changes nothing. */
-export type OnWarning = (error: unknown) => void;
-
-/** Where there is no log. */
-export function printWarning(error: unknown): void {
-  printError(`${messageOf(error)}\n`);
 }
 
 /** Runs the hooks of one kind in order. @throws {HookFailed} at the first that fails. */

@@ -6,7 +6,7 @@ import { describe, expect } from "bun:test";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Process } from "../../../src/spec/index.ts";
-import { needs, root } from "../../support/needs.ts";
+import { needs, program, root } from "../../support/needs.ts";
 import { type Change, changes, withLinux, withProcess } from "../support/bundle.ts";
 import { Container, TESTED } from "../support/runtime.ts";
 
@@ -141,6 +141,66 @@ describe(`inherited descriptors of an exec of ${TESTED.name}`, () => {
           0, 1, 2, 3, 4, 5,
         ]);
     }
+  });
+});
+
+describe(`what a process of ${TESTED.name} gets of its caller`, () => {
+  const shared = needs(root, program("busybox"));
+
+  // runc gives files away as well; ours stay whose they are.
+  shared.each(["run", "exec"])("%s: the user may open the pipes that it writes to", async (verb) => {
+    await using container = new Container();
+    const script = "echo to stdout >/dev/stdout; echo to stderr >/dev/stderr; stat -Lc %u /proc/self/fd/1";
+    const user = withProcess({ user: { uid: 1000, gid: 1000 } });
+    if (verb === "run") container.configure(script, user);
+    else await container.configure("exec sleep 1000", user).call(["run", "-d", container.id]);
+    const words = container.words(verb, container.id, ...(verb === "exec" ? ["/bin/sh", "-c", script] : []));
+    // A pipe of the shell: what Bun calls one is a socket, which nobody can open by its name.
+    const child = Bun.spawn(["sh", "-c", '"$@" 2>&1 | cat', "sh", ...words], {
+      cwd: container.bundle.path,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const stdout = await new Response(child.stdout).text();
+    expect(stdout).toBe("to stdout\nto stderr\n1000\n");
+  });
+
+  shared("a file stays whose it is", async () => {
+    if (TESTED.name === "runc") return;
+    await using container = new Container();
+    container.configure("stat -Lc %u /proc/self/fd/1", withProcess({ user: { uid: 1000, gid: 1000 } }));
+    expect((await container.run()).stdout).toBe("0\n");
+  });
+
+  shared("capabilities that nobody knows are told of and left out", async () => {
+    await using container = new Container();
+    const names = ["CAP_KILL", "CAP_NOT_INVENTED", "CAP_NEITHER"];
+    container.configure(
+      "grep CapEff: /proc/self/status",
+      withProcess({ capabilities: { bounding: names, effective: names, permitted: names } }),
+    );
+    const { status, stdout, stderr } = await container.run();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "CapEff:\t0000000000000020\n" });
+    expect(stderr).toContain("ignoring unknown or unavailable capabilities: [CAP_NEITHER CAP_NOT_INVENTED]");
+  });
+
+  /** What keyctl answers: the ID of the session keyring. */
+  const SESSION = process.arch === "arm64" ? "call:219,0,-3,0" : "call:250,0,-3,0";
+  const idOf = (text: string): number => JSON.parse(text.trim()).result;
+
+  shared.each([
+    { says: "a container has a session keyring of its own, and exec finds it", flags: [], isOwn: true },
+    { says: "with --no-new-keyring both have the caller's", flags: ["--no-new-keyring"], isOwn: false },
+  ])("$says", async ({ flags, isOwn }) => {
+    await using container = new Container();
+    copyFileSync(PROBE, join(container.bundle.rootfs, "probe"));
+    container.configure("", withProcess({ args: ["/probe", SESSION, "sleep:1000000"] }));
+    expect(await container.call(["run", "-d", ...flags, container.id])).toMatchObject({ status: 0 });
+    while (!container.outputOf(1).includes("\n")) await Bun.sleep(10);
+    const exec = await container.call(["exec", container.id, "/probe", SESSION]);
+    const callers = idOf(Bun.spawnSync([PROBE, SESSION]).stdout.toString());
+    expect(idOf(exec.stdout)).toBe(idOf(container.outputOf(1)));
+    if (isOwn) expect(idOf(exec.stdout)).not.toBe(callers);
+    else expect(idOf(exec.stdout)).toBe(callers);
   });
 });
 
