@@ -74,6 +74,7 @@ const SENTENCES: Record<string, string> = {
   EROFS: "read-only file system",
   EMLINK: "too many links",
   EPIPE: "broken pipe",
+  ERANGE: "numerical result out of range",
   ENAMETOOLONG: "file name too long",
   ENOSYS: "function not implemented",
   ENOTEMPTY: "directory not empty",

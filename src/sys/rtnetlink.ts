@@ -57,12 +57,16 @@ export function changeLink(socket: NetlinkSocket, { index, name }: Link, change:
   if (change.name !== undefined) attributes.text(IFLA_IFNAME, change.name);
   if (change.namespace !== undefined) attributes.u32(IFLA_NET_NS_FD, change.namespace);
   const header = linkHeader(index, change.isUp);
-  const what = change.namespace !== undefined ? "move" : change.isUp ? "set up" : "set down";
   socket.request({
     type: RTM_NEWLINK,
     body: Buffer.concat([header, attributes.finish()]),
-    about: `Cannot ${what} network device ${JSON.stringify(name)}`,
+    about: `Cannot ${nameOf(change)} network device ${JSON.stringify(name)}`,
   });
+}
+
+function nameOf({ namespace, isUp }: LinkChange): string {
+  if (namespace !== undefined) return "move";
+  return isUp === undefined ? "rename" : isUp ? "set up" : "set down";
 }
 
 function linkHeader(index: number, isUp?: boolean): Buffer {
