@@ -79,7 +79,7 @@ export async function benchMemory(): Promise<Section | Skipped> {
     const able = subjects.filter((subject, index) => index === 0 || isAble(subject));
     return {
       title,
-      says: "PSS of all processes of a container between `create` and `start`. Goal: at most 120 kB.",
+      says: "PSS of all processes of a container between `create` and `start`. Goal: at most 80 kB.",
       unit: "kB",
       tables: [{ name: "created, not started", rows: await measure(able, { samples: SAMPLES, pauseMs: 0 }) }],
     };

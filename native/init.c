@@ -37,13 +37,14 @@ struct plan {
   const struct record *records;
   uint8_t *data;
   uint32_t count, size, fuel, segment;
+  uint64_t file; /* how many bytes are mapped, from the header on */
 };
 
 /* Messages on the socket, and what a failure looks like on the fifo that `start` reads. */
 enum message_kind { MESSAGE_SYNC = 1, MESSAGE_FAIL = 2 };
 struct message { uint32_t kind, segment, record, code; uint64_t values[4]; };
-/* The parent's answer to MESSAGE_SYNC: with a segment, it is the first descriptor. */
-enum { ANSWER_SEGMENT = 1, ANSWER_DESCRIPTORS = 8, ANSWER_BYTES = 4096 };
+/* The parent's answer to MESSAGE_SYNC: with a segment, it is the first descriptor. After the last one, nothing goes on. */
+enum { ANSWER_SEGMENT = 1, ANSWER_LAST = 2, ANSWER_DESCRIPTORS = 8, ANSWER_BYTES = 4096 };
 struct answer { uint32_t flags, descriptors, length, reserved; uint64_t values[4]; uint8_t bytes[ANSWER_BYTES]; };
 
 struct vector { void *base; uint64_t length; };
@@ -56,9 +57,9 @@ enum { EINTR = 4, EIO = 5, ENOEXEC = 8, EINVAL = 22, EPROTO = 71, ELOOP = 40 };
 #if defined(TEU_STUB)
 /* The sanitizer and fuzz build: the one system call instruction is a scripted function. */
 long call6(long nr, long a, long b, long c, long d, long e, long f);
-enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
+enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
 #elif defined(__x86_64__)
-enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
+enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 __asm__("r10") = d;
@@ -69,7 +70,7 @@ static inline long call6(long nr, long a, long b, long c, long d, long e, long f
 }
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall teu_init\n\thlt");
 #elif defined(__aarch64__)
-enum { SYS_write = 64, SYS_mmap = 222, SYS_mprotect = 226, SYS_lseek = 62, SYS_fcntl = 25, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_close = 57, SYS_exit_group = 94 };
+enum { SYS_write = 64, SYS_mmap = 222, SYS_mprotect = 226, SYS_munmap = 215, SYS_lseek = 62, SYS_fcntl = 25, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_close = 57, SYS_exit_group = 94 };
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = nr;
   register long x0 __asm__("x0") = a;
@@ -192,6 +193,7 @@ static int map(struct plan *plan, long descriptor) {
   plan->count = header->records;
   plan->fuel = header->fuel;
   plan->segment = segments++;
+  plan->file = (uint64_t)file;
   copy(plan->data, (const uint8_t *)address + data, header->data);
 
   const uint32_t *relocation = (const uint32_t *)(address + (long)relocations);
@@ -206,6 +208,11 @@ static int map(struct plan *plan, long descriptor) {
   for (uint32_t i = 0; i < plan->count; i++)
     if (check_record(plan, &plan->records[i])) return EINVAL;
   return 0;
+}
+
+/* A container that waits at the gate keeps what it still needs: of a plan that is done, the data alone, which registers may point at. */
+static void forget_records(const struct plan *plan) {
+  call6(SYS_munmap, (long)plan->records - (long)sizeof(struct header), (long)plan->file, 0, 0, 0, 0);
 }
 
 /* Tells the parent where we are and waits for its answer. EOF means that it died, and then so do we. */
@@ -245,7 +252,11 @@ static void sync_with_parent(struct plan *plan, uint32_t index, const struct rec
   struct plan segment;
   int error = answer.descriptors == 0 || segments >= SEGMENTS ? EPROTO : map(&segment, control.descriptors[0]);
   if (error) fail(plan->segment, index, error);
+  uint32_t is_last = answer.flags & ANSWER_LAST;
+  if (is_last) forget_records(plan);
   run(&segment);
+  if (is_last) fail(plan->segment, index, EPROTO);
+  forget_records(&segment);
 }
 
 /* Where to go on. Going back costs fuel, so that every plan ends. */

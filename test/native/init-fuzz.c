@@ -142,7 +142,7 @@ static long receive(struct message_header *header) {
   struct answer sent;
   for (size_t i = 0; i < sizeof sent / 8; i++) ((uint64_t *)&sent)[i] = draw();
   uint64_t fixed = sizeof sent - ANSWER_BYTES;
-  sent.flags = (uint32_t)below(one_in(20) ? 4 : 2);
+  sent.flags = (uint32_t)below(one_in(20) ? 8 : 4);
   sent.descriptors = (uint32_t)(one_in(20) ? odd_number(8) : below(ANSWER_DESCRIPTORS + 2));
   sent.length = (uint32_t)(one_in(10) ? odd_number(ANSWER_BYTES) : below(one_in(10) ? ANSWER_BYTES + 1 : 16));
   uint64_t length = one_in(10) ? below(sizeof sent + 1) : fixed + sent.length;
@@ -190,6 +190,14 @@ long call6(long nr, long a, long b, long c, long d, long e, long f) {
         keep(area, area_size);
         return (long)area;
       }
+      break;
+    case SYS_munmap:
+      for (size_t i = 0; i < buffer_count; i++)
+        if (buffers[i].start == (uint8_t *)a && buffers[i].length == (size_t)b && buffers[i].start != area) {
+          /* Not given back: who reads it once more is seen. */
+          __asan_poison_memory_region(buffers[i].start, buffers[i].length);
+          return 0;
+        }
       break;
     case SYS_mprotect:
       if (area && a >= (long)area && b > 0 && a + b <= (long)(area + area_size) && c == PROT_RW) {

@@ -110,10 +110,10 @@ function answerTo(
   }
 }
 
-function send(socket: number, { values = [], bytes, segment }: HostAnswer): void {
+function send(socket: number, { values = [], bytes, segment, isLast = false }: HostAnswer): void {
   const file = segment === undefined ? undefined : planFile(segment);
   // A dead init is heard at the next turn: its end of the socket is closed.
-  reply(socket, { values, ...(bytes && { bytes }), ...(file !== undefined && { segment: file }) });
+  reply(socket, { values, isLast, ...(bytes && { bytes }), ...(file !== undefined && { segment: file }) });
   if (file !== undefined) closeSync(file);
 }
 

@@ -12,6 +12,7 @@ export const MESSAGE_BYTES = 48;
 export const MAX_MESSAGE_BYTES: number = HOOK_MESSAGE_BYTES;
 const ANSWER_HEADER_BYTES = 48;
 const ANSWER_SEGMENT = 1;
+const ANSWER_LAST = 2;
 
 /** A failed record of init: which one of which segment, and the errno. */
 export interface Failure {
@@ -100,17 +101,19 @@ export interface Answer {
   readonly bytes?: Uint8Array;
   /** A sealed plan that init runs before it goes on. */
   readonly segment?: number;
+  /** It does not go on afterwards: the plan that asked can be forgotten. */
+  readonly isLast?: boolean;
 }
 
 /** Answers a SYNC. Descriptors stay the caller's. Returns the result of sendmsg or -errno (EPIPE: init is dead). */
 export function reply(
   socket: number,
-  { values = [], descriptors = [], bytes, segment }: Answer = {},
+  { values = [], descriptors = [], bytes, segment, isLast = false }: Answer = {},
 ): number {
   const message = new Uint8Array(new ArrayBuffer(ANSWER_HEADER_BYTES + (bytes?.length ?? 0)));
   const view = new DataView(message.buffer);
   const passed = segment === undefined ? descriptors : [segment, ...descriptors];
-  view.setUint32(0, segment === undefined ? 0 : ANSWER_SEGMENT, true);
+  view.setUint32(0, (segment === undefined ? 0 : ANSWER_SEGMENT) | (isLast ? ANSWER_LAST : 0), true);
   view.setUint32(4, passed.length, true);
   view.setUint32(8, bytes?.length ?? 0, true);
   values.forEach((value, index) => {

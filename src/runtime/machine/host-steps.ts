@@ -24,6 +24,8 @@ export interface HostAnswer {
   readonly bytes?: Uint8Array;
   /** Run by init before it goes on. */
   readonly segment?: Plan;
+  /** It does not go on after the segment. */
+  readonly isLast?: boolean;
 }
 
 /** What the steps work on. */
@@ -82,7 +84,7 @@ export function perform(
       return { bytes: new TextEncoder().encode(pidInside(pid).padEnd(PID_TEXT_BYTES)) };
     case "rest": {
       const rest = context.rest();
-      return rest === undefined ? undefined : { segment: rest };
+      return rest === undefined ? undefined : { segment: rest, isLast: true };
     }
     case "missing":
       return { segment: compileMissing(step.path, step.want, step.strict) };
