@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Resources } from "../../spec/index.ts";
-import { withPresentQuota } from "./cpu-quota.ts";
 import { writeAllToCgroup } from "./file.ts";
 import type { CgroupLayout } from "./layout.ts";
 import { planCgroup, planUpdate } from "./plan.ts";
+import { withPresentLimits } from "./present-limits.ts";
 
 const folders: string[] = [];
 afterAll(() => {
@@ -194,7 +194,7 @@ test.each(failures)("writeAllToCgroup() tells of $says", ({ kind, files, resourc
   expect(() => writeAllToCgroup(limits.filter(({ controller }) => controller !== "devices"))).toThrow(want);
 });
 
-test("withPresentQuota() keeps quota or period, whichever an update does not name", () => {
+test("withPresentLimits() keeps quota or period, whichever an update does not name", () => {
   const v2 = (max: string): CgroupLayout => tree("v2", { "cpu.max": max });
   const v1 = tree("v1", { "cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n" });
   const cases = [
@@ -207,7 +207,31 @@ test("withPresentQuota() keeps quota or period, whichever an update does not nam
   ];
   for (const { layout, cpu, isUnit = false, want } of cases) {
     const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
-    const whole = withPresentQuota({ cpu }, paths, isUnit);
+    const whole = withPresentLimits({ cpu }, paths, isUnit);
     expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual(want);
   }
+});
+
+test("withPresentLimits() keeps memory and swap together as they are when memory alone changes", () => {
+  const cases = [
+    { now: ["100", "50"], memory: { limit: 120 }, want: ["30", "120"] },
+    { now: ["100", "0"], memory: { limit: 80 }, want: ["20", "80"] },
+    { now: ["100", "max"], memory: { limit: 120 }, want: ["120"] },
+    { now: ["max", "50"], memory: { limit: 120 }, want: ["120"] },
+    { now: ["100", "50"], memory: { limit: -1 }, want: ["max", "max"] },
+    { now: ["100", "50"], memory: { limit: 10, swap: 10 }, want: ["0", "10"] },
+    { now: ["100", "50"], memory: { reservation: 7 }, want: ["7"] },
+  ];
+  for (const { now, memory, want } of cases) {
+    const [max = "", swap = ""] = now;
+    const layout = tree("v2", { "memory.max": max, "memory.swap.max": swap });
+    const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
+    const whole = withPresentLimits({ memory }, paths, false);
+    expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual(want);
+  }
+  const layout = tree("v2", { "memory.max": "100", "memory.swap.max": "50" });
+  const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
+  expect(() =>
+    planUpdate(withPresentLimits({ memory: { limit: 151 } }, paths, false), paths, layout),
+  ).toThrow("memory+swap limit should be >= memory limit");
 });

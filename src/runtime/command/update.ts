@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { type Integer64, parseResources, type Resources } from "../../spec/index.ts";
-import { withPresentQuota } from "../cgroup/cpu-quota.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { readCgroupLayout } from "../cgroup/layout.ts";
 import { checkMemoryUsage } from "../cgroup/memory-usage.ts";
 import { planUpdate } from "../cgroup/plan.ts";
+import { withPresentLimits } from "../cgroup/present-limits.ts";
 import { ContainerNotRunning } from "../kill.ts";
 import { updateResctrl } from "../resctrl/group.ts";
 import { loadState } from "../state.ts";
@@ -77,7 +77,7 @@ export const update = runtimeCommand({
       : resourcesOf(flags);
     checkMemoryUsage(resources.memory, saved.cgroupPaths);
     const layout = readCgroupLayout();
-    let whole = withPresentQuota(resources, saved.cgroupPaths, saved.unit !== undefined);
+    let whole = withPresentLimits(resources, saved.cgroupPaths, saved.unit !== undefined);
     if (saved.unit !== undefined) {
       const { setLimits } = await import("../machine/units.ts");
       whole = setLimits(saved.unit, whole, layout);

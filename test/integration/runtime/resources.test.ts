@@ -86,6 +86,7 @@ describe(`resources of a container of ${TESTED.name}`, () => {
     const updates = [
       ["--memory", "256M", "--memory-swap", "300M", "--memory-reservation", "100M"],
       ["--memory", "40M", "--memory-swap", "50M"],
+      ["--memory", "45M"],
       ["--cpu-period", "200000", "--cpu-quota", "60000"],
       ["--cpu-quota", "-1"],
       ["--cpuset-cpus", "0-1"],
