@@ -10,6 +10,8 @@ import type { Log } from "./log.ts";
 
 export { runtimeSpecVersion as SPEC_VERSION } from "../../spec/index.ts";
 
+export type CgroupManager = "cgroupfs" | "systemd" | "disabled";
+
 export interface RuntimeContext extends HelpPrinter {
   /** How we are called: `runc`, `teu-runtime` or `teu runtime`. */
   readonly program: string;
@@ -20,8 +22,8 @@ export interface RuntimeContext extends HelpPrinter {
   /** `--rootless`; undefined: auto. */
   readonly rootless: boolean | undefined;
   readonly log: Log;
-  /** systemd makes the cgroups of new containers. */
-  readonly usesSystemd: boolean;
+  /** Who makes the cgroups of new containers. */
+  readonly cgroupManager: CgroupManager;
 }
 
 /** Declares a command by its own name alone; the program's goes in front when it is called. */

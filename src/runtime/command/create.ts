@@ -73,7 +73,7 @@ export function createOptions(
     readonly "preserve-fds": number;
   },
   containerID: string,
-  { root, rootless, program, log }: RuntimeContext,
+  { root, rootless, program, log, cgroupManager }: RuntimeContext,
 ): CreateOptions {
   const consoleSocket = flags["console-socket"];
   return {
@@ -86,6 +86,7 @@ export function createOptions(
     noNewKeyring: flags["no-new-keyring"],
     preserveFds: flags["preserve-fds"],
     ...(rootless !== undefined && { rootless }),
+    withoutCgroup: cgroupManager === "disabled",
     onWarning: (error) => logWarning(log, program, wordsOf(error)),
   };
 }

@@ -14,13 +14,12 @@ import {
   print,
   resolvePath,
   TeuError,
-  Unsupported,
   version,
   WrongArgumentCount,
 } from "../../base/index.ts";
 import { check, cString, mkdirSync, syscall } from "../../sys/index.ts";
 import { AT_FDCWD } from "../compile/constants.ts";
-import { type RuntimeContext, SPEC_VERSION } from "./context.ts";
+import { type CgroupManager, type RuntimeContext, SPEC_VERSION } from "./context.ts";
 import { encodeRuncHelp, encodeRuncProgramHelp } from "./help.ts";
 import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
 import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./wording.ts";
@@ -102,7 +101,7 @@ const FLAGS = {
   version: { kind: "boolean", short: "v", summary: "print the version" },
   // Callers give these to any runtime: criu's path to older runc, the manager to crun.
   criu: { kind: "string", value: "PATH", summary: "obsolete", hidden: true },
-  "cgroup-manager": { kind: "string", value: "NAME", summary: "cgroupfs or systemd", hidden: true },
+  "cgroup-manager": { kind: "string", value: "NAME", summary: "cgroupfs, systemd or disabled", hidden: true },
 } as const;
 
 /** `--root` must not be the root of the file system. The words are runc's. */
@@ -124,7 +123,7 @@ export async function runCommandLine(argv: readonly string[], program: string): 
     const { flags, given, wantsHelp, arguments: words } = parseArguments(globalGrammar(program), argv);
     log = { path: flags.log || undefined, format: parseLogFormat(flags["log-format"]), isDebug: flags.debug };
     if (flags.version) return printVersion(program);
-    const usesSystemd = isSystemd(flags["systemd-cgroup"], flags["cgroup-manager"]);
+    const cgroupManager = cgroupManagerOf(flags["systemd-cgroup"], flags["cgroup-manager"]);
     const [command, rest] = asCommand(words);
     if (wantsHelp || command === undefined) return printProgramHelp(program);
     const root = given.has("root") ? givenRoot(flags.root) : defaultRoot(program);
@@ -136,7 +135,7 @@ export async function runCommandLine(argv: readonly string[], program: string): 
       isRootGiven: given.has("root"),
       rootless: parseRootless(flags.rootless),
       log,
-      usesSystemd,
+      cgroupManager,
       printHelp: (shape) => print(encodeRuncHelp(shape)),
     });
   } catch (error) {
@@ -212,14 +211,19 @@ async function printUsage(error: AnyUsageError, program: string): Promise<void> 
   }
 }
 
-/** runc's flag, or crun's. */
-function isSystemd(isAsked: boolean, manager: string | undefined): boolean {
-  if (manager === "disabled")
-    throw new Unsupported({
-      what: "--cgroup-manager disabled",
-      why: "a container without cgroups is not built yet",
-    });
-  return isAsked || manager === "systemd";
+/** crun's `--cgroup-manager` is not one of its three. The words are crun's. */
+export class InvalidCgroupManager extends TeuError<"invalid-cgroup-manager", { name: string }> {
+  constructor(context: { name: string }) {
+    super("invalid-cgroup-manager", "invalid", context, `unknown cgroup manager specified ${context.name}`);
+  }
+}
+
+/** By runc's flag, or crun's. @throws {InvalidCgroupManager} */
+function cgroupManagerOf(isSystemd: boolean, name: string | undefined): CgroupManager {
+  if (isSystemd || name === "systemd") return "systemd";
+  if (name === undefined || name === "" || name === "cgroupfs") return "cgroupfs";
+  if (name === "disabled") return "disabled";
+  throw new InvalidCgroupManager({ name });
 }
 
 /** @throws {InvalidRoot} also for what leads to "/", such as an empty text with the working directory there. */

@@ -37,7 +37,7 @@ export const run = runtimeCommand({
       deleteContainer(root, containerID, {
         force: true,
         ...(onWarning && { onWarning }),
-        ...(context.usesSystemd && (await unitStopper(root, containerID))),
+        ...(context.cgroupManager === "systemd" && (await unitStopper(root, containerID))),
       });
     try {
       if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");

@@ -5,8 +5,10 @@ import { loadState } from "../state.ts";
 import type { RuntimeContext } from "./context.ts";
 
 /** For a create under `--systemd-cgroup`. */
-export async function unitPlanner({ usesSystemd }: RuntimeContext): Promise<Pick<CreateOptions, "planUnit">> {
-  return usesSystemd ? { planUnit: (await import("../machine/units.ts")).planUnit } : {};
+export async function unitPlanner({
+  cgroupManager,
+}: RuntimeContext): Promise<Pick<CreateOptions, "planUnit">> {
+  return cgroupManager === "systemd" ? { planUnit: (await import("../machine/units.ts")).planUnit } : {};
 }
 
 /** For the deletion of a container that is a unit, whatever the flags say now. */

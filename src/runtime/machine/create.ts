@@ -18,6 +18,7 @@ import {
 import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
+import { planNoCgroup } from "../cgroup/none.ts";
 import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
@@ -65,6 +66,8 @@ export interface CreateOptions {
   readonly preserveFds?: number;
   /** Makes the container a unit of systemd; `planUnit` of units.ts, which only who needs it loads. */
   readonly planUnit?: PlanUnit;
+  /** The container stays in its creator's cgroups, and has no limits. */
+  readonly withoutCgroup?: boolean;
   /** Whether a cgroup that may not be made is passed over when nothing asks for it; absent: if the caller is not the host's root. */
   readonly rootless?: boolean;
   /** The container is killed when its parent dies. */
@@ -108,7 +111,9 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   warnOfCapabilities(config.process?.capabilities, options.onWarning);
   const layout = readCgroupLayout();
   const unit = options.planUnit?.(config, options.containerID, layout);
-  const planned = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
+  const planned = options.withoutCgroup
+    ? planNoCgroup(config.linux)
+    : planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const resctrl = planResctrl(config.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
   using opened = new DisposableStack();

@@ -1,9 +1,10 @@
 /** What is different when a plain user, or root of a user namespace, calls the runtime. Source: runc, libcontainer rootless. */
 import { TeuError } from "../../base/index.ts";
-import type { Linux, Resources } from "../../spec/index.ts";
+import type { Linux } from "../../spec/index.ts";
 import { statSync } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
+import { limitOf, NO_CGROUP } from "../cgroup/none.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 
 /** Whether the caller is no root at all: what only root may do outside has to be done inside, or by helpers. */
@@ -56,7 +57,7 @@ export function createCgroupOrNone(
     if (linux?.cgroupsPath) throw error;
     const limit = limitOf(linux?.resources ?? {});
     if (limit !== undefined) throw new RootlessCgroup({ field: `linux.resources.${limit}` }, error);
-    return { paths: {}, directories: [], join: { files: [] }, limits: [] };
+    return NO_CGROUP;
   }
 }
 
@@ -71,12 +72,4 @@ export function attachDevicesIfAllowed(plan: CgroupPlan, rootless: boolean | und
 
 function isRefused(error: unknown): boolean {
   return error instanceof TeuError && error.kind === "permission-denied";
-}
-
-/** The first limit that is asked for. Rules for devices are none: they cannot let anything in. */
-function limitOf(resources: Resources): string | undefined {
-  const asked = Object.entries(resources).find(
-    ([name, value]) => name !== "devices" && value !== undefined && Object.keys(value).length > 0,
-  );
-  return asked?.[0];
 }
