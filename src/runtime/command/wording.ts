@@ -40,6 +40,7 @@ const STAGES: Readonly<Record<string, string>> = {
   "plan-failed": "unable to start container process: error during container init: ",
   "outside-root": "unable to start container process: error during container init: ",
   "init-died": "unable to start container process: ",
+  "init-oom-killed": "unable to start container process: ",
   "seccomp-agent-failed": "unable to start container process: ",
   "start-failed": "unable to start container process: ",
   "program-not-runnable": "unable to start container process: ",

@@ -43,6 +43,7 @@ import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
 import { MovedDevices } from "./net-devices.ts";
+import { explainDeath } from "./oom.ts";
 import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
 import type { PlanUnit } from "./units.ts";
 import { type OnWarning, printWarning, warnOfCapabilities } from "./warning.ts";
@@ -201,7 +202,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     }
     return describe(init, pid, plan, config, cgroup);
   } catch (error) {
-    throw rollBack(undo, error);
+    const words = "container init was OOM-killed (memory limit too low?)";
+    throw rollBack(undo, explainDeath(error, planned.paths, words));
   }
 }
 

@@ -1,5 +1,5 @@
 /** Starts one more process in a running container. Source: runc exec. */
-import { hasCode, TeuError } from "../../base/index.ts";
+import { hasCode, messageOf, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { check, closeSync, openSync, readTextSync, reap, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
@@ -22,6 +22,7 @@ import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
+import { explainDeath } from "./oom.ts";
 import { isInUserNamespace, isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
 import { warnOfCapabilities } from "./warning.ts";
@@ -100,6 +101,8 @@ export function execProcess(
     };
     pid = conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));
     return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
+  } catch (error) {
+    throw explainDeath(error, state.cgroupPaths, `${messageOf(error)} (possibly OOM-killed)`);
   } finally {
     for (const descriptor of [init.socket, init.pidfd]) syscall("close", descriptor);
     // The stage that joined the namespaces has told the pid and left.

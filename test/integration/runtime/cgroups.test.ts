@@ -157,7 +157,10 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     await using container = new Container();
     await container.configure("sleep 1000 & exec sleep 1001").call(["run", "-d", container.id]);
     const { pid } = await container.state();
-    const json = JSON.parse((await container.call(["ps", "--format", "json", container.id])).stdout);
+    const list = async (): Promise<number[]> =>
+      JSON.parse((await container.call(["ps", "--format", "json", container.id])).stdout);
+    let json = await list();
+    while (json.length < 2) json = await list();
     expect(json).toContain(pid);
     const { stdout } = await container.call(["ps", container.id, "-o", "pid,args"]);
     expect(stdout.trim().split("\n")[0]).toMatch(/PID\s+COMMAND/);

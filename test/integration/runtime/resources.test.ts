@@ -91,6 +91,8 @@ describe(`resources of a container of ${TESTED.name}`, () => {
       ["--cpu-quota", "-1"],
       ["--cpuset-cpus", "0-1"],
       ["--pids-limit", "-1"],
+      ["--blkio-weight", "300"],
+      ["--cpu-share", "600"],
       ["--memory", "-1"],
     ];
     const [created = {}, ...updated] = await filesOf(TESTED, resources, updates);
@@ -158,6 +160,27 @@ describe(`resources of a container of ${TESTED.name}`, () => {
         ? /rejecting memory limit 4194304 <= usage \d{8,}/
         : /linux\.resources\.memory\.limit.*EBUSY: unable to set memory limit to 4194304 \(current usage: \d{8,}, peak usage: \d{8,}\)/,
     );
+  });
+
+  test("a limit in which not even init fits says that memory is too low", async () => {
+    await using container = new Container();
+    const { status, stderr } = await container
+      .configure("true", withResources({ memory: { limit: 4096 } }))
+      .call(["create", container.id]);
+    expect(status).toBe(1);
+    // v1 refuses the limit, if init is there first.
+    expect(stderr).toMatch(
+      /unable to start container process: container init was OOM-killed \(memory limit too low\?\)|unable to set memory limit to 4096/,
+    );
+  });
+
+  test("an idle container, and one that is none any more", async () => {
+    await using container = new Container();
+    await container.configure("true", withResources({ cpu: { idle: 1 } })).call(["create", container.id]);
+    const { pid } = await container.state();
+    expect(readFiles(pid, ["cpu.idle"])).toEqual({ "cpu.idle": "1" });
+    expect((await container.call(["update", "--cpu-idle", "0", container.id])).stderr).toBe("");
+    expect(readFiles(pid, ["cpu.idle"])).toEqual({ "cpu.idle": "0" });
   });
 
   withoutResctrl("a class of service is refused before anything is made", async () => {
