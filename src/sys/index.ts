@@ -49,6 +49,7 @@ export {
   receiveMessage,
   sendMessage,
   socketPair,
+  tellSenders,
 } from "./message.ts";
 // The kernel's network configuration.
 export { NetlinkRefused, NetlinkSocket } from "./netlink.ts";

@@ -2,7 +2,15 @@ import { expect, test } from "bun:test";
 import { closeSync, mkdtempSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { acceptWaiting, connectUnix, listenUnix, receiveMessage, sendMessage } from "./message.ts";
+import {
+  acceptWaiting,
+  connectUnix,
+  listenUnix,
+  receiveMessage,
+  sendMessage,
+  socketPair,
+  tellSenders,
+} from "./message.ts";
 import { pipe } from "./pipe.ts";
 
 test("a descriptor sent to a listening socket arrives and works", () => {
@@ -22,4 +30,17 @@ test("a descriptor sent to a listening socket arrives and works", () => {
   for (const descriptor of [listener, client, server, ends.read, ends.write, ...descriptors])
     closeSync(descriptor);
   rmSync(folder, { recursive: true });
+});
+
+test("a socket that was asked to tells who sent a message, beside its descriptors", () => {
+  const [ours, theirs] = socketPair();
+  tellSenders(ours);
+  const ends = pipe();
+  sendMessage(theirs, new Uint8Array(4), [ends.read, ends.write]);
+  const { descriptors, sender } = receiveMessage(ours, new Uint8Array(16));
+  expect(sender).toBe(process.pid);
+  expect(descriptors).toHaveLength(2);
+  sendMessage(ours, new Uint8Array(4));
+  expect(receiveMessage(theirs, new Uint8Array(16))).toEqual({ length: 4, descriptors: [] });
+  for (const descriptor of [ours, theirs, ends.read, ends.write, ...descriptors]) closeSync(descriptor);
 });

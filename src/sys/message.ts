@@ -8,13 +8,17 @@ const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
+const SO_PASSCRED = 16;
 const SCM_RIGHTS = 1;
+const SCM_CREDENTIALS = 2;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const CONTROL_HEADER_BYTES = 16;
 const MESSAGE_HEADER_BYTES = 56;
 const CONTROL_AT = MESSAGE_HEADER_BYTES + 16;
 const MAX_DESCRIPTORS = 16;
+/** Room for the sender's credentials, in descriptors of 4 bytes: a header, and pid, uid, gid in 16. */
+const CREDENTIALS_ROOM = 8;
 const BACKLOG = 8;
 const POLLIN = 1;
 
@@ -23,6 +27,12 @@ export function socketPair(): [number, number] {
   const pair = new Int32Array(2);
   check(syscall("socketpair", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
   return [pair[0] ?? -1, pair[1] ?? -1];
+}
+
+/** From now on messages that arrive at `socket` tell who sent them. @throws {SystemCallFailed} */
+export function tellSenders(socket: number): void {
+  const on = Int32Array.of(1);
+  check(syscall("setsockopt", socket, SOL_SOCKET, SO_PASSCRED, on, on.byteLength), "setsockopt");
 }
 
 /** Connects to the stream socket at `path`. The caller closes it. @throws {SystemCallFailed} */
@@ -112,21 +122,28 @@ export function sendMessage(
 export interface Received {
   readonly length: number;
   readonly descriptors: readonly number[];
+  /** The pid of who sent it, as this process sees it, where `tellSenders` was called. */
+  readonly sender?: number;
 }
 
 /** Waits for one message and puts it into `payload`. @throws {SystemCallFailed} */
 export function receiveMessage(socket: number, payload: Uint8Array<ArrayBuffer>): Received {
-  const view = frame(payload, MAX_DESCRIPTORS);
+  const view = frame(payload, MAX_DESCRIPTORS + CREDENTIALS_ROOM);
   let length: number;
   do length = syscall("recvmsg", socket, view, MSG_CMSG_CLOEXEC);
   while (length === -errno.EINTR);
   check(length, "recvmsg");
   const descriptors: number[] = [];
-  const controlBytes = wordAt(view, 40);
-  if (controlBytes >= CONTROL_HEADER_BYTES && view.getInt32(CONTROL_AT + 12, true) === SCM_RIGHTS) {
-    const end = wordAt(view, CONTROL_AT);
-    for (let at = CONTROL_HEADER_BYTES; at + 4 <= end; at += 4)
-      descriptors.push(view.getInt32(CONTROL_AT + at, true));
+  let sender: number | undefined;
+  const end = CONTROL_AT + wordAt(view, 40);
+  for (let at = CONTROL_AT; at + CONTROL_HEADER_BYTES <= end; ) {
+    const bytes = wordAt(view, at);
+    const type = view.getInt32(at + 12, true);
+    const data = at + CONTROL_HEADER_BYTES;
+    if (type === SCM_CREDENTIALS) sender = view.getInt32(data, true);
+    else if (type === SCM_RIGHTS)
+      for (let one = data; one + 4 <= at + bytes; one += 4) descriptors.push(view.getInt32(one, true));
+    at += Math.ceil(Math.max(bytes, CONTROL_HEADER_BYTES) / 8) * 8;
   }
-  return { length: payload.length >= 0 ? length : 0, descriptors };
+  return { length: payload.length >= 0 ? length : 0, descriptors, ...(sender !== undefined && { sender }) };
 }

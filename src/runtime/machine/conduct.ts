@@ -45,6 +45,8 @@ export function conduct(
   try {
     for (;;) {
       const said = listen(init.socket);
+      // The stage tells the pid of PID 1, which may well be faster and speak before it does.
+      if (staged && said.sender !== undefined && said.sender !== init.pid) pid ??= said.sender;
       switch (said.kind) {
         case "pid":
           pid = said.pid;

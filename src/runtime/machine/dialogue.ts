@@ -51,11 +51,12 @@ export type Said =
   | HookSaid
   | { readonly kind: "end" };
 
-/** Waits for init's next message. The caller owns received descriptors. */
-export function listen(socket: number): Said {
+/** Waits for init's next message, from whichever of its stages. The caller owns received descriptors. */
+export function listen(socket: number): Said & { readonly sender?: number } {
   const bytes = new Uint8Array(new ArrayBuffer(MAX_MESSAGE_BYTES));
-  const { length, descriptors } = receiveMessage(socket, bytes);
-  return length === 0 ? { kind: "end" } : decodeMessage(bytes, descriptors);
+  const { length, descriptors, sender } = receiveMessage(socket, bytes);
+  if (length === 0) return { kind: "end" };
+  return { ...decodeMessage(bytes, descriptors), ...(sender !== undefined && { sender }) };
 }
 
 /** Decodes one message, from the socket or from the fifo that `start` reads. */

@@ -16,6 +16,7 @@ import {
   socketPair,
   spawn,
   syscall,
+  tellSenders,
 } from "../../sys/index.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Plan, Slot } from "../plan/plan.ts";
@@ -70,6 +71,7 @@ export function launch(
       return descriptor;
     });
     const [socket, theirs] = socketPair();
+    tellSenders(socket);
     mine.push(theirs);
     try {
       const { pid, pidfd } = parent.spawn({

@@ -18,7 +18,8 @@ function run(plan: Plan, answer?: (said: ReturnType<typeof listen>) => Parameter
   const said: ReturnType<typeof listen>[] = [];
   for (;;) {
     const message = listen(socket);
-    said.push(message);
+    const { sender: _, ...what } = message;
+    said.push(what);
     if (message.kind !== "sync") break;
     reply(socket, answer?.(message));
   }
