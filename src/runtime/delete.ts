@@ -1,6 +1,6 @@
 /** Removing what create made, once nothing runs in it any more. Source: runtime-spec runtime.md, delete. */
 import { hasCode, TeuError } from "../base/index.ts";
-import { removeSync, syscall } from "../sys/index.ts";
+import { existsSync, removeSync, syscall } from "../sys/index.ts";
 import { readCgroupLayout } from "./cgroup/layout.ts";
 import { planCgroup } from "./cgroup/plan.ts";
 import { killCgroup } from "./cgroup/processes.ts";
@@ -10,7 +10,7 @@ import { runPoststopHooks } from "./machine/hooks.ts";
 import { type OnWarning, printWarning } from "./machine/warning.ts";
 import { ociState } from "./oci-state.ts";
 import { removeResctrl } from "./resctrl/group.ts";
-import { loadState, type SavedState, savedConfig, stateDirectory } from "./state.ts";
+import { loadState, notedCgroupsPath, type SavedState, savedConfig, stateDirectory } from "./state.ts";
 import { statusOf } from "./status.ts";
 
 /** The container still runs. The words are runc's. */
@@ -54,8 +54,9 @@ export function deleteContainer(root: string, containerID: string, options: Dele
     state = loadState(root, containerID);
   } catch (error) {
     if (!hasCode(error, "container-not-found")) throw error;
-    // A create that was killed early leaves a directory without state.json, and cgroups that only its caller can name.
+    // A create that was killed early leaves a directory without state.json, and cgroups.
     if (options.cgroupsPath !== undefined) endCgroup(options.cgroupsPath, containerID);
+    else removeClaim(root, containerID);
     removeSync(stateDirectory(root, containerID));
     if (options.force) return;
     throw error;
@@ -78,6 +79,19 @@ export function deleteContainer(root: string, containerID: string, options: Dele
 function refuseRunning(root: string, state: SavedState): void {
   const status = statusOf(root, state);
   if (status !== "stopped" && status !== "created") throw new ContainerNotStopped({ id: state.id, status });
+}
+
+/** Its init has ended with create, or is about to; nobody is killed, since what was claimed may be another's. */
+function removeClaim(root: string, containerID: string): void {
+  const directory = stateDirectory(root, containerID);
+  if (!existsSync(directory)) return;
+  const cgroupsPath = notedCgroupsPath(directory);
+  const { paths } = planCgroup(
+    cgroupsPath === undefined ? {} : { cgroupsPath },
+    containerID,
+    readCgroupLayout(),
+  );
+  removeCgroup(paths, { isBare: true });
 }
 
 function endCgroup(cgroupsPath: string, containerID: string): void {

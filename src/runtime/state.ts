@@ -7,15 +7,21 @@
 import { TeuError } from "../base/index.ts";
 import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
 import {
+  check,
+  cString,
   errnoOf,
   mkdirSync,
   readTextIfAnySync,
   readTextSync,
   renameSync,
+  syscall,
   writeTextSync,
 } from "../sys/index.ts";
 import type { CgroupPaths } from "./cgroup/path.ts";
 import type { ResctrlGroup } from "./resctrl/group.ts";
+
+const AT_FDCWD = -100;
+const PATH_MAX = 4096;
 
 /** Version of state.json: a newer teu reads older ones. */
 const STATE_VERSION = 1;
@@ -90,6 +96,22 @@ export function claimState(root: string, id: string): string {
     return claimState(root, id);
   }
   return directory;
+}
+
+/** A link, made in one call, that leads nowhere: its text is what counts. */
+const CGROUPS_LINK = "cgroups";
+
+/** Notes where the container's cgroups will be: should create be killed, `delete` has to know. */
+export function noteCgroupsPath(directory: string, cgroupsPath: string): void {
+  const link = `${directory}/${CGROUPS_LINK}`;
+  check(syscall("symlinkat", cString(cgroupsPath), AT_FDCWD, cString(link)), "symlink", link);
+}
+
+/** What was noted; undefined: the usual place. */
+export function notedCgroupsPath(directory: string): string | undefined {
+  const link = new Uint8Array(PATH_MAX);
+  const length = syscall("readlinkat", AT_FDCWD, cString(`${directory}/${CGROUPS_LINK}`), link, link.length);
+  return length < 0 ? undefined : new TextDecoder().decode(link.subarray(0, length));
 }
 
 /** Makes state.json visible, whole. */

@@ -19,14 +19,19 @@ export class CgroupsNotRemoved extends TeuError<
 /** Waits double from a millisecond: half a second for the last processes to vanish. */
 const ATTEMPTS = 9;
 
-/** Removes every directory and those below; one that is gone is no failure. @throws {CgroupsNotRemoved} */
-export function removeCgroup(paths: CgroupPaths): void {
+/**
+ * Removes every directory and those below; one that is gone is no failure.
+ * @param options.isBare  Nothing ran in them yet: what is below is not the container's, and stays.
+ * @throws {CgroupsNotRemoved}
+ */
+export function removeCgroup(paths: CgroupPaths, { isBare = false }: { isBare?: boolean } = {}): void {
   let left = [...new Set(Object.values(paths))].map((path) => ({ path, errno: tryRemove(path) }));
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     left = left.filter(({ errno }) => errno !== "");
     if (left.length === 0) return;
     // Busy: with a last dying process, or with cgroups that the container made.
-    for (const { path } of left) for (const name of subdirectories(path)) removeTree(`${path}/${name}`);
+    for (const { path } of isBare ? [] : left)
+      for (const name of subdirectories(path)) removeTree(`${path}/${name}`);
     if (attempt > 0) Bun.sleepSync(2 ** (attempt - 1));
     left = left.map(({ path }) => ({ path, errno: tryRemove(path) }));
   }

@@ -31,7 +31,14 @@ import {
   type ResctrlGroup,
   removeResctrl,
 } from "../resctrl/group.ts";
-import { claimState, type SavedState, saveState, startTimeOf, stateDirectory } from "../state.ts";
+import {
+  claimState,
+  noteCgroupsPath,
+  type SavedState,
+  saveState,
+  startTimeOf,
+  stateDirectory,
+} from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
 import { validateRootless } from "../validate-rootless.ts";
@@ -124,6 +131,8 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
+    const { cgroupsPath } = unit?.linux ?? config.linux ?? {};
+    if (cgroupsPath) noteCgroupsPath(directory, cgroupsPath);
     const compiled = compileFor(config, { ...options, bundle }, directory, layout, planned);
     makeFifos(directory);
     const console =
@@ -144,12 +153,12 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     writeAllToCgroup(first);
     const init = start(plan, options, cgroup);
     undo.push(() => killInit(init));
-    unit?.handOver(init.pid, cgroup.paths);
-    // While init works, so do we: nothing that it does before the gate depends on its other limits.
-    writeAllToCgroup(limits);
-    const execRecord = plan.rest?.().execRecord ?? -1;
     let pid = init.pid;
     try {
+      unit?.handOver(init.pid, cgroup.paths);
+      // While init works, so do we: nothing that it does before the gate depends on its other limits.
+      writeAllToCgroup(limits);
+      const execRecord = plan.rest?.().execRecord ?? -1;
       pid = conduct(plan, config, init, (step, said, about) =>
         perform(
           {
