@@ -17,6 +17,7 @@ enum {
   SYS_capget = 125, SYS_personality = 135, SYS_getpriority = 140, SYS_sched_getscheduler = 145, SYS_prctl = 157, SYS_statfs = 137,
   SYS_getdents64 = 217, SYS_exit_group = 231, SYS_ioprio_get = 252, SYS_openat = 257, SYS_mkdirat = 258, SYS_unlinkat = 263, SYS_readlinkat = 267,
   SYS_sched_getaffinity = 204, SYS_prlimit64 = 302, SYS_statx = 332, SYS_chdir = 80, SYS_kill = 62, SYS_process_vm_readv = 310, SYS_setgroups = 116, SYS_renameat2 = 316,
+  SYS_socket = 41, SYS_sendto = 44,
 };
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
@@ -41,6 +42,7 @@ enum {
   SYS_capget = 90, SYS_personality = 92, SYS_getpriority = 141, SYS_sched_getscheduler = 120, SYS_prctl = 167, SYS_statfs = 43,
   SYS_getdents64 = 61, SYS_exit_group = 94, SYS_ioprio_get = 31, SYS_openat = 56, SYS_mkdirat = 34, SYS_unlinkat = 35, SYS_readlinkat = 78,
   SYS_sched_getaffinity = 123, SYS_prlimit64 = 261, SYS_statx = 291, SYS_chdir = 49, SYS_kill = 129, SYS_process_vm_readv = 270, SYS_setgroups = 159, SYS_renameat2 = 276,
+  SYS_socket = 198, SYS_sendto = 206,
 };
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = nr;
@@ -486,6 +488,15 @@ static void set_groups(const char *words) {
   if (!failed(result)) number("result", result);
 }
 
+/* One datagram for the service manager, as sd_notify(3) sends it. */
+static void notify(const char *words) {
+  struct { uint16_t family; char path[32]; } address = {1, "/run/notify/notify.sock"};
+  long socket = CALL(SYS_socket, 1, 2, 0);
+  long result = CALL(SYS_sendto, socket, words, length_of(words), 0, &address, sizeof address);
+  if (!failed(result)) number("result", result);
+  CALL(SYS_close, socket);
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
 static int is(const char *word, const char *verb) {
@@ -542,6 +553,7 @@ static void answer(char *word, char **arguments, char **environment) {
   else if (is(word, "seize-exe")) seize_exe(rest);
   else if (is(word, "seize-process")) seize_process();
   else if (is(word, "setgroups")) set_groups(rest);
+  else if (is(word, "notify")) notify(rest);
   else if (is(word, "call")) calls(rest, 0);
   else if (is(word, "call-32")) calls(rest, 1);
   else text("error", "no such verb");

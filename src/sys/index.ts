@@ -44,6 +44,7 @@ export { lockFile, tryLockFile } from "./lock.ts";
 export {
   acceptWaiting,
   connectUnix,
+  datagramUnix,
   listenUnix,
   type Received,
   receiveMessage,

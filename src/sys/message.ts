@@ -5,6 +5,7 @@ import { putWord, wordAt } from "./words.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
@@ -57,6 +58,21 @@ export function listenUnix(path: string): number {
   if (result < 0) {
     syscall("close", socket);
     check(result, "bind", path);
+  }
+  return socket;
+}
+
+/** A datagram socket at `path`, or one that is connected to `path`; `@` begins an abstract name. The caller closes it. */
+export function datagramUnix(how: "bind" | "connect", path: string): number {
+  const address = unixAddress(path, how);
+  if (path.startsWith("@")) address[2] = 0;
+  // An abstract name is as long as it is said to be: without the NUL of a path.
+  const length = path.startsWith("@") ? address.length - 1 : address.length;
+  const socket = check(syscall("socket", AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  const result = syscall(how, socket, address, length);
+  if (result < 0) {
+    syscall("close", socket);
+    check(result, how, path);
   }
   return socket;
 }

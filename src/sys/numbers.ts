@@ -41,6 +41,7 @@ const NUMBERS = {
   getppid: [110, 173],
   getpid: [39, 172],
   setsid: [112, 157],
+  shutdown: [48, 210],
   setpgid: [109, 154],
   setgroups: [116, 159],
   setresuid: [117, 147],

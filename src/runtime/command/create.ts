@@ -5,6 +5,7 @@ import { type CreateOptions, createContainer } from "../machine/create.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logWarning } from "./log.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
+import { fromSystemd } from "./systemd.ts";
 import { unitPlanner } from "./units.ts";
 import { CommandFailed, wordsOf } from "./wording.ts";
 
@@ -51,7 +52,11 @@ export const create = runtimeCommand({
   ],
   async run({ flags, arguments: [containerID = ""] }, context) {
     try {
-      const options = { ...createOptions(flags, containerID, context), ...(await unitPlanner(context)) };
+      const options = {
+        ...createOptions(flags, containerID, context),
+        ...(await unitPlanner(context)),
+        ...(await fromSystemd(flags["preserve-fds"])),
+      };
       const { pid, pidfd } = createContainer(options);
       sendPidfd(flags["pidfd-socket"], pidfd, "standard");
       syscall("close", pidfd);

@@ -7,6 +7,7 @@ import { containerArgument, runtimeCommand } from "./context.ts";
 import { createFlags, createOptions } from "./create.ts";
 import { Foreground } from "./foreground.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
+import { fromSystemd, notifySocket } from "./systemd.ts";
 import { unitPlanner, unitStopper } from "./units.ts";
 import { CommandFailed } from "./wording.ts";
 
@@ -46,18 +47,22 @@ export const run = runtimeCommand({
       const created = createContainer({
         ...options,
         ...(await unitPlanner(context)),
+        ...(await fromSystemd(flags["preserve-fds"])),
         ...(onConsole && { onConsole }),
       });
+      using notify = await notifySocket(root, containerID);
       await begin(
         created,
         () => {
           sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
           writePidFile(flags["pid-file"], created.pid);
           startContainer(root, containerID);
+          if (foreground === undefined) notify?.wait(created.pid, created.pidfd);
         },
         remove,
       );
       if (foreground === undefined) return 0;
+      notify?.follow(created.pid).catch(onWarning);
       foreground.follow(created.pidfd);
       const status = await foreground.ended(created.pid);
       if (!keep) await remove();

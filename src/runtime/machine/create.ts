@@ -68,6 +68,8 @@ export interface CreateOptions {
   readonly consoleSocket?: string;
   /** Takes the terminal's master instead of a socket; the callee duplicates what it keeps. */
   readonly onConsole?: (master: number) => void;
+  /** What the caller adds to the checked document, when the container has its state directory. */
+  readonly amend?: (config: RuntimeConfig, stateDirectory: string) => RuntimeConfig;
   readonly noPivot?: boolean;
   readonly noNewKeyring?: boolean;
   /** How many descriptors from 3 on the process inherits. */
@@ -113,26 +115,27 @@ export class NoConfig extends TeuError<"no-config", { path: string }> {
 export function createContainer(options: CreateOptions): CreatedContainer {
   const bundle = realpathSync(options.bundle);
   const configText = readConfig(bundle);
-  const config = parseRuntimeConfig(configText);
-  checkConfig(config);
-  checkConsole(config.process ?? {}, options);
-  warnOfCapabilities(config.process?.capabilities, options.onWarning);
+  const document = parseRuntimeConfig(configText);
+  checkConfig(document);
+  checkConsole(document.process ?? {}, options);
+  warnOfCapabilities(document.process?.capabilities, options.onWarning);
   const layout = readCgroupLayout();
-  const unit = options.planUnit?.(config, options.containerID, layout);
+  const unit = options.planUnit?.(document, options.containerID, layout);
   const planned = options.withoutCgroup
-    ? planNoCgroup(config.linux)
-    : planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
-  const resctrl = planResctrl(config.linux?.intelRdt, options.containerID);
+    ? planNoCgroup(document.linux)
+    : planCgroup(unit?.linux ?? document.linux, options.containerID, layout);
+  const resctrl = planResctrl(document.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
   using opened = new DisposableStack();
   const container = { id: options.containerID, bundle };
   const { rootless } = options;
-  const { hooks } = config;
+  const { hooks } = document;
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
-    const { cgroupsPath } = unit?.linux ?? config.linux ?? {};
+    const { cgroupsPath } = unit?.linux ?? document.linux ?? {};
     if (cgroupsPath) noteCgroupsPath(directory, cgroupsPath);
+    const config = options.amend?.(document, directory) ?? document;
     const compiled = compileFor(config, { ...options, bundle }, directory, layout, planned);
     makeFifos(directory);
     const console =
@@ -223,7 +226,8 @@ function checkConfig(config: RuntimeConfig): void {
   refuseUnsupported(config);
 }
 
-function readConfig(bundle: string): string {
+/** The text of config.json. @throws {NoConfig} */
+export function readConfig(bundle: string): string {
   const path = `${bundle}/config.json`;
   try {
     return readTextSync(path);

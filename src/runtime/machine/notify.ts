@@ -1,0 +1,138 @@
+/**
+ * systemd's notify protocol for a container: it gets a socket of its own at /run/notify, and once it says READY=1 there,
+ * the socket in our environment is told so, and that the container's init is the service's main process.
+ * Source: sd_notify(3), sd_notify_barrier(3); runc, NOTIFY_SOCKET.
+ */
+import type { RuntimeConfig } from "../../spec/index.ts";
+import {
+  check,
+  closeSync,
+  cString,
+  datagramUnix,
+  errno,
+  existsSync,
+  mkdirSync,
+  O,
+  openSync,
+  pipe,
+  receiveMessage,
+  sendMessage,
+  syscall,
+} from "../../sys/index.ts";
+
+const INSIDE = "/run/notify";
+const NAME = "notify.sock";
+const AT_FDCWD = -100;
+const POLLIN = 1;
+const SHUT_RD = 0;
+const MESSAGE_BYTES = 4096;
+const BARRIER_SECONDS = 30n;
+
+/** The document with the folder of the socket mounted, and its name in the environment. Makes the folder. */
+export function addNotifySocket(config: RuntimeConfig, stateDirectory: string): RuntimeConfig {
+  const source = `${stateDirectory}/notify`;
+  mkdirSync(source, { mode: 0o755 });
+  const options = ["bind", "nosuid", "noexec", "nodev", "ro"];
+  const { process, mounts = [] } = config;
+  return {
+    ...config,
+    mounts: [...mounts, { destination: INSIDE, source, options }],
+    ...(process && {
+      process: { ...process, env: [...(process.env ?? []), `NOTIFY_SOCKET=${INSIDE}/${NAME}`] },
+    }),
+  };
+}
+
+/** The container's socket, from before its program runs. */
+export class NotifySocket implements Disposable {
+  readonly #socket: number;
+  readonly #host: string;
+
+  private constructor(socket: number, host: string) {
+    this.#socket = socket;
+    this.#host = host;
+  }
+
+  /** Undefined where the container was created without one. @param host  Whom to tell. */
+  static bind(stateDirectory: string, host: string): NotifySocket | undefined {
+    const folder = `${stateDirectory}/notify`;
+    if (!existsSync(folder)) return undefined;
+    // The path of a socket has to be short, and a state directory's may be long.
+    const directory = openSync(folder, O.PATH | O.DIRECTORY | O.CLOEXEC);
+    try {
+      const path = `/proc/self/fd/${directory}/${NAME}`;
+      const socket = datagramUnix("bind", path);
+      // Whatever user the program runs as may write to it.
+      check(syscall("fchmodat", AT_FDCWD, cString(path), 0o777), "fchmodat", path);
+      return new NotifySocket(socket, host);
+    } finally {
+      closeSync(directory);
+    }
+  }
+
+  /** Returns when the container is ready and the host was told, or when it has ended. */
+  wait(pid: number, pidfd: number): void {
+    const bytes = new Uint8Array(new ArrayBuffer(MESSAGE_BYTES));
+    for (;;) {
+      if (!isReadable([this.#socket, pidfd])) return;
+      const { length, descriptors } = receiveMessage(this.#socket, bytes);
+      for (const descriptor of descriptors) closeSync(descriptor);
+      if (this.#pass(bytes.subarray(0, length), pid)) return;
+    }
+  }
+
+  /** The same while the event loop goes on. Resolves when the host was told, or the socket is disposed of. */
+  async follow(pid: number): Promise<void> {
+    const { createReadStream } = await import("node:fs");
+    const options = { fd: this.#socket, autoClose: false, highWaterMark: MESSAGE_BYTES };
+    // Without an encoding a stream gives bytes; one piece is one message.
+    for await (const chunk of createReadStream("", options) as AsyncIterable<Uint8Array>)
+      if (this.#pass(chunk, pid)) return;
+  }
+
+  /** Tells the host, if this message says that the container is ready. */
+  #pass(message: Uint8Array, pid: number): boolean {
+    const lines = new TextDecoder().decode(message).split("\n");
+    const ready = lines.find((line) => line.startsWith("READY="));
+    if (ready === undefined) return false;
+    tell(this.#host, [ready, `MAINPID=${pid}`]);
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    syscall("shutdown", this.#socket, SHUT_RD);
+    closeSync(this.#socket);
+  }
+}
+
+/** Sends the messages, and waits until they are read: systemd must not see us end before it knows the main process. */
+function tell(host: string, messages: readonly string[]): void {
+  const socket = datagramUnix("connect", host);
+  const { read: reader, write: writer } = pipe();
+  try {
+    for (const message of messages) check(sendMessage(socket, bytesOf(`${message}\n`)), "sendmsg", host);
+    check(sendMessage(socket, bytesOf("BARRIER=1"), [writer]), "sendmsg", host);
+  } finally {
+    closeSync(writer);
+    closeSync(socket);
+  }
+  // Its end of the pipe closes when it has read what came before.
+  isReadable([reader], BARRIER_SECONDS);
+  closeSync(reader);
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new TextEncoder().encode(text));
+}
+
+/** Waits until one of the descriptors can be read, and says whether it is the first. Without `seconds`: as long as it takes. */
+function isReadable(descriptors: readonly number[], seconds?: bigint): boolean {
+  const waited = new Int32Array(descriptors.flatMap((descriptor) => [descriptor, POLLIN]));
+  const time = seconds === undefined ? 0 : BigInt64Array.of(seconds, 0n);
+  let ready: number;
+  do ready = syscall("ppoll", waited, descriptors.length, time, 0);
+  while (ready === -errno.EINTR);
+  check(ready, "ppoll");
+  // The upper half of the second word is what has come.
+  return (waited[1] ?? 0) >> 16 !== 0;
+}
