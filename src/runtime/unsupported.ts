@@ -29,10 +29,16 @@ const TABLE: readonly Entry[] = [
   { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];
 
+/** Each field that asks for what is not built, and why not. */
+export function unsupportedFields(config: RuntimeConfig): { readonly what: string; readonly why: string }[] {
+  return TABLE.flatMap(({ why, find }) => {
+    const what = find(config);
+    return what === undefined ? [] : [{ what, why }];
+  });
+}
+
 /** @throws {Unsupported} naming the first field that asks for what is not built. */
 export function refuseUnsupported(config: RuntimeConfig): void {
-  for (const { why, find } of TABLE) {
-    const what = find(config);
-    if (what !== undefined) throw new Unsupported({ what, why });
-  }
+  const [first] = unsupportedFields(config);
+  if (first !== undefined) throw new Unsupported(first);
 }

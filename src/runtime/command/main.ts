@@ -25,6 +25,7 @@ import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
 import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./wording.ts";
 
 const COMMANDS: CommandTable<RuntimeContext> = {
+  check: entry("show everything that is wrong with a bundle", async () => (await import("./check.ts")).check),
   checkpoint: entry(
     "checkpoint a running container (not built yet)",
     async () => (await import("./not-built.ts")).checkpoint,

@@ -16,7 +16,6 @@ test("compileLabels() writes through the parent's procfs and by no path of the c
     '     1  write(r20, "exec docker-default", 19)',
     "     2  close(r20)",
     "     3  close(5)",
-    "process.apparmorProfile                           config.md, process.apparmorProfile",
     '     4  r20 = openat2(5, "self/attr/exec", {flags=02000001, resolve=0xb}, 24)',
     "     5  to 1",
     "inherited descriptors",

@@ -7,32 +7,92 @@ import { DataRef, FIRST_SLOT, type Operand, type Plan, Register, type Slot, sect
 
 const CLAUSE_COLUMN = 48;
 
-/** The whole plan: sections as headings, records numbered, host steps with an arrow. The second half comes as a segment. */
-export function printPlan(
-  plan: Plan & { readonly rest?: () => Plan },
-  architecture: Architecture = ours,
-): string {
-  const rest = plan.rest?.();
-  return rest === undefined
-    ? printOne(plan, architecture)
-    : `${printOne(plan, architecture)}\nsegment\n${printOne(rest, architecture)}`;
+/** One step of a plan in words. */
+export interface PlanStep {
+  readonly field: string;
+  readonly clause: string;
+  /** 0: the plan that init starts with; 1: the half that it is sent while it works. */
+  readonly segment: number;
+  /** Its number in the segment; none: the parent's step, while init waits at the record before. */
+  readonly record?: number;
+  readonly text: string;
 }
 
-function printOne(plan: Plan, architecture: Architecture): string {
-  const lines = [];
-  for (const { step } of plan.hostSteps.filter(({ after }) => after < 0)) lines.push(printHostStep(step));
-  let heading: unknown;
-  for (let index = 0; index < plan.count; index++) {
-    const section = sectionOf(plan, index);
-    if (section !== heading && section !== undefined)
-      lines.push(`${section.field.padEnd(CLAUSE_COLUMN)}  ${section.clause}`);
-    heading = section;
-    lines.push(`${String(index).padStart(6)}  ${printRecord(plan, recordAt(plan, index, architecture))}`);
-    for (const { step } of plan.hostSteps.filter(({ after }) => after === index))
-      lines.push(printHostStep(step));
+type WholePlan = Plan & { readonly rest?: () => Plan };
+
+/**
+ * The steps of the whole plan in their order.
+ * @param jumps  How a jump's target is told: by its record, or by its place in its section, which stays when others change.
+ */
+export function planSteps(
+  plan: WholePlan,
+  options: { architecture?: Architecture; jumps?: "record" | "section" } = {},
+): PlanStep[] {
+  const halves = [plan, plan.rest?.()].filter((half) => half !== undefined);
+  return halves.flatMap((half, segment) =>
+    stepsOf(half, segment, options.architecture ?? ours, options.jumps),
+  );
+}
+
+function stepsOf(
+  plan: Plan,
+  segment: number,
+  architecture: Architecture,
+  jumps: "record" | "section" = "record",
+): PlanStep[] {
+  const steps: PlanStep[] = [];
+  const host = (after: (at: number) => boolean): void => {
+    for (const { step, section, after: at } of plan.hostSteps)
+      if (after(at))
+        steps.push({ field: section.field, clause: section.clause, segment, text: printHostStep(step) });
+  };
+  host((at) => at < 0);
+  for (let record = 0; record < plan.count; record++) {
+    const { field, clause } = sectionOf(plan, record) ?? { field: "", clause: "" };
+    const target = (to: number): string => (jumps === "record" ? `${to}` : placeInSection(plan, to));
+    const text = printRecord(plan, recordAt(plan, record, architecture), target);
+    steps.push({ field, clause, segment, record, text });
+    host((at) => at === record);
   }
-  if (plan.slots.length > 0) lines.push("inherited descriptors");
-  plan.slots.forEach((slot, index) => {
+  return steps;
+}
+
+function placeInSection(plan: Plan, record: number): string {
+  const { field, from } = sectionOf(plan, record) ?? { field: "", from: 0 };
+  return `${field}+${record - from}`;
+}
+
+/** The whole plan: sections as headings, records numbered, host steps with an arrow. The second half comes as a segment. */
+export function printPlan(plan: WholePlan, architecture: Architecture = ours): string {
+  const steps = planSteps(plan, { architecture });
+  const first = printOne(
+    steps.filter(({ segment }) => segment === 0),
+    plan.slots,
+  );
+  const rest = plan.rest?.();
+  return rest === undefined
+    ? first
+    : `${first}\nsegment\n${printOne(
+        steps.filter(({ segment }) => segment === 1),
+        rest.slots,
+      )}`;
+}
+
+function printOne(steps: readonly PlanStep[], slots: readonly Slot[]): string {
+  const lines = [];
+  let heading = "";
+  for (const { field, clause, record, text } of steps) {
+    if (record === undefined) {
+      lines.push(`    ->  ${text}`);
+      continue;
+    }
+    const section = `${field.padEnd(CLAUSE_COLUMN)}  ${clause}`;
+    if (section !== heading) lines.push(section);
+    heading = section;
+    lines.push(`${String(record).padStart(6)}  ${text}`);
+  }
+  if (slots.length > 0) lines.push("inherited descriptors");
+  slots.forEach((slot, index) => {
     lines.push(`${String(FIRST_SLOT + index).padStart(6)}  ${printSlot(slot)}`);
   });
   return `${lines.join("\n")}\n`;
@@ -47,7 +107,7 @@ export function describeRecord(plan: Plan, record: PlanRecord): string {
   return [record.call, ...texts.filter((text) => text.startsWith('"') && text !== '""')].join(" ");
 }
 
-function printRecord(plan: Plan, record: PlanRecord): string {
+function printRecord(plan: Plan, record: PlanRecord, target: (to: number) => string): string {
   const operand = (value: Operand): string => printOperand(plan, value);
   switch (record.op) {
     case "call": {
@@ -58,7 +118,7 @@ function printRecord(plan: Plan, record: PlanRecord): string {
         .map((argument, index) => flagNames(call, index, argument) ?? operand(argument));
       const leads = rules.map(
         ({ errno, to }) =>
-          `  ${errno === "*" ? "any error" : errno}: ${to === "next" ? "go on" : `to ${to}`}`,
+          `  ${errno === "*" ? "any error" : errno}: ${to === "next" ? "go on" : `to ${target(to)}`}`,
       );
       return `${result === undefined ? "" : `r${result} = `}${call}(${args.join(", ")})${leads.join("")}`;
     }
@@ -70,8 +130,8 @@ function printRecord(plan: Plan, record: PlanRecord): string {
       return `data[${record.offset}], ${record.size} bytes = ${operand(record.value)}`;
     case "jump":
       return record.mask === 0n
-        ? `to ${record.to}`
-        : `to ${record.to} if (r${record.register} & 0x${record.mask.toString(16)}) ${record.compare} 0x${record.value.toString(16)}`;
+        ? `to ${target(record.to)}`
+        : `to ${target(record.to)} if (r${record.register} & 0x${record.mask.toString(16)}) ${record.compare} 0x${record.value.toString(16)}`;
     case "sync": {
       const name = Object.entries(SYNC_CODES).find(([, code]) => code === record.code)?.[0] ?? record.code;
       const sent = [
@@ -100,7 +160,7 @@ function printData(plan: Plan, { offset }: DataRef): string {
 
 function printHostStep({ kind, ...rest }: HostStep): string {
   const details = Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-  return `    ->  the parent: ${[kind, ...details].join(" ")}`;
+  return `the parent: ${[kind, ...details].join(" ")}`;
 }
 
 function printSlot(slot: Slot): string {

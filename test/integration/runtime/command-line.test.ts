@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acceptWaiting, listenUnix, receiveMessage } from "../../../src/sys/index.ts";
-import { needs, program, root } from "../../support/needs.ts";
+import { type Need, needs, program, root } from "../../support/needs.ts";
 import { withResources } from "../support/bundle.ts";
 import { Container, TESTED } from "../support/runtime.ts";
 import { type Finished, run, TEU } from "../teu.ts";
@@ -126,6 +126,8 @@ describe("runc and we, called as runc, say the same to", () => {
 });
 
 const test = needs(root, program("busybox"));
+/** What runc has not. */
+const ours: Need = { says: "teu as the tested runtime", isMet: () => TESTED.name === "teu" };
 
 /** Reads the container's pids.max, where the kernel keeps it. */
 async function pidsLimitOf(container: Container): Promise<() => string> {
@@ -265,6 +267,67 @@ describe(`the command line of ${TESTED.name}`, () => {
     const { pid } = await container.state();
     expect(readFileSync(`/proc/self/fdinfo/${descriptors[0]}`, "utf8")).toContain(`Pid:\t${pid}\n`);
     for (const descriptor of [...descriptors, connection, listener]) closeSync(descriptor);
+  });
+
+  needs(
+    root,
+    program("busybox"),
+    ours,
+  )("check tells everything that is wrong with a bundle at once", async () => {
+    await using container = new Container();
+    container.configure("true");
+    expect(await container.call(["check", container.bundle.path])).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "",
+    });
+    container.configure("true", (config) => ({
+      ...config,
+      hostname: "box",
+      process: { user: { uid: 0, gid: 0 }, args: [], cwd: "relative" },
+      root: { path: "nowhere" },
+      linux: { namespaces: [{ type: "mount" }], netDevices: { eth0: {} } },
+    }));
+    const { status, stdout } = await container.call(["check", "--json", container.bundle.path]);
+    expect(status).toBe(1);
+    const fields = (JSON.parse(stdout) as { field: string }[]).map(({ field }) => field);
+    for (const field of ["process.args", "process.cwd", "hostname", "root.path", "linux.netDevices"])
+      expect(fields).toContain(field);
+    const lines = (await container.call(["check", container.bundle.path])).stdout;
+    expect(lines).toContain("process.cwd: Cwd must be an absolute path\n");
+    writeFileSync(join(container.bundle.path, "config.json"), '{ "process": { "cwd": 1 } }');
+    const unread = await container.call(["check", container.bundle.path]);
+    expect(unread.stdout.split("\n")).toContain("process.cwd: found number, wants string");
+    expect(existsSync(join(container.stateFolder, container.id))).toBe(false);
+  });
+
+  needs(
+    root,
+    program("busybox"),
+    ours,
+  )("plan tells its steps as JSON, and what another bundle changes", async () => {
+    await using container = new Container();
+    await using other = new Container();
+    container.configure("true");
+    const steps: { field: string; clause: string; record?: number; text: string }[] = JSON.parse(
+      (await container.call(["plan", "--json"])).stdout,
+    );
+    expect(
+      steps.some(({ field, text }) => field === "hostname" && text.startsWith('sethostname("box"')),
+    ).toBe(true);
+    expect(steps.every(({ clause, text }) => clause !== "" && text !== "")).toBe(true);
+    const printed = (await container.call(["plan"])).stdout;
+    for (const { text } of steps) expect(printed).toContain(text);
+
+    expect((await container.call(["plan", "--diff", container.bundle.path])).stdout).toBe("");
+    other.configure("true", (config) => ({ ...config, hostname: "other" }));
+    const changes = (await container.call(["plan", "--diff", other.bundle.path])).stdout.split("\n");
+    // The bundle's own path, and the name.
+    expect(changes.filter((line) => /^[-+] sethostname/.test(line))).toEqual([
+      '- sethostname("box", 3)',
+      '+ sethostname("other", 5)',
+    ]);
+    expect(changes.filter((line) => /^[-+] /.test(line))).toHaveLength(4);
   });
 
   test("annotations come back in the state", async () => {
