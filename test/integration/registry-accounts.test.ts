@@ -1,5 +1,5 @@
 /** Accounts, tokens and rights of the built registry, as a client that is not ours uses them. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,4 +87,13 @@ describe.each([
     expect((await run([...inspect, "--creds", "bob:secret"], { env })).status).toBe(0);
     expect((await run(inspect, { env })).status).not.toBe(0);
   });
+});
+
+test("behind a proxy clients are sent to the proxy for tokens", async () => {
+  const address = await start("proxied", "tokens: {}\ntrustForwarded: true\n");
+  const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "images.example" };
+  const response = await fetch(`http://${address}/v2/`, { headers });
+  expect(response.headers.get("www-authenticate")).toContain('realm="https://images.example/auth/token"');
+  const direct = await fetch(`http://${address}/v2/`);
+  expect(direct.headers.get("www-authenticate")).toContain(`realm="http://${address}/auth/token"`);
 });

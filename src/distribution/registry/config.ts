@@ -19,6 +19,7 @@ import {
 } from "../../spec/index.ts";
 import type { TrustedIssuer } from "./auth/authenticator.ts";
 import { RIGHTS, type Rule } from "./auth/rules.ts";
+import type { EventEndpoint } from "./operate/events.ts";
 import type { Quota } from "./storage/policy.ts";
 import type { RetentionRule } from "./upkeep/retention.ts";
 
@@ -39,6 +40,13 @@ export interface RegistryConfig {
   readonly quotas?: readonly Quota[];
   readonly immutableTags?: readonly ImmutableTags[];
   readonly readOnly?: boolean;
+  /** A proxy in front says by X-Forwarded-* what clients call us and who they are. */
+  readonly trustForwarded?: boolean;
+  /** `HOST:PORT` where metrics and health are had, on plain http. */
+  readonly admin?: string;
+  /** A line of JSON for each request, on stderr. */
+  readonly accessLog?: boolean;
+  readonly events?: readonly EventEndpoint[];
   /** Which tags stay. */
   readonly retention?: readonly RetentionRule[];
   /** Globs of repositories whose untagged manifests go. */
@@ -88,6 +96,10 @@ function closed<T extends object>(fields: Fields<T>): Check<T> {
 }
 
 const strings = array(string);
+const httpURL: Check<string> = (value) => {
+  if (typeof value === "string" && /^https?:/.test(value) && URL.canParse(value)) return undefined;
+  return [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "an http or https URL" }];
+};
 const configCheck = closed<RegistryConfig>({
   listen: optional(string),
   root: optional(string),
@@ -114,6 +126,18 @@ const configCheck = closed<RegistryConfig>({
     array(closed<ImmutableTags>({ repositories: strings, tags: strings, except: optional(strings) })),
   ),
   readOnly: optional(boolean),
+  trustForwarded: optional(boolean),
+  admin: optional(string),
+  accessLog: optional(boolean),
+  events: optional(
+    array(
+      closed<EventEndpoint>({
+        url: httpURL,
+        repositories: optional(strings),
+        headers: optional(record(string)),
+      }),
+    ),
+  ),
   retention: optional(
     array(
       closed<RetentionRule>({

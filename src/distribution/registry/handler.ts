@@ -46,6 +46,7 @@ export function makeHandler(options: HandlerOptions): Handler {
       const route = parseRoute(request.method, path);
       if (options.isReadOnly && !isReading(request)) throw new Refusal("UNSUPPORTED", READ_ONLY);
       const caller = await options.access.require(request, route, query, connection);
+      connection?.callers?.push(caller.name);
       response = await dispatch(options, route, query, request, caller);
     } catch (error) {
       const refusal = refusalFrom(error);

@@ -8,12 +8,14 @@ import { Htpasswd } from "./auth/htpasswd.ts";
 import { Rules } from "./auth/rules.ts";
 import { TokenService } from "./auth/token-service.ts";
 import type { ImmutableTags, RegistryConfig } from "./config.ts";
+import { AccessLog } from "./operate/access-log.ts";
 import type { RegistryOptions } from "./serve.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
 import type { OperationContext } from "./upkeep/operations.ts";
 
 const DEFAULT_TOKEN_LIFETIME_S = 300;
 const MINUTE_MS = 60_000;
+const STDERR = 2;
 const DEFAULT_COLLECT_MINUTES = 60;
 /** A day: whoever pushes a large image by hand may come back in the morning. */
 const DEFAULT_GRACE_MINUTES = 24 * 60;
@@ -29,6 +31,10 @@ export async function registryOptions(
     policy: policyOf(config),
     collection: collectionOf(config),
     collectEveryMs: (config.collect?.everyMinutes ?? DEFAULT_COLLECT_MINUTES) * MINUTE_MS,
+    events: config.events ?? [],
+    isForwarded: config.trustForwarded ?? false,
+    ...(config.accessLog && { log: new AccessLog(STDERR) }),
+    ...(config.admin !== undefined && { admin: config.admin }),
     ...(config.tls && { tls: config.tls }),
     ...(means && { means }),
   };
@@ -64,7 +70,7 @@ async function openMeans(config: RegistryConfig, root: string): Promise<Means | 
     config.tokens === undefined || htpasswd === undefined
       ? undefined
       : await TokenService.open({ service: SERVICE, lifetimeS, htpasswd, rules }, await openKey(root));
-  return { rules, htpasswd, tokens, trusted: config.trustedIssuer };
+  return { rules, htpasswd, tokens, trusted: config.trustedIssuer, isForwarded: config.trustForwarded };
 }
 
 function compileImmutable({ repositories, tags, except = [] }: ImmutableTags) {

@@ -1,9 +1,14 @@
 /** A registry over a folder, without a socket. */
+import { messageOf } from "../../base/index.ts";
 import { Access } from "./auth/access.ts";
 import { Authenticator, type Means } from "./auth/authenticator.ts";
 import { type Handler, type HandlerOptions, makeHandler } from "./handler.ts";
+import type { AccessLog } from "./operate/access-log.ts";
+import { type EventEndpoint, EventSender, type Patience } from "./operate/events.ts";
+import { type Gauge, Metrics } from "./operate/metrics.ts";
+import { observe } from "./operate/observed.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
-import { openStorage } from "./storage/storage.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
 import { collect } from "./upkeep/collect.ts";
 import { type OperationContext, serveOperations } from "./upkeep/operations.ts";
 import { repeat } from "./upkeep/schedule.ts";
@@ -21,6 +26,13 @@ export interface StorageOptions {
   /** What counts as garbage, and how often it is collected; without it nothing is, unless somebody asks. */
   readonly collection?: OperationContext["collection"];
   readonly collectEveryMs?: number;
+  /** Who is told of changes. */
+  readonly events?: readonly EventEndpoint[];
+  readonly eventPatience?: Patience;
+  /** Where each request is noted. */
+  readonly log?: AccessLog;
+  /** A proxy in front says by X-Forwarded-For whom it speaks for. */
+  readonly isForwarded?: boolean;
   /** Told of failures that are ours; clients see only their code. */
   readonly onError?: NonNullable<HandlerOptions["onError"]>;
 }
@@ -28,6 +40,9 @@ export interface StorageOptions {
 /** A registry that answers whoever calls it. Disposing leaves unfinished uploads to the next process. */
 export interface OpenRegistry extends AsyncDisposable {
   readonly handle: Handler;
+  readonly metrics: Metrics;
+  /** Whether it can do its work; else why not. */
+  readonly readiness: () => string | undefined;
 }
 
 const MINUTE_MS = 60_000;
@@ -47,6 +62,10 @@ export function openRegistry({
   means,
   collection,
   collectEveryMs = 0,
+  events = [],
+  eventPatience,
+  log,
+  isForwarded = false,
   onError,
 }: StorageOptions): OpenRegistry {
   const storage = openStorage(root, policy);
@@ -65,24 +84,57 @@ export function openRegistry({
       ),
     );
   upkeep.use(serveOperations(context));
+  const sender = upkeep.use(new EventSender(storage.metadata.events, events, report, eventPatience));
+  if (events.length > 0) storage.metadata.onChange = () => sender.wake();
+  const metrics = new Metrics(gaugesOf(uploads));
   const access = new Access(
     means && new Authenticator(means),
     async (repository, tag) => (await storage.metadata.tag(repository, tag)) !== undefined,
   );
   const tokens = means?.tokens;
+  const handle = makeHandler({
+    storage,
+    uploads,
+    access,
+    isReadOnly: policy?.isReadOnly ?? false,
+    tokens,
+    ...(onError && { onError }),
+  });
   return {
-    handle: makeHandler({
-      storage,
-      uploads,
-      access,
-      isReadOnly: policy?.isReadOnly ?? false,
-      tokens,
-      ...(onError && { onError }),
-    }),
+    handle: observe(handle, { metrics, log, isForwarded }),
+    metrics,
+    readiness: () => readinessOf(storage),
     async [Symbol.asyncDispose]() {
+      await log?.flush();
       await upkeep.disposeAsync();
       uploads.close();
       storage[Symbol.dispose]();
     },
   };
+}
+
+function gaugesOf(uploads: Uploads): Gauge[] {
+  return [
+    { name: "teu_registry_uploads", help: "Uploads under way.", read: () => uploads.count },
+    {
+      name: "process_resident_memory_bytes",
+      help: "Memory that the process has.",
+      read: () => process.memoryUsage.rss(),
+    },
+    {
+      name: "process_start_time_seconds",
+      help: "When the process began.",
+      read: () => Math.round(performance.timeOrigin) / 1000,
+    },
+  ];
+}
+
+/** Reads something, as a request would. */
+function readinessOf({ metadata }: Storage): string | undefined {
+  try {
+    metadata.repositories({ after: "", limit: 1 });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -5,8 +5,9 @@
 import { TeuError } from "../../base/index.ts";
 import type { TlsConfig } from "./config.ts";
 import type { Handler } from "./handler.ts";
+import { answerAdmin, answerHealth } from "./operate/health.ts";
 import { openRegistry, type StorageOptions } from "./registry.ts";
-import { type Listener, listenTls } from "./tls-listener.ts";
+import { type Listener, listenTls, showAddress } from "./tls-listener.ts";
 
 /** What a registry needs to know. */
 export interface RegistryOptions extends StorageOptions {
@@ -14,12 +15,16 @@ export interface RegistryOptions extends StorageOptions {
   readonly listen: string;
   readonly insecureListen?: boolean;
   readonly tls?: TlsConfig;
+  /** `HOST:PORT` of metrics and health, on plain http. */
+  readonly admin?: string;
 }
 
 /** A registry that listens. */
 export interface Registry extends AsyncDisposable {
   /** `HOST:PORT` as a reference would name it. */
   readonly address: string;
+  /** The same of metrics and health, where they have one of their own. */
+  readonly adminAddress: string | undefined;
   /** Reads certificates again, if they have changed; that happens by itself too, some seconds later. */
   reload(): Promise<void>;
   /** Takes no more requests and gives those under way a few seconds to end. */
@@ -64,15 +69,29 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
   const isSafe = options.tls !== undefined && options.means !== undefined;
   const { hostname, port } = parseListen(options.listen, isSafe || (options.insecureListen ?? false));
   const registry = openRegistry(options);
-  let listener: Listener;
+  const handle: Handler = async (request, connection) => {
+    const path = HEALTH.exec(request.url)?.[1];
+    return (path && answerHealth(registry, path)) || (await registry.handle(request, connection));
+  };
+  const listeners: Listener[] = [];
   try {
+    const { tls, admin, log, onError = () => undefined } = options;
     const address = { hostname, port };
-    const { tls, onError = () => undefined } = options;
-    listener =
+    listeners.push(
       tls === undefined
-        ? listenPlain(address, registry.handle)
-        : await listenTls({ ...address, tls }, registry.handle, onError);
+        ? listenPlain(address, handle, log !== undefined)
+        : await listenTls({ ...address, tls }, handle, onError),
+    );
+    if (admin !== undefined)
+      listeners.push(
+        listenPlain(
+          parseListen(admin, options.insecureListen ?? false),
+          async (request) => answerAdmin(registry, request),
+          false,
+        ),
+      );
   } catch (error) {
+    for (const listener of listeners) listener.kill();
     await registry[Symbol.asyncDispose]();
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code !== "EADDRINUSE" && code !== "EADDRNOTAVAIL") throw error;
@@ -80,21 +99,33 @@ export async function serveRegistry(options: RegistryOptions): Promise<Registry>
     throw new CannotListen({ listen: options.listen }, error, why);
   }
   const close = async (): Promise<void> => {
-    const grace = setTimeout(() => listener.kill(), GRACE_MS);
-    await listener.stop();
+    const grace = setTimeout(() => {
+      for (const listener of listeners) listener.kill();
+    }, GRACE_MS);
+    await Promise.all(listeners.map((listener) => listener.stop()));
     clearTimeout(grace);
     await registry[Symbol.asyncDispose]();
   };
-  const shown = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const [main, admin] = listeners.map(({ address }) => address);
   return {
-    address: `${shown}:${listener.port}`,
-    reload: () => listener.reload(),
+    address: main ?? options.listen,
+    adminAddress: admin,
+    async reload() {
+      for (const listener of listeners) await listener.reload();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function listenPlain({ hostname, port }: { hostname: string; port: number }, handle: Handler): Listener {
+/** Nothing but the path, so that no other path is looked at twice. */
+const HEALTH = /^https?:\/\/[^/]*(\/healthz|\/readyz)$/;
+
+function listenPlain(
+  { hostname, port }: { hostname: string; port: number },
+  handle: Handler,
+  wantsAddress: boolean,
+): Listener {
   const server = Bun.serve({
     hostname,
     port,
@@ -105,10 +136,11 @@ function listenPlain({ hostname, port }: { hostname: string; port: number }, han
     // A slow pull or a slow push is no idle connection.
     idleTimeout: 0,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request) => handle(request),
+    fetch: (request, server) =>
+      handle(request, wantsAddress ? { address: server.requestIP(request)?.address } : undefined),
   });
   return {
-    port: server.port ?? port,
+    address: showAddress(hostname, server.port ?? port),
     reload: async () => undefined,
     stop: () => server.stop(),
     kill: () => void server.stop(true),

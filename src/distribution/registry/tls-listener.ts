@@ -19,13 +19,19 @@ const TURN_BYTES = 1 << 20;
 
 /** A server that listens. */
 export interface Listener {
-  readonly port: number;
+  /** `HOST:PORT` as a reference would name it. */
+  readonly address: string;
   /** Reads the certificates again if they have changed. */
   reload(): Promise<void>;
   /** Takes no more connections, and waits for those that are busy. */
   stop(): Promise<void>;
   /** Ends them too. */
   kill(): void;
+}
+
+/** An address as a reference would name it. */
+export function showAddress(hostname: string, port: number): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** Listens. @param onError  Told when certificates that changed cannot be used; the old ones stay. */
@@ -48,7 +54,7 @@ export async function listenTls(
   const asking = { requestCert: isAsked, rejectUnauthorized: isAsked && requireCertificate };
   const server = createTlsServer({ ...files, ...asking }, (socket) => {
     const certificate = socket.authorized && isAsked ? nameOf(socket) : undefined;
-    connections.set(socket, { certificate });
+    connections.set(socket, { certificate, address: socket.remoteAddress });
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     http.emit("connection", socket);
@@ -76,7 +82,7 @@ export async function listenTls(
     for (const socket of sockets) socket.destroy();
   };
   return {
-    port: (server.address() as AddressInfo).port,
+    address: showAddress(hostname, (server.address() as AddressInfo).port),
     reload,
     kill,
     async stop() {

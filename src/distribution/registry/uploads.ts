@@ -65,6 +65,11 @@ export class Uploads {
     return uploads;
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
   /** Opens a session. @throws {Refusal} TOOMANYREQUESTS */
   begin(repository: RepositoryName, owner: string, algorithm: SupportedAlgorithm = "sha256"): UploadKey {
     if (this.#sessions.size >= this.#limits.maxSessions)

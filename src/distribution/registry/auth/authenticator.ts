@@ -26,6 +26,10 @@ export interface TrustedIssuer {
 export interface Connection {
   /** The common name of a client certificate that was verified. */
   readonly certificate?: string | undefined;
+  /** Where it comes from. */
+  readonly address?: string | undefined;
+  /** Where the handler says who the caller was, for whoever watches. */
+  readonly callers?: string[];
 }
 
 /** The means of one registry. */
@@ -34,6 +38,8 @@ export interface Means {
   readonly htpasswd?: Htpasswd | undefined;
   readonly tokens?: TokenService | undefined;
   readonly trusted?: TrustedIssuer | undefined;
+  /** A proxy in front says by X-Forwarded-Proto and -Host what clients call us. */
+  readonly isForwarded?: boolean | undefined;
 }
 
 /** Tells who it is. */
@@ -78,7 +84,7 @@ export class Authenticator {
     const { tokens, trusted } = this.#means;
     if (tokens === undefined && trusted === undefined) return 'Basic realm="teu registry", charset="UTF-8"';
     const parts = [
-      ["realm", trusted?.realm ?? new URL(TOKEN_PATH, request.url).href],
+      ["realm", trusted?.realm ?? new URL(TOKEN_PATH, this.#origin(request)).href],
       ["service", trusted?.audience ?? SERVICE],
       ["scope", scope],
       ["error", error ?? ""],
@@ -87,6 +93,15 @@ export class Authenticator {
       .filter(([, value]) => value !== "")
       .map(([name, value]) => `${name}="${value}"`)
       .join(",")}`;
+  }
+
+  /** What clients call us. */
+  #origin({ url, headers }: Request): string {
+    if (!this.#means.isForwarded) return url;
+    const proto = headers.get("x-forwarded-proto")?.split(",", 1)[0]?.trim();
+    const host = headers.get("x-forwarded-host")?.split(",", 1)[0]?.trim() ?? headers.get("host");
+    const origin = `${proto === "https" ? "https" : "http"}://${host}`;
+    return URL.canParse(origin) ? origin : url;
   }
 
   async #bearer(token: string): Promise<Caller | undefined> {

@@ -75,4 +75,17 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX tags_pushed ON tags (repository, pushed_at);
   CREATE INDEX manifests_pushed ON manifests (repository, pushed_at);
   `,
+  // Changes that are to be told to others, and how far each of them has heard.
+  `
+  CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE event_listeners (
+    listener TEXT PRIMARY KEY,
+    heard INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

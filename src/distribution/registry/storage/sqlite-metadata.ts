@@ -12,6 +12,7 @@ import {
   type UploadRecord,
 } from "./metadata.ts";
 import { NO_POLICY, QuotaExceeded, quotasOf, type StoragePolicy, TagImmutable } from "./policy.ts";
+import { SqliteEvents } from "./sqlite-events.ts";
 import { SqliteUpkeep } from "./sqlite-upkeep.ts";
 
 const NUMBER = "(SELECT number FROM repositories WHERE name = ?1)";
@@ -28,6 +29,9 @@ export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): S
 /** Rows are written by this class only, so what they hold has been checked. */
 export class SqliteMetadata implements Metadata {
   readonly upkeep: SqliteUpkeep;
+  readonly events: SqliteEvents;
+  /** Called after each change. */
+  onChange: (() => void) | undefined;
   readonly database: Database;
   readonly #log: LogSync;
   readonly #policy: StoragePolicy;
@@ -36,7 +40,8 @@ export class SqliteMetadata implements Metadata {
     this.database = database;
     this.#log = log;
     this.#policy = policy;
-    this.upkeep = new SqliteUpkeep(database, log);
+    this.events = new SqliteEvents(database);
+    this.upkeep = new SqliteUpkeep(database, log, this.events);
   }
 
   repositories({ after, limit }: Slice): RepositoryName[] {
@@ -106,6 +111,7 @@ export class SqliteMetadata implements Metadata {
         "INSERT INTO tags VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET digest = ?3, pushed_at = ?4",
       );
       for (const tag of tags) tagging.run(number, tag, digest, Date.now());
+      this.events.add({ type: "manifest.pushed", repository, data: { digest, mediaType, size, tags } });
     });
   }
 
@@ -122,6 +128,7 @@ export class SqliteMetadata implements Metadata {
         .query(`DELETE FROM manifests WHERE repository = ${NUMBER} AND digest = ?2`)
         .run(repository, digest);
       this.#shrink(repository, link.size);
+      this.events.add({ type: "manifest.deleted", repository, data: { digest } });
       return true;
     });
   }
@@ -130,7 +137,9 @@ export class SqliteMetadata implements Metadata {
     return await this.#change(() => {
       this.#requireMovable(repository, tag, undefined);
       const sql = `DELETE FROM tags WHERE repository = ${NUMBER} AND tag = ?2`;
-      return this.database.query(sql).run(repository, tag).changes > 0;
+      const isDeleted = this.database.query(sql).run(repository, tag).changes > 0;
+      if (isDeleted) this.events.add({ type: "tag.deleted", repository, data: { tag } });
+      return isDeleted;
     });
   }
 
@@ -227,6 +236,7 @@ export class SqliteMetadata implements Metadata {
   async #change<T>(work: () => T): Promise<T> {
     const result = this.database.transaction(work).immediate();
     await this.#log.wait();
+    this.onChange?.();
     return result;
   }
 

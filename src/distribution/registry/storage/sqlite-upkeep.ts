@@ -9,6 +9,7 @@ import type { Digest, RepositoryName, Tag } from "../../../spec/index.ts";
 import type { TagTimes } from "../upkeep/retention.ts";
 import type { LogSync } from "./database.ts";
 import type { Slice } from "./metadata.ts";
+import type { SqliteEvents } from "./sqlite-events.ts";
 
 /** Rows of one step. */
 const BATCH = 250;
@@ -45,6 +46,7 @@ export interface Held extends Sized {
 export class SqliteUpkeep {
   readonly #database: Database;
   readonly #log: LogSync;
+  readonly #events: SqliteEvents;
   /** The last mark from which the search went on. */
   #searched = 0;
   /** The last tag that was taken as a root; undefined: all were. */
@@ -52,9 +54,10 @@ export class SqliteUpkeep {
   /** What was pushed since is a root too. */
   #rootsSince = 0;
 
-  constructor(database: Database, log: LogSync) {
+  constructor(database: Database, log: LogSync, events: SqliteEvents) {
     this.#database = database;
     this.#log = log;
+    this.#events = events;
     database.run("PRAGMA temp_store = FILE");
     database.run("CREATE TEMP TABLE marked (place INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE)");
     database.run(
@@ -85,9 +88,15 @@ export class SqliteUpkeep {
 
   async deleteTagPushedBefore(repository: RepositoryName, tag: Tag, beforeMs: number): Promise<boolean> {
     const sql = `DELETE FROM tags WHERE repository = ${NUMBER} AND tag = ?2 AND pushed_at < ?3`;
-    const { changes } = this.#database.query(sql).run(repository, tag, beforeMs);
+    const isDeleted = this.#database
+      .transaction(() => {
+        if (this.#database.query(sql).run(repository, tag, beforeMs).changes === 0) return false;
+        this.#events.add({ type: "tag.deleted", repository, data: { tag } });
+        return true;
+      })
+      .immediate();
     await this.#log.wait();
-    return changes > 0;
+    return isDeleted;
   }
 
   /** Notes when manifests were pulled. */
@@ -203,6 +212,8 @@ export class SqliteUpkeep {
             .query(`DELETE FROM ${table} WHERE repository = ${NUMBER} AND digest = ?2`)
             .run(repository, one.digest);
           this.#shrink(repository, one.size);
+          if (table === "manifests")
+            this.#events.add({ type: "manifest.deleted", repository, data: { digest: one.digest } });
         }
         return { garbage, last: rows.at(-1)?.digest };
       })
