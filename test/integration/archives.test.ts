@@ -1,6 +1,6 @@
 /** `save` and `load`: files, pipes and what is neither. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, lstatSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { needs, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -57,7 +57,7 @@ describe("teu save", () => {
   });
 
   // It was written as it was, with status 0: whoever removed the image then had lost it.
-  test("a damaged blob is an error, and no archive", async () => {
+  test("a blob that is damaged or missing is an error, and no archive", async () => {
     await using own = new Store();
     await own.done("pull", image);
     const blob = own.path(`root/content/blobs/${layer.replace(":", "/")}`);
@@ -70,7 +70,10 @@ describe("teu save", () => {
     expect(wrong.stderr).toMatch(
       new RegExp(`^teu: Cannot accept blob ${layer}: its content hashes to .*\n$`),
     );
-    expect([short.status, wrong.status]).toEqual([1, 1]);
+    rmSync(blob);
+    const missing = await own.teu("save", "-o", own.path("x.tar"), image);
+    expect(missing.stderr).toBe(`teu: Cannot find blob ${layer}: it is not in the content store\n`);
+    expect([short.status, wrong.status, missing.status]).toEqual([1, 1, 1]);
     expect(readdirSync(own.folder).filter((name) => name.startsWith("x.tar"))).toEqual([]);
   });
 });

@@ -2,9 +2,16 @@
  * Images of the store → an OCI archive: the layout of image-layout.md in one tar, reproducible, with the names by which
  * other tools find the images. Source: image-spec image-layout.md.
  */
-import { type ContentStore, SizeMismatch, verified } from "../../content/index.ts";
-import { type Descriptor, digestAlgorithm, digestEncoded, mediaTypes } from "../../spec/index.ts";
+import { BlobNotFound, type ContentStore, SizeMismatch, verified } from "../../content/index.ts";
+import {
+  type Descriptor,
+  digestAlgorithm,
+  digestEncoded,
+  mediaTypeKind,
+  mediaTypes,
+} from "../../spec/index.ts";
 import { byteString } from "../byte-string.ts";
+import { mayBeMissing } from "../read-image.ts";
 import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
 import { walkImage } from "../walk-image.ts";
 import { nameAnnotations } from "./names.ts";
@@ -17,16 +24,19 @@ export interface ExportedImage {
 
 /**
  * Yields the archive in pieces: what is in the store of every image, each blob once and checked: an archive may be all that
- * stays of an image. @throws {DigestMismatch} @throws {SizeMismatch} a blob is damaged
+ * stays of an image. @throws {DigestMismatch} @throws {SizeMismatch} a blob is damaged @throws {BlobNotFound} or missing
  */
 export async function* exportArchive(
   store: ContentStore,
   images: readonly ExportedImage[],
 ): AsyncGenerator<Uint8Array> {
   const blobs = new Map<string, Descriptor>();
-  for (const { descriptor } of images)
-    for (const walked of walkImage(store, descriptor))
-      if (walked.isHere) blobs.set(walked.descriptor.digest, walked.descriptor);
+  for (const { descriptor: root } of images)
+    for (const { descriptor, isHere } of walkImage(store, root)) {
+      if (isHere) blobs.set(descriptor.digest, descriptor);
+      else if (descriptor === root || !isOptional(descriptor))
+        throw new BlobNotFound({ digest: descriptor.digest });
+    }
   yield* member("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   const manifests = images.map(({ descriptor, name }) => ({
     ...descriptor,
@@ -46,6 +56,11 @@ export async function* exportArchive(
     yield padding(blob.size);
   }
   yield END_OF_ARCHIVE;
+}
+
+/** Of an index most platforms were never fetched; of a manifest that is here, everything was. */
+function isOptional(descriptor: Descriptor): boolean {
+  return ["index", "manifest"].includes(mediaTypeKind(descriptor.mediaType)) || mayBeMissing(descriptor);
 }
 
 function* member(name: string, bytes: Uint8Array): Generator<Uint8Array> {
