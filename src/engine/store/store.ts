@@ -6,6 +6,7 @@ import type { HostPath } from "../../base/index.ts";
 import { ContentStore } from "../../content/index.ts";
 import type { EnginePaths } from "../paths.ts";
 import { openDatabase } from "./database.ts";
+import { tendReserve } from "./reserve.ts";
 
 /** What every operation of the engine works on. */
 export interface Store {
@@ -20,6 +21,7 @@ export interface Store {
 export function openStore(paths: EnginePaths, namespace = "default"): Store {
   for (const path of [paths.root, paths.snapshots, paths.containers, paths.run, paths.bundles])
     mkdirSync(path, { recursive: true, mode: 0o700 });
+  tendReserve(paths.root);
   const content = ContentStore.open(paths.content);
   return { paths, database: openDatabase(paths.database), content, namespace };
 }

@@ -1,0 +1,24 @@
+/**
+ * Room for records on a full disk: a file that is given up when nothing else is left, so that what fills the disk can be
+ * removed. SQLite cannot even be opened without some room, and then nothing could be (moby#21925).
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { HostPath } from "../../base/index.ts";
+
+const RESERVE_BYTES = 1 << 20;
+/** Below this the next record may not find room. */
+const NEEDED_BYTES = 256 << 10;
+/** Above this a reserve takes nothing that anybody would miss. */
+const PLENTY_BYTES = 16 << 20;
+
+/** Gives the reserve in `folder` up where there is no room any more, and makes it where there is plenty. */
+export function tendReserve(folder: HostPath): void {
+  const path = join(folder, "reserve");
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (free < NEEDED_BYTES) rmSync(path, { force: true });
+  // Noise: a file system that compresses would keep no room for zeros.
+  else if (free > PLENTY_BYTES && !existsSync(path)) writeFileSync(path, randomBytes(RESERVE_BYTES));
+}
