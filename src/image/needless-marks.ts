@@ -62,12 +62,10 @@ export class NeedlessMarks {
     return typeof value !== "number";
   }
 
-  /** Nobody below has the directory, and it hides nothing on purpose: if it is empty, nobody misses it. */
+  /** Nothing below shows there, and it hides nothing on purpose: if it is empty, nobody misses it. */
   #isNeedless(path: LayerPath): boolean {
-    if (this.#lower < 0) return true;
-    const below = openBelow(this.#files, this.#lower, path);
-    if (below !== undefined) closeSync(below);
-    return below === undefined && !this.#isOpaque(path);
+    const [parent, base] = splitPath(path);
+    return !this.#isMerged(parent) || !(this.#isDirectoryBelow(parent, base) || this.#isOpaque(path));
   }
 
   #removeWhiteout(path: LayerPath): void {

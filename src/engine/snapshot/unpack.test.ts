@@ -98,6 +98,13 @@ rootTest("unpackLayers() drops whiteouts that hide nothing", async () => {
   );
 });
 
+// The directory came back, empty: the layer had it for the whiteout alone.
+rootTest("unpackLayers() hides a directory whose parent is opaque, whatever marks are in it", async () => {
+  await withTree(imageOf({ "a/b/": "" }, { "a/": "", "a/.wh..wh..opq": "", "a/b/.wh.c": "" }), (tree) =>
+    expect(readdirSync(join(tree, "a"))).toEqual([]),
+  );
+});
+
 // The link became a directory: what programs look for at its end was not there.
 rootTest("unpackLayers() follows links of lower layers to where nothing is yet", async () => {
   await withTree(imageOf({ "var/run": "-> ../run" }, { "var/run/lock/pid": "1" }), (tree) => {
