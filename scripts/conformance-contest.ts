@@ -11,7 +11,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeRows, provenance, ROOT, type Row, writeSection } from "./conformance-page.ts";
-import { CONTEST_REASONS, CONTEST_REFUSED } from "./conformance-reasons.ts";
+import { CONTEST_EXCUSED, CONTEST_REASONS } from "./conformance-reasons.ts";
 
 const TIMEOUT_SECONDS = 180;
 /** The host's mounts and devices are not theirs; what they mount under /run/netns goes with them. */
@@ -75,13 +75,13 @@ try {
       const [one, other] = [ours.get(name), theirs.get(name)];
       const key = `${group}/${name}`;
       const isPass = one?.result === "ok";
-      const refused = CONTEST_REFUSED[key];
+      const excused = CONTEST_EXCUSED[key];
       const reason = isPass
         ? ""
-        : (refused ?? CONTEST_REASONS[key] ?? CONTEST_REASONS[group] ?? one?.why.split("\n")[0] ?? "");
+        : (excused ?? CONTEST_REASONS[key] ?? CONTEST_REASONS[group] ?? one?.why.split("\n")[0] ?? "");
       const word = (result: string | undefined): string => WORDS[result ?? ""] ?? "no result";
       rows.push({ name: key, teu: word(one?.result), runc: word(other?.result), reason });
-      const isLost = other?.result === "ok" && !isPass && refused === undefined;
+      const isLost = other?.result === "ok" && !isPass && excused === undefined;
       if (isLost) failed += 1;
       console.log(`${isLost ? "LOST " : ""}${key}: ${word(one?.result)}; runc: ${word(other?.result)}`);
       if (isLost) console.log((one?.why ?? "").slice(0, 500).replaceAll(/^/gm, "    "));

@@ -18,6 +18,8 @@ export const createFlags = {
     default: ".",
     summary: "path to the root of the bundle directory",
   },
+  // crun's: podman and others that know it may pass it.
+  config: { kind: "string", short: "f", value: "FILE", summary: "config.json by another name", hidden: true },
   "console-socket": {
     kind: "string",
     value: "PATH",
@@ -72,6 +74,7 @@ export const create = runtimeCommand({
 export function createOptions(
   flags: {
     readonly bundle: string;
+    readonly config: string | undefined;
     readonly "console-socket": string | undefined;
     readonly "no-pivot": boolean;
     readonly "no-new-keyring": boolean;
@@ -85,6 +88,7 @@ export function createOptions(
     root,
     containerID,
     bundle: flags.bundle,
+    ...(flags.config && { configFile: flags.config }),
     stdio: [0, 1, 2],
     ...(consoleSocket && { consoleSocket }),
     noPivot: flags["no-pivot"],

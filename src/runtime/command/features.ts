@@ -66,6 +66,8 @@ export function describeFeatures(): RuntimeFeatures {
       "io.teu.runtime.version": version,
       "io.teu.runtime.commit": commit,
     },
+    // With them a container's author sets properties of a unit on the host. Source: features.md, unsafe annotations.
+    potentiallyUnsafeConfigAnnotations: ["org.systemd.property."],
   };
 }
 

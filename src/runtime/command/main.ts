@@ -97,7 +97,7 @@ const FLAGS = {
     kind: "string",
     value: "WHEN",
     default: "auto",
-    summary: "ignore cgroup permission errors ('true', 'false' or 'auto'; not built yet)",
+    summary: "ignore cgroup permission errors ('true', 'false' or 'auto')",
   },
   version: { kind: "boolean", short: "v", summary: "print the version" },
   // Callers give these to any runtime: criu's path to older runc, the manager to crun.

@@ -62,6 +62,8 @@ export interface CreateOptions {
   readonly containerID: string;
   /** Directory with config.json. */
   readonly bundle: string;
+  /** What config.json is called instead, from the bundle on. */
+  readonly configFile?: string;
   /** Descriptors that become the process's 0, 1, 2, unless it has a terminal. Stay the caller's. */
   readonly stdio: readonly [number, number, number];
   /** Socket that is sent the terminal's master. */
@@ -114,7 +116,7 @@ export class NoConfig extends TeuError<"no-config", { path: string }> {
  */
 export function createContainer(options: CreateOptions): CreatedContainer {
   const bundle = realpathSync(options.bundle);
-  const configText = readConfig(bundle);
+  const configText = readConfig(bundle, options.configFile);
   const document = parseRuntimeConfig(configText);
   checkConfig(document);
   checkConsole(document.process ?? {}, options);
@@ -227,8 +229,8 @@ function checkConfig(config: RuntimeConfig): void {
 }
 
 /** The text of config.json. @throws {NoConfig} */
-export function readConfig(bundle: string): string {
-  const path = `${bundle}/config.json`;
+export function readConfig(bundle: string, file = "config.json"): string {
+  const path = resolvePath(bundle, file);
   try {
     return readTextSync(path);
   } catch (error) {

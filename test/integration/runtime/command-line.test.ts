@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -328,6 +329,44 @@ describe(`the command line of ${TESTED.name}`, () => {
       '+ sethostname("other", 5)',
     ]);
     expect(changes.filter((line) => /^[-+] /.test(line))).toHaveLength(4);
+  });
+
+  needs(
+    root,
+    program("busybox"),
+    ours,
+  )("checkpoint and restore are refused by name, whatever their flags", async () => {
+    await using container = new Container();
+    await container.configure("exec sleep 1000").call(["create", container.id]);
+    const checkpoint = [
+      "checkpoint",
+      "--image-path",
+      "x",
+      "--tcp-established",
+      "--leave-running",
+      "--file-locks",
+    ];
+    const refused = await container.call([...checkpoint, container.id]);
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      "teu runtime: Unsupported command checkpoint: not built yet\n",
+    ]);
+    const restore = ["restore", "-bundle", container.bundle.path, "-image-path", "x", "-detach", "other"];
+    expect((await container.call(restore)).stderr).toContain("Unsupported command restore");
+    expect((await container.call(["checkpoint", "nobody"])).stderr).toContain("container does not exist");
+  });
+
+  needs(
+    root,
+    program("busybox"),
+    ours,
+  )("crun's --config names another document of the bundle", async () => {
+    await using container = new Container();
+    container.configure("echo other");
+    renameSync(join(container.bundle.path, "config.json"), join(container.bundle.path, "other.json"));
+    container.configure("echo usual");
+    const { status, stdout } = await container.call(["run", "--config", "other.json", container.id]);
+    expect([status, stdout]).toEqual([0, "other\n"]);
   });
 
   test("annotations come back in the state", async () => {
