@@ -3,6 +3,7 @@
  * that memory.oom_control counts up; v2: changes of memory.events and cgroup.events.
  * Source: kernel cgroup-v1/memory.rst, OOM control; cgroup-v2.rst, memory.events; inotify(7), eventfd(2).
  */
+import { TeuError } from "../../base/index.ts";
 import { check, cString, existsSync, O, openSync, syscall } from "../../sys/index.ts";
 import { writeCgroupFile } from "./file.ts";
 import { type CgroupPaths, unifiedPath } from "./path.ts";
@@ -21,10 +22,20 @@ export interface OomEvents extends Disposable {
   take(): { readonly isOom: boolean; readonly isOver: boolean };
 }
 
-/** Starts listening. @throws {SystemCallFailed} also when the container's cgroup is gone */
+/** Nobody counts the container's memory. The words are runc's. */
+export class NoMemoryController extends TeuError<"no-memory-controller"> {
+  constructor() {
+    super("no-memory-controller", "failed-precondition", {}, "memory controller missing");
+  }
+}
+
+/** Starts listening. @throws {NoMemoryController} {SystemCallFailed} also when the container's cgroup is gone */
 export function listenForOom(paths: CgroupPaths): OomEvents {
   const unified = unifiedPath(paths);
-  return unified === undefined ? listenV1(paths["memory"] ?? "") : listenV2(unified);
+  if (unified !== undefined) return listenV2(unified);
+  const v1 = paths["memory"];
+  if (v1 === undefined) throw new NoMemoryController();
+  return listenV1(v1);
 }
 
 function listenV1(directory: string): OomEvents {

@@ -247,6 +247,7 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     const { pid } = await container.state();
     expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toBe(readFileSync("/proc/self/cgroup", "utf8"));
     expect((await container.call(["exec", container.id, "echo", "here"])).stdout).toBe("here\n");
+    expect((await container.call(["events", container.id])).stderr).toContain("memory controller missing");
     expect((await container.call(["kill", container.id, "KILL"])).status).toBe(0);
     await container.waitFor("stopped");
     await using limited = new Container(disabled);
