@@ -3,7 +3,7 @@
  * what the second sees is compared with what it sees when runc has made both.
  */
 import { describe, expect } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Namespace, NamespaceType } from "../../../src/spec/index.ts";
 import { needs, program, root } from "../../support/needs.ts";
@@ -465,6 +465,9 @@ describe(`exec of ${TESTED.name} into a container`, () => {
       expect(readFileSync(`/proc/${executed}/${file}`, "utf8")).toBe(
         readFileSync(`/proc/${pid}/${file}`, "utf8"),
       );
+    // Runc's delete does not wait for it where init is no PID 1 of its own.
+    process.kill(executed, "SIGKILL");
+    while (existsSync(`/proc/${executed}`)) await Bun.sleep(10);
     return await container.call(["exec", container.id, "/bin/sh", "-c", SCRIPT]);
   };
   compared.each(execCases.filter(({ notInRunc }) => notInRunc === undefined))("$says", async (item) => {
