@@ -4,7 +4,7 @@
  * Source: runtime-spec 1.3 config.md and config-linux.md; runc's validator for the sentences.
  */
 
-import { TeuError } from "../base/index.ts";
+import { resolvePath, TeuError } from "../base/index.ts";
 import {
   hookNames,
   type IDMapping,
@@ -279,6 +279,8 @@ function validateDevices({ devices, resources }: Linux): Issues {
   (devices ?? []).forEach(({ path, type, major, minor }, index) => {
     const field = `linux.devices[${index}]`;
     if (!path.startsWith("/")) issues.push({ field: `${field}.path`, says: "must be an absolute path" });
+    else if (resolvePath("/", path) === "/")
+      issues.push({ field: `${field}.path`, says: "must not be the root" });
     if (type !== "p" && (major === undefined || minor === undefined))
       issues.push({ field, says: `a device of type ${type} needs major and minor` });
     issues.push(...noNul(`${field}.path`, path));

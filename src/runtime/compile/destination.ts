@@ -3,6 +3,7 @@
  * by the kernel below the root's descriptor, links included, and what is missing is made on the way.
  * Stops 2019-19921, 2021-30465 and 2024-45310.
  */
+import { resolvePath } from "../../base/index.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { DataRef, Operand, Plan, Register, Rules } from "../plan/plan.ts";
 import {
@@ -162,7 +163,9 @@ export function relativePath(path: string): string {
   return componentsOf(path).join("/") || ".";
 }
 
-/** The names in a path; `.` says nothing. */
+/** The names in a path. `..` takes away the name before it, as runc has it: there is nothing to be made of that name. */
 export function componentsOf(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
+  return resolvePath("/", path)
+    .split("/")
+    .filter((name) => name !== "");
 }

@@ -7,7 +7,7 @@ import { normalizePath, splitPath } from "../../base/index.ts";
 import type { Device } from "../../spec/index.ts";
 import { errno } from "../../sys/index.ts";
 import { answered, type PlanBuilder } from "../plan/builder.ts";
-import type { Register } from "../plan/plan.ts";
+import { DataRef, type Register } from "../plan/plan.ts";
 import {
   ALL,
   AT_FDCWD,
@@ -19,11 +19,14 @@ import {
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
+  S_IFMT,
   S_IFREG,
+  STX_RDEV_MAJOR,
+  STX_RDEV_MINOR,
 } from "./constants.ts";
-import { close, DEV, T1, T2, T3 } from "./context.ts";
+import { close, DEV, T1, T2, T3, T4 } from "./context.ts";
 import { openDestination, openInRoot } from "./destination.ts";
-import { attach } from "./mount-calls.ts";
+import { attach, loadMode } from "./mount-calls.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
   path,
@@ -85,7 +88,7 @@ function makeDevice(plan: PlanBuilder, device: Device, inUserNamespace: boolean)
   const { directory, name } = splitPath(path);
   const parent: Register = directory === "/dev" ? DEV : T1;
   if (parent === T1) openDestination(plan, directory, "directory", T1);
-  if (inUserNamespace && device.type !== "p") bindDevice(plan, parent, name, path);
+  if (inUserNamespace && device.type !== "p") bindDevice(plan, parent, name, { ...device, path });
   else makeNode(plan, parent, name, device);
   if (parent === T1) close(plan, T1);
 }
@@ -112,11 +115,22 @@ function makeNode(plan: PlanBuilder, parent: Register, name: string, device: Dev
   });
 }
 
-/** The file to bind on is made without following a link; what is bound is the host's own node. */
-function bindDevice(plan: PlanBuilder, parent: Register, name: string, path: string): void {
+/** The file to bind on is made without following a link; what is bound is the host's own node, if it is that device. */
+function bindDevice(plan: PlanBuilder, parent: Register, name: string, device: Device): void {
+  const { path, type, major = 0, minor = 0 } = device;
   plan.call("mknodat", [parent, plan.text(name), S_IFREG | 0o666, 0], { on: { EEXIST: "next" } });
   openInRoot(plan, parent, name, { into: T2, flags: O_PATH | O_NOFOLLOW, strict: true });
   plan.call("open_tree", [AT_FDCWD, plan.text(path), OPEN_TREE_CLONE | O_CLOEXEC], { result: T3 });
+  const [wrong, right] = [plan.label(), plan.label()];
+  const stat = loadMode(plan, T3, T4);
+  plan.jump(wrong, T4, BigInt(S_IFMT), "!=", BigInt(TYPE_BITS[type]));
+  plan.load(T4, new DataRef(stat.offset + STX_RDEV_MAJOR), 4);
+  plan.jump(wrong, T4, ALL, "!=", BigInt(major));
+  plan.load(T4, new DataRef(stat.offset + STX_RDEV_MINOR), 4);
+  plan.jump(right, T4, ALL, "==", BigInt(minor));
+  plan.place(wrong);
+  plan.fail(errno.ENXIO);
+  plan.place(right);
   attach(plan, T3, T2);
   close(plan, T3);
   close(plan, T2);

@@ -23,7 +23,7 @@ import {
   RESOLVE_NO_XDEV,
 } from "./constants.ts";
 import { close, HOST_NULL, MASK, ROOT, T1, T2 } from "./context.ts";
-import { openHow, openInRoot, relativePath } from "./destination.ts";
+import { openHow, openInRoot } from "./destination.ts";
 import { attach, newFileSystem, setAttributes } from "./mount-calls.ts";
 
 /** The empty read-only tmpfs that covers directories, once, below the root where nothing ever sees it: clones need it attached. */
@@ -47,7 +47,7 @@ export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]):
     plan.section(`linux.maskedPaths[${index}] ${path}`, "config-linux.md, Masked Paths");
     const [done, file, cover] = [plan.label(), plan.label(), plan.label()];
     // Asked for before: to try which of the two can be attached would throw a mount away, for which the kernel waits half a millisecond.
-    openInRoot(plan, ROOT, relativePath(path), {
+    openInRoot(plan, ROOT, path, {
       into: T1,
       flags: O_PATH | O_DIRECTORY,
       on: { ENOENT: done, EACCES: done, ENOTDIR: file },
@@ -61,7 +61,7 @@ export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]):
     plan.addFuel(1);
     plan.later(() => {
       plan.place(file);
-      openInRoot(plan, ROOT, relativePath(path), { into: T1, on: { ENOENT: done, EACCES: done } });
+      openInRoot(plan, ROOT, path, { into: T1, on: { ENOENT: done, EACCES: done } });
       plan.call("open_tree", [HOST_NULL, empty, flags], { result: T2 });
       plan.goto(cover);
     });
@@ -73,7 +73,7 @@ export function compileReadonlyPaths(plan: PlanBuilder, paths: readonly string[]
   paths.forEach((path, index) => {
     plan.section(`linux.readonlyPaths[${index}] ${path}`, "config-linux.md, Readonly Paths");
     const done = plan.label();
-    openInRoot(plan, ROOT, relativePath(path), { into: T1, on: { ENOENT: done } });
+    openInRoot(plan, ROOT, path, { into: T1, on: { ENOENT: done } });
     plan.call("open_tree", [T1, plan.text(""), AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE], {
       result: T2,
     });

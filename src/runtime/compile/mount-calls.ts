@@ -99,9 +99,10 @@ export function cloneTree(
   else plan.call("open_tree", [AT_FDCWD, plan.text(source), flags], { result: into });
 }
 
-/** `into` becomes the st_mode of what `descriptor` names. */
-export function loadMode(plan: PlanBuilder, descriptor: Operand, into: Register): void {
+/** `into` becomes the st_mode of what `descriptor` names. Returns where its `struct statx` is. */
+export function loadMode(plan: PlanBuilder, descriptor: Operand, into: Register): DataRef {
   const stat = plan.shared("statx", [], () => plan.reserve(STATX_BYTES, "statx"));
   plan.call("statx", [descriptor, plan.text(""), AT_EMPTY_PATH, STATX_BASIC_STATS, stat]);
   plan.load(into, new DataRef(stat.offset + STX_MODE), 2);
+  return stat;
 }
