@@ -26,7 +26,8 @@ function script(text: string, more: Partial<Hook> = {}): Hook {
 /** What a hook says of itself, into a file that is the same inside and outside. */
 function told(container: Container, name: HookName, what: string): string {
   const file = name === "startContainer" ? "/tmp/told" : join(container.bundle.rootfs, "tmp/told");
-  return `{ printf '%s: ' ${name}; ${what}; } >>${file}`;
+  // In one piece: the program and a hook of the runtime write at the same time.
+  return `text=$(${what}); printf '%s: %s\\n' ${name} "$text" >>${file}`;
 }
 
 function readTold(container: Container): string {
