@@ -20,6 +20,7 @@ import { parseMountOptions } from "./mount-options.ts";
 import { compileMounts, finishReadonly } from "./mounts.ts";
 import {
   compileCgroupJoin,
+  compileChildGuards,
   compileGuards,
   compileJoins,
   compileNamespaceSetup,
@@ -91,7 +92,7 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   compileJoins(plan, namespaces.joined);
   if (namespaces.isStaged) {
     compileStage(plan, namespaces, timeOffsets);
-    compileGuards(plan, { dieWithParent, dumpable: false });
+    compileChildGuards(plan, dieWithParent);
   }
   compileNamespaceSetup(plan, namespaces, config);
   compileNetDevices(plan, linux.netDevices);

@@ -13,7 +13,7 @@ import { openInRoot } from "./destination.ts";
 import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labelSlot } from "./labels.ts";
-import { compileCgroupJoin, compileGuards } from "./namespaces.ts";
+import { compileCgroupJoin, compileChildGuards, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
   compileEnvironment,
@@ -114,11 +114,11 @@ function compileEntry(plan: PlanBuilder, world: ExecWorld): void {
   if (hasUserNamespace) plan.call("setgroups", [0, 0], { on: { EPERM: "next" } });
   if (namespaces !== 0) plan.call("setns", [target, namespaces]);
   compileStageClone(plan, 0);
-  compileGuards(plan, { dieWithParent, dumpable: false });
   if (hasUserNamespace) {
     plan.call("setresgid", [0, 0, 0]);
     plan.call("setresuid", [0, 0, 0]);
   }
+  compileChildGuards(plan, dieWithParent);
   plan.call("setsid", []);
   // Joining the mount namespace made its root ours.
   if (!hasMountNamespace) {

@@ -114,8 +114,19 @@ export function compileGuards(
   plan.call("prctl", [PR_SET_NAME, plan.text("teu-init")]);
   // What it makes has the mode that it asks for; the process gets its own mask later.
   plan.call("umask", [0]);
-  if (!options.dumpable) plan.call("prctl", [PR_SET_DUMPABLE, 0]);
-  if (options.dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
+  if (options.dumpable) compileDeathSignal(plan, options.dieWithParent);
+  else compileChildGuards(plan, options.dieWithParent);
+}
+
+/** What a child does not inherit, or a change of user undoes (with fs.suid_dumpable 1 it makes dumpable). */
+export function compileChildGuards(plan: PlanBuilder, dieWithParent: boolean): void {
+  plan.section("init", "runtime.md, Lifecycle");
+  plan.call("prctl", [PR_SET_DUMPABLE, 0]);
+  compileDeathSignal(plan, dieWithParent);
+}
+
+function compileDeathSignal(plan: PlanBuilder, dieWithParent: boolean): void {
+  if (dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
 }
 
 /**
