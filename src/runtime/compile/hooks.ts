@@ -87,7 +87,8 @@ function compileHook(
   hook: Hook,
   { code, state, environment }: { code: number; state: DataRef; environment: DataRef },
 ): void {
-  const [child, again, waited, reap, done] = [
+  const [child, again, late, reap, failed, done] = [
+    plan.label(),
     plan.label(),
     plan.label(),
     plan.label(),
@@ -114,10 +115,7 @@ function compileHook(
   plan.addFuel(2 * INTERRUPTIONS);
   plan.place(again);
   plan.call("ppoll", [polled, 1, limit, 0, 0], { result: T6, on: { EINTR: again } });
-  plan.jump(waited, T6, ALL, "!=", 0n);
-  plan.call("kill", [T4, SIGKILL]);
-  storeValue(plan, message, 0, HOOK_TIMED_OUT);
-  plan.place(waited);
+  plan.jump(late, T6, ALL, "==", 0n);
   const status = plan.shared("hook status", [], () => plan.reserve(8, "status"));
   plan.place(reap);
   plan.call("wait4", [T4, status, 0, 0], { on: { EINTR: reap } });
@@ -125,10 +123,18 @@ function compileHook(
   close(plan, T5);
   plan.jump(done, T6, ALL, "==", 0n);
   storeValue(plan, message, 1, T6);
+  plan.place(failed);
   report(plan, message);
   plan.place(done);
   for (const stream of STREAMS) close(plan, stream);
+  plan.addFuel(1);
   plan.later(() => {
+    // Whatever its status is by now: it was late.
+    plan.place(late);
+    plan.call("kill", [T4, SIGKILL]);
+    plan.call("wait4", [T4, 0, 0, 0], { on: { "*": "next" } });
+    storeValue(plan, message, 0, HOOK_TIMED_OUT);
+    plan.goto(failed);
     plan.place(child);
     compileChild(plan, name, hook, message, environment);
   });
