@@ -9,18 +9,14 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import type { IDMapping } from "../../../src/spec/index.ts";
+import { join } from "node:path";
 import { type Need, needs, program, root } from "../../support/needs.ts";
 import {
   type Change,
@@ -30,76 +26,21 @@ import {
   withProcess,
   withResources,
 } from "../support/bundle.ts";
-import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
+import {
+  ALONE,
+  FIRST_SUBORDINATE,
+  id,
+  manyIDs,
+  oneID,
+  rootless,
+  UID,
+  UserContainer,
+  withRanges,
+} from "../support/rootless.ts";
+import { RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 
-const UID = 64_321;
-const FIRST_SUBORDINATE = 300_000;
 const test = needs(root, program("busybox"), program("setpriv"), program("unshare"));
 const compared = needs(root, program("busybox"), program("setpriv"), program("unshare"), program("runc"));
-
-/** How the user calls a program. */
-const ALONE = ["setpriv", `--reuid=${UID}`, `--regid=${UID}`, "--clear-groups", "--"];
-
-/** The user with ranges of ids: the set-uid programs look into /etc. */
-function withRanges(folder: string): string[] {
-  const ranges = `${UID}:${FIRST_SUBORDINATE}:65536\n`;
-  for (const [name, text] of [
-    ["passwd", `root:x:0:0::/root:/bin/sh\nteu-test:x:${UID}:${UID}::/:/bin/sh\n`],
-    ["subuid", ranges],
-    ["subgid", ranges],
-  ] as const)
-    writeFileSync(join(folder, name), text);
-  const binds = ["passwd", "subuid", "subgid"].map((name) => `mount --bind ${folder}/${name} /etc/${name}`);
-  return ["unshare", "--mount", "sh", "-c", `${binds.join(" && ")} && exec "$@"`, "sh", ...ALONE];
-}
-
-/** A container of the user: the runtime is called by them, and bundle and state are theirs. */
-class UserContainer extends Container {
-  constructor(runtime: Runtime, prefix: (folder: string) => readonly string[] = () => ALONE) {
-    const folder = mkdtempSync(join(tmpdir(), "teu-rootless-"));
-    super({ name: runtime.name, command: [...prefix(folder), ...runtime.command] });
-    this.folder = folder;
-    for (const path of [this.bundle.path, dirname(this.stateFolder)])
-      Bun.spawnSync(["chown", "-R", `${UID}:${UID}`, path]);
-  }
-
-  readonly folder: string;
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-const id = (containerID: number, hostID: number, size: number): IDMapping => ({ containerID, hostID, size });
-const oneID = [id(0, UID, 1)];
-const manyIDs = [id(0, UID, 1), id(1, FIRST_SUBORDINATE, 65_535)];
-
-/** As `spec --rootless` has it: no network of its own, /sys from outside, no limits, no ids that are not mapped. */
-function rootless(map: readonly IDMapping[]): Change {
-  return (config) => {
-    const { resources: _, namespaces = [], ...linux } = config.linux ?? {};
-    const mounts = (config.mounts ?? []).map((mount) =>
-      mount.destination === "/sys"
-        ? {
-            destination: "/sys",
-            type: "none",
-            source: "/sys",
-            options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
-          }
-        : {
-            ...mount,
-            ...(mount.options && { options: mount.options.filter((option) => !/^[ug]id=/.test(option)) }),
-          },
-    );
-    const kept = namespaces.filter(({ type }) => type !== "network");
-    return {
-      ...config,
-      mounts,
-      linux: { ...linux, namespaces: [...kept, { type: "user" }], uidMappings: map, gidMappings: map },
-    };
-  };
-}
 
 const users = [
   { says: "with their own id alone", prefix: (): readonly string[] => ALONE, map: oneID },
