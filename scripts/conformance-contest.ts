@@ -10,7 +10,7 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeRows, provenance, ROOT, type Row, writeSection } from "./conformance-page.ts";
+import { encodeRows, provenance, type Row, TEU, writeSection } from "./conformance-page.ts";
 import { CONTEST_EXCUSED, CONTEST_REASONS } from "./conformance-reasons.ts";
 
 const TIMEOUT_SECONDS = 180;
@@ -61,7 +61,7 @@ try {
   copyFileSync(join(built, "tests/contest/contest/bundle.tar.gz"), join(folder, "bundle.tar.gz"));
   const teu = join(folder, "teu-runtime");
   // A link would be followed to its end. Under runc's name errors are told in runc's format: contest looks for "error".
-  const script = `#!/bin/bash\nexec -a runc ${join(ROOT, "dist/teu")} "$@"\n`;
+  const script = `#!/bin/bash\nexec -a runc ${TEU} "$@"\n`;
   writeFileSync(teu, script, { mode: 0o755 });
   const runc = Bun.which("runc") ?? "runc";
   const list = Bun.spawnSync([join(built, "target/release/contest"), "list"], {

@@ -6,7 +6,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 
-export const ROOT = join(import.meta.dir, "..");
+const ROOT = join(import.meta.dir, "..");
+/** The built executable. */
+export const TEU: string = process.env["TEU_EXECUTABLE"] ?? join(ROOT, "dist/teu");
 const PAGE = join(ROOT, "docs/reference/conformance.md");
 
 const HEAD = `<!-- Written by scripts/conformance-runtime.ts --write and scripts/conformance-contest.ts --write; do not edit. -->
@@ -50,6 +52,6 @@ export function provenance(): string {
     ? "v2"
     : "v1 and hybrid";
   const day = new Date().toISOString().slice(0, 10);
-  const [teu, runc] = [first(join(ROOT, "dist/teu"), "runtime", "--version"), first("runc", "--version")];
+  const [teu, runc] = [first(TEU, "runtime", "--version"), first("runc", "--version")];
   return `Run on ${day}: ${teu.replace("teu runtime", "teu")} and ${runc}, Linux ${release()}, cgroup ${cgroups}.`;
 }

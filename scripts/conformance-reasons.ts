@@ -26,7 +26,6 @@ export const VALIDATION_REASONS: Readonly<Record<string, string>> = {
   linux_cgroups_relative_pids: COMPARES_POINTERS,
   linux_mount_label: NO_MODULE,
   linux_process_apparmor_profile: NO_MODULE,
-  linux_rootfs_propagation: "not all kinds of propagation are built yet",
   linux_seccomp: "its profile forbids getcwd, by which the working directory is checked (CVE-2024-21626)",
   misc_props: "the suite's bundle lacks the program that its container is to run",
   process_capabilities: "it asks for all capabilities, and this machine's root does not have them all",

@@ -2,7 +2,7 @@
 import { describe, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { needs, program, root } from "../../support/needs.ts";
-import { CallerFolder, callBy } from "../support/caller.ts";
+import { CALLER_TIMEOUT_MS, CallerFolder, callBy } from "../support/caller.ts";
 import { copyBySkopeo } from "../support/images.ts";
 import { TESTED } from "../support/runtime.ts";
 
@@ -56,6 +56,9 @@ describe(`podman and ${TESTED.name}`, () => {
       expect((await run("--rm", ...confined, "box", "sh", "-c", script)).output).toBe(
         "1000\nnamed\nread-only",
       );
+      // Its tmpfs on /tmp begins with what the image has there.
+      const temporary = "touch /x 2>/dev/null || touch /tmp/y && echo /tmp/*";
+      expect((await run("--rm", "--read-only", "box", "sh", "-c", temporary)).output).toBe("/tmp/y");
       expect((await run("--rm", "-t", "box", "tty")).output).toBe("/dev/pts/0");
 
       const limits = ["-m", "64m", "--pids-limit", "20", "--cpus", "0.5"];
@@ -82,25 +85,30 @@ describe(`podman and ${TESTED.name}`, () => {
       expect((await podman("rm", "-f", "-t", "0", "long")).status).toBe(0);
       expect((await podman("ps", "-aq")).output).toBe("");
     },
+    CALLER_TIMEOUT_MS,
   );
 });
 
 describe(`buildah and ${TESTED.name}`, () => {
-  needs(...shared, program("buildah"))("the steps of a build run in containers", async () => {
-    await using folder = new CallerFolder();
-    folder.makeRoot();
-    const buildah = callBy(
-      ...["buildah", "--root", folder.at("root"), "--runroot", folder.at("run"), "--storage-driver", "vfs"],
-    );
-    const build = (script: string): ReturnType<typeof buildah> => {
-      const steps = ["FROM scratch", "COPY box /", "ENV PATH=/bin", `RUN ${script}`];
-      writeFileSync(folder.at("Containerfile"), `${steps.join("\n")}\n`);
-      const by = ["--runtime", folder.runtime, "--isolation", "oci", "--network", "none"];
-      return buildah("build", ...by, "-t", "built", "-f", folder.at("Containerfile"), folder.path);
-    };
-    expect((await build("echo made >/file; echo $(id -u) $(cat /file)")).output).toContain("\n0 made\n");
-    expect((await build("exit 7")).output).toContain("exit status 7");
-    expect((await build("nosuch")).output).toContain("not found");
-    expect((await buildah("rmi", "-a")).status).toBe(0);
-  });
+  needs(...shared, program("buildah"))(
+    "the steps of a build run in containers",
+    async () => {
+      await using folder = new CallerFolder();
+      folder.makeRoot();
+      const buildah = callBy(
+        ...["buildah", "--root", folder.at("root"), "--runroot", folder.at("run"), "--storage-driver", "vfs"],
+      );
+      const build = (script: string): ReturnType<typeof buildah> => {
+        const steps = ["FROM scratch", "COPY box /", "ENV PATH=/bin", `RUN ${script}`];
+        writeFileSync(folder.at("Containerfile"), `${steps.join("\n")}\n`);
+        const by = ["--runtime", folder.runtime, "--isolation", "oci", "--network", "none"];
+        return buildah("build", ...by, "-t", "built", "-f", folder.at("Containerfile"), folder.path);
+      };
+      expect((await build("echo made >/file; echo $(id -u) $(cat /file)")).output).toContain("\n0 made\n");
+      expect((await build("exit 7")).output).toContain("exit status 7");
+      expect((await build("nosuch")).output).toContain("not found");
+      expect((await buildah("rmi", "-a")).status).toBe(0);
+    },
+    CALLER_TIMEOUT_MS,
+  );
 });

@@ -12,6 +12,9 @@ import { TESTED } from "./runtime.ts";
 
 const APPLETS = "sh cat id ls sleep echo true hostname kill touch env tty".split(" ");
 
+/** A test of a caller starts a server and some twenty containers, each by several programs. */
+export const CALLER_TIMEOUT_MS = 180_000;
+
 /** A folder in which a caller keeps all of its state; nothing of it may be left when it is disposed of. */
 export class CallerFolder implements AsyncDisposable {
   readonly path: string = mkdtempSync(join(tmpdir(), "teu-caller-"));
