@@ -136,8 +136,10 @@ const STRICT = /^mounts\[\d+\] \/+(proc|sys)(\/|$)/;
 /** The sentence for a failed record: what callers know how to read where they read it, else the field and the call. */
 function failure(plan: Plan, process: Process | undefined, { record, errno: number }: Failure): Error {
   const field = sectionOf(plan, record)?.field;
-  if (field === "process.args") return new ProgramNotRunnable(process?.args?.[0] ?? "", number);
   const failed = recordAt(plan, record, architecture);
+  const isExec = failed.op === "call" && failed.call === "execve";
+  if (field === "process.args")
+    return new ProgramNotRunnable(process?.args?.[0] ?? "", number, isExec ? "execve" : "lookup");
   if (field === "process.cwd" && failed.op === "fail") return new OutsideRoot(process?.cwd ?? "");
   if (field?.startsWith("mounts[") && failed.op === "fail") return new CoversProc(field);
   const isLookup = failed.op === "call" && failed.call === "openat2";

@@ -292,7 +292,7 @@ test.skipIf(!canRun)("what is wrong with the program is said as callers know it,
     'program-not-runnable: exec: "nope": executable file not found in $PATH',
   );
   expect(refusal(makeBundle(withProcess({ args: ["/bin/nope"] })))).toBe(
-    'program-not-runnable: exec: "/bin/nope": no such file or directory',
+    'program-not-runnable: exec: "/bin/nope": stat /bin/nope: no such file or directory',
   );
   expect(refusal(makeBundle(withProcess({ args: ["/etc/passwd"] })))).toBe(
     'program-not-runnable: exec: "/etc/passwd": permission denied',

@@ -27,22 +27,25 @@ export class PlanFailed extends TeuError<
 export class ProgramNotRunnable extends TeuError<"program-not-runnable", { program: string; errno: string }> {
   /** As shells have it: 127 for a missing program, 126 for one that may not be executed. */
   readonly exitStatus: 126 | 127;
-  constructor(program: string, number: number) {
+  /** @param call  Whether the program was not found, or found and not executed. */
+  constructor(program: string, number: number, call: "lookup" | "execve") {
     const errno = errnoName(number);
-    const isSearched = !program.includes("/");
-    const why =
-      isSearched && errno === "ENOENT" ? "executable file not found in $PATH" : errnoSentence(number);
-    const text = JSON.stringify(program);
+    const isMissing = errno === "ENOENT" || errno === "ENOTDIR";
     super(
       "program-not-runnable",
-      errno === "ENOENT" || errno === "ENOTDIR" ? "not-found" : "failed-precondition",
+      isMissing ? "not-found" : "failed-precondition",
       { program, errno },
-      isSearched || errno === "EACCES" || errno === "ENOENT"
-        ? `exec: ${text}: ${why}`
-        : `exec ${program}: ${why}`,
+      call === "execve" && program.includes("/")
+        ? `exec ${program}: ${errnoSentence(number)}`
+        : `exec: ${JSON.stringify(program)}: ${lookupWords(program, isMissing, errnoSentence(number))}`,
     );
-    this.exitStatus = errno === "ENOENT" || errno === "ENOTDIR" ? 127 : 126;
+    this.exitStatus = isMissing ? 127 : 126;
   }
+}
+
+function lookupWords(program: string, isMissing: boolean, sentence: string): string {
+  if (!isMissing) return sentence;
+  return program.includes("/") ? `stat ${program}: ${sentence}` : "executable file not found in $PATH";
 }
 
 /** The working directory leads out of the container. Source: runc, the same words. */

@@ -70,7 +70,7 @@ export function startContainer(root: string, containerID: string): void {
     if (failed.kind === "hook") throw hookFailure(failed, savedConfig(state).hooks);
     // After the gate only the filter and exec itself are left to fail.
     if (failed.segment === state.exec.segment && failed.record === state.exec.record)
-      throw new ProgramNotRunnable(savedConfig(state).process?.args?.[0] ?? "", failed.errno);
+      throw new ProgramNotRunnable(savedConfig(state).process?.args?.[0] ?? "", failed.errno, "execve");
     throw new StartFailed({
       id: containerID,
       errno: errnoName(failed.errno),

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { acceptWaiting, listenUnix, receiveMessage } from "../../../src/sys/index.ts";
 import { type Need, needs, program, root } from "../../support/needs.ts";
 import { withResources } from "../support/bundle.ts";
-import { Container, TESTED } from "../support/runtime.ts";
+import { Container, type Runtime, TESTED } from "../support/runtime.ts";
 import { type Finished, run, TEU } from "../teu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "teu-command-line-"));
@@ -124,6 +124,116 @@ describe("runc and we, called as runc, say the same to", () => {
       expect(text).toBe(JSON.stringify({ ...theirs, ociVersion: "" }));
     },
   );
+});
+
+/** Commands in the order of a container's life; ID stands for its ID. */
+const life: readonly string[] = [
+  "create ID",
+  "create ID",
+  "state ID",
+  "list",
+  "list -f json",
+  "list -q",
+  "exec ID true",
+  "delete other",
+  "kill ID NOPE",
+  "start ID",
+  "start ID",
+  "state ID",
+  "delete ID",
+  "exec ID sh -c exit\\ 4",
+  "exec ID sh -c kill\\ -9\\ $$",
+  "exec ID nosuch",
+  "exec ID /bin/nosuch",
+  "exec ID /etc/passwd",
+  "exec ID pwd -P",
+  "exec -cwd /tmp ID pwd",
+  "exec -e A=1 -e A=2 ID sh -c echo\\ $A\\ $HOME",
+  "exec -u 1000:1000 -g 5 -g 6 ID id",
+  "exec --cap CAP_SYS_ADMIN ID grep Cap /proc/self/status",
+  "exec --no-new-privs=false ID grep NoNew /proc/self/status",
+  "exec -no-new-privs ID grep NoNew /proc/self/status",
+  "exec --console-socket /none ID true",
+  "exec -d -t ID true",
+  "exec -t --console-socket /none ID true",
+  "exec -p process.json ID",
+  "exec --process process.json ID not this",
+  "exec -p nowhere.json ID",
+  "exec -d --pid-file pid ID true",
+  "exec ID -- echo a",
+  "exec -- ID echo a",
+  "exec --preserve-fds=0 -tty=false ID echo -n a",
+  "pause ID",
+  "state ID",
+  "exec ID true",
+  "delete ID",
+  "resume ID",
+  "resume ID",
+  "kill ID KILL",
+  "wait",
+  "state ID",
+  "kill ID",
+  "kill -a ID",
+  "exec ID true",
+  "start ID",
+  "pause ID",
+  "events --stats ID",
+  "update --pids-limit 3 ID",
+  "delete ID",
+  "delete ID",
+  "delete -f ID",
+  "state ID",
+  "run --bundle . -d ID",
+  "delete --force ID",
+];
+
+/** What the container of `runtime` and its caller see of all of them, without what differs by chance. */
+async function lifeOf(runtime: Runtime): Promise<string[]> {
+  await using container = new Container(runtime);
+  container.configure("exec sleep 1000");
+  const process = { args: ["sh", "-c", "id; pwd; echo $X"], env: ["PATH=/bin", "X=y"], cwd: "/etc" };
+  const user = { uid: 5, gid: 6, additionalGids: [9] };
+  writeFileSync(join(container.bundle.path, "process.json"), JSON.stringify({ ...process, user }));
+  const told: string[] = [];
+  for (const line of life) {
+    if (line === "wait") {
+      await container.waitFor("stopped");
+      continue;
+    }
+    const words = line
+      .split(/(?<!\\) /)
+      .map((word) => (word === "ID" ? container.id : word.replaceAll("\\ ", " ")));
+    const { status, stdout, stderr } = await container.call(words);
+    told.push(`${line}: ${status}\n${stdout}${stderr.replaceAll(/time="[^"]*" /g, "")}`);
+  }
+  return told.map((text) =>
+    text
+      .replaceAll(container.id, "ID")
+      .replaceAll(container.bundle.path, "BUNDLE")
+      .replaceAll(/"?\d{4}-\d\d-\d\dT[\d:.]+Z"?( *)/g, "TIME ")
+      .replaceAll(/"pid":( ?)[1-9]\d*/g, '"pid":$1PID')
+      .replaceAll(/^(ID +)\d+ +(\w+ +).*?( +TIME)/gm, "$1PID $2$3")
+      .replaceAll(/^ID +PID +STATUS.*/gm, "HEADING")
+      .replaceAll(/"ociVersion":( ?)"[^"]*"/g, '"ociVersion":$1VERSION')
+      .replaceAll(/ +/g, " "),
+  );
+}
+
+describe("a container's whole life is told the same by runc and by us", () => {
+  needs(
+    root,
+    program("runc"),
+    program("busybox"),
+  )("every command's output and status", async () => {
+    const [ours, theirs] = await Promise.all([
+      lifeOf({ name: "teu", command: [OURS] }),
+      lifeOf({ name: "runc", command: ["runc"] }),
+    ]);
+    expect(ours).toHaveLength(theirs.length);
+    expect(ours.filter((text, index) => text !== theirs[index])).toEqual(
+      theirs.filter((text, index) => text !== ours[index]),
+    );
+  });
 });
 
 const test = needs(root, program("busybox"));
