@@ -59,6 +59,16 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/logs.ts")).command,
   },
+  port: {
+    summary: "Show the ports of this machine that lead to a container",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/port.ts")).command,
+  },
+  network: {
+    summary: "Make, list and remove networks",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/network.ts")).command,
+  },
   rm: {
     summary: "Remove containers",
     group: CONTAINERS,

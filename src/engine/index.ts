@@ -10,7 +10,7 @@ export { type ContainerSummary, listContainers } from "./container/list.ts";
 export { parseSignalName, signalContainer, stopContainer } from "./container/stop.ts";
 export { waitForContainer } from "./container/wait.ts";
 // Taking both away.
-export { forEach as forEachContainer } from "./for-each.ts";
+export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { type ImageSummary, listImages } from "./image/list.ts";
@@ -20,6 +20,16 @@ export { type ImageInspection, inspect } from "./inspect.ts";
 // What containers have written.
 export { parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
+// Networks.
+export { parseSubnet } from "./network/address.ts";
+export { createNetwork, DEFAULT_NETWORK } from "./network/connect.ts";
+export {
+  describeNetwork,
+  describeNetworks,
+  type NetworkSummary,
+  pruneNetworks,
+  removeNetwork,
+} from "./network/list.ts";
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
@@ -27,6 +37,7 @@ export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseCPUs, parseMemory } from "./options/limits.ts";
 export { parseName } from "./options/name.ts";
+export { type PublishedPort, parsePublish } from "./options/publish.ts";
 export { parseVolume, type Volume } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";

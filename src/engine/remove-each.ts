@@ -1,8 +1,10 @@
 /** Removes several things by their names: all that can be, whatever happens to the others. */
+import { thisOwner } from "../base/index.ts";
 import { removeContainer } from "./container/remove.ts";
 import { findSettled } from "./container/wait.ts";
 import { forEach } from "./for-each.ts";
 import { type RemovedImage, removeImage } from "./image/remove.ts";
+import { takeOver } from "./store/containers.ts";
 import type { Store } from "./store/store.ts";
 
 /** Removes the containers that `names` name. With `force`, missing ones are no error. @throws {NotAllDone} */
@@ -12,7 +14,11 @@ export async function removeContainers(
   options: { force: boolean; onRemoved: (name: string) => void },
 ): Promise<void> {
   const remove = async (name: string): Promise<void> => {
-    await removeContainer(store, await findSettled(store, name), options);
+    const container = await findSettled(store, name);
+    // Its monitor's teu leaves alone what somebody is at. If that was first, it does what we would do.
+    const isOurs =
+      container.phase !== "running" || !options.force || takeOver(store.database, container, thisOwner());
+    await removeContainer(store, isOurs ? container : await findSettled(store, name), options);
     options.onRemoved(name);
   };
   await forEach(names, remove, options.force ? "no-such-container" : undefined);

@@ -4,7 +4,7 @@
  * All throw SystemCallFailed.
  */
 import { type Argument, cString, syscall } from "./binding.ts";
-import { check, errno, SystemCallFailed } from "./errno.ts";
+import { check, errno, errnoOf, SystemCallFailed } from "./errno.ts";
 import type { SystemCall } from "./numbers.ts";
 
 const AT_FDCWD = -100;
@@ -163,8 +163,12 @@ export function removeSync(path: string): void {
     check(result, "unlink", path);
     return;
   }
-  for (const { name } of readdirSync(path, O.NOFOLLOW)) removeSync(`${path}/${name}`);
-  rmdirSync(path);
+  try {
+    for (const { name } of readdirSync(path, O.NOFOLLOW)) removeSync(`${path}/${name}`);
+    rmdirSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error; // somebody else removes it at the same time
+  }
 }
 
 export function renameSync(from: string, to: string): void {

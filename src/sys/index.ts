@@ -60,8 +60,16 @@ export { type Architecture, type SystemCall, systemCallName, systemCallNumber } 
 export { duplicate, pipe } from "./pipe.ts";
 // Copying between descriptors.
 export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
-// Network devices and their addresses.
 export { addAddress, addressesOf, changeLink, findLink, type Link, type LinkAddress } from "./rtnetlink.ts";
+// Network devices and their addresses.
+export {
+  addDefaultRoute,
+  createBridge,
+  createVethPair,
+  deleteLink,
+  localSubnets,
+  type VethPair,
+} from "./rtnetlink-create.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 export { signalNumbers } from "./signals.ts";

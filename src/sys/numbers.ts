@@ -20,6 +20,7 @@ const NUMBERS = {
   inotify_add_watch: [254, 27],
   socketpair: [53, 199],
   bind: [49, 200],
+  getsockname: [51, 204],
   listen: [50, 201],
   accept4: [288, 242],
   sendfile: [40, 71],

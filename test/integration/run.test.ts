@@ -118,10 +118,10 @@ describe("flags", () => {
     expect((await sh("hostname", "--network", "host")).stdout.trim()).toBe(hostname());
   });
 
-  test("--network bridge is refused, not ignored", async () => {
-    const { status, stderr } = await sh("true", "--network", "bridge");
+  test("--network container:NAME is refused, not ignored", async () => {
+    const { status, stderr } = await sh("true", "--network", "container:other");
     expect(status).toBe(125);
-    expect(stderr).toContain('Unsupported network "bridge"');
+    expect(stderr).toContain('Unsupported network "container:other"');
   });
 });
 

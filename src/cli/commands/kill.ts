@@ -1,6 +1,6 @@
 /** `teu kill`: sends containers a signal. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachContainer, openEngine, parseSignalName, signalContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, parseSignalName, signalContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -20,7 +20,7 @@ export const command = teuCommand({
   async run({ flags, arguments: names }, { environment }) {
     const signal = parseSignalName(flags.signal);
     const store = await openEngine(environment);
-    await forEachContainer(names, async (name) => {
+    await forEachName(names, async (name) => {
       await signalContainer(store, name, signal);
       print(`${name}\n`);
     });

@@ -24,7 +24,7 @@ export const command = teuCommand({
   },
 });
 
-const HEADING = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"];
+const HEADING = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
 const COMMAND_CHARACTERS = 20;
 
 function row(container: ContainerSummary): string[] {
@@ -38,8 +38,18 @@ function row(container: ContainerSummary): string[] {
     JSON.stringify(short),
     encodeAge(createdAt, now),
     status(container, now),
+    container.ports.map(encodePort).join(", "),
     name,
   ];
+}
+
+function encodePort({
+  hostAddress,
+  hostPort,
+  containerPort,
+  protocol,
+}: ContainerSummary["ports"][number]): string {
+  return `${hostAddress || "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`;
 }
 
 function status({ phase, exitStatus, finishedAt, createdAt }: ContainerSummary, now: number): string {

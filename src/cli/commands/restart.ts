@@ -1,6 +1,6 @@
 /** `teu restart`: stops containers and starts them once more. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachContainer, openEngine, restartContainer, stopContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, restartContainer, stopContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -13,7 +13,7 @@ export const command = teuCommand({
   examples: [{ command: "teu restart web", says: "Begin again with what it has on disk" }],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    await forEachContainer(names, async (name) => {
+    await forEachName(names, async (name) => {
       await stopContainer(store, name, { seconds: flags.time ?? 10 });
       await restartContainer(store, name, undefined);
       print(`${name}\n`);

@@ -2,13 +2,16 @@
 import { availableParallelism } from "node:os";
 import { print, Unsupported } from "../../base/index.ts";
 import {
+  DEFAULT_NETWORK,
   InvalidOption,
   type Network,
   openEngine,
+  type PublishedPort,
   parseCPUs,
   parseEnvironment,
   parseMemory,
   parseName,
+  parsePublish,
   parseVolume,
   runImage,
   startImage,
@@ -24,7 +27,7 @@ export const command = teuCommand({
   description: `The image is pulled when it is not here. Without COMMAND the image's own program runs. teu stays in the foreground (or with -d leaves it running, for 'teu logs', 'attach', 'stop'):
 input with -i, signals forwarded, the exit status is the program's (125: teu failed, 126: the program cannot be
 executed, 127: there is no such program). Without --rm the container stays, with what it wrote, until 'teu rm'.
-A container has a network of its own with nothing but lo in it, until teu builds bridges: --network host shares the host's.`,
+A container is in the network 'bridge', unless --network says another one of 'teu network ls', none (its own, with nothing but lo in it) or the host's.`,
   flags: {
     detach: { kind: "boolean", short: "d", summary: "Leave the container running, and print its ID" },
     rm: { kind: "boolean", summary: "Remove the container when it has ended" },
@@ -49,7 +52,19 @@ A container has a network of its own with nothing but lo in it, until teu builds
     "pids-limit": { kind: "integer", value: "NUMBER", summary: "Limit the number of processes; -1: none" },
     "read-only": { kind: "boolean", summary: "Let nobody write to the root file system" },
     entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
-    network: { kind: "string", value: "none|host", summary: "Network", default: "none", aliases: ["net"] },
+    network: {
+      kind: "string",
+      value: "NAME|none|host",
+      summary: "Network",
+      default: DEFAULT_NETWORK,
+      aliases: ["net"],
+    },
+    publish: {
+      kind: "list",
+      short: "p",
+      value: "[ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]",
+      summary: "Lead a port of this machine to one of the container's",
+    },
     interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
     tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
     platform: PLATFORM_FLAG,
@@ -76,6 +91,7 @@ A container has a network of its own with nothing but lo in it, until teu builds
       command: "teu run --rm -v $PWD:/src -w /src -m 512m --cpus 1.5 node:22 npm test",
       says: "Test a project, bounded",
     },
+    { command: "teu run -d -p 8080:80 --name web nginx", says: "Serve on port 8080 of this machine" },
     { command: "teu run --rm --trace debian true", says: "See what it takes" },
     { command: "teu run --rm --runtime /usr/sbin/runc debian true", says: "The same under another runtime" },
   ],
@@ -89,7 +105,7 @@ A container has a network of its own with nothing but lo in it, until teu builds
         environment: parseEnvironment(flags.env, context.environment),
         volumes: flags.volume.map(parseVolume),
         isReadonly: flags["read-only"],
-        network: network(flags.network),
+        network: parseNetwork(flags.network),
         terminal: flags.tty,
         ...given({
           entrypoint: flags.entrypoint,
@@ -100,6 +116,7 @@ A container has a network of its own with nothing but lo in it, until teu builds
           pidsLimit: flags["pids-limit"],
         }),
       },
+      ports: portsOf(flags.publish, flags.network),
       autoRemove: flags.rm,
       interactive: flags.interactive,
       ...given({ name, user, runtime }),
@@ -127,12 +144,21 @@ function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], un
   }; // the filter leaves out exactly what the type leaves out
 }
 
-function network(word: string): Network {
-  if (word === "none" || word === "host") return word;
+function parseNetwork(word: string): Network {
+  if (!word.startsWith("container:")) return word;
   throw new Unsupported(
-    { what: `network ${JSON.stringify(word)}`, why: "only none and host are built yet" },
-    { hint: "--network host shares the host's network; --network none has nothing but lo" },
+    { what: `network ${JSON.stringify(word)}`, why: "sharing another container's network is not built yet" },
+    { hint: "--network NAME joins a network of 'teu network ls'" },
   );
+}
+
+function portsOf(texts: readonly string[], network: string): PublishedPort[] {
+  if (texts.length > 0 && (network === "none" || network === "host"))
+    throw new InvalidOption(
+      { option: "--publish", value: texts.join(" ") },
+      `Cannot publish ports with --network ${network}: ${network === "host" ? "the container's ports are the host's" : "the container has no network"}`,
+    );
+  return texts.flatMap(parsePublish);
 }
 
 function traceFormat(word: string | undefined): TraceFormat | undefined {

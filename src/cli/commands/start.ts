@@ -1,6 +1,6 @@
 /** `teu start`: starts containers that have ended once more. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachContainer, openEngine, restartContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, restartContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -18,7 +18,7 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const attach = flags.attach || flags.interactive ? { readsInput: flags.interactive } : undefined;
     let status = 0;
-    await forEachContainer(names, async (name) => {
+    await forEachName(names, async (name) => {
       status = await restartContainer(store, name, attach);
       if (attach === undefined) print(`${name}\n`);
     });

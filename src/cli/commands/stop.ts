@@ -1,6 +1,6 @@
 /** `teu stop`: asks containers to end. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachContainer, openEngine, parseSignalName, stopContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, parseSignalName, stopContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -24,7 +24,7 @@ export const command = teuCommand({
       seconds: flags.time ?? 10,
       ...(flags.signal !== undefined && { signal: parseSignalName(flags.signal) }),
     };
-    await forEachContainer(names, async (name) => {
+    await forEachName(names, async (name) => {
       await stopContainer(store, name, options);
       print(`${name}\n`);
     });

@@ -1,6 +1,6 @@
 /** `teu wait`: waits for the end of containers. Docker's words. */
 import { print } from "../../base/index.ts";
-import { forEachContainer, openEngine, waitForContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, waitForContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -11,7 +11,7 @@ export const command = teuCommand({
   examples: [{ command: "teu wait job", says: "Wait for a job" }],
   async run({ arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    await forEachContainer(names, async (name) => print(`${await waitForContainer(store, name)}\n`));
+    await forEachName(names, async (name) => print(`${await waitForContainer(store, name)}\n`));
     return 0;
   },
 });

@@ -26,8 +26,8 @@ import {
   READONLY_PATHS,
 } from "./defaults.ts";
 
-/** Which network a container sees: its own, with nothing but lo, or the host's. */
-export type Network = "none" | "host";
+/** Which network a container sees: one of its own with nothing but lo, the host's, or, by its name, one of ours. */
+export type Network = "none" | "host" | (string & {});
 
 /** How a person wants the container, beyond what the image says; every field is as parsed. */
 export interface ContainerOptions {
@@ -159,7 +159,7 @@ export function capabilitiesOf(user: User): Capabilities {
 
 function namespacesOf(options: ContainerOptions): Namespace[] {
   const types: NamespaceType[] = ["pid", "mount", "uts", "ipc", "cgroup"];
-  if (options.network === "none") types.push("network");
+  if (options.network !== "host") types.push("network");
   return types.map((type) => ({ type }));
 }
 

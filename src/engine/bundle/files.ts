@@ -24,10 +24,11 @@ export function writeFiles(
   bundle: HostPath,
   { hostname, network }: Identity,
 ): { source: HostPath; destination: ContainerPath }[] {
+  const isBridged = network !== "host" && network !== "none";
   const texts = {
-    hosts: network === "host" ? hostFile("/etc/hosts") : `${LOCAL_HOSTS.join("\n")}\n`,
+    hosts: network === "host" ? hostFile("/etc/hosts") : ownHosts(),
     hostname: `${hostname}\n`,
-    "resolv.conf": hostFile("/etc/resolv.conf"),
+    "resolv.conf": isBridged ? reachable(hostFile("/etc/resolv.conf")) : hostFile("/etc/resolv.conf"),
   };
   return Object.entries(texts).map(([name, text]) => {
     const source = join(bundle, name) as HostPath;
@@ -35,6 +36,29 @@ export function writeFiles(
     chmodSync(source, 0o644); // whatever the umask: every user of the container reads them
     return { source, destination: `/etc/${name}` as ContainerPath };
   });
+}
+
+function ownHosts(): string {
+  return `${LOCAL_HOSTS.join("\n")}\n`;
+}
+
+/** Tells the container its address, under its names, in the file that it sees already: that stays the same file. */
+export function writeOwnAddress(directory: HostPath, address: string, names: readonly string[]): void {
+  writeFileSync(join(directory, "hosts"), `${ownHosts()}${address}\t${names.join(" ")}\n`);
+}
+
+/** Docker's, where the host's own resolver listens on its loopback address only. */
+const PUBLIC_RESOLVERS = ["8.8.8.8", "8.8.4.4"];
+
+/** Without the resolvers that a container cannot reach. Source: moby libnetwork/resolvconf. */
+function reachable(text: string): string {
+  const lines = text.split("\n").filter((line) => !/^\s*nameserver\s+(127\.|::1)/.test(line));
+  if (lines.some((line) => /^\s*nameserver\s/.test(line))) return lines.join("\n");
+  return [
+    ...lines.filter((line) => line !== ""),
+    ...PUBLIC_RESOLVERS.map((ip) => `nameserver ${ip}`),
+    "",
+  ].join("\n");
 }
 
 /** The host's own file; empty where it has none. */

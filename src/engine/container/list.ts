@@ -1,10 +1,13 @@
 /** What is told of containers. */
+
 import { readExitRecord } from "../monitor/exit-record.ts";
+import { encodeAddress } from "../network/address.ts";
 import {
   type ContainerPhase,
   type ContainerRecord,
   listContainers as listRecords,
 } from "../store/containers.ts";
+import { listEndpoints, listPorts, type PortRecord } from "../store/networks.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 
 /** One container, as lists show it. */
@@ -18,16 +21,30 @@ export interface ContainerSummary {
   readonly exitStatus: number | null;
   readonly createdAt: number;
   readonly finishedAt: number | null;
+  /** Its address in the network that it is in, while it runs. */
+  readonly address?: string;
+  /** Ports of the host that lead to it, while it runs. */
+  readonly ports: readonly Omit<PortRecord, "container">[];
 }
 
 /** Every container, newest first. */
 export function listContainers(store: Store): ContainerSummary[] {
+  const endpoints = listEndpoints(store.database);
+  const published = listPorts(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
     const { id, name, image, createdAt } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
     const { command } = record.settings;
     const imageDigest = record.imageTarget.digest;
-    return { id, name, image, imageDigest, command, phase, exitStatus, createdAt, finishedAt };
+    const endpoint = endpoints.find(({ container }) => container === id);
+    const ports = published
+      .filter(({ container }) => container === id)
+      .map(({ container: _, ...port }) => port);
+    return {
+      ...{ id, name, image, imageDigest, command, phase, exitStatus, createdAt, finishedAt },
+      ...(endpoint && { address: encodeAddress(endpoint.address) }),
+      ports,
+    };
   });
 }
 

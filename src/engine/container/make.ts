@@ -18,6 +18,7 @@ import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { isBridged } from "./network.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 
@@ -41,6 +42,7 @@ export function recordContainer(
     autoRemove,
     interactive,
     terminal: options.terminal,
+    ...(isBridged(options.network) && { network: options.network, ports: request.ports }),
     ...(runtime !== undefined && { runtime }),
     ...(stopSignal !== undefined && { stopSignal }),
   };

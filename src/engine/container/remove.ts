@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
+import { disconnectContainer } from "../network/connect.ts";
 import { unmount } from "../snapshot/overlay.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -65,9 +66,14 @@ export async function removeContainer(
 /** Ends whatever is left of the container but for its record and its writable layer. */
 export async function stopAndUnmount(store: Store, container: ContainerRecord): Promise<void> {
   const bundle = bundleDirectory(store, container.id);
-  if (!existsSync(bundle)) return;
+  if (!existsSync(bundle)) {
+    // A reboot takes bundles and devices; records stay.
+    disconnectContainer(store, container.id);
+    return;
+  }
   await (await driverOf(store, container.settings.runtime)).delete(container.id);
   await endMonitor(container.owner);
+  disconnectContainer(store, container.id);
   unmount(join(bundle, "rootfs") as HostPath);
   rmSync(bundle, { recursive: true, force: true });
 }

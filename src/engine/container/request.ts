@@ -2,6 +2,7 @@
 
 import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
+import type { PublishedPort } from "../options/publish.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 
@@ -15,6 +16,8 @@ export interface ContainerRequest {
   /** Path of another runtime. */
   readonly runtime?: string;
   readonly autoRemove: boolean;
+  /** Ports of the host that lead to it. */
+  readonly ports: readonly PublishedPort[];
   /** Whether the program reads what is typed. */
   readonly interactive: boolean;
 }

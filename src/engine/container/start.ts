@@ -17,6 +17,7 @@ import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import type { Bundle } from "./make.ts";
+import { connect } from "./network.ts";
 import { settle } from "./recover.ts";
 import { findContainer } from "./remove.ts";
 
@@ -51,6 +52,7 @@ export async function startDetached(
     pid: created.pid,
     durationMs: since(creating),
   });
+  connect(store, container, bundle.config, created.pid);
   beforeStart();
   const starting = performance.now();
   await driver.start(container.id);

@@ -7,6 +7,7 @@ import type { Seccomp } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
+import { connect } from "../container/network.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startDetached } from "../container/start.ts";
@@ -101,6 +102,7 @@ async function runBundle(
     driver.kill(id, name).catch(() => undefined);
   });
   signal.throwIfAborted();
+  connect(store, container, bundle.config, created.pid);
   const starting = performance.now();
   await driver.start(id);
   inTransaction(store.database, () => markRunning(store.database, id, thisOwner()));

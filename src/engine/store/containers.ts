@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
+import type { PublishedPort } from "../options/publish.ts";
 
 /** How far a container has come. `creating` and `running` need an owner that is alive. */
 export type ContainerPhase = "creating" | "running" | "exited";
@@ -17,6 +18,9 @@ export interface ContainerSettings {
   readonly terminal?: boolean;
   /** Whether somebody may write to its standard input. */
   readonly interactive?: boolean;
+  /** The network of ours that it is in while it runs, if any. */
+  readonly network?: string;
+  readonly ports?: readonly PublishedPort[];
   /** What `stop` sends, where the image says; absent: SIGTERM. */
   readonly stopSignal?: string;
 }

@@ -85,4 +85,36 @@ export const MIGRATIONS: readonly string[] = [
     owner_boot TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE networks (
+    id TEXT PRIMARY KEY,
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    name TEXT NOT NULL,
+    -- IPv4, as in 172.17.0.0/16.
+    subnet TEXT NOT NULL,
+    internal INTEGER NOT NULL,
+    -- Given to a container last; the search for a free one goes on from there.
+    last_address INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    UNIQUE (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Who is connected, while it runs.
+  CREATE TABLE endpoints (
+    container TEXT NOT NULL REFERENCES containers (id),
+    network TEXT NOT NULL REFERENCES networks (id),
+    address INTEGER NOT NULL,
+    PRIMARY KEY (container, network),
+    UNIQUE (network, address)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE ports (
+    container TEXT NOT NULL REFERENCES containers (id),
+    protocol TEXT NOT NULL CHECK (protocol IN ('tcp', 'udp')),
+    host_address TEXT NOT NULL,
+    host_port INTEGER NOT NULL,
+    container_port INTEGER NOT NULL,
+    PRIMARY KEY (protocol, host_address, host_port)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

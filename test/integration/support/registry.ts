@@ -1,8 +1,8 @@
 /** Our registry as a process of its own, and a store of its own for the teu that talks to it. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Finished, TEU, teu } from "../teu.ts";
+import { type Finished, run, TEU } from "../teu.ts";
 import { findLeftovers } from "./leftovers.ts";
 
 /** A registry that runs until it is disposed of. */
@@ -53,9 +53,16 @@ export class Store implements AsyncDisposable {
     TEU_RUN: join(this.folder, "run"),
   };
 
+  /** Words before each command, for instance to have it in another network namespace. */
+  readonly #prefix: readonly string[];
+
+  constructor(prefix: readonly string[] = []) {
+    this.#prefix = prefix;
+  }
+
   /** Runs `teu` on this store. */
   teu(...words: readonly string[]): Promise<Finished> {
-    return teu(words, { env: { ...this.env } });
+    return run([...this.#prefix, TEU, ...words], { env: { ...this.env } });
   }
 
   /** Runs `teu`, which must succeed; returns its output. */
@@ -72,6 +79,8 @@ export class Store implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // The bridge of the network that containers are in by themselves.
+    if (existsSync(join(this.folder, "root/teu.db"))) await this.done("network", "prune");
     const left = findLeftovers([this.folder]);
     if (left.length > 0) throw new Error(`teu left behind in ${this.folder}:\n${left.join("\n")}`);
     rmSync(this.folder, { recursive: true, force: true });

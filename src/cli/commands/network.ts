@@ -1,0 +1,53 @@
+/** `teu network`: the networks that containers are in. Docker's words. */
+import { type CommandTable, encodeTableHelp, loadCommand, print } from "../../base/index.ts";
+import { type CliContext, teuCommand } from "../context.ts";
+
+const TABLE: CommandTable<CliContext> = {
+  create: {
+    summary: "Make a network",
+    load: async () => (await import("./network-create.ts")).command,
+  },
+  ls: {
+    summary: "List networks",
+    load: async () => (await import("./network-ls.ts")).command,
+  },
+  inspect: {
+    summary: "Show all that is known of networks",
+    load: async () => (await import("./network-inspect.ts")).command,
+  },
+  prune: {
+    summary: "Remove networks that no container is in",
+    load: async () => (await import("./network-prune.ts")).command,
+  },
+  rm: {
+    summary: "Remove networks",
+    load: async () => (await import("./network-rm.ts")).command,
+  },
+};
+
+const SHAPE = {
+  name: "teu network",
+  summary: "Make, list and remove networks",
+  description: `Containers of one network reach each other; those of different networks do not. Nothing from outside reaches a container
+but by a port that it publishes (teu run -p). A network's bridge comes with its first container.`,
+  flags: {},
+  arguments: [
+    { name: "COMMAND", isOptional: true },
+    { name: "ARG", isOptional: true, isRepeated: true },
+  ],
+  examples: [
+    { command: "teu network create --internal backend", says: "A network from which nothing goes out" },
+  ],
+} as const;
+
+export const command = teuCommand({
+  ...SHAPE,
+  stopsAtArgument: true,
+  async run({ arguments: [word, ...rest] }, context) {
+    if (word === undefined) {
+      print(encodeTableHelp(SHAPE, TABLE));
+      return 0;
+    }
+    return await (await loadCommand(TABLE, word, SHAPE.name)).call(rest, context);
+  },
+});

@@ -1,0 +1,109 @@
+/** The devices of a network: its bridge, and a pair for each container, made by netlink. All of it is done in this thread at once. */
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { hasCode } from "../../base/index.ts";
+import {
+  addAddress,
+  addDefaultRoute,
+  changeLink,
+  check,
+  createBridge,
+  createVethPair,
+  deleteLink,
+  findLink,
+  type Link,
+  localSubnets,
+  NetlinkSocket,
+  syscall,
+} from "../../sys/index.ts";
+import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
+
+const AF_INET = 2;
+const CLONE_NEWNET = 0x40000000;
+const INSIDE = "eth0";
+
+/** The subnets that this machine's devices are in. */
+export function usedSubnets(): Subnet[] {
+  using socket = new NetlinkSocket();
+  return localSubnets(socket).map(({ address, prefixLength }) => {
+    const number = Buffer.from(address).readUInt32BE(0);
+    return { base: number - (number % 2 ** (32 - prefixLength)), prefixLength };
+  });
+}
+
+/** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
+function ensureBridge(socket: NetlinkSocket, bridge: string, subnet: Subnet): Link {
+  const link = createBridge(socket, bridge, hardwareAddress(gatewayOf(subnet)));
+  addAddress(socket, link, ipv4(gatewayOf(subnet), subnet.prefixLength));
+  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
+  writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
+  return link;
+}
+
+/** Takes a device away, a bridge or this side of a pair; one that is not there is no error. */
+export function removeDevice(name: string): void {
+  using socket = new NetlinkSocket();
+  const link = findLink(socket, name);
+  if (link === undefined) return;
+  try {
+    deleteLink(socket, link);
+  } catch (error) {
+    // The kernel took it away meanwhile, with the namespace of its other side.
+    if (!hasCode(error, "netlink-refused") || error.context["errno"] !== "ENODEV") throw error;
+  }
+}
+
+/**
+ * Gives process `pid`'s network namespace a device in the network of `bridge`, which is made if it is not there. The kernel removes the
+ * device with the namespace.
+ */
+export function connectProcess(
+  pid: number,
+  name: string,
+  { bridge, subnet, address }: { bridge: string; subnet: Subnet; address: number },
+): void {
+  const namespace = openSync(`/proc/${pid}/ns/net`, "r");
+  try {
+    using outside = new NetlinkSocket();
+    createVethPair(outside, {
+      name,
+      bridge: ensureBridge(outside, bridge, subnet),
+      peerName: INSIDE,
+      peerNamespace: namespace,
+      peerHardwareAddress: hardwareAddress(address),
+    });
+    using inside = socketIn(namespace);
+    const link = findLink(inside, INSIDE);
+    if (link === undefined) throw new RangeError(`The kernel made ${INSIDE}, and it is not there`);
+    addAddress(inside, link, ipv4(address, subnet.prefixLength));
+    changeLink(inside, link, { isUp: true });
+    addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+/** A socket of another namespace. The thread is back in its own before anything else can run in it. */
+function socketIn(namespace: number): NetlinkSocket {
+  const own = openSync("/proc/thread-self/ns/net", "r");
+  try {
+    check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
+    try {
+      return new NetlinkSocket();
+    } finally {
+      check(syscall("setns", own, CLONE_NEWNET), "setns", "net");
+    }
+  } finally {
+    closeSync(own);
+  }
+}
+
+function ipv4(address: number, prefixLength: number): Parameters<typeof addAddress>[2] {
+  const bytes = addressBytes(address);
+  return { family: AF_INET, prefixLength, scope: 0, isPermanent: true, local: bytes, peer: bytes };
+}
+
+/** Made of the address, as docker does: the same container has the same one, and neighbours' caches stay right. */
+function hardwareAddress(address: number): Uint8Array {
+  return Uint8Array.of(0x02, 0x42, ...addressBytes(address));
+}

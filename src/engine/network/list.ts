@@ -1,0 +1,65 @@
+/** What is told of networks. */
+import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import type { Store } from "../store/store.ts";
+import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
+import { bridgeOf, DEFAULT_NETWORK, findNetwork, NetworkInUse, removeNetworks } from "./connect.ts";
+
+/** One network, as lists show it. */
+export interface NetworkSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: "bridge";
+  readonly subnet: string;
+  readonly gateway: string;
+  /** The device; it comes with the first container. */
+  readonly bridge: string;
+  readonly isInternal: boolean;
+  readonly createdAt: number;
+  /** IDs of the containers that are connected, and their addresses. */
+  readonly containers: readonly { readonly id: string; readonly address: string }[];
+}
+
+/** The networks, by name. */
+export function describeNetworks(store: Store): NetworkSummary[] {
+  return listNetworks(store.database, store.namespace).map((network) => describe(store, network));
+}
+
+/** The network that `text` names. @throws {NoSuchNetwork} */
+export function describeNetwork(store: Store, text: string): NetworkSummary {
+  return describe(store, findNetwork(store, text));
+}
+
+function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
+  const { id, name, subnet, isInternal, createdAt } = network;
+  return {
+    ...{ id, name, driver: "bridge", isInternal, createdAt },
+    subnet: encodeSubnet(subnet),
+    gateway: encodeAddress(gatewayOf(subnet)),
+    bridge: bridgeOf(network),
+    containers: listEndpoints(database, id).map(({ container, address }) => ({
+      id: container,
+      address: encodeAddress(address),
+    })),
+  };
+}
+
+/** Removes a network. @throws {NoSuchNetwork} {NetworkInUse} */
+export function removeNetwork(store: Store, text: string): void {
+  const network = findNetwork(store, text);
+  const { name } = network;
+  if (name === DEFAULT_NETWORK)
+    throw new NetworkInUse(
+      { name },
+      "is the pre-defined one and cannot be removed; 'teu network prune' takes its bridge away",
+    );
+  removeNetworks(store, [network]);
+}
+
+/** Removes every network that nobody is connected to; the pre-defined one comes back when it is needed. @returns their names */
+export function pruneNetworks(store: Store): string[] {
+  const idle = listNetworks(store.database, store.namespace).filter(
+    ({ id }) => listEndpoints(store.database, id).length === 0,
+  );
+  if (idle.length > 0) removeNetworks(store, idle);
+  return idle.map(({ name }) => name);
+}

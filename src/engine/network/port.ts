@@ -1,0 +1,46 @@
+/** Ports of this machine: whether one is free, and a free one. What listens already would be cut off by a published port. */
+import { check, errno, syscall } from "../../sys/index.ts";
+import { addressBytes, parseAddress } from "./address.ts";
+
+const AF_INET = 2;
+const SOCK = { tcp: 1, udp: 2 } as const;
+const SOCK_CLOEXEC = 0x80000;
+const ADDRESS_BYTES = 16;
+const ATTEMPTS = 64;
+
+/** Whether nobody listens there. @param address  "": everywhere */
+export function isPortFree(protocol: "tcp" | "udp", address: string, port: number): boolean {
+  return bind(protocol, address, port) !== undefined;
+}
+
+/** A port that nobody listens on and `isWanted` takes. */
+export function freePort(
+  protocol: "tcp" | "udp",
+  address: string,
+  isWanted: (port: number) => boolean,
+): number {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = bind(protocol, address, 0);
+    if (port !== undefined && isWanted(port)) return port;
+  }
+  return check(-errno.EADDRINUSE, "bind", protocol);
+}
+
+/** Binds a socket for a moment. @returns its port; undefined where that is taken */
+function bind(protocol: "tcp" | "udp", address: string, port: number): number | undefined {
+  const socket = check(syscall("socket", AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket");
+  try {
+    const name = Buffer.from(new ArrayBuffer(ADDRESS_BYTES));
+    name.writeUInt16LE(AF_INET, 0);
+    name.writeUInt16BE(port, 2);
+    name.set(addressBytes(parseAddress(address) ?? 0), 4);
+    const result = syscall("bind", socket, name, name.length);
+    if (result === -errno.EADDRINUSE) return undefined;
+    check(result, "bind", `${address || "0.0.0.0"}:${port}`);
+    const length = Uint32Array.of(ADDRESS_BYTES);
+    check(syscall("getsockname", socket, name, length), "getsockname");
+    return name.readUInt16BE(2);
+  } finally {
+    syscall("close", socket);
+  }
+}

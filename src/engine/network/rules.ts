@@ -1,0 +1,112 @@
+/**
+ * The packet filter's rules for all networks of a store, as the text of one transaction for `nft -f -`. One table of ours holds all of
+ * them, and is written whole: what is in the records is what is in force. Other tables are not touched. Pure.
+ *
+ * What holds: a container reaches the world as the host (masquerade); containers of different networks do not reach each other; nothing
+ * from outside reaches a container but by a published port; an internal network reaches nothing; a port published on 127.0.0.1 is
+ * reached from this machine alone, though the kernel must be allowed to route loopback addresses to the bridge (CVE-2020-8558).
+ * Source: nft(8); moby libnetwork, drivers/bridge.
+ */
+import { encodeSubnet, type Subnet } from "./address.ts";
+
+/** One network as the rules see it. */
+export interface RuledNetwork {
+  readonly bridge: string;
+  readonly subnet: Subnet;
+  /** Nothing goes in or out. */
+  readonly isInternal: boolean;
+}
+
+/** One published port of a container that runs. */
+export interface RuledPort {
+  readonly protocol: "tcp" | "udp";
+  /** Absent: every address of the host. */
+  readonly hostAddress?: string;
+  readonly hostPort: number;
+  /** As text. */
+  readonly address: string;
+  readonly containerPort: number;
+}
+
+/** The transaction that makes `table` what it should be; without networks it takes it away. */
+export function encodeRules(
+  table: string,
+  networks: readonly RuledNetwork[],
+  ports: readonly RuledPort[],
+): string {
+  // The first line makes the deletion succeed where there was none.
+  const clear = `table inet ${table}\ndelete table inet ${table}\n`;
+  if (networks.length === 0) return clear;
+  const bridges = set(networks.map(({ bridge }) => quoted(bridge)));
+  const open = networks.filter(({ isInternal }) => !isInternal);
+  const chains = [
+    chain("nat_in", "type nat hook prerouting priority dstnat", ["fib daddr type local jump published"]),
+    chain("nat_here", "type nat hook output priority -100", ["fib daddr type local jump published"]),
+    chain("published", undefined, [
+      "dnat ip to ip daddr . meta l4proto . th dport map @ports_of_address",
+      "dnat ip to meta l4proto . th dport map @ports",
+    ]),
+    chain("nat_out", "type nat hook postrouting priority srcnat", [
+      // From this machine by its loopback address: the container could not answer to that.
+      `oifname ${bridges} ip saddr 127.0.0.0/8 masquerade`,
+      ...open.flatMap(({ bridge, subnet }) => [
+        `ip saddr ${encodeSubnet(subnet)} oifname != ${quoted(bridge)} masquerade`,
+        // A container that asks for its own network by a published port: the answer has to come back this way.
+        `ip saddr ${encodeSubnet(subnet)} oifname ${quoted(bridge)} ct status dnat masquerade`,
+      ]),
+    ]),
+    chain("guard", "type filter hook prerouting priority raw", [
+      // Neither a container nor a neighbour of this machine is this machine.
+      'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+    ]),
+    chain("forward", "type filter hook forward priority filter", [
+      ...networks
+        .filter(({ isInternal }) => isInternal)
+        .flatMap(({ bridge }) => [
+          `iifname ${quoted(bridge)} oifname != ${quoted(bridge)} drop`,
+          `oifname ${quoted(bridge)} iifname != ${quoted(bridge)} drop`,
+        ]),
+      `oifname ${bridges} ct state established,related accept`,
+      ...networks.map(({ bridge }) => `iifname ${quoted(bridge)} oifname ${quoted(bridge)} accept`),
+      `oifname ${bridges} ct status dnat accept`,
+      `oifname ${bridges} drop`,
+    ]),
+  ];
+  const here = ports.filter(({ hostAddress }) => hostAddress !== undefined);
+  const everywhere = ports.filter(({ hostAddress }) => hostAddress === undefined);
+  const maps = [
+    map(
+      "ports_of_address",
+      "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
+      here.map((port) => `${port.hostAddress} . ${port.protocol} . ${port.hostPort} : ${target(port)}`),
+    ),
+    map(
+      "ports",
+      "inet_proto . inet_service : ipv4_addr . inet_service",
+      everywhere.map((port) => `${port.protocol} . ${port.hostPort} : ${target(port)}`),
+    ),
+  ];
+  return `${clear}table inet ${table} {\n${[...maps, ...chains].join("")}}\n`;
+}
+
+function target({ address, containerPort }: RuledPort): string {
+  return `${address} . ${containerPort}`;
+}
+
+function map(name: string, type: string, elements: readonly string[]): string {
+  const content = elements.length === 0 ? "" : `    elements = { ${elements.join(", ")} }\n`;
+  return `  map ${name} {\n    type ${type}\n${content}  }\n`;
+}
+
+function chain(name: string, hook: string | undefined, rules: readonly string[]): string {
+  const head = hook === undefined ? "" : `    ${hook}; policy accept;\n`;
+  return `  chain ${name} {\n${head}${rules.map((rule) => `    ${rule}\n`).join("")}  }\n`;
+}
+
+function set(words: readonly string[]): string {
+  return `{ ${words.join(", ")} }`;
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
+}

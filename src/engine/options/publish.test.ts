@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { parsePublish } from "./publish.ts";
+
+const cases = [
+  { text: "80", want: [{ protocol: "tcp", containerPort: 80 }] },
+  { text: "8080:80", want: [{ protocol: "tcp", hostPort: 8080, containerPort: 80 }] },
+  { text: "8080:80/udp", want: [{ protocol: "udp", hostPort: 8080, containerPort: 80 }] },
+  {
+    text: "127.0.0.1:8080:80",
+    want: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, containerPort: 80 }],
+  },
+  { text: "127.0.0.1::80", want: [{ protocol: "tcp", hostAddress: "127.0.0.1", containerPort: 80 }] },
+  { text: "0.0.0.0:1:2", want: [{ protocol: "tcp", hostPort: 1, containerPort: 2 }] },
+  {
+    text: "9000-9001:80-81",
+    want: [
+      { protocol: "tcp", hostPort: 9000, containerPort: 80 },
+      { protocol: "tcp", hostPort: 9001, containerPort: 81 },
+    ],
+  },
+];
+test.each(cases)("parsePublish($text)", ({ text, want }) =>
+  expect(parsePublish(text)).toEqual(want as never),
+);
+
+const refused = [
+  "",
+  "0",
+  "65536",
+  "80/icmp",
+  "80/tcp/udp",
+  "a:80",
+  "80:",
+  "1-3:1-2",
+  "3-1:3-1",
+  "1.2.3:80:80",
+  "1:2:3:4",
+  "-80",
+  "80/sctp",
+  "[::1]:80:80",
+];
+test.each(refused)("parsePublish() refuses %p and says which", (text) =>
+  expect(() => parsePublish(text)).toThrow(text === "" ? "''" : text),
+);

@@ -1,0 +1,51 @@
+/** `-p [ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]`, ports also as ranges. Source: docker run reference, -p. */
+import { Unsupported } from "../../base/index.ts";
+import { parseAddress } from "../network/address.ts";
+import { InvalidOption } from "./error.ts";
+
+/** One port that is published. */
+export interface PublishedPort {
+  readonly protocol: "tcp" | "udp";
+  /** Of the host; absent: every one. */
+  readonly hostAddress?: string;
+  /** Absent: a free one. */
+  readonly hostPort?: number;
+  readonly containerPort: number;
+}
+
+/** Parses the value of `-p`: as many ports as its range has. @throws {InvalidOption} {Unsupported} */
+export function parsePublish(text: string): PublishedPort[] {
+  const invalid = (why: string) =>
+    new InvalidOption({ option: "--publish", value: text }, `Invalid port mapping '${text}': ${why}`);
+  const [mapping = "", protocol = "tcp", ...more] = text.split("/");
+  if (more.length > 0) throw invalid("more than one protocol");
+  if (protocol === "sctp")
+    throw new Unsupported({ what: `port ${JSON.stringify(text)}`, why: "only tcp and udp are built yet" });
+  if (protocol !== "tcp" && protocol !== "udp") throw invalid(`invalid protocol: ${protocol}`);
+  if (mapping.includes("["))
+    throw new Unsupported({ what: `port ${JSON.stringify(text)}`, why: "IPv6 is not built yet" });
+  const fields = mapping.split(":");
+  if (fields.length > 3) throw invalid("more than three fields");
+  const [container = "", host = "", address] = fields.toReversed();
+  if (address !== undefined && address !== "" && parseAddress(address) === undefined)
+    throw invalid(`invalid IP address: ${address}`);
+  const inside = parseRange(container, invalid);
+  const outside = host === "" ? undefined : parseRange(host, invalid);
+  const count = inside.last - inside.first + 1;
+  if (outside !== undefined && outside.last - outside.first + 1 !== count)
+    throw invalid("the ranges differ in length");
+  const isAnywhere = address === undefined || address === "" || address === "0.0.0.0";
+  return Array.from({ length: count }, (_, index) => ({
+    protocol,
+    containerPort: inside.first + index,
+    ...(outside !== undefined && { hostPort: outside.first + index }),
+    ...(!isAnywhere && { hostAddress: address }),
+  }));
+}
+
+function parseRange(text: string, invalid: (why: string) => Error): { first: number; last: number } {
+  const [, from = "", to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (from === "" || first < 1 || last > 65_535 || last < first) throw invalid(`invalid port: '${text}'`);
+  return { first, last };
+}

@@ -1,0 +1,145 @@
+/** Records of networks, of who is connected to them, and of the ports that are published. */
+import type { Database } from "bun:sqlite";
+import { TeuError } from "../../base/index.ts";
+import { encodeSubnet, parseSubnet, type Subnet } from "../network/address.ts";
+
+/** A bridge network. */
+export interface NetworkRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly subnet: Subnet;
+  readonly isInternal: boolean;
+  /** Given to a container last; 0: none yet. */
+  readonly lastAddress: number;
+  readonly createdAt: number;
+}
+
+/** A container's place in a network, while it runs. */
+export interface EndpointRecord {
+  readonly container: string;
+  readonly network: string;
+  /** IPv4, as a number. */
+  readonly address: number;
+}
+
+/** A port of the host that leads to a container, while that runs. */
+export interface PortRecord {
+  readonly container: string;
+  readonly protocol: "tcp" | "udp";
+  /** "": every address. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
+/** Another network has this name. Docker's words. */
+export class NetworkExists extends TeuError<"network-exists", { name: string }> {
+  constructor(context: { name: string }) {
+    super("network-exists", "already-exists", context, `network with name ${context.name} already exists`);
+  }
+}
+
+interface NetworkRow {
+  id: string;
+  name: string;
+  subnet: string;
+  internal: number;
+  last_address: number;
+  created_at: number;
+}
+
+/** Records a network. The caller is in a transaction. @throws {NetworkExists} */
+export function addNetwork(
+  database: Database,
+  namespace: string,
+  network: Omit<NetworkRecord, "createdAt" | "lastAddress">,
+): NetworkRecord {
+  const { id, name, subnet, isInternal } = network;
+  if (findNetworks(database, namespace, name).some((other) => other.name === name))
+    throw new NetworkExists({ name });
+  const createdAt = Date.now();
+  database
+    .query(
+      "INSERT INTO networks (id, namespace, name, subnet, internal, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .run(id, namespace, name, encodeSubnet(subnet), isInternal ? 1 : 0, createdAt);
+  return { ...network, lastAddress: 0, createdAt };
+}
+
+/** Forgets a network that nobody is connected to. */
+export function deleteNetwork(database: Database, id: string): void {
+  database.query("DELETE FROM networks WHERE id = ?1").run(id);
+}
+
+/** The networks of `namespace`, by name. */
+export function listNetworks(database: Database, namespace: string): NetworkRecord[] {
+  return database
+    .query<NetworkRow, [string]>("SELECT * FROM networks WHERE namespace = ?1 ORDER BY name")
+    .all(namespace)
+    .map(fromRow);
+}
+
+/** The networks of all namespaces: they share the machine. */
+export function allNetworks(database: Database): NetworkRecord[] {
+  return database.query<NetworkRow, []>("SELECT * FROM networks ORDER BY id").all().map(fromRow);
+}
+
+/** Networks whose name is `text`, or whose ID begins with it. */
+export function findNetworks(database: Database, namespace: string, text: string): NetworkRecord[] {
+  const all = listNetworks(database, namespace);
+  const named = all.filter(({ id, name }) => id === text || name === text);
+  return named.length > 0 || !/^[0-9a-f]+$/.test(text) ? named : all.filter(({ id }) => id.startsWith(text));
+}
+
+function fromRow({ id, name, subnet, internal, last_address, created_at }: NetworkRow): NetworkRecord {
+  const parsed = parseSubnet(subnet) ?? { base: 0, prefixLength: 32 }; // encodeSubnet wrote it
+  return {
+    ...{ id, name, subnet: parsed, lastAddress: last_address },
+    isInternal: internal !== 0,
+    createdAt: created_at,
+  };
+}
+
+/** Connects a container. The caller is in a transaction, in which it found the address free. */
+export function addEndpoint(database: Database, { container, network, address }: EndpointRecord): void {
+  database
+    .query("INSERT INTO endpoints (container, network, address) VALUES (?1, ?2, ?3)")
+    .run(container, network, address);
+  database.query("UPDATE networks SET last_address = ?2 WHERE id = ?1").run(network, address);
+}
+
+/** Every connection, of `network` or of all. */
+export function listEndpoints(database: Database, network?: string): EndpointRecord[] {
+  return database
+    .query<EndpointRecord, [string | null]>(
+      "SELECT container, network, address FROM endpoints WHERE ?1 IS NULL OR network = ?1 ORDER BY container",
+    )
+    .all(network ?? null);
+}
+
+/** Publishes a port. The caller is in a transaction, in which it found the port free. */
+export function addPort(database: Database, port: PortRecord): void {
+  const { container, protocol, hostAddress, hostPort, containerPort } = port;
+  database
+    .query(
+      `INSERT INTO ports (container, protocol, host_address, host_port, container_port)
+       VALUES (?1, ?2, ?3, ?4, ?5)`,
+    )
+    .run(container, protocol, hostAddress, hostPort, containerPort);
+}
+
+/** Every published port. */
+export function listPorts(database: Database): PortRecord[] {
+  return database
+    .query<PortRecord, []>(
+      `SELECT container, protocol, host_address AS hostAddress, host_port AS hostPort, container_port AS containerPort
+       FROM ports ORDER BY container, container_port`,
+    )
+    .all();
+}
+
+/** Forgets a container's connections and ports. */
+export function deleteConnections(database: Database, container: string): void {
+  database.query("DELETE FROM endpoints WHERE container = ?1").run(container);
+  database.query("DELETE FROM ports WHERE container = ?1").run(container);
+}

@@ -1,0 +1,258 @@
+/**
+ * Networks and published ports, as their users meet them. Everything is in a network namespace of the test's own: its bridges and rules
+ * are none of this machine's, and what asks for a port is in there too.
+ */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { Store, startRegistry } from "./support/registry.ts";
+import { type Finished, run } from "./teu.ts";
+
+const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+/** A network namespace with a neighbour beside it: `host` is where teu works, `outside` another machine on the same wire. */
+class OwnNetwork implements Disposable {
+  readonly #holders: Bun.Subprocess[] = [];
+  readonly host: readonly string[];
+  readonly outside: readonly string[];
+
+  constructor() {
+    this.host = this.#namespace();
+    this.outside = this.#namespace();
+    this.#sh(this.host, `ip link add wire type veth peer name wire netns ${this.#holders[1]?.pid}`);
+    this.#sh(this.host, "ip addr add 192.0.2.1/24 dev wire; ip link set wire up");
+    this.#sh(this.outside, "ip addr add 192.0.2.2/24 dev wire; ip link set wire up");
+  }
+
+  #namespace(): string[] {
+    const holder = Bun.spawn(
+      ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 1000"],
+      {
+        stdin: "ignore",
+        stdout: "pipe",
+      },
+    );
+    this.#holders.push(holder);
+    const enter = ["nsenter", `--net=/proc/${holder.pid}/ns/net`];
+    // It has entered its namespace when its loopback device is up.
+    for (const end = Date.now() + 10_000; ; ) {
+      const { stdout } = Bun.spawnSync([...enter, "ip", "-o", "link"], { stderr: "ignore" });
+      const lines = stdout.toString().trim().split("\n");
+      if (lines.length === 1 && /[<,]UP[,>]/.test(lines[0] ?? "")) return enter;
+      if (Date.now() > end) throw new Error("the network namespace was not made");
+      Bun.sleepSync(5);
+    }
+  }
+
+  #sh(where: readonly string[], script: string): void {
+    const { success, stderr } = Bun.spawnSync([...where, "sh", "-ec", script]);
+    if (!success) throw new Error(`${script}: ${stderr}`);
+  }
+
+  /** What a program says that asks for `url` from there. */
+  async ask(where: readonly string[], url: string): Promise<Finished> {
+    return await run([...where, "busybox", "timeout", "5", "busybox", "wget", "-q", "-O", "-", url]);
+  }
+
+  [Symbol.dispose](): void {
+    for (const holder of this.#holders) holder.kill("SIGKILL");
+  }
+}
+
+let network: OwnNetwork;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  network = new OwnNetwork();
+  // The image comes over this machine's loopback address, which is another one in there.
+  await using registry = await startRegistry();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  const plain = new Store();
+  await plain.done("pull", "--quiet", image);
+  await plain.done("save", "-o", plain.path("box.tar"), image);
+  store = new Store(network.host);
+  await store.done("load", "-i", plain.path("box.tar"));
+  await plain[Symbol.asyncDispose]();
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store[Symbol.asyncDispose]();
+  network[Symbol.dispose]();
+});
+
+const SERVE = (text: string, port = 80) =>
+  `mkdir /www; echo ${text} > /www/index.html; exec busybox httpd -f -p ${port} -h /www`;
+const serve = (name: string, text: string, ...flags: string[]) =>
+  store.done("run", "-d", "--rm", "--name", name, ...flags, image, "sh", "-c", SERVE(text));
+/** Not the script's last command is PID 1, which no signal of `timeout` would end. */
+const sh = async (script: string, ...flags: string[]) =>
+  (await store.teu("run", "--rm", ...flags, image, "sh", "-c", `${script}; exit`)).stdout.trim();
+
+async function addressOf(name: string): Promise<string> {
+  const all = JSON.parse(await store.done("ps", "--json"));
+  return all.find((container: { name: string }) => container.name === name).address;
+}
+
+/** Asks until somebody listens. */
+async function until(where: readonly string[], url: string, text: string): Promise<void> {
+  for (const end = Date.now() + 20_000; ; ) {
+    if ((await network.ask(where, url)).stdout === `${text}\n`) return;
+    if (Date.now() > end) throw new Error(`nobody answered ${text} at ${url}`);
+    await Bun.sleep(20);
+  }
+}
+
+describe("a container", () => {
+  test("has an address, a route and a name of its own, and an address is not given again at once", async () => {
+    const script = "ip -o -4 addr show eth0; ip route; tail -n 1 /etc/hosts; hostname";
+    const [first = "", route = "", , hosts = "", hostname = ""] = (await sh(script)).split("\n");
+    const [, address] = /inet (172\.\d+\.0\.2)\/16/.exec(first) ?? [];
+    expect(address).toBeDefined();
+    expect(route).toMatch(/^default via 172\.\d+\.0\.1 dev eth0/);
+    expect(hosts).toStartWith(`${address}\t${hostname} `);
+    expect(await sh("ip -o -4 addr show eth0")).toMatch(/inet 172\.\d+\.0\.3\//);
+  });
+
+  test("reaches the world as the host does", async () => {
+    const seen = Promise.withResolvers<string>();
+    const script = `busybox nc -l -p 7000 -e sh -c 'netstat -tn | grep :7000'`;
+    const listener = Bun.spawn([...network.outside, "sh", "-c", script], {
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    const asked = sh("for i in 1 2 3 4 5 6 7 8 9; do nc 192.0.2.2 7000 </dev/null && break; sleep 0.1; done");
+    asked.then(seen.resolve, seen.reject);
+    expect(await seen.promise).toContain("::ffff:192.0.2.1:");
+    listener.kill();
+  });
+
+  test("with --network none has nothing but lo, with host what the host has", async () => {
+    expect(await sh("ls /sys/class/net", "--network", "none")).toBe("lo");
+    expect((await sh("ls /sys/class/net", "--network", "host")).split("\n")).toContain("wire");
+  });
+});
+
+describe("-p", () => {
+  test("leads every address of the host to the container, and ends with it", async () => {
+    await serve("web", "hello", "-p", "8080:80");
+    await until(network.outside, "http://192.0.2.1:8080/", "hello");
+    await until(network.host, "http://127.0.0.1:8080/", "hello");
+    await until(network.host, "http://192.0.2.1:8080/", "hello");
+    expect(await sh("wget -q -O - http://192.0.2.1:8080/")).toBe("hello");
+    // The container asks for itself by the published port.
+    expect(
+      await store.done("exec", "web", "busybox", "wget", "-q", "-O", "-", "http://192.0.2.1:8080/"),
+    ).toBe("hello\n");
+    expect(await store.done("port", "web")).toBe("80/tcp -> 0.0.0.0:8080\n");
+    expect(await store.done("ps")).toContain("0.0.0.0:8080->80/tcp");
+    await store.done("rm", "-f", "web");
+    expect((await network.ask(network.host, "http://127.0.0.1:8080/")).status).not.toBe(0);
+  });
+
+  test("of 127.0.0.1 is for this machine alone", async () => {
+    await serve("local", "mine", "-p", "127.0.0.1:8081:80");
+    await until(network.host, "http://127.0.0.1:8081/", "mine");
+    expect((await network.ask(network.outside, "http://192.0.2.1:8081/")).status).not.toBe(0);
+    // A neighbour that sends to 127.0.0.1 by the wire (CVE-2020-8558).
+    const route = "ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.0/8 via 192.0.2.1 dev wire";
+    const trick = `sysctl -qw net.ipv4.conf.all.route_localnet=1; ${route}; busybox timeout 3 busybox wget -q -O - http://127.0.0.1:8081/`;
+    expect((await run([...network.outside, "unshare", "--mount", "sh", "-c", trick])).stdout).toBe("");
+    expect(await sh("timeout 3 wget -q -O - http://127.0.0.1:8081/")).toBe("");
+    await store.done("rm", "-f", "local");
+  });
+
+  test("without a port of the host takes a free one, and udp is its own", async () => {
+    await serve("any", "free", "-p", "80", "-p", "5353:53/udp");
+    const [, port] = /80\/tcp -> 0\.0\.0\.0:(\d+)/.exec(await store.done("port", "any")) ?? [];
+    await until(network.outside, `http://192.0.2.1:${port}/`, "free");
+    expect(await store.done("port", "any")).toContain("53/udp -> 0.0.0.0:5353\n");
+    await store.done("rm", "-f", "any");
+  });
+
+  test("is refused where the port is taken, by a container or by a program, and nothing stays", async () => {
+    await serve("first", "first", "-p", "8082:80");
+    const second = await store.teu("run", "-d", "--name", "second", "-p", "127.0.0.1:8082:80", image, "true");
+    expect(second).toMatchObject({
+      status: 125,
+      stderr: "teu: Bind for 127.0.0.1:8082 failed: port is already allocated\n",
+    });
+    await store.done("rm", "-f", "first");
+    const listener = Bun.spawn([...network.host, "busybox", "nc", "-l", "-p", "8083"], { stdin: "ignore" });
+    const taken = async () => (await store.teu("run", "--rm", "-p", "8083:80", image, "true")).stderr;
+    for (const end = Date.now() + 10_000; !(await taken()).includes("port is already allocated"); )
+      if (Date.now() > end) throw new Error("the port was not seen to be taken");
+    listener.kill();
+    expect(await store.done("ps", "-aq")).toBe("");
+  });
+});
+
+describe("networks", () => {
+  test("are apart: what is in one does not reach the other, nor does a neighbour get in by the back door", async () => {
+    await store.done("network", "create", "--subnet", "10.123.0.0/24", "apart");
+    await serve("inner", "secret", "--network", "apart");
+    const address = await addressOf("inner");
+    expect(address).toBe("10.123.0.2");
+    await until(network.host, `http://${address}/`, "secret");
+    expect(await sh(`timeout 3 wget -q -O - http://${address}/`, "--network", "apart")).toBe("secret");
+    expect(await sh(`timeout 3 wget -q -O - http://${address}/`)).toBe("");
+    const route = `ip route replace 10.123.0.0/24 via 192.0.2.1; busybox timeout 3 busybox wget -q -O - http://${address}/`;
+    expect((await run([...network.outside, "sh", "-c", route])).stdout).toBe("");
+    expect((await store.teu("network", "rm", "apart")).stderr).toContain("has active endpoints");
+    await store.done("rm", "-f", "inner");
+    expect(await store.done("network", "rm", "apart")).toBe("apart\n");
+  });
+
+  test("that are internal reach nothing, but each other's containers", async () => {
+    await store.done("network", "create", "--internal", "closed");
+    await serve("closed-server", "inside", "--network", "closed");
+    const address = await addressOf("closed-server");
+    await until(network.host, `http://${address}/`, "inside");
+    expect(await sh(`wget -q -O - http://${address}/`, "--network", "closed")).toBe("inside");
+    expect(
+      await sh("timeout 2 ping -c 1 192.0.2.2 >/dev/null 2>&1; echo $?", "--network", "closed"),
+    ).not.toBe("0");
+    expect(await sh("timeout 5 ping -c 1 192.0.2.2 >/dev/null 2>&1; echo $?")).toBe("0");
+    await store.done("rm", "-f", "closed-server");
+    await store.done("network", "rm", "closed");
+  });
+
+  test("are listed, inspected and refused in docker's words", async () => {
+    const id = (await store.done("network", "create", "listed")).trim();
+    expect(await store.done("network", "ls")).toMatch(/^NETWORK ID +NAME +DRIVER +SUBNET +CONTAINERS\n/);
+    expect(JSON.parse(await store.done("network", "inspect", "listed"))).toMatchObject([
+      { id, name: "listed" },
+    ]);
+    const said = async (...words: string[]) => (await store.teu(...words)).stderr;
+    expect(await said("network", "create", "listed")).toBe("teu: network with name listed already exists\n");
+    expect(await said("network", "create", "--subnet", "192.0.2.0/24", "wire")).toContain(
+      "overlaps with another one",
+    );
+    expect(await said("run", "--rm", "--network", "nowhere", image, "true")).toBe(
+      "teu: network nowhere not found\n",
+    );
+    expect(await said("run", "--rm", "--network", "host", "-p", "80", image, "true")).toContain(
+      "Cannot publish ports",
+    );
+    await store.done("network", "rm", "listed");
+  });
+
+  test("that nobody is in are pruned, and nothing of them is left", async () => {
+    await sh("true");
+    await store.done("network", "prune");
+    const { stdout } = await run([...network.host, "sh", "-c", "ip -o link; nft list ruleset"]);
+    expect(stdout).not.toContain("teu");
+    expect(await sh("ip -o -4 addr show eth0")).toContain("172.");
+  });
+
+  test("of many containers at once give each an address", async () => {
+    const all = await Promise.all(
+      Array.from({ length: 6 }, () => sh("ip -o -4 addr show eth0 | sed 's/.*inet //; s/ .*//'; sleep 0.2")),
+    );
+    expect(new Set(all).size).toBe(6);
+  });
+});
