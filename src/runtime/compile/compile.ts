@@ -88,11 +88,13 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   compileOomScore(plan, config.process?.oomScoreAdj, world);
   const { dieWithParent } = world;
   const { timeOffsets = {} } = linux;
-  compileGuards(plan, { dieWithParent, dumpable: isWrittenTo(namespaces, timeOffsets) });
+  // A plain user, who is not root outside, could not enter what is hidden either; where nothing is joined nobody else is inside.
+  const isTheirs = world.isRootless && namespaces.joined.length === 0;
+  compileGuards(plan, { dieWithParent, dumpable: isTheirs || isWrittenTo(namespaces, timeOffsets) });
   compileJoins(plan, namespaces.joined);
   if (namespaces.isStaged) {
     compileStage(plan, namespaces, timeOffsets);
-    compileChildGuards(plan, dieWithParent);
+    compileChildGuards(plan, { dieWithParent, dumpable: isTheirs });
   }
   compileNamespaceSetup(plan, namespaces, config);
   compileNetDevices(plan, linux.netDevices);

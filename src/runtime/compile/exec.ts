@@ -118,7 +118,7 @@ function compileEntry(plan: PlanBuilder, world: ExecWorld): void {
     plan.call("setresgid", [0, 0, 0]);
     plan.call("setresuid", [0, 0, 0]);
   }
-  compileChildGuards(plan, dieWithParent);
+  compileChildGuards(plan, { dieWithParent, dumpable: false });
   plan.call("setsid", []);
   // Joining the mount namespace made its root ours.
   if (!hasMountNamespace) {

@@ -106,27 +106,24 @@ export function compileCgroupJoin(plan: PlanBuilder, joins: readonly string[]): 
 }
 
 /** Nobody may trace or look into init (2016-9962), and it may die with its parent. */
-export function compileGuards(
-  plan: PlanBuilder,
-  options: { dieWithParent: boolean; dumpable: boolean },
-): void {
+export function compileGuards(plan: PlanBuilder, options: Guards): void {
   plan.section("init", "runtime.md, Lifecycle");
   plan.call("prctl", [PR_SET_NAME, plan.text("teu-init")]);
   // What it makes has the mode that it asks for; the process gets its own mask later.
   plan.call("umask", [0]);
-  if (options.dumpable) compileDeathSignal(plan, options.dieWithParent);
-  else compileChildGuards(plan, options.dieWithParent);
+  compileChildGuards(plan, options);
 }
 
 /** What a child does not inherit, or a change of user undoes (with fs.suid_dumpable 1 it makes dumpable). */
-export function compileChildGuards(plan: PlanBuilder, dieWithParent: boolean): void {
+export function compileChildGuards(plan: PlanBuilder, { dieWithParent, dumpable }: Guards): void {
   plan.section("init", "runtime.md, Lifecycle");
-  plan.call("prctl", [PR_SET_DUMPABLE, 0]);
-  compileDeathSignal(plan, dieWithParent);
+  if (!dumpable) plan.call("prctl", [PR_SET_DUMPABLE, 0]);
+  if (dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
 }
 
-function compileDeathSignal(plan: PlanBuilder, dieWithParent: boolean): void {
-  if (dieWithParent) plan.call("prctl", [PR_SET_PDEATHSIG, SIGKILL]);
+interface Guards {
+  readonly dieWithParent: boolean;
+  readonly dumpable: boolean;
 }
 
 /**

@@ -74,6 +74,12 @@ describe(`a plain user's container of ${TESTED.name}`, () => {
       container.configure("exec sleep 1000", rootless(map));
       expect(await container.call(["create", container.id])).toEqual({ status: 0, stdout: "", stderr: "" });
       expect(await container.state()).toMatchObject({ status: "created" });
+      // Who sets up a network for it (slirp4netns) does so now, as the same user.
+      const { pid } = await container.state();
+      const look = Bun.spawnSync([...ALONE, "readlink", `/proc/${pid}/ns/net`, `/proc/${pid}/ns/user`]);
+      expect(look.stdout.toString()).toContain("user:[");
+      const early = await container.call(["exec", container.id, "/bin/sh", "-c", "id -u"]);
+      expect(early).toEqual({ status: 0, stdout: "0\n", stderr: "" });
       expect((await container.call(["start", container.id])).status).toBe(0);
       expect(await container.state()).toMatchObject({ status: "running" });
       const exec = await container.call([
