@@ -93,6 +93,26 @@ test("realpathSync() follows links, renameSync() replaces", () => {
   expect(existsSync(at("from"))).toBe(false);
 });
 
+test("writeAllSync() waits for a slow reader of a pipe that does not block, and for nobody who has gone", async () => {
+  const write = `
+    import { writeAllSync } from ${JSON.stringify(join(import.meta.dir, "files.ts"))};
+    import { syscall } from ${JSON.stringify(join(import.meta.dir, "binding.ts"))};
+    syscall("fcntl", 1, 4, 0o4000); // F_SETFL, O_NONBLOCK
+    writeAllSync(1, "x".repeat(3_000_000));
+    writeAllSync(2, "done");
+  `;
+  const output = async (reader: string): Promise<string[]> => {
+    const child = Bun.spawn(["sh", "-c", `"$0" -e "$1" | ${reader}`, process.execPath, write], {
+      stdout: "pipe",
+      stderr: "pipe",
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
+    return Promise.all([child.stdout.text(), child.stderr.text()]);
+  };
+  expect((await output("(sleep 0.2; wc -c)")).map((text) => text.trim())).toEqual(["3000000", "done"]);
+  expect(await output("true")).toEqual(["", "done"]);
+});
+
 test("readStartSync() reads from the start and no more than asked", () => {
   writeTextSync(at("start"), "0123456789");
   const descriptor = openSync(at("start"), O.RDONLY);

@@ -133,6 +133,20 @@ export function writeTextSync(
   }
 }
 
+const POLLOUT = 4;
+
+/** Writes all of `text`. A reader that has gone away is no error: nobody is left to be told. */
+export function writeAllSync(descriptor: number, text: string): void {
+  let rest = encoder.encode(text);
+  while (rest.length > 0) {
+    const result = again("write", descriptor, rest, rest.length);
+    if (result === -errno.EPIPE || result === -errno.EBADF) return;
+    // Somebody left O_NONBLOCK on a shared pipe and its reader is slow: wait, rather than lose the rest.
+    if (result === -errno.EAGAIN) syscall("ppoll", Int32Array.of(descriptor, POLLOUT), 1, 0, 0);
+    else rest = rest.subarray(check(result, "write"));
+  }
+}
+
 /** With `recursive` also what is missing above it, and then it may be there. */
 export function mkdirSync(path: string, { mode = 0o777, recursive = false }: MakeOptions = {}): void {
   const result = syscall("mkdirat", AT_FDCWD, cString(path), mode);

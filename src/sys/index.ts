@@ -33,6 +33,7 @@ export {
   renameSync,
   rmdirSync,
   statSync,
+  writeAllSync,
   writeSync,
   writeTextSync,
 } from "./files.ts";

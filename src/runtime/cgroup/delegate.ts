@@ -15,13 +15,14 @@ import { type CgroupPaths, cleanPath, unifiedPath } from "./path.ts";
 export function cgroupOwner({ linux, mounts = [], process }: RuntimeConfig): number | undefined {
   const isNew = (wanted: string): boolean =>
     linux?.namespaces?.some(({ type, path }) => type === wanted && !path) ?? false;
+  if (!isNew("cgroup") || !isNew("user")) return undefined;
   const isWritable = mounts.some(
     ({ type, destination, options = [] }) =>
       (type === "cgroup" || type === "cgroup2") &&
       cleanPath(destination) === "/sys/fs/cgroup" &&
       options.findLast((option) => option === "ro" || option === "rw") !== "ro",
   );
-  if (!isNew("cgroup") || !isNew("user") || !isWritable) return undefined;
+  if (!isWritable) return undefined;
   const uid = process?.user.uid ?? 0;
   const map = linux?.uidMappings?.find(
     ({ containerID, size }) => uid >= containerID && uid < containerID + size,

@@ -1,7 +1,8 @@
 /** `check`: everything that is wrong with a bundle, at once and with nothing made. */
-import { print } from "../../base/index.ts";
+
 import { checkBundle } from "../machine/check.ts";
 import { runtimeCommand } from "./context.ts";
+import { print } from "./print.ts";
 import { wordsOf } from "./wording.ts";
 
 export const check = runtimeCommand({

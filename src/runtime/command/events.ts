@@ -1,5 +1,5 @@
 /** `events`: what a container's cgroups count, now and then, and when the kernel kills in it for want of memory. Source: runc events. */
-import { messageOf, print, TeuError } from "../../base/index.ts";
+import { messageOf, TeuError } from "../../base/index.ts";
 import { syscall } from "../../sys/index.ts";
 import { listenForOom } from "../cgroup/oom-events.ts";
 import { readStats } from "../cgroup/stats/read.ts";
@@ -9,6 +9,7 @@ import { loadState, type SavedState } from "../state.ts";
 import { statusOf } from "../status.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logError } from "./log.ts";
+import { print } from "./print.ts";
 
 /** A stopped container counts nothing. The words are runc's. */
 export class NoEvents extends TeuError<"no-events", { id: string }> {

@@ -2,7 +2,7 @@
  * `features`: what this runtime can do, told without a container. What the table of unsupported fields refuses is not
  * listed. Source: runtime-spec features.md and features-linux.md.
  */
-import { commit, hasCode, print, version } from "../../base/index.ts";
+import { commit, hasCode, version } from "../../base/index.ts";
 import {
   hookNames,
   namespaceTypes,
@@ -19,6 +19,7 @@ import { seccompFlags } from "../seccomp/actions.ts";
 import { seccompArchitectures } from "../seccomp/architectures.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { runtimeCommand, SPEC_VERSION } from "./context.ts";
+import { print } from "./print.ts";
 
 export const features = runtimeCommand({
   name: "features",

@@ -1,9 +1,10 @@
 /** `list`: all containers below the root, as runc prints them. */
 
-import { messageOf, print, printError, TeuError } from "../../base/index.ts";
+import { messageOf, printError, TeuError } from "../../base/index.ts";
 import { errnoOf, readTextSync } from "../../sys/index.ts";
 import { type ListedContainer, listContainers } from "../status.ts";
 import { type RuntimeContext, runtimeCommand } from "./context.ts";
+import { print } from "./print.ts";
 import { type DescribedState, describeState } from "./state.ts";
 
 /** `--format` has two values. The words are runc's. */

@@ -11,7 +11,6 @@ import {
   type Grammar,
   loadCommand,
   parseArguments,
-  print,
   resolvePath,
   TeuError,
   version,
@@ -22,6 +21,7 @@ import { AT_FDCWD } from "../compile/constants.ts";
 import { type CgroupManager, type RuntimeContext, SPEC_VERSION } from "./context.ts";
 import { encodeRuncHelp, encodeRuncProgramHelp } from "./help.ts";
 import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
+import { print } from "./print.ts";
 import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./wording.ts";
 
 const COMMANDS: CommandTable<RuntimeContext> = {

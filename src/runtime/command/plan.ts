@@ -1,9 +1,10 @@
 /** `plan`: what create would do, without doing it. */
-import { print } from "../../base/index.ts";
+
 import type { CreatePlan } from "../compile/compile.ts";
 import { planContainer } from "../machine/create.ts";
 import { planSteps, printPlan } from "../plan/print.ts";
 import { runtimeCommand } from "./context.ts";
+import { print } from "./print.ts";
 import { unitPlanner } from "./units.ts";
 
 export const plan = runtimeCommand({

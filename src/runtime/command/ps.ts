@@ -1,9 +1,10 @@
 /** `ps`: the container's processes, as the host's ps shows them. */
-import { print, TeuError } from "../../base/index.ts";
+import { TeuError } from "../../base/index.ts";
 import { cgroupPids } from "../cgroup/processes.ts";
 import { loadState } from "../state.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
 import { InvalidFormat } from "./list.ts";
+import { print } from "./print.ts";
 
 /** The host's ps failed, or printed no PID column. */
 export class PsFailed extends TeuError<"ps-failed", { why: string }> {

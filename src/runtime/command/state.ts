@@ -1,9 +1,10 @@
 /** `state`: what a container is and how it does, as JSON. Source: runtime-spec runtime.md, query state; runc for the further keys. */
-import { print } from "../../base/index.ts";
+
 import type { ContainerStatus } from "../../spec/index.ts";
 import { loadState, type SavedState, savedConfig } from "../state.ts";
 import { statusOf } from "../status.ts";
 import { containerArgument, runtimeCommand, SPEC_VERSION } from "./context.ts";
+import { print } from "./print.ts";
 
 export const state = runtimeCommand({
   name: "state",
