@@ -23,6 +23,8 @@ export interface SeccompPlan {
   readonly flags: number;
   /** Who answers for the calls that the filter does not decide. */
   readonly listener?: { readonly path: string; readonly metadata?: string };
+  /** The parent may take the listener's descriptor only out of a process that can be dumped. */
+  readonly isTakenFromDumpable?: boolean;
 }
 
 /** The world at the moment of compiling. */

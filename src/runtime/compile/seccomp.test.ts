@@ -28,3 +28,19 @@ test("compileSeccompFilter() hands a listener over by write and read alone: an a
     " 6 close(r20)",
   ]);
 });
+
+test("compileSeccompFilter() lets a parent of few rights take the listener, and no longer than that", () => {
+  const plan = new PlanBuilder();
+  compileSeccompFilter(plan, { ...FILTER, listener: { path: "/agent" }, isTakenFromDumpable: true });
+  const calls = printPlan(plan.finish()).match(/(prctl\([^)]*\)|seccomp|write|read|close)\(?/g);
+  expect(calls?.map((call) => call.replace(/\($/, ""))).toEqual([
+    "seccomp",
+    "prctl(PR_SET_DUMPABLE, 1)",
+    "seccomp",
+    "seccomp",
+    "write",
+    "read",
+    "prctl(PR_SET_DUMPABLE)",
+    "close",
+  ]);
+});

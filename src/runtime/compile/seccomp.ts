@@ -6,7 +6,7 @@
 import { errno } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef, SYNC_DESCRIPTOR } from "../plan/plan.ts";
-import { ALL, SECCOMP_SET_MODE_FILTER } from "./constants.ts";
+import { ALL, PR_SET_DUMPABLE, SECCOMP_SET_MODE_FILTER } from "./constants.ts";
 import { close, type SeccompPlan, T1, T2 } from "./context.ts";
 
 /** `struct message` of init.c with kind LISTENER: its first value is the descriptor's number in init. */
@@ -17,10 +17,14 @@ const VALUES_AT = 16;
 const ANSWER_BYTES = 48;
 
 /** One record, or with a listener the few that hand it over. */
-export function compileSeccompFilter(plan: PlanBuilder, { program, flags, listener }: SeccompPlan): void {
+export function compileSeccompFilter(plan: PlanBuilder, seccomp: SeccompPlan): void {
+  const { program, flags, listener, isTakenFromDumpable } = seccomp;
   plan.section("linux.seccomp", "config-linux.md, Seccomp");
   const filter = plan.bytes(program, `${program.length / 8} instructions`);
   const loaded = plan.words([program.length / 8, filter], "sock_fprog");
+  // From the first to the last moment at which it has to be.
+  const isDumpable = listener !== undefined && isTakenFromDumpable;
+  if (isDumpable) plan.call("prctl", [PR_SET_DUMPABLE, 1]);
   plan.call("seccomp", [SECCOMP_SET_MODE_FILTER, flags, loaded], listener && { result: T1 });
   if (listener === undefined) return;
   plan.section("linux.seccomp.listenerPath", "config-linux.md, Seccomp");
@@ -39,5 +43,6 @@ export function compileSeccompFilter(plan: PlanBuilder, { program, flags, listen
   plan.jump(answered, T2, ALL, "!=", 0n);
   plan.fail(errno.EPIPE);
   plan.place(answered);
+  if (isDumpable) plan.call("prctl", [PR_SET_DUMPABLE, 0]);
   close(plan, T1);
 }

@@ -21,7 +21,7 @@ export function isInUserNamespace(): boolean {
 }
 
 /** Whether the caller's rights end at a user namespace, or at a user's own files: then cgroups may be out of reach. */
-function hasLimitedRights(): boolean {
+export function hasLimitedRights(): boolean {
   return isRootless() || isInUserNamespace();
 }
 

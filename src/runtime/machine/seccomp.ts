@@ -9,6 +9,7 @@ import { SECCOMP_SET_MODE_FILTER } from "../compile/constants.ts";
 import type { SeccompPlan } from "../compile/context.ts";
 import { FLAG_LOG, FLAG_NEW_LISTENER, FLAG_SPEC_ALLOW, FLAG_WAIT_KILLABLE_RECV } from "../seccomp/actions.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
+import { hasLimitedRights } from "./rootless.ts";
 
 /**
  * The flags that this kernel knows. It looks at them before it looks at the program: with none EFAULT says that they are
@@ -30,7 +31,12 @@ export function compileFilter(seccomp: Seccomp): SeccompPlan {
   const { listenerPath: path, listenerMetadata: metadata } = seccomp;
   // Without a rule that notifies, the path means nothing. Source: config-linux.md, listenerPath.
   if (!listener || path === undefined) return { program, flags };
-  return { program, flags, listener: { path, ...(metadata !== undefined && { metadata }) } };
+  return {
+    program,
+    flags,
+    listener: { path, ...(metadata !== undefined && { metadata }) },
+    isTakenFromDumpable: hasLimitedRights(),
+  };
 }
 
 /** The agent that a profile names cannot be given the listener. The sentences are runc's. */

@@ -5,6 +5,7 @@
  */
 import { describe, expect } from "bun:test";
 import {
+  chmodSync,
   chownSync,
   closeSync,
   existsSync,
@@ -16,6 +17,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { type Need, needs, program, root } from "../../support/needs.ts";
 import {
@@ -38,6 +40,7 @@ import {
   withRanges,
 } from "../support/rootless.ts";
 import { RUNC, type Runtime, TESTED } from "../support/runtime.ts";
+import { SeccompAgent } from "../support/seccomp-agent.ts";
 
 const test = needs(root, program("busybox"), program("setpriv"), program("unshare"));
 const compared = needs(root, program("busybox"), program("setpriv"), program("unshare"), program("runc"));
@@ -68,6 +71,34 @@ describe(`a plain user's container of ${TESTED.name}`, () => {
       expect(wanted).toMatchObject({ status: 0, stdout: expect.stringContaining("uid=0(root)") });
       expect(await run(TESTED)).toEqual(wanted);
     });
+
+    test.each([true, false])(
+      `${says}: an agent answers for its calls, noNewPrivileges %p`,
+      async (noNewPrivileges) => {
+        await using container = new UserContainer(TESTED, prefix);
+        const listenerPath = join(container.bundle.path, "agent.sock");
+        await using agent = new SeccompAgent(listenerPath, () => ({ errno: constants.errno.ENOSPC }));
+        chmodSync(listenerPath, 0o777);
+        const ask = "mkdir /tmp/no 2>&1";
+        const uid = map.length === 1 ? 0 : 1000;
+        const syscalls = [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY" as const }];
+        const seccomp = { defaultAction: "SCMP_ACT_ALLOW" as const, listenerPath, syscalls };
+        container.configure(
+          `${ask}; exec sleep 1000`,
+          changes(
+            rootless(map),
+            withLinux({ seccomp }),
+            withProcess({ noNewPrivileges, user: { uid, gid: uid } }),
+          ),
+        );
+        expect(await container.call(["run", "-d", container.id])).toMatchObject({ status: 0, stderr: "" });
+        while (!container.outputOf(1).includes("\n")) await Bun.sleep(10);
+        expect(container.outputOf(1)).toContain("No space left on device");
+        const exec = await container.call(["exec", container.id, "/bin/sh", "-c", ask]);
+        expect(exec.stdout).toContain("No space left on device");
+        expect(agent.states).toHaveLength(2);
+      },
+    );
 
     test(`${says}: lives from create to delete, with exec`, async () => {
       await using container = new UserContainer(TESTED, prefix);
