@@ -52,9 +52,9 @@ export async function startDetached(
     pid: created.pid,
     durationMs: since(creating),
   });
+  const starting = performance.now();
   connect(store, container, bundle.config, created.pid);
   beforeStart();
-  const starting = performance.now();
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
   inTransaction(store.database, () => markRunning(store.database, container.id, owner));

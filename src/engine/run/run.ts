@@ -102,8 +102,8 @@ async function runBundle(
     driver.kill(id, name).catch(() => undefined);
   });
   signal.throwIfAborted();
-  connect(store, container, bundle.config, created.pid);
   const starting = performance.now();
+  connect(store, container, bundle.config, created.pid);
   await driver.start(id);
   inTransaction(store.database, () => markRunning(store.database, id, thisOwner()));
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });

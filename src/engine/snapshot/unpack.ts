@@ -18,6 +18,7 @@ import { addSnapshot, findSnapshot, type SnapshotRecord } from "../store/snapsho
 import { type Store, snapshotDirectory } from "../store/store.ts";
 import { layerDirectories } from "./directories.ts";
 import { openMerged } from "./overlay.ts";
+import { syncToDisk } from "./sync-tree.ts";
 import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
 
 /** What unpacking an image came to. */
@@ -56,10 +57,13 @@ export async function unpackLayers(
   using leases = new DisposableStack();
   const unpacked = await unpackAll(store, layers, leases, signal);
   settleAll(store, unpacked, base);
-  if (unpacked.length > 0) syncToDisk(store);
+  const entries = unpacked.reduce((sum, { applied }) => sum + applied.entries, 0);
+  syncToDisk(
+    unpacked.map(({ lease }) => leaseDirectory(store, lease)),
+    entries,
+  );
   let top = base;
   for (const layer of unpacked) top = commit(store, layer, top);
-  const entries = unpacked.reduce((sum, { applied }) => sum + applied.entries, 0);
   return { top, unpacked: layers.length, present, entries };
 }
 
@@ -176,16 +180,6 @@ function settle(
     settleLayer(files, merged.path, applied, calls);
   }
   rmdirSync(place);
-}
-
-/** One wait for the disk for all layers of the image. */
-function syncToDisk(store: Store): void {
-  const directory = openSync(store.paths.snapshots, "r");
-  try {
-    check(syscall("syncfs", directory), "syncfs", store.paths.snapshots);
-  } finally {
-    closeSync(directory);
-  }
 }
 
 /** Makes a layer a snapshot; if another process was first, its snapshot is taken and ours goes with its lease. */
