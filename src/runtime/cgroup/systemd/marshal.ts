@@ -49,7 +49,9 @@ export function splitSignature(signature: string): string[] {
     let depth = 0;
     do {
       const letter = signature[end++];
-      if (letter === undefined) throw new InvalidDbusMessage({ why: `signature ${signature}` });
+      // A structure of nothing would have no size, and an array of such no end.
+      const isEmpty = ")}".includes(letter ?? ".") && "({".includes(signature[end - 2] ?? ".");
+      if (letter === undefined || isEmpty) throw new InvalidDbusMessage({ why: `signature ${signature}` });
       if (letter === "(" || letter === "{") depth++;
       if (letter === ")" || letter === "}") depth--;
     } while (depth > 0);
@@ -143,10 +145,14 @@ export function readValues(bytes: Uint8Array, signature: string): Value[] {
   return splitSignature(signature).map((type) => reader.read(type));
 }
 
+/** The specification's, for arrays and structures together. */
+const MAX_DEPTH = 64;
+
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
+  #depth = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -154,6 +160,13 @@ class Reader {
   }
 
   read(type: string): Value {
+    if (++this.#depth > MAX_DEPTH) throw new InvalidDbusMessage({ why: "it is nested too deep" });
+    const value = this.#read(type);
+    this.#depth--;
+    return value;
+  }
+
+  #read(type: string): Value {
     const first = type[0] ?? "";
     this.#at = align(this.#at, alignmentOf(type));
     if (first === "a") return this.#readArray(type.slice(1));
