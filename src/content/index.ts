@@ -15,6 +15,8 @@ export {
   StorageFull,
   UnsupportedAlgorithm,
 } from "./errors.ts";
+// Waiting for the disk together.
+export { GroupSync } from "./group-sync.ts";
 export { type IndexFile, REF_NAME } from "./index-file.ts";
 // Content on its way in.
 export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgorithm } from "./ingest.ts";

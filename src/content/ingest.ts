@@ -34,6 +34,8 @@ export interface IngestPlace {
   readonly descriptor: number;
   /** Where a blob of this digest belongs; its folder exists. */
   readonly blobPath: (digest: Digest) => string;
+  /** Makes the names in a folder of blobs durable, without blocking. */
+  readonly syncFolder: (folder: string) => Promise<void>;
   /** Held as long as this process writes. */
   readonly ownership: Disposable;
 }
@@ -129,7 +131,13 @@ export class Ingest {
     if (this.#isOtherAlgorithm(expected)) await this.readBackAsync();
     const committed = this.#check(expected);
     await promisify(fsync)(this.#place.descriptor);
-    this.#publish(committed.digest);
+    const folder = this.#rename(committed.digest);
+    try {
+      await this.#place.syncFolder(folder);
+    } catch (error) {
+      throw writeError(error, folder);
+    }
+    this.abort();
     return committed;
   }
 
@@ -191,14 +199,24 @@ export class Ingest {
   }
 
   #publish(digest: Digest): void {
+    const folder = this.#rename(digest);
+    try {
+      syncFolder(folder);
+    } catch (error) {
+      throw writeError(error, folder);
+    }
+    this.abort();
+  }
+
+  /** Makes it visible. @returns the folder whose names are to be synced */
+  #rename(digest: Digest): string {
     const target = this.#place.blobPath(digest);
     try {
       renameSync(join(this.#place.folder, DATA), target);
-      syncFolder(dirname(target));
     } catch (error) {
       throw writeError(error, dirname(target));
     }
-    this.abort();
+    return dirname(target);
   }
 
   #close(then: () => void): void {

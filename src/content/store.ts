@@ -17,6 +17,7 @@ import {
   statSync,
   unlinkSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -42,6 +43,7 @@ import {
   UnsupportedAlgorithm,
   writeError,
 } from "./errors.ts";
+import { GroupSync } from "./group-sync.ts";
 import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
 import { algorithmFor, DATA, type Expected, Ingest, OWNER, type SupportedAlgorithm } from "./ingest.ts";
 import { isLocked, tryLock } from "./owner-lock.ts";
@@ -73,6 +75,7 @@ export class ContentStore {
   /** `index.json`: what the layout names. */
   readonly index: IndexFile;
   readonly #realFolders = new Set<string>();
+  readonly #folderSyncs = new Map<string, GroupSync>();
 
   private constructor(root: string) {
     this.root = root;
@@ -261,7 +264,13 @@ export class ContentStore {
       const descriptor = openSync(join(folder, DATA), flags, 0o644);
       return new Ingest(
         id,
-        { folder, descriptor, ownership, blobPath: (digest) => this.#newBlobPath(digest) },
+        {
+          folder,
+          descriptor,
+          ownership,
+          blobPath: (digest) => this.#newBlobPath(digest),
+          syncFolder: (blobs) => this.#syncFolder(blobs),
+        },
         expected,
         algorithm,
       );
@@ -291,6 +300,19 @@ export class ContentStore {
       syncFolder(join(this.root, "blobs"));
     }
     return blobPath(this.root, digest);
+  }
+
+  /** Blobs that come in together share the sync of their folder. */
+  async #syncFolder(folder: string): Promise<void> {
+    let group = this.#folderSyncs.get(folder);
+    if (group === undefined) {
+      group = new GroupSync(async () => {
+        await using handle = await open(folder, "r");
+        await handle.sync();
+      });
+      this.#folderSyncs.set(folder, group);
+    }
+    await group.wait();
   }
 
   #requireRealFolder(algorithm: string): void {

@@ -66,16 +66,15 @@ export class EventSender implements AsyncDisposable {
       const batch = this.#events.after(endpoint.url, BATCH);
       if (batch.length === 0) await woken;
       for (const { number, repository, body } of batch) {
-        if (matches(globs, repository)) await this.#deliver(endpoint, body);
-        if (signal.aborted) return;
+        if (matches(globs, repository) && !(await this.#deliver(endpoint, body))) return;
         this.#events.advance(endpoint.url, number);
       }
       this.#events.prune(Date.now() - MAX_AGE_MS);
     }
   }
 
-  /** Returns when it was taken, or we are told to end. */
-  async #deliver(endpoint: EventEndpoint, body: string): Promise<void> {
+  /** Sends until it was taken. @returns false: we were told to end before */
+  async #deliver(endpoint: EventEndpoint, body: string): Promise<boolean> {
     const { timeoutMs, firstDelayMs, maxDelayMs } = this.#patience;
     const { signal } = this.#ending;
     for (let delayMs = firstDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, maxDelayMs)) {
@@ -88,9 +87,10 @@ export class EventSender implements AsyncDisposable {
       }).catch(() => undefined); // whatever it was, it is tried again
       await response?.body?.cancel();
       // Gone: the other side wants none any more (CloudEvents HTTP webhook, 2.1).
-      if (response?.ok || response?.status === 410) return;
+      if (response?.ok || response?.status === 410) return true;
       await Promise.race([Bun.sleep(delayMs), aborted(signal)]);
     }
+    return false;
   }
 }
 

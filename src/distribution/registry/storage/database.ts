@@ -7,6 +7,7 @@ import { Database } from "bun:sqlite";
 import { closeSync, fdatasync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { TeuError } from "../../../base/index.ts";
+import { GroupSync } from "../../../content/index.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 /** The registry's folder was written by a newer teu than this one. */
@@ -47,9 +48,8 @@ export function openDatabase(path: string): Database {
 /** Waits until what was committed before is on disk. */
 export class LogSync implements Disposable {
   readonly #path: string;
+  readonly #group = new GroupSync(() => this.#sync());
   #descriptor: number | undefined;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
   #failure: unknown;
 
   /** @param path  The database's; its log lies beside it. */
@@ -57,28 +57,14 @@ export class LogSync implements Disposable {
     this.#path = path;
   }
 
-  /** Requests that come while one sync is under way share the next: that one may have begun before their commit. */
+  /** Requests of the same moment share one sync. */
   async wait(): Promise<void> {
-    if (this.#running === undefined) return await this.#start();
-    this.#next ??= this.#running
-      .catch(() => undefined) // its own callers hear of it
-      .then(() => {
-        this.#next = undefined;
-        return this.#start();
-      });
-    await this.#next;
+    await this.#group.wait();
   }
 
   [Symbol.dispose](): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
-  }
-
-  #start(): Promise<void> {
-    this.#running = this.#sync().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
   }
 
   async #sync(): Promise<void> {
