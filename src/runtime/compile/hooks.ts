@@ -47,6 +47,10 @@ const MFD_CLOEXEC = 1;
 const FIRST_INHERITED = 3;
 const STREAMS = [T1, T2, T3] as const;
 const POLLIN = 1n;
+const POLLHUP = 0x10n;
+/** `struct pollfd`: the descriptor, events, revents. */
+const POLLFD_BYTES = 8;
+const REVENTS_AT = 6;
 const CREATE_UMASK = 0o022;
 /** How many signals may interrupt one wait. */
 const INTERRUPTIONS = 1000;
@@ -87,7 +91,8 @@ function compileHook(
   hook: Hook,
   { code, state, environment }: { code: number; state: DataRef; environment: DataRef },
 ): void {
-  const [child, again, late, reap, failed, done] = [
+  const [child, again, late, alone, reap, failed, done] = [
+    plan.label(),
     plan.label(),
     plan.label(),
     plan.label(),
@@ -108,14 +113,20 @@ function compileHook(
   plan.jump(child, T4, ALL, "==", 0n);
 
   plan.load(T5, pidfd, 4);
-  const polled = plan.shared("hook poll", [], () => plan.words([POLLIN << 32n], "{pidfd, POLLIN}"));
+  // Beside the hook the parent is watched: nobody waits for the rest of create when it is gone.
+  const polled = plan.shared("hook poll", [], () =>
+    plan.words([POLLIN << 32n, 0], "{pidfd, POLLIN}, {parent}"),
+  );
   plan.store(polled, 4, T5);
+  plan.store(new DataRef(polled.offset + POLLFD_BYTES), 4, REPORT);
   // The kernel writes the rest of the time into it, so an interrupted wait goes on and does not begin anew.
   const limit = hook.timeout === undefined ? 0 : plan.words([hook.timeout, 0], `{${hook.timeout} s}`);
   plan.addFuel(2 * INTERRUPTIONS);
   plan.place(again);
-  plan.call("ppoll", [polled, 1, limit, 0, 0], { result: T6, on: { EINTR: again } });
+  plan.call("ppoll", [polled, 2, limit, 0, 0], { result: T6, on: { EINTR: again } });
   plan.jump(late, T6, ALL, "==", 0n);
+  plan.load(T6, new DataRef(polled.offset + POLLFD_BYTES + REVENTS_AT), 2);
+  plan.jump(alone, T6, POLLHUP, "==", POLLHUP);
   const status = plan.shared("hook status", [], () => plan.reserve(8, "status"));
   plan.place(reap);
   plan.call("wait4", [T4, status, 0, 0], { on: { EINTR: reap } });
@@ -135,6 +146,9 @@ function compileHook(
     plan.call("wait4", [T4, 0, 0, 0], { on: { "*": "next" } });
     storeValue(plan, message, 0, HOOK_TIMED_OUT);
     plan.goto(failed);
+    plan.place(alone);
+    plan.call("kill", [T4, SIGKILL]);
+    plan.exit(1);
     plan.place(child);
     compileChild(plan, name, hook, message, environment);
   });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Hook, type HookName, hookNames } from "../../../src/spec/index.ts";
 import { needs, program, root } from "../../support/needs.ts";
 import { type Change, changes, withProcess, withResources, withUserNamespace } from "../support/bundle.ts";
+import { findLeftovers } from "../support/leftovers.ts";
 import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 
 const test = needs(root, program("busybox"));
@@ -342,6 +343,28 @@ describe(`a hook of ${TESTED.name} that fails`, () => {
     expect(stderr).toContain(
       "run failed: unable to start container process: error during container init: error running createContainer hook #0: fork/exec /no/such/hook",
     );
+  });
+});
+
+describe(`${TESTED.name} killed while a hook of the container runs`, () => {
+  ours("takes init and the hook along", async () => {
+    await using container = new Container();
+    const hook = script("echo waits >tmp/told; exec sleep 1000", { env: ["PATH=/bin:/usr/bin"] });
+    container.configure("true", withHooks({ createContainer: [hook] }));
+    const create = Bun.spawn(container.words("create", container.id), {
+      cwd: container.bundle.path,
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    while (readTold(container) !== "waits\n") await Bun.sleep(10);
+    // All of them but create itself, whose command line has the ID too.
+    const left = (): string[] =>
+      findLeftovers([container.id]).filter(
+        (line) => line.startsWith("process") && !line.startsWith(`process: ${create.pid} `),
+      );
+    expect(left()).toHaveLength(2);
+    create.kill("SIGKILL");
+    await create.exited;
+    while (left().length > 0) await Bun.sleep(20);
   });
 });
 
