@@ -7,7 +7,7 @@ import type { Mount } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { T1 } from "./context.ts";
 import { componentsOf } from "./destination.ts";
-import { cloneTree, setAttributes } from "./mount-calls.ts";
+import { cloneTree, setAttributes, takeTree } from "./mount-calls.ts";
 import type { MountOptions } from "./mount-options.ts";
 import type { MountContext } from "./mounts.ts";
 import { place, refuseProc } from "./place.ts";
@@ -33,7 +33,7 @@ export function compileBind(
       gidMappings: gidMappings ?? [],
       recursive: options.idmap === "ridmap",
     };
-    plan.move(T1, plan.slot({ kind: "tree", field: plan.field, path: source, recursive, idmap }));
+    takeTree(plan, T1, { path: source, recursive, inside: inUserNamespace, idmap });
   } else cloneTree(plan, source, T1, { recursive, byParent: inUserNamespace && !world.isRootless });
   setAttributes(plan, T1, options.attributes, false);
   setAttributes(plan, T1, options.recursive, true);

@@ -2,7 +2,8 @@
  * What mounts are made of: a detached mount in a register, its attributes, its place. Nothing here takes a path string
  * below the container's root. Source: fsopen(2), open_tree(2), mount_setattr(2), move_mount(2).
  */
-import type { PlanBuilder } from "../plan/builder.ts";
+import { answeredDescriptor, type PlanBuilder } from "../plan/builder.ts";
+import type { TreeStep } from "../plan/host-step.ts";
 import { DataRef, type Operand, type Register, type Rules } from "../plan/plan.ts";
 import {
   AT_EMPTY_PATH,
@@ -86,7 +87,10 @@ export function newFileSystem(
   close(plan, T2);
 }
 
-/** A clone of the host's tree at `source` in `into`. In a user namespace the parent cloned it: its path may be unreadable there. */
+/**
+ * A clone of the host's tree at `source` in `into`. init opens it as it is in the container's mount namespace: what the host
+ * has mounted read-only a user namespace's root cannot make writable again. Where it may not go the parent opens it there.
+ */
 export function cloneTree(
   plan: PlanBuilder,
   source: string,
@@ -94,9 +98,27 @@ export function cloneTree(
   options: { recursive: boolean; byParent: boolean },
 ): void {
   const { recursive, byParent } = options;
+  const [denied, opened] = [plan.label(), plan.label()];
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  if (byParent) plan.move(into, plan.slot({ kind: "tree", field: plan.field, path: source, recursive }));
-  else plan.call("open_tree", [AT_FDCWD, plan.text(source), flags], { result: into });
+  plan.call("open_tree", [AT_FDCWD, plan.text(source), flags], {
+    result: into,
+    ...(byParent && { on: { EACCES: denied } }),
+  });
+  plan.place(opened);
+  if (!byParent) return;
+  plan.addFuel(1);
+  plan.later(() => {
+    plan.place(denied);
+    takeTree(plan, into, { path: source, recursive, inside: true });
+    plan.goto(opened);
+  });
+}
+
+/** `into` becomes a tree that the parent opens. */
+export function takeTree(plan: PlanBuilder, into: Register, tree: Omit<TreeStep, "kind" | "field">): void {
+  plan.sync("tree");
+  plan.host({ kind: "tree", field: plan.field, ...tree });
+  plan.move(into, answeredDescriptor(0));
 }
 
 /** `into` becomes the st_mode of what `descriptor` names. Returns where its `struct statx` is. */

@@ -56,7 +56,7 @@ function steps(plan: Plan): string[] {
     .split("\n")
     .map((line) => line.replace(/^ *\d+ {2}/, "").replace(/ {2}[A-Z]+: .*/, ""))
     .filter((line) =>
-      /(open_tree|fs(open|pick|config|mount)|mount_setattr|move_mount|symlinkat|fchmod)\(|copy-up|r20 = \d/.test(
+      /(open_tree|fs(open|pick|config|mount)|mount_setattr|move_mount|symlinkat|fchmod)\(|copy-up|SYNC tree|parent: tree/.test(
         line,
       ),
     );
@@ -120,13 +120,14 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    says: "in a user namespace the parent clones the source",
+    says: "in a user namespace the parent clones the source if init may not go there",
     mount: { source: "/x", options: ["bind"] },
     inUserNamespace: true,
     want: [
-      "r20 = 5",
+      'r20 = open_tree(AT_FDCWD, "/x", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)',
       'move_mount(r20, "", r21, "", F_EMPTY_PATH|T_EMPTY_PATH)',
-      'open_tree("/x", OPEN_TREE_CLONE)',
+      "SYNC tree",
+      '    ->  the parent: tree field="mounts[0] /m" path="/x" recursive=false inside=true',
     ],
   },
   {
@@ -134,9 +135,9 @@ const cases: readonly Case[] = [
     mount: { source: "/x", options: ["rbind", "ridmap"] },
     linux: { uidMappings: MAP, gidMappings: MAP },
     want: [
-      "r20 = 5",
+      "SYNC tree",
+      '    ->  the parent: tree field="mounts[0] /m" path="/x" recursive=true inside=false idmap={"uidMappings":[{"containerID":0,"hostID":1,"size":2}],"gidMappings":[{"containerID":0,"hostID":1,"size":2}],"recursive":true}',
       'move_mount(r20, "", r21, "", F_EMPTY_PATH|T_EMPTY_PATH)',
-      'open_tree("/x", OPEN_TREE_CLONE|AT_RECURSIVE), its ids mapped',
     ],
   },
   {
@@ -243,10 +244,11 @@ const cases: readonly Case[] = [
     world: V2,
     inUserNamespace: true,
     want: [
-      "r20 = 5",
+      'r20 = open_tree(AT_FDCWD, "/sys/fs/cgroup/c", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)',
       'mount_setattr(r20, "", AT_EMPTY_PATH, {attr_set=0x1, attr_clr=0x0, propagation=0x0}, 32)',
       'move_mount(r20, "", r21, "", F_EMPTY_PATH|T_EMPTY_PATH)',
-      'open_tree("/sys/fs/cgroup/c", OPEN_TREE_CLONE)',
+      "SYNC tree",
+      '    ->  the parent: tree field="mounts[0] /m" path="/sys/fs/cgroup/c" recursive=false inside=true',
     ],
   },
 ];

@@ -112,11 +112,20 @@ function answerTo(
   }
 }
 
-function send(socket: number, { values = [], bytes, segment, isLast = false }: HostAnswer): void {
+function send(
+  socket: number,
+  { values = [], descriptors = [], bytes, segment, isLast = false }: HostAnswer,
+): void {
   const file = segment === undefined ? undefined : planFile(segment);
   // A dead init is heard at the next turn: its end of the socket is closed.
-  reply(socket, { values, isLast, ...(bytes && { bytes }), ...(file !== undefined && { segment: file }) });
-  if (file !== undefined) closeSync(file);
+  reply(socket, {
+    values,
+    descriptors,
+    isLast,
+    ...(bytes && { bytes }),
+    ...(file !== undefined && { segment: file }),
+  });
+  for (const descriptor of file === undefined ? descriptors : [...descriptors, file]) closeSync(descriptor);
 }
 
 /** The host steps by the record that they follow. */

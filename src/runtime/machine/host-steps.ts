@@ -16,10 +16,13 @@ import { homeOf } from "./passwd.ts";
 import { writeProcFile } from "./proc-file.ts";
 import { setRlimits } from "./rlimits.ts";
 import { sendListener } from "./seccomp.ts";
+import { openTree } from "./tree-file.ts";
 
 /** What a step adds to the answer to init. */
 export interface HostAnswer {
   readonly values?: readonly number[];
+  /** Closed when they are sent. */
+  readonly descriptors?: readonly number[];
   /** Fills the slot of the SYNC. */
   readonly bytes?: Uint8Array;
   /** Run by init before it goes on. */
@@ -90,6 +93,8 @@ export function perform(
       return { segment: compileMissing(step.path, step.want, step.strict) };
     case "resolve-dangling":
       return { segment: compileMissing(resolveDangling(first, step.path), step.want, false) };
+    case "tree":
+      return { descriptors: [openTree(step, pid)] };
     case "copy-up":
       return copyUp(first, step.destination, said.values[0] ?? 0, pid);
     case "verify-device":

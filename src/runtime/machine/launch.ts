@@ -23,7 +23,6 @@ import type { Plan, Slot } from "../plan/plan.ts";
 import { startTimeOf } from "../state.ts";
 import { openNamespace } from "./namespace-file.ts";
 import { openProcfs } from "./procfs.ts";
-import { openTree } from "./tree-file.ts";
 
 /** Whose child init is: this process's, unless somebody else, the engine's monitor, is to outlive it. */
 export interface InitParent {
@@ -106,8 +105,6 @@ function openSlot(slot: Slot): number {
             slot.path,
           )
         : openSync(slot.path, O_FLAGS[slot.flags] | O_CLOEXEC);
-    case "tree":
-      return openTree(slot, launch);
     case "pidfd":
       return openProcess(slot.pid, slot.startTime);
     case "namespace":

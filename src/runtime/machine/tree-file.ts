@@ -5,11 +5,22 @@
  * Source: open_tree(2); mount_setattr(2), ID-mapped mounts; user_namespaces(7).
  */
 import { TeuError } from "../../base/index.ts";
-import { check, cString, reap, SystemCallFailed, syscall } from "../../sys/index.ts";
+import {
+  check,
+  closeSync,
+  cString,
+  errno,
+  O,
+  openSync,
+  reap,
+  SystemCallFailed,
+  syscall,
+} from "../../sys/index.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_RECURSIVE,
+  CLONE_NEWNS,
   CLONE_NEWUSER,
   MOUNT_ATTR_BYTES,
   MOUNT_ATTR_IDMAP,
@@ -17,12 +28,13 @@ import {
   OPEN_TREE_CLONE,
   SIGKILL,
 } from "../compile/constants.ts";
+import { T1 } from "../compile/context.ts";
 import { PlanBuilder } from "../plan/builder.ts";
-import type { IDMap, Slot } from "../plan/plan.ts";
+import type { IDMap, TreeStep } from "../plan/host-step.ts";
+import type { Plan } from "../plan/plan.ts";
+import { listen } from "./dialogue.ts";
 import { writeIDMaps } from "./id-maps.ts";
-import type { launch } from "./launch.ts";
-
-type TreeSlot = Extract<Slot, { kind: "tree" }>;
+import { launch } from "./launch.ts";
 
 /** The source of a bind mount cannot be cloned, or its ids cannot be mapped. */
 export class CannotCloneTree extends TeuError<"cannot-clone-tree", { field: string; path: string }> {
@@ -35,13 +47,15 @@ export class CannotCloneTree extends TeuError<"cannot-clone-tree", { field: stri
   }
 }
 
-/** A detached clone of a tree. The caller closes it. @throws {CannotCloneTree} */
-export function openTree({ field, path, recursive, idmap }: TreeSlot, start: typeof launch): number {
+/** The tree that `step` asks for, for the container whose PID 1 is `pid`. The caller closes it. @throws {CannotCloneTree} */
+export function openTree({ field, path, recursive, inside, idmap }: TreeStep, pid: number): number {
   let tree = -1;
   try {
     const flags = OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-    tree = check(syscall("open_tree", AT_FDCWD, cString(path), flags), "open_tree", path);
-    if (idmap !== undefined) mapTree(tree, path, idmap, start);
+    tree = inside
+      ? openTreeInside(pid, path, flags)
+      : check(syscall("open_tree", AT_FDCWD, cString(path), flags), "open_tree", path);
+    if (idmap !== undefined) mapTree(tree, path, idmap);
     return tree;
   } catch (error) {
     if (tree >= 0) syscall("close", tree);
@@ -49,8 +63,22 @@ export function openTree({ field, path, recursive, idmap }: TreeSlot, start: typ
   }
 }
 
-function mapTree(tree: number, path: string, idmap: IDMap, start: typeof launch): void {
-  const namespace = openUserNamespace(idmap, start);
+/** In the mount namespace of `pid`, by a process of the host's user namespace: it may go where PID 1 may not. */
+function openTreeInside(pid: number, path: string, flags: number): number {
+  const plan = new PlanBuilder();
+  const namespace = plan.slot({ kind: "file", path: `/proc/${pid}/ns/mnt`, flags: "read" });
+  plan.call("setns", [namespace, CLONE_NEWNS]);
+  plan.call("open_tree", [AT_FDCWD, plan.text(path), flags], { result: T1 });
+  plan.sync("tree", { descriptors: [T1] });
+  using helper = new Helper(plan.finish(), 0);
+  const said = listen(helper.socket);
+  if (said.kind === "fail") check(-said.errno, "open_tree", path);
+  const [tree] = said.kind === "sync" ? said.descriptors : [];
+  return check(tree ?? -errno.ESRCH, "open_tree", path);
+}
+
+function mapTree(tree: number, path: string, idmap: IDMap): void {
+  const namespace = openUserNamespace(idmap);
   try {
     const attr = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP), 0n, 0n, BigInt(namespace));
     const flags = AT_EMPTY_PATH | (idmap.recursive ? AT_RECURSIVE : 0);
@@ -62,22 +90,40 @@ function mapTree(tree: number, path: string, idmap: IDMap, start: typeof launch)
 }
 
 /** A descriptor of a user namespace with these maps. The caller closes it. */
-function openUserNamespace({ uidMappings, gidMappings }: IDMap, start: typeof launch): number {
+function openUserNamespace({ uidMappings, gidMappings }: IDMap): number {
   const plan = new PlanBuilder();
   plan.sync("id-maps");
-  const stdio = [0, 1, 2] as const;
-  const { pid, pidfd, socket } = start(plan.finish(), { stdio, cloneFlags: CLONE_NEWUSER });
-  try {
-    writeIDMaps(pid, uidMappings, gidMappings, {
-      uid: process.geteuid?.() ?? 0,
-      gid: process.getegid?.() ?? 0,
-    });
-    const path = `/proc/${pid}/ns/user`;
-    return check(syscall("openat", AT_FDCWD, cString(path), O_CLOEXEC), "openat", path);
-  } finally {
-    syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
-    reap(pid, { wait: true });
-    syscall("close", pidfd);
-    syscall("close", socket);
+  using helper = new Helper(plan.finish(), CLONE_NEWUSER);
+  writeIDMaps(helper.pid, uidMappings, gidMappings, {
+    uid: process.geteuid?.() ?? 0,
+    gid: process.getegid?.() ?? 0,
+  });
+  const path = `/proc/${helper.pid}/ns/user`;
+  return check(syscall("openat", AT_FDCWD, cString(path), O_CLOEXEC), "openat", path);
+}
+
+/** An init that waits at its SYNC, and ends when it is disposed of. */
+class Helper implements Disposable {
+  readonly pid: number;
+  readonly socket: number;
+  readonly #pidfd: number;
+
+  constructor(plan: Plan, cloneFlags: number) {
+    const nothing = openSync("/dev/null", O.RDWR);
+    try {
+      const { pid, pidfd, socket } = launch(plan, { stdio: [nothing, nothing, nothing], cloneFlags });
+      this.pid = pid;
+      this.socket = socket;
+      this.#pidfd = pidfd;
+    } finally {
+      closeSync(nothing);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    syscall("pidfd_send_signal", this.#pidfd, SIGKILL, 0, 0);
+    reap(this.pid, { wait: true });
+    syscall("close", this.#pidfd);
+    syscall("close", this.socket);
   }
 }

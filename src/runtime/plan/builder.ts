@@ -44,6 +44,10 @@ import {
 
 /** First of the twelve registers that a SYNC's answer fills: four values, then eight descriptors. */
 const ANSWER = new Register(48);
+/** A descriptor that the parent answered. */
+export function answeredDescriptor(index: number): Register {
+  return new Register(ANSWER.number + 4 + index);
+}
 /** A value that the parent answered. */
 export function answered(index: 0 | 1 | 2 | 3): Register {
   return new Register(ANSWER.number + index);

@@ -1,5 +1,5 @@
 /** Host steps: what the parent of init does on the outside, as data. `machine/host-steps.ts` carries them out. */
-import type { HookName } from "../../spec/index.ts";
+import type { HookName, IDMapping } from "../../spec/index.ts";
 
 /** `kind` says what is done; the rest is all that doing it needs. */
 export type HostStep =
@@ -28,6 +28,8 @@ export type HostStep =
       readonly want: "directory" | "file";
       readonly strict: boolean;
     }
+  /** Opens a tree of the host's that init cannot reach, or whose ids are to be mapped. */
+  | TreeStep
   /** Sends a segment that copies the next part of a directory into the tmpfs that covers it. */
   | { readonly kind: "copy-up"; readonly destination: string }
   /** Looks whether what has a device's name already is that device. */
@@ -47,6 +49,25 @@ export type HostStep =
   /** Makes state.json visible: the container is created. */
   | { readonly kind: "state" };
 
+/** How the ids of a tree are mapped, and whether in the mounts below it, too. */
+export interface IDMap {
+  readonly uidMappings: readonly IDMapping[];
+  readonly gidMappings: readonly IDMapping[];
+  readonly recursive: boolean;
+}
+
+/** A detached clone of a tree. */
+export interface TreeStep {
+  readonly kind: "tree";
+  /** Of config.json, for the error. */
+  readonly field: string;
+  readonly path: string;
+  readonly recursive: boolean;
+  /** As the mounts are in the container's mount namespace: what the host has locked in there stays locked. */
+  readonly inside: boolean;
+  readonly idmap?: IDMap;
+}
+
 /** What a SYNC record is about: one code for each, so that the printed plan reads well. */
 export const SYNC_CODES = {
   "id-maps": 1,
@@ -60,5 +81,6 @@ export const SYNC_CODES = {
   hooks: 9,
   "copy-up": 10,
   "net-devices": 11,
+  tree: 12,
 } as const;
 export type SyncCode = keyof typeof SYNC_CODES;

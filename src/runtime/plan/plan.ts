@@ -3,7 +3,7 @@
  * native/init.c makes, and host steps, which TypeScript carries out on the outside. Records are held as init reads
  * them, so what is printed is what is run; `recordAt` (decode.ts) shows one as an object.
  */
-import type { IDMapping, NamespaceType } from "../../spec/index.ts";
+import type { NamespaceType } from "../../spec/index.ts";
 import type { ErrnoName } from "../../sys/index.ts";
 import type { HostStep } from "./host-step.ts";
 
@@ -54,24 +54,9 @@ export interface PlacedHostStep {
   readonly step: HostStep;
 }
 
-/** How the ids of a tree are mapped, and whether in the mounts below it, too. */
-export interface IDMap {
-  readonly uidMappings: readonly IDMapping[];
-  readonly gidMappings: readonly IDMapping[];
-  readonly recursive: boolean;
-}
-
 /** A descriptor that init inherits, by what the spawner has to open for it. */
 export type Slot =
   | { readonly kind: "file"; readonly path: string; readonly flags: "read" | "write" | "path" | "fifo" }
-  | {
-      readonly kind: "tree";
-      /** Of config.json, for the error. */
-      readonly field: string;
-      readonly path: string;
-      readonly recursive: boolean;
-      readonly idmap?: IDMap;
-    }
   /** Of the process that began at `startTime`, not of a later one with its pid. */
   | { readonly kind: "pidfd"; readonly pid: number; readonly startTime: string }
   /** Of the parent's PID namespace, attached nowhere. */

@@ -167,8 +167,6 @@ function printSlot(slot: Slot): string {
   switch (slot.kind) {
     case "file":
       return `open(${JSON.stringify(slot.path)}, ${slot.flags})`;
-    case "tree":
-      return `open_tree(${JSON.stringify(slot.path)}, OPEN_TREE_CLONE${slot.recursive ? "|AT_RECURSIVE" : ""})${slot.idmap === undefined ? "" : ", its ids mapped"}`;
     case "pidfd":
       return `pidfd_open(${slot.pid})`;
     case "namespace":

@@ -16,7 +16,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../../support/needs.ts";
-import { type Change, changes, mount, withLinux, withMounts, withUserNamespace } from "../support/bundle.ts";
+import {
+  type Change,
+  changes,
+  mount,
+  withLinux,
+  withMounts,
+  withProcess,
+  withUserNamespace,
+} from "../support/bundle.ts";
 import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 import type { Finished } from "../teu.ts";
 
@@ -476,6 +484,50 @@ describe(`mounts of a container of ${TESTED.name} that runc 1.1 makes otherwise,
     const { status, stderr } = await container.run();
     expect(status).toBe(1);
     expect(stderr).toContain("Cannot copy /copied into its tmpfs: it holds more than 20000 files");
+  });
+
+  test("config.md#mounts: a bind keeps what its source's mount is, unless the document says otherwise", async () => {
+    await using container = new Container();
+    const folder = join(container.bundle.path, "volume");
+    mkdirSync(folder);
+    using _volume = mountOnHost("-t", "tmpfs", "-o", "nosuid,nodev,noexec", "x", folder);
+    const change = withMounts(mount("/data", "bind", folder, "bind", "ro", "exec"));
+    const output = await outputOf(container, MOUNTED("/data"), change);
+    expect(output).toStartWith("/data ro,nosuid,nodev,relatime");
+  });
+
+  test("a user namespace's root does not change what the host has locked, though it may mount", async () => {
+    await using container = new Container();
+    const folder = join(container.bundle.path, "volume");
+    mkdirSync(folder);
+    using _volume = mountOnHost("-t", "tmpfs", "-o", "mode=777", "x", folder);
+    Bun.spawnSync(["mount", "-o", "remount,bind,ro,nosuid", folder]);
+    Bun.spawnSync(["chown", "-R", "100000:100000", container.bundle.rootfs]);
+    const capabilities = {
+      bounding: ["CAP_SYS_ADMIN"],
+      effective: ["CAP_SYS_ADMIN"],
+      permitted: ["CAP_SYS_ADMIN"],
+    };
+    const change = changes(
+      withUserNamespace(100_000),
+      withMounts(mount("/data", "bind", folder, "bind")),
+      withProcess({ capabilities }),
+    );
+    const script = `mount -o remount,bind,rw,suid /data 2>&1; ${MOUNTED("/data")}; touch /data/new && echo escaped`;
+    const { stdout } = await container.configure(script, change).run();
+    expect(stdout).toContain("/data ro,nosuid");
+    expect(stdout).not.toContain("escaped");
+  });
+
+  test("a user namespace's root gets a source where it may not go", async () => {
+    await using container = new Container();
+    const folder = join(container.bundle.path, "closed/volume");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "file"), "reached\n");
+    chmodSync(join(folder, ".."), 0o700);
+    Bun.spawnSync(["chown", "-R", "100000:100000", container.bundle.rootfs]);
+    const change = changes(withUserNamespace(100_000), withMounts(mount("/data", "bind", folder, "rbind")));
+    expect(await outputOf(container, "cat /data/file", change)).toBe("reached\n");
   });
 
   test("a user namespace with tmpcopyup and a bind onto a link that leads nowhere", async () => {
