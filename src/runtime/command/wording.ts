@@ -64,8 +64,7 @@ export function statusOfError(error: unknown): number {
 export function wordsOf(error: unknown): string {
   if (error instanceof UnknownFlag) return `flag provided but not defined: ${oneDash(error.context.flag)}`;
   if (error instanceof MissingFlagValue) return `flag needs an argument: ${oneDash(error.context.flag)}`;
-  if (error instanceof InvalidFlagValue)
-    return `invalid value ${JSON.stringify(error.context.value)} for flag ${oneDash(error.context.flag)}: parse error`;
+  if (error instanceof InvalidFlagValue) return valueWords(error);
   if (error instanceof UnknownCommand) return `No help topic for '${error.context.word}'`;
   if (error instanceof WrongArgumentCount) return countWords(error);
   return fileWords(error) ?? messageOf(error);
@@ -81,6 +80,13 @@ function fileWords(error: unknown): string | undefined {
   const { errno: number, path, syscall: call } = error as NodeJS.ErrnoException;
   if (number === undefined || path === undefined) return undefined;
   return `${call ?? "open"} ${path}: ${errnoSentence(Math.abs(number))}`;
+}
+
+function valueWords({ context: { flag, value, wants } }: InvalidFlagValue): string {
+  const found = JSON.stringify(value);
+  return wants === "true or false"
+    ? `invalid boolean value ${found} for ${oneDash(flag)}: parse error`
+    : `invalid value ${found} for flag ${oneDash(flag)}: parse error`;
 }
 
 /** Go's flag package names flags with one dash. */

@@ -65,6 +65,7 @@ describe("runc and we, called as runc, say the same to", () => {
     "kill a b c",
     "list --fly",
     "create --preserve-fds x a",
+    "run --detach=x a",
     "start a b",
     "delete --bundle",
   ];
@@ -362,22 +363,47 @@ describe(`the command line of ${TESTED.name}`, () => {
     expect(existsSync(join(container.stateFolder, container.id))).toBe(false);
   });
 
-  test("--pidfd-socket is sent a descriptor of the process", async () => {
+  needs(
+    root,
+    program("busybox"),
+    ours,
+  )("--pidfd-socket is sent a descriptor of the process, of create's and of exec's", async () => {
     await using container = new Container();
     const path = join(container.bundle.path, "pidfd");
     const listener = listenUnix(path);
-    container.configure("exec sleep 1000");
-    const words = ["create", "--pidfd-socket", path, container.id];
-    if (TESTED.name === "runc") return console.log("skipped: this runc has no --pidfd-socket");
-    expect((await container.call(words)).status).toBe(0);
-    const connection = acceptWaiting(listener);
-    if (connection === undefined) throw new Error("nobody connected");
-    const payload = new Uint8Array(new ArrayBuffer(64));
-    const { length, descriptors } = receiveMessage(connection, payload);
-    expect(Buffer.from(payload.subarray(0, length)).toString()).toBe("standard");
-    const { pid } = await container.state();
-    expect(readFileSync(`/proc/self/fdinfo/${descriptors[0]}`, "utf8")).toContain(`Pid:\t${pid}\n`);
-    for (const descriptor of [...descriptors, connection, listener]) closeSync(descriptor);
+    /** The payload, and the pid that the descriptor is of. */
+    const received = (): readonly [string, number] => {
+      const connection = acceptWaiting(listener);
+      if (connection === undefined) throw new Error("nobody connected");
+      const payload = new Uint8Array(new ArrayBuffer(64));
+      const { length, descriptors } = receiveMessage(connection, payload);
+      const [, pid] =
+        /^Pid:\t(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptors[0]}`, "utf8")) ?? [];
+      for (const descriptor of [...descriptors, connection]) closeSync(descriptor);
+      return [Buffer.from(payload.subarray(0, length)).toString(), Number(pid)];
+    };
+    try {
+      container.configure("exec sleep 1000");
+      expect((await container.call(["create", "--pidfd-socket", path, container.id])).status).toBe(0);
+      expect(received()).toEqual(["standard", (await container.state()).pid]);
+      await container.call(["start", container.id]);
+      const file = join(container.bundle.path, "pid");
+      const exec = ["exec", "-d", "--pid-file", file, "--pidfd-socket", path, container.id, "sleep", "1000"];
+      expect((await container.call(exec)).status).toBe(0);
+      expect(received()).toEqual(["setns", Number(readFileSync(file, "utf8"))]);
+    } finally {
+      closeSync(listener);
+    }
+  });
+
+  test("exec --preserve-fds hands on the caller's descriptors, and no others", async () => {
+    await using container = new Container();
+    await container.configure("exec sleep 1000").call(["run", "-d", container.id]);
+    const script = "cat <&3; cat <&4 2>/dev/null || echo none";
+    const words = container.words("exec", "--preserve-fds", "1", container.id, "sh", "-c", script);
+    const quoted = words.map((word) => `'${word}'`).join(" ");
+    const { stdout } = Bun.spawnSync(["sh", "-c", `exec ${quoted} 3<<A 4<<B\nthree\nA\nfour\nB\n`]);
+    expect(stdout.toString()).toBe("three\nnone\n");
   });
 
   needs(
