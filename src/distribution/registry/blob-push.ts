@@ -14,7 +14,9 @@ import type { Caller } from "./auth/caller.ts";
 import { parseContentRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import { announcedLength, chunksOf } from "./request-body.ts";
+import type { Metadata } from "./storage/metadata.ts";
 import type { Storage } from "./storage/storage.ts";
+import { release } from "./upkeep/sweep.ts";
 import { rangeOf, type UploadKey, type Uploads } from "./uploads.ts";
 
 /** POST /v2/<name>/blobs/uploads/ */
@@ -38,7 +40,8 @@ export async function beginUpload(
   const key = uploads.begin(name, caller.name, algorithm);
   if (digest === undefined) return accepted(key, 0);
   try {
-    await finish(storage, uploads, key, digest, undefined, chunksOf(request));
+    const chunks = withinQuota(storage.metadata, key, 0, chunksOf(request));
+    await finish(storage, uploads, key, digest, undefined, chunks);
   } catch (error) {
     await uploads.cancel(key).catch(() => undefined);
     throw error;
@@ -59,8 +62,10 @@ export async function appendToUpload(
   key: UploadKey,
   request: Request,
 ): Promise<Response> {
-  await metadata.requireRoom(key.repository, (await uploads.offset(key)) + (announcedLength(request) ?? 0));
-  return accepted(key, await uploads.append(key, chunkStart(request), chunksOf(request)));
+  const offset = await uploads.offset(key);
+  await metadata.requireRoom(key.repository, offset + (announcedLength(request) ?? 0));
+  const chunks = withinQuota(metadata, key, offset, chunksOf(request));
+  return accepted(key, await uploads.append(key, chunkStart(request), chunks));
 }
 
 /** PUT <upload>?digest= */
@@ -72,7 +77,8 @@ export async function finishUpload(
   request: Request,
 ): Promise<Response> {
   const digest = parseUploadDigest(query.get("digest") ?? "");
-  await finish(storage, uploads, key, digest, chunkStart(request), chunksOf(request));
+  const chunks = withinQuota(storage.metadata, key, await uploads.offset(key), chunksOf(request));
+  await finish(storage, uploads, key, digest, chunkStart(request), chunks);
   return created(key.repository, digest);
 }
 
@@ -84,17 +90,46 @@ export async function cancelUpload(uploads: Uploads, key: UploadKey): Promise<Re
 
 /** The last chunks, the check, and the link; whoever sweeps meanwhile leaves the content alone. */
 async function finish(
-  { metadata, pins }: Storage,
+  storage: Storage,
   uploads: Uploads,
   key: UploadKey,
   digest: Digest,
   start: number | undefined,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  using _pin = pins.hold(digest);
-  const size = await uploads.finish(key, digest, start, chunks);
-  await metadata.linkBlob(key.repository, digest, size);
+  const { metadata, pins } = storage;
+  const pin = pins.hold(digest);
+  try {
+    const size = await uploads.finish(key, digest, start, chunks);
+    await metadata.linkBlob(key.repository, digest, size);
+  } catch (error) {
+    pin[Symbol.dispose]();
+    // What found no room after all shall not take any.
+    await release(storage, digest);
+    throw error;
+  } finally {
+    pin[Symbol.dispose]();
+  }
 }
+
+/** The chunks as long as they fit: a stream does not say beforehand how long it will be. @throws {QuotaExceeded} */
+async function* withinQuota(
+  metadata: Metadata,
+  { repository }: UploadKey,
+  offset: number,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  let looked = offset;
+  for await (const chunk of chunks) {
+    offset += chunk.byteLength;
+    if (offset - looked >= LOOK_BYTES) {
+      await metadata.requireRoom(repository, offset);
+      looked = offset;
+    }
+    yield chunk;
+  }
+}
+const LOOK_BYTES = 4 << 20;
 
 /**
  * A blob of another repository, of any if none is named, becomes one of this one too: of a repository that the caller may

@@ -52,6 +52,16 @@ export interface RegistryConfig {
   /** Globs of repositories whose untagged manifests go. */
   readonly removeUntagged?: readonly string[];
   readonly collect?: CollectConfig;
+  /** How often everything is read and hashed; without it never. */
+  readonly scrub?: { readonly everyHours: number };
+  /** What clients show to people who use some repositories. */
+  readonly warnings?: readonly WarningRule[];
+}
+
+/** A text for whoever pulls from or pushes to repositories. */
+export interface WarningRule {
+  readonly repositories: readonly string[];
+  readonly text: string;
 }
 
 /** When garbage is collected, and what is too young to be any. */
@@ -96,6 +106,17 @@ function closed<T extends object>(fields: Fields<T>): Check<T> {
 }
 
 const strings = array(string);
+/** Source: distribution-spec spec.md, Warnings: printable text, all of an answer's together at most 4096 bytes. */
+const warningText: Check<string> = (value) => {
+  if (typeof value === "string" && /^[ !#-[\]-~]{1,1000}$/.test(value)) return undefined;
+  return [
+    {
+      path: [],
+      found: JSON.stringify(value) ?? "nothing",
+      wants: "up to 1000 letters of ASCII without quotes",
+    },
+  ];
+};
 const httpURL: Check<string> = (value) => {
   if (typeof value === "string" && /^https?:/.test(value) && URL.canParse(value)) return undefined;
   return [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "an http or https URL" }];
@@ -152,6 +173,8 @@ const configCheck = closed<RegistryConfig>({
     ),
   ),
   removeUntagged: optional(strings),
+  scrub: optional(closed<{ everyHours: number }>({ everyHours: integer(1) })),
+  warnings: optional(array(closed<WarningRule>({ repositories: strings, text: warningText }))),
   collect: optional(
     closed<CollectConfig>({ everyMinutes: optional(integer(0)), graceMinutes: optional(integer(1)) }),
   ),

@@ -2,6 +2,8 @@
  * The registry as a function from request to response; sockets are somebody else's.
  * Source: distribution-spec spec.md, Endpoints.
  */
+
+import type { RepositoryName } from "../../spec/index.ts";
 import type { Access } from "./auth/access.ts";
 import { type Connection, TOKEN_PATH } from "./auth/authenticator.ts";
 import type { Caller } from "./auth/caller.ts";
@@ -25,6 +27,8 @@ export interface HandlerOptions {
   readonly isReadOnly: boolean;
   /** Answers at the token endpoint; without it there is none. */
   readonly tokens?: TokenService | undefined;
+  /** Texts for whoever uses a repository. */
+  readonly warnings?: ((repository: RepositoryName) => readonly string[]) | undefined;
   /** Told of failures that are ours (status 500 and above); clients see only their code. */
   readonly onError?: (error: unknown, request?: Request) => void;
 }
@@ -48,6 +52,9 @@ export function makeHandler(options: HandlerOptions): Handler {
       const caller = await options.access.require(request, route, query, connection);
       connection?.callers?.push(caller.name);
       response = await dispatch(options, route, query, request, caller);
+      if (options.warnings !== undefined && "repository" in route)
+        for (const text of options.warnings(route.repository))
+          response.headers.append("warning", `299 - "${text}"`);
     } catch (error) {
       const refusal = refusalFrom(error);
       if (refusal.context.status >= 500) options.onError?.(error, request);

@@ -7,7 +7,7 @@ import { compileGlob } from "./auth/glob.ts";
 import { Htpasswd } from "./auth/htpasswd.ts";
 import { Rules } from "./auth/rules.ts";
 import { TokenService } from "./auth/token-service.ts";
-import type { ImmutableTags, RegistryConfig } from "./config.ts";
+import type { ImmutableTags, RegistryConfig, WarningRule } from "./config.ts";
 import { AccessLog } from "./operate/access-log.ts";
 import type { RegistryOptions } from "./serve.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
@@ -30,7 +30,12 @@ export async function registryOptions(
     root,
     policy: policyOf(config),
     collection: collectionOf(config),
-    collectEveryMs: (config.collect?.everyMinutes ?? DEFAULT_COLLECT_MINUTES) * MINUTE_MS,
+    // What is read-only loses nothing either.
+    collectEveryMs: config.readOnly
+      ? 0
+      : (config.collect?.everyMinutes ?? DEFAULT_COLLECT_MINUTES) * MINUTE_MS,
+    scrubEveryMs: (config.scrub?.everyHours ?? 0) * 60 * MINUTE_MS,
+    warnings: compileWarnings(config.warnings ?? []),
     events: config.events ?? [],
     isForwarded: config.trustForwarded ?? false,
     ...(config.accessLog && { log: new AccessLog(STDERR) }),
@@ -71,6 +76,13 @@ async function openMeans(config: RegistryConfig, root: string): Promise<Means | 
       ? undefined
       : await TokenService.open({ service: SERVICE, lifetimeS, htpasswd, rules }, await openKey(root));
   return { rules, htpasswd, tokens, trusted: config.trustedIssuer, isForwarded: config.trustForwarded };
+}
+
+/** The texts for whoever uses a repository. */
+function compileWarnings(warnings: readonly WarningRule[]): (repository: string) => readonly string[] {
+  const rules = warnings.map(({ repositories, text }) => ({ globs: repositories.map(compileGlob), text }));
+  return (repository) =>
+    rules.filter(({ globs }) => globs.some((matches) => matches(repository))).map(({ text }) => text);
 }
 
 function compileImmutable({ repositories, tags, except = [] }: ImmutableTags) {

@@ -9,6 +9,7 @@ import { type Gauge, Metrics } from "./operate/metrics.ts";
 import { observe } from "./operate/observed.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
+import { ContentDamaged, check } from "./upkeep/check.ts";
 import { collect } from "./upkeep/collect.ts";
 import { type OperationContext, serveOperations } from "./upkeep/operations.ts";
 import { repeat } from "./upkeep/schedule.ts";
@@ -26,6 +27,10 @@ export interface StorageOptions {
   /** What counts as garbage, and how often it is collected; without it nothing is, unless somebody asks. */
   readonly collection?: OperationContext["collection"];
   readonly collectEveryMs?: number;
+  /** How often everything is read and hashed; damage is told to `onError`. */
+  readonly scrubEveryMs?: number;
+  /** What clients show to people who use a repository. */
+  readonly warnings?: HandlerOptions["warnings"];
   /** Who is told of changes. */
   readonly events?: readonly EventEndpoint[];
   readonly eventPatience?: Patience;
@@ -62,6 +67,8 @@ export function openRegistry({
   means,
   collection,
   collectEveryMs = 0,
+  scrubEveryMs = 0,
+  warnings,
   events = [],
   eventPatience,
   log,
@@ -83,6 +90,14 @@ export function openRegistry({
         report,
       ),
     );
+  if (scrubEveryMs > 0)
+    upkeep.use(
+      repeat(
+        scrubEveryMs,
+        (signal) => check(storage, (damage) => report(new ContentDamaged(damage)), signal),
+        report,
+      ),
+    );
   upkeep.use(serveOperations(context));
   const sender = upkeep.use(new EventSender(storage.metadata.events, events, report, eventPatience));
   if (events.length > 0) storage.metadata.onChange = () => sender.wake();
@@ -96,6 +111,7 @@ export function openRegistry({
     storage,
     uploads,
     access,
+    warnings,
     isReadOnly: policy?.isReadOnly ?? false,
     tokens,
     ...(onError && { onError }),

@@ -1,7 +1,7 @@
 /** HTTPS: certificates that change, clients that bring one, bodies both ways, clients that go away. */
 import { afterAll, describe, expect } from "bun:test";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
@@ -168,5 +168,22 @@ describe("bodies", () => {
     const whole = await ask(registry, "GET", blob, { as: "builder" });
     expect([whole.status, digestOf(whole.body)]).toEqual([200, digestOf(bytes)]);
     expect((await ask(registry, "HEAD", blob, { as: "builder" })).status).toBe(200);
+  });
+
+  tlsTest("that are refused before their end do not disturb the next request of the connection", async () => {
+    await using registry = await serve();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const url = `https://${registry.address.replace("127.0.0.1", "localhost")}/v2/team/x/blobs/uploads/`;
+    const post = async (body: Buffer): Promise<number> =>
+      await new Promise((resolve, reject) => {
+        const request = httpsRequest(url, { method: "POST", ca: text("ca.pem"), agent }, (response) => {
+          response.resume();
+          response.on("end", () => resolve(response.statusCode ?? 0));
+        });
+        request.on("error", reject);
+        request.end(body);
+      });
+    for (let round = 0; round < 3; round += 1) expect(await post(Buffer.alloc(1 << 20))).toBe(401);
+    agent.destroy();
   });
 });

@@ -4,7 +4,7 @@
  * goes on while others push and delete, and does not take what they do meanwhile for damage.
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { messageOf } from "../../../base/index.ts";
+import { messageOf, TeuError } from "../../../base/index.ts";
 import {
   type Digest,
   digestAlgorithm,
@@ -26,10 +26,25 @@ export interface Damage {
   readonly why: string;
 }
 
+/** A scrub found damage: somebody must act. */
+export class ContentDamaged extends TeuError<"content-damaged", { damage: Damage }> {
+  constructor(damage: Damage) {
+    const { kind, repository, digest, why } = damage;
+    super(
+      "content-damaged",
+      "data-loss",
+      { damage },
+      `Cannot trust ${kind} ${digest ?? ""} of ${repository}: ${why}`,
+      { hint: "teu registry repair stops saying that it is here, so that it can be pushed again" },
+    );
+  }
+}
+
 /** Checks all. @param onDamage  Told of each damage as it is found. @returns all of it */
 export async function check(
   storage: Storage,
   onDamage: (damage: Damage) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<Damage[]> {
   const found: Damage[] = [];
   const tell = (damage: Damage): void => {
@@ -40,6 +55,7 @@ export async function check(
   // Ordered by digest: content that many repositories hold is read once.
   let last: { digest: Digest; why: string | undefined } | undefined;
   for await (const held of upkeep.held()) {
+    signal?.throwIfAborted();
     if (held.digest !== last?.digest) last = { digest: held.digest, why: await faultOf(storage, held) };
     const why = last.why ?? (held.kind === "manifest" ? manifestFault(storage, held) : undefined);
     // What was deleted since the list was read is no damage.
