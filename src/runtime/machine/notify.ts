@@ -77,7 +77,10 @@ export class NotifySocket implements Disposable {
       if (!isReadable([this.#socket, pidfd])) return;
       const { length, descriptors } = receiveMessage(this.#socket, bytes);
       for (const descriptor of descriptors) closeSync(descriptor);
-      if (this.#pass(bytes.subarray(0, length), pid)) return;
+      if (!this.#pass(bytes.subarray(0, length), pid)) continue;
+      // Whoever waits for us ends with us: systemd must know the main process before.
+      awaitReader(this.#host);
+      return;
     }
   }
 
@@ -105,18 +108,25 @@ export class NotifySocket implements Disposable {
   }
 }
 
-/** Sends the messages, and waits until they are read: systemd must not see us end before it knows the main process. */
 function tell(host: string, messages: readonly string[]): void {
+  const socket = datagramUnix("connect", host);
+  try {
+    for (const message of messages) check(sendMessage(socket, bytesOf(`${message}\n`)), "sendmsg", host);
+  } finally {
+    closeSync(socket);
+  }
+}
+
+/** Waits until what was sent before is read: then the other end of the pipe, which is sent along, is closed. */
+function awaitReader(host: string): void {
   const socket = datagramUnix("connect", host);
   const { read: reader, write: writer } = pipe();
   try {
-    for (const message of messages) check(sendMessage(socket, bytesOf(`${message}\n`)), "sendmsg", host);
     check(sendMessage(socket, bytesOf("BARRIER=1"), [writer]), "sendmsg", host);
   } finally {
     closeSync(writer);
     closeSync(socket);
   }
-  // Its end of the pipe closes when it has read what came before.
   isReadable([reader], BARRIER_SECONDS);
   closeSync(reader);
 }
