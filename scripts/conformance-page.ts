@@ -15,7 +15,7 @@ const HEAD = `<!-- Written by scripts/conformance-runtime.ts --write and scripts
 # Conformance: the runtime
 
 Two public suites for OCI runtimes against \`teu runtime\` and, in the same run on the same machine, against runc. What runc passes and we do
-not is a bug; every other failure has its reason here.
+not is a bug, but for the few cases that say why not; every other failure has its reason here, too.
 `;
 
 /** One row of a table: a case, what became of it under both runtimes, and why where that is not a pass. */
@@ -26,7 +26,7 @@ export interface Row {
   readonly reason: string;
 }
 
-/** Writes `body` as the section `heading`; the sections come in the order in which they were first written. */
+/** Writes `body` as the section `heading`; the sections come in the order of their headings. */
 export function writeSection(heading: string, body: string): void {
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : HEAD;
   const [, ...sections] = page.split(/^(?=## )/m);
@@ -34,6 +34,7 @@ export function writeSection(heading: string, body: string): void {
   const at = sections.findIndex((text) => text.startsWith(`## ${heading}\n`));
   if (at < 0) sections.push(section);
   else sections[at] = section;
+  sections.sort();
   writeFileSync(PAGE, [HEAD, ...sections.map((text) => text.trimEnd())].join("\n").concat("\n"));
 }
 
@@ -53,5 +54,5 @@ export function provenance(): string {
     : "v1 and hybrid";
   const day = new Date().toISOString().slice(0, 10);
   const [teu, runc] = [first(TEU, "runtime", "--version"), first("runc", "--version")];
-  return `Run on ${day}: ${teu.replace("teu runtime", "teu")} and ${runc}, Linux ${release()}, cgroup ${cgroups}.`;
+  return `Run on ${day}: ${teu.replace("teu runtime", "teu")} and ${runc}, Linux ${release().split("-")[0]}, cgroup ${cgroups}.`;
 }
