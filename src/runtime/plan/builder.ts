@@ -55,8 +55,9 @@ export function answered(index: 0 | 1 | 2 | 3): Register {
 
 type Size = 1 | 2 | 4 | 8;
 const encoder = new TextEncoder();
-const FIRST_RECORDS = 512;
-const FIRST_DATA_BYTES = 16_384;
+/** Room for a segment; a whole plan grows twice. To zero what nobody uses costs a page fault for every 4 kB. */
+const FIRST_RECORDS = 128;
+const FIRST_DATA_BYTES = 4096;
 const TWO_TO_32 = 0x1_0000_0000;
 
 export class PlanBuilder {
@@ -311,9 +312,10 @@ export class PlanBuilder {
 
   #rules(at: number, rules: Rules): void {
     let place = at + RULES_AT;
-    for (const [name, to] of Object.entries(rules)) {
+    for (const name in rules) {
       if (place === at + RULES_AT + MAX_RULES)
         throw new RangeError(`A record has more than ${MAX_RULES} rules`);
+      const to = rules[name as keyof Rules]; // of its own names
       const number = name === "*" ? ANY_ERRNO : errno[name as keyof typeof errno];
       this.#words[place] = number | (TARGET_NEXT << 16);
       if (to instanceof Label) this.#fixups.push({ at: place, label: to, isRule: true });
