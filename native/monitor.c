@@ -116,6 +116,15 @@ __attribute__((noreturn)) static void leave(long status) {
   for (;;) CALL(SYS_exit_group, status);
 }
 
+#if !defined(TEU_STUB)
+/* Called by gcc on aarch64 for a structure of zeroes. */
+__attribute__((used)) void *memset(void *to, int byte, unsigned long length) {
+  uint8_t *target = to;
+  for (volatile unsigned long i = 0; i < length; i++) target[i] = (uint8_t)byte;
+  return to;
+}
+#endif
+
 static void copy(void *to, const void *from, uint64_t length) {
   uint8_t *target = to;
   const uint8_t *source = from;
