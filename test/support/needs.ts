@@ -32,6 +32,12 @@ export const cgroupV2: Need = {
 /** systemd is PID 1; test/vm/run -s boots such a machine. */
 export const systemd: Need = { says: "systemd", isMet: () => existsSync("/run/systemd/system") };
 
+/** Not the emulated machine of test/vm: what takes many containers and has nothing to do with its kernel or its cgroups. */
+export const swift: Need = {
+  says: "a machine that is not emulated",
+  isMet: () => process.env["VM_GUEST"] === undefined,
+};
+
 const printed = new Set<string>();
 
 /** `test`, or, when a need is not met, `test.skip` with the reason printed. */

@@ -5,7 +5,7 @@
 import { describe, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { needs, program, root } from "../../support/needs.ts";
+import { needs, program, root, swift } from "../../support/needs.ts";
 import {
   type Change,
   changes,
@@ -106,10 +106,10 @@ describe(`a create of ${TESTED.name} that is killed`, () => {
 });
 
 describe(`many containers of ${TESTED.name} at once`, () => {
-  const count = isSlow ? 24 : 200;
+  const count = 200;
   const atOnce = 8;
 
-  needs(root, program("busybox"))(
+  needs(root, program("busybox"), swift)(
     `${count} creates and deletes, ${atOnce} at a time, leave nothing`,
     async () => {
       await using container = new Container();
@@ -134,6 +134,6 @@ describe(`many containers of ${TESTED.name} at once`, () => {
       expect(readdirSync(container.stateFolder)).toEqual([]);
       expect(findLeftovers([container.id, container.bundle.path])).toEqual([]);
     },
-    isSlow ? 600_000 : 120_000,
+    120_000,
   );
 });

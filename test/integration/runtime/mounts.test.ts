@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { needs, program, root } from "../../support/needs.ts";
+import { needs, program, root, swift } from "../../support/needs.ts";
 import {
   type Change,
   changes,
@@ -29,7 +29,7 @@ import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 import type { Finished } from "../teu.ts";
 
 const test = needs(root, program("busybox"));
-const together = needs(root, program("busybox"), program("runc"));
+const together = needs(root, program("busybox"), program("runc"), swift);
 
 /** Mount point, options, propagation, type and options of the file system, of the mounts at or below `paths`. */
 const MOUNTED = (...paths: string[]): string =>
