@@ -3,6 +3,7 @@
 // How a container is asked for.
 export type { ContainerOptions, Network } from "./bundle/config.ts";
 // Containers.
+export { CAPABILITIES as DEFAULT_CAPABILITIES } from "./bundle/defaults.ts";
 export { attachToContainer, restartContainer } from "./container/again.ts";
 export { Detached } from "./container/attach.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
@@ -33,9 +34,18 @@ export {
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
+export {
+  parseAssignments,
+  parseEnvironmentFile,
+  parseHost,
+  parseResolver,
+  parseTmpfs,
+  parseUlimit,
+} from "./options/assignment.ts";
+export { parseCapabilities } from "./options/capabilities.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
-export { parseCPUs, parseMemory } from "./options/limits.ts";
+export { parseCPUs, parseMemory, parseSize } from "./options/limits.ts";
 export { parseName } from "./options/name.ts";
 export { type PublishedPort, parsePublish } from "./options/publish.ts";
 export { parseVolume, type Volume } from "./options/volume.ts";

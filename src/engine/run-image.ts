@@ -34,7 +34,7 @@ export function runImage(
   request: ContainerRequest,
   options: RunImageOptions,
 ): Promise<number> {
-  return withImage(store, text, options, (image, held) =>
+  return withImage(store, text, request, options, (image, held) =>
     runContainer(store, image, { ...request, ...held }, options.onStep),
   );
 }
@@ -46,7 +46,7 @@ export function startImage(
   request: ContainerRequest,
   options: RunImageOptions,
 ): Promise<string> {
-  return withImage(store, text, options, (image, held) =>
+  return withImage(store, text, request, options, (image, held) =>
     startContainer(store, image, { ...request, ...held }, options.onStep),
   );
 }
@@ -55,6 +55,7 @@ export function startImage(
 async function withImage<T>(
   store: Store,
   text: string,
+  request: ContainerRequest,
   options: RunImageOptions,
   work: (image: UnpackedImage, held: HeldImage) => Promise<T>,
 ): Promise<T> {
@@ -64,7 +65,8 @@ async function withImage<T>(
   const choice = choosePlatform(options.platform);
   const ensured = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
   const image = await unpack(store, ensured, options.onStep, interrupt.signal);
-  const seccomp = defaultSeccomp({ capabilities: CAPABILITIES, architecture });
+  const { capabilities = CAPABILITIES } = request.options;
+  const seccomp = request.isUnconfined ? undefined : defaultSeccomp({ capabilities, architecture });
   return await work(image, {
     seccomp,
     onRecorded: () => lease[Symbol.dispose](),

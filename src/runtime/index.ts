@@ -1,5 +1,7 @@
 /** config.json → plan → container. */
 
+// Every capability that we know, by number.
+export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
 // The plan: what create would do, as data and as text.
 export type { CreatePlan } from "./compile/compile.ts";
 // Killing and removing, and what a container's status is.

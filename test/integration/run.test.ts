@@ -69,6 +69,41 @@ describe("flags", () => {
     { flags: ["--network", "none"], script: "ls /sys/class/net", says: "lo" },
     { flags: [], script: "echo $$", says: "1" },
     {
+      flags: ["--cap-drop", "ALL"],
+      script: "grep CapEff /proc/self/status",
+      says: "CapEff:\t0000000000000000",
+    },
+    {
+      flags: ["--cap-add", "sys_time"],
+      script: "grep CapEff /proc/self/status",
+      says: "CapEff:\t00000000aa0425fb",
+    },
+    {
+      flags: ["--security-opt", "no-new-privileges", "--security-opt", "seccomp=unconfined"],
+      script: "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status",
+      says: "NoNewPrivs:\t1\nSeccomp:\t0",
+    },
+    { flags: ["--ulimit", "nofile=77:88"], script: "ulimit -Sn; ulimit -Hn", says: "77\n88" },
+    { flags: ["--ulimit", "core=0:-1"], script: "ulimit -Hc", says: "unlimited" },
+    { flags: ["--shm-size", "1m"], script: "df -k /dev/shm | awk 'NR==2 {print $2}'", says: "1024" },
+    {
+      flags: ["--tmpfs", "/fast:size=2m"],
+      script: "df -k /fast | awk 'NR==2 {print $1, $2}'",
+      says: "tmpfs 2048",
+    },
+    {
+      flags: ["--sysctl", "net.ipv4.ip_default_ttl=33"],
+      script: "cat /proc/sys/net/ipv4/ip_default_ttl",
+      says: "33",
+    },
+    { flags: ["--oom-score-adj", "77"], script: "cat /proc/self/oom_score_adj", says: "77" },
+    { flags: ["--add-host", "db:10.1.2.3"], script: "grep db /etc/hosts", says: "10.1.2.3\tdb" },
+    {
+      flags: ["--dns", "192.0.2.53"],
+      script: "grep nameserver /etc/resolv.conf",
+      says: "nameserver 192.0.2.53",
+    },
+    {
       flags: ["--pids-limit", "20"],
       script: "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null",
       says: "20",

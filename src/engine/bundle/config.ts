@@ -10,10 +10,12 @@ import type {
   Namespace,
   NamespaceType,
   Resources,
+  Rlimit,
   RuntimeConfig,
   Seccomp,
   User,
 } from "../../spec/index.ts";
+import type { Tmpfs } from "../options/assignment.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { InvalidOption } from "../options/error.ts";
 import type { Volume } from "../options/volume.ts";
@@ -47,6 +49,16 @@ export interface ContainerOptions {
   readonly isReadonly: boolean;
   readonly network: Network;
   readonly terminal: boolean;
+  /** Of the root user; docker's defaults if absent. */
+  readonly capabilities?: readonly string[];
+  readonly noNewPrivileges?: boolean;
+  readonly tmpfs?: readonly Tmpfs[];
+  readonly rlimits?: readonly Rlimit[];
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly shmBytes?: number;
+  readonly oomScoreAdj?: number;
+  /** Namespaces that are the host's. */
+  readonly shared?: readonly ("pid" | "ipc" | "uts")[];
 }
 
 /**
@@ -98,22 +110,24 @@ export function makeConfig(
     // Of what is used here nothing is younger, and older runtimes refuse what they do not know.
     ociVersion: "1.0.2",
     root: { path: rootfs, ...(options.isReadonly ? { readonly: true } : {}) },
-    hostname,
+    ...(options.shared?.includes("uts") ? {} : { hostname }),
     process: {
       ...(options.terminal ? { terminal: true } : {}),
       user,
       args: commandOf(image, options),
       env: environmentOf(image, options, hostname),
       cwd: workingDirectoryOf(image, options),
-      capabilities: capabilitiesOf(user),
-      noNewPrivileges: false,
-      oomScoreAdj: 0,
+      capabilities: capabilitiesOf(user, options.capabilities),
+      noNewPrivileges: options.noNewPrivileges ?? false,
+      oomScoreAdj: options.oomScoreAdj ?? 0,
+      ...(options.rlimits?.length && { rlimits: options.rlimits }),
     },
     mounts: mountsOf(options, surroundings),
     linux: {
       ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
       namespaces: namespacesOf(options),
       resources: resourcesOf(options, surroundings),
+      ...(options.sysctl && Object.keys(options.sysctl).length > 0 && { sysctl: options.sysctl }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       ...(seccomp === undefined ? {} : { seccomp }),
@@ -152,20 +166,24 @@ function workingDirectoryOf(image: ImageProcess, options: ContainerOptions): str
 }
 
 /** A user that is not root has none, as after execve; inheritable ones would come back (CVE-2022-24769). */
-export function capabilitiesOf(user: User): Capabilities {
-  if (user.uid !== 0) return { bounding: CAPABILITIES };
-  return { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+export function capabilitiesOf(user: User, capabilities = CAPABILITIES): Capabilities {
+  if (user.uid !== 0) return { bounding: capabilities };
+  return { bounding: capabilities, effective: capabilities, permitted: capabilities };
 }
 
 function namespacesOf(options: ContainerOptions): Namespace[] {
-  const types: NamespaceType[] = ["pid", "mount", "uts", "ipc", "cgroup"];
+  const shared: readonly string[] = options.shared ?? [];
+  const types = (["pid", "mount", "uts", "ipc", "cgroup"] as NamespaceType[]).filter(
+    (type) => !shared.includes(type),
+  );
   if (options.network !== "host") types.push("network");
   return types.map((type) => ({ type }));
 }
 
 /** The kernel's file systems, then ours, then the caller's, shallow before deep: none may hide another. */
 function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
-  const asked = new Set<string>(options.volumes.map(({ destination }) => destination));
+  const tmpfs = options.tmpfs ?? [];
+  const asked = new Set<string>([...options.volumes, ...tmpfs].map(({ destination }) => destination));
   const bind = (source: HostPath, destination: ContainerPath, readonly: boolean, propagation: string) => ({
     destination,
     type: "bind",
@@ -176,12 +194,27 @@ function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
     .sort((a, b) => depth(a.destination) - depth(b.destination))
     .map((volume) => bind(volume.source, volume.destination, volume.readonly, volume.propagation));
   return [
-    ...MOUNTS.filter(({ destination }) => !asked.has(destination)),
+    ...MOUNTS.filter(({ destination }) => !asked.has(destination)).map((mount) =>
+      sized(mount, options.shmBytes),
+    ),
     ...files
       .filter(({ destination }) => !asked.has(destination))
       .map(({ source, destination }) => bind(source, destination, options.isReadonly, "rprivate")),
+    ...tmpfs.map(({ destination, options: words }) => ({
+      destination,
+      type: "tmpfs",
+      source: "tmpfs",
+      options: words,
+    })),
     ...volumes,
   ];
+}
+
+/** /dev/shm as large as was asked for. */
+function sized(mount: Mount, shmBytes: number | undefined): Mount {
+  if (mount.destination !== "/dev/shm" || shmBytes === undefined) return mount;
+  const options = (mount.options ?? []).map((word) => (word.startsWith("size=") ? `size=${shmBytes}` : word));
+  return { ...mount, options };
 }
 
 function depth(path: string): number {

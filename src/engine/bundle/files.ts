@@ -8,27 +8,38 @@ import type { Network } from "./config.ts";
 export interface Identity {
   readonly hostname: string;
   readonly network: Network;
+  readonly hosts: readonly HostEntry[];
+  /** In the place of the host's, if there are any. */
+  readonly resolvers: readonly string[];
 }
 
-const LOCAL_HOSTS = [
+/** One line of /etc/hosts. */
+export interface HostEntry {
+  readonly name: string;
+  readonly address: string;
+}
+
+const LOCAL_LINES = [
   "127.0.0.1\tlocalhost",
   "::1\tlocalhost ip6-localhost ip6-loopback",
   "fe00::0\tip6-localnet",
   "ff00::0\tip6-mcastprefix",
   "ff02::1\tip6-allnodes",
   "ff02::2\tip6-allrouters",
-];
+]
+  .map((line) => `${line}\n`)
+  .join("");
 
 /** Writes the three into `bundle`. @returns where each is to be shown */
 export function writeFiles(
   bundle: HostPath,
-  { hostname, network }: Identity,
+  { hostname, network, hosts, resolvers }: Identity,
 ): { source: HostPath; destination: ContainerPath }[] {
   const isBridged = network !== "host" && network !== "none";
   const texts = {
-    hosts: network === "host" ? hostFile("/etc/hosts") : ownHosts(),
+    hosts: `${network === "host" ? hostFile("/etc/hosts") : LOCAL_LINES}${encodeHosts(hosts)}`,
     hostname: `${hostname}\n`,
-    "resolv.conf": isBridged ? reachable(hostFile("/etc/resolv.conf")) : hostFile("/etc/resolv.conf"),
+    "resolv.conf": resolversOf(isBridged, resolvers),
   };
   return Object.entries(texts).map(([name, text]) => {
     const source = join(bundle, name) as HostPath;
@@ -38,13 +49,27 @@ export function writeFiles(
   });
 }
 
-function ownHosts(): string {
-  return `${LOCAL_HOSTS.join("\n")}\n`;
+function encodeHosts(hosts: readonly HostEntry[]): string {
+  return hosts.map(({ name, address }) => `${address}\t${name}\n`).join("");
+}
+
+function resolversOf(isBridged: boolean, resolvers: readonly string[]): string {
+  const text = hostFile("/etc/resolv.conf");
+  if (resolvers.length > 0) {
+    const others = text.split("\n").filter((line) => line !== "" && !/^\s*nameserver\s/.test(line));
+    return `${[...others, ...resolvers.map((address) => `nameserver ${address}`)].join("\n")}\n`;
+  }
+  return isBridged ? reachable(text) : text;
 }
 
 /** Tells the container its address, under its names, in the file that it sees already: that stays the same file. */
-export function writeOwnAddress(directory: HostPath, address: string, names: readonly string[]): void {
-  writeFileSync(join(directory, "hosts"), `${ownHosts()}${address}\t${names.join(" ")}\n`);
+export function writeOwnAddress(
+  directory: HostPath,
+  own: { readonly address: string; readonly names: readonly string[] },
+  hosts: readonly HostEntry[],
+): void {
+  const line = `${own.address}\t${own.names.join(" ")}\n`;
+  writeFileSync(join(directory, "hosts"), `${LOCAL_LINES}${encodeHosts(hosts)}${line}`);
 }
 
 /** Docker's, where the host's own resolver listens on its loopback address only. */

@@ -17,6 +17,7 @@ export interface ContainerSummary {
   readonly image: string;
   readonly imageDigest: string;
   readonly command: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
   readonly phase: ContainerPhase;
   readonly exitStatus: number | null;
   readonly createdAt: number;
@@ -34,14 +35,14 @@ export function listContainers(store: Store): ContainerSummary[] {
   return listRecords(store.database, store.namespace).map((record) => {
     const { id, name, image, createdAt } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
-    const { command } = record.settings;
+    const { command, labels = {} } = record.settings;
     const imageDigest = record.imageTarget.digest;
     const endpoint = endpoints.find(({ container }) => container === id);
     const ports = published
       .filter(({ container }) => container === id)
       .map(({ container: _, ...port }) => port);
     return {
-      ...{ id, name, image, imageDigest, command, phase, exitStatus, createdAt, finishedAt },
+      ...{ id, name, image, imageDigest, command, labels, phase, exitStatus, createdAt, finishedAt },
       ...(endpoint && { address: encodeAddress(endpoint.address) }),
       ports,
     };

@@ -36,7 +36,7 @@ export function recordContainer(
 ): ContainerRecord {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
-  const { stopSignal } = image.process;
+  const stopSignal = request.stopSignal ?? image.process.stopSignal;
   const settings = {
     command: commandOf(image.process, options),
     autoRemove,
@@ -45,6 +45,8 @@ export function recordContainer(
     ...(isBridged(options.network) && { network: options.network, ports: request.ports }),
     ...(runtime !== undefined && { runtime }),
     ...(stopSignal !== undefined && { stopSignal }),
+    ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
+    ...(request.hosts.length > 0 && { hosts: request.hosts }),
   };
   const add = (name: string) =>
     inTransaction(store.database, () => {
@@ -102,12 +104,23 @@ export function makeBundle(
     user: image.resolveUser(rootfs, request.user),
     seccomp,
     hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
-    files: writeFiles(kept, { hostname, network: options.network }),
+    files: writeFiles(kept, {
+      hostname,
+      network: options.network,
+      hosts: request.hosts,
+      resolvers: request.resolvers,
+    }),
   });
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
-    writeFileSync(join(directory, "config.json"), JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });
   return { path, config };
+}
+
+/** A limit may need more digits than a number has. */
+function encodeConfig(config: RuntimeConfig): string {
+  const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown }; // younger than the compiler's library
+  return JSON.stringify(config, (_, value) => (typeof value === "bigint" ? rawJSON(`${value}`) : value));
 }
 
 /** Makes the bundle of a container that has run before. */

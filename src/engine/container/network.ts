@@ -22,5 +22,6 @@ export function connect(
   const { network, ports = [] } = settings;
   if (network === undefined) return;
   const address = connectContainer(store, { container: id, pid, network, ports });
-  writeOwnAddress(containerDirectory(store, id), address, [...new Set([config.hostname ?? name, name])]);
+  const names = [...new Set([config.hostname ?? name, name])];
+  writeOwnAddress(containerDirectory(store, id), { address, names }, settings.hosts ?? []);
 }

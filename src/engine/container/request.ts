@@ -2,6 +2,7 @@
 
 import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
+import type { HostEntry } from "../bundle/files.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
@@ -18,6 +19,14 @@ export interface ContainerRequest {
   readonly autoRemove: boolean;
   /** Ports of the host that lead to it. */
   readonly ports: readonly PublishedPort[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Further lines of its /etc/hosts, and the resolvers of its resolv.conf in the place of the host's. */
+  readonly hosts: readonly HostEntry[];
+  readonly resolvers: readonly string[];
+  /** Instead of the image's. */
+  readonly stopSignal?: string;
+  /** Whether it may make any system call; otherwise docker's default filter says which. */
+  readonly isUnconfined: boolean;
   /** Whether the program reads what is typed. */
   readonly interactive: boolean;
 }

@@ -7,18 +7,25 @@ const POWERS = "bkmgtp";
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 const CPU_PERIOD_US = 100_000;
 
-/** `64m` as bytes; units are powers of 1024. 0 is no limit, as docker has it. @throws {InvalidOption} */
-export function parseMemory(text: string): number | undefined {
+/** `64m` as bytes; units are powers of 1024. @param flags  As docker names them. @throws {InvalidOption} */
+export function parseSize(text: string, option: string, flags = option): number {
   const [, number, unit = "b"] = SIZE.exec(text) ?? [];
   const bytes = Math.floor(Number(number) * 1024 ** POWERS.indexOf(unit.toLowerCase()));
-  const context = { option: "--memory", value: text };
   if (number === undefined || !Number.isSafeInteger(bytes))
     throw new InvalidOption(
-      context,
-      `Invalid argument ${JSON.stringify(text)} for "-m, --memory": invalid size`,
+      { option, value: text },
+      `Invalid argument ${JSON.stringify(text)} for "${flags}": invalid size`,
     );
+  return bytes;
+}
+
+/** The value of `--memory`. 0 is no limit, as docker has it. @throws {InvalidOption} */
+export function parseMemory(text: string): number | undefined {
+  const option = "--memory";
+  const bytes = parseSize(text, option, "-m, --memory");
   if (bytes === 0) return undefined;
-  if (bytes < MIN_MEMORY_BYTES) throw new InvalidOption(context, "Minimum memory limit allowed is 6MB");
+  if (bytes < MIN_MEMORY_BYTES)
+    throw new InvalidOption({ option, value: text }, "Minimum memory limit allowed is 6MB");
   return bytes;
 }
 

@@ -21,6 +21,9 @@ export interface ContainerSettings {
   /** The network of ours that it is in while it runs, if any. */
   readonly network?: string;
   readonly ports?: readonly PublishedPort[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Further lines of its /etc/hosts. */
+  readonly hosts?: readonly { readonly name: string; readonly address: string }[];
   /** What `stop` sends, where the image says; absent: SIGTERM. */
   readonly stopSignal?: string;
 }

@@ -1,0 +1,103 @@
+/** Options of the form NAME=VALUE, NAME:VALUE and their like. Source: docker run reference. */
+import { posix } from "node:path";
+import type { ContainerPath } from "../../base/index.ts";
+import type { Rlimit } from "../../spec/index.ts";
+import { parseAddress } from "../network/address.ts";
+import { InvalidOption } from "./error.ts";
+
+/** `--label NAME[=VALUE]`, `--sysctl NAME=VALUE`: the last of a name counts. @throws {InvalidOption} */
+export function parseAssignments(
+  option: string,
+  texts: readonly string[],
+  isValueNeeded: boolean,
+): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text): [string, string] => {
+      const at = text.indexOf("=");
+      const name = at < 0 ? text : text.slice(0, at);
+      if (name === "" || (at < 0 && isValueNeeded))
+        throw new InvalidOption(
+          { option, value: text },
+          `Invalid ${option.slice(2)} ${JSON.stringify(text)}: wants NAME=VALUE`,
+        );
+      return [name, at < 0 ? "" : text.slice(at + 1)];
+    }),
+  );
+}
+
+/** The lines of an `--env-file`, as `-e` takes them: without comments and empty lines. Source: docker run reference, -e. */
+export function parseEnvironmentFile(text: string): string[] {
+  return text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .map((line) => line.replace(/\r$/, "").trimStart())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/** `--add-host NAME:ADDRESS` as a line of /etc/hosts. @throws {InvalidOption} */
+export function parseHost(text: string): { readonly name: string; readonly address: string } {
+  const [, name = "", address = ""] = /^([^:=\s]+)[:=]\[?([0-9a-fA-F:.]+|host-gateway)\]?$/.exec(text) ?? [];
+  const isAddress = parseAddress(address) !== undefined || address.includes(":");
+  if (name === "" || !isAddress)
+    throw new InvalidOption(
+      { option: "--add-host", value: text },
+      `Invalid add-host ${JSON.stringify(text)}: wants NAME:ADDRESS`,
+    );
+  return { name, address };
+}
+
+/** `--dns ADDRESS`. @throws {InvalidOption} */
+export function parseResolver(text: string): string {
+  if (parseAddress(text) === undefined && !/^[0-9a-fA-F:]*:[0-9a-fA-F:.]*$/.test(text))
+    throw new InvalidOption({ option: "--dns", value: text }, `${text} is not an ip address`);
+  return text;
+}
+
+/** A tmpfs of the container's own. */
+export interface Tmpfs {
+  readonly destination: ContainerPath;
+  readonly options: readonly string[];
+}
+
+/** `--tmpfs DIR[:OPTIONS]`, with docker's defaults. @throws {InvalidOption} */
+export function parseTmpfs(text: string): Tmpfs {
+  const at = text.indexOf(":");
+  const destination = posix.normalize(at < 0 ? text : text.slice(0, at));
+  if (!posix.isAbsolute(destination) || destination === "/")
+    throw new InvalidOption(
+      { option: "--tmpfs", value: text },
+      `Invalid tmpfs ${JSON.stringify(text)}: wants an absolute path other than /`,
+    );
+  const own =
+    at < 0
+      ? []
+      : text
+          .slice(at + 1)
+          .split(",")
+          .filter((word) => word !== "");
+  return { destination: destination as ContainerPath, options: ["noexec", "nosuid", "nodev", ...own] };
+}
+
+const RLIMITS: readonly string[] =
+  "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  );
+const UNLIMITED = 2n ** 64n - 1n;
+
+/** `--ulimit NAME=SOFT[:HARD]`; -1 is no limit. @throws {InvalidOption} */
+export function parseUlimit(text: string): Rlimit {
+  const [, name = "", softText = "", hardText = softText] = /^(\w+)=(-1|\d+)(?::(-1|\d+))?$/.exec(text) ?? [];
+  const [soft, hard] = [softText, hardText].map((word) =>
+    word === "-1" ? UNLIMITED : BigInt(word || 0),
+  ) as [bigint, bigint];
+  const fail = (why: string) =>
+    new InvalidOption({ option: "--ulimit", value: text }, `Invalid ulimit ${JSON.stringify(text)}: ${why}`);
+  if (!RLIMITS.includes(name)) throw fail("wants NAME=SOFT[:HARD], NAME one of setrlimit's in small letters");
+  if (soft > hard) throw fail("the soft limit must not be above the hard one");
+  return { type: `RLIMIT_${name.toUpperCase()}`, soft: narrow(soft), hard: narrow(hard) };
+}
+
+/** Documents hold numbers, but for what they cannot hold exactly. */
+function narrow(value: bigint): number | bigint {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
