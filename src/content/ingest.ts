@@ -141,6 +141,13 @@ export class Ingest {
     return committed;
   }
 
+  /** Reads what is here already, for whoever cannot wait for the rest. @returns how many bytes it was */
+  readAt(target: Uint8Array, position: number): number {
+    this.#mustBeOpen();
+    const length = Math.max(Math.min(target.length, this.#offset - position), 0);
+    return readSync(this.#place.descriptor, target, 0, length, position);
+  }
+
   /** Forgets everything. */
   abort(): void {
     this.#close(() => rmSync(this.#place.folder, { recursive: true, force: true }));

@@ -2,7 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, print, printError, stateRoot } from "../../base/index.ts";
-import { parseRegistryConfig, registryOptions, serveRegistry } from "../../distribution/registry/index.ts";
+import { RegistryClient } from "../../distribution/client/index.ts";
+import {
+  parseRegistryConfig,
+  registryOptions,
+  serveRegistry,
+  type UpstreamConfig,
+} from "../../distribution/registry/index.ts";
+import type { RegistryName, RepositoryName } from "../../spec/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -44,7 +51,7 @@ then listens only with --insecure-listen.`,
       if (config.tls === undefined) process.once("SIGHUP", () => resolve());
     });
     await using registry = await serveRegistry({
-      ...(await registryOptions(config, root)),
+      ...(await registryOptions(config, root, openUpstream)),
       listen: flags.listen ?? config.listen ?? "127.0.0.1:5000",
       insecureListen: flags["insecure-listen"] || (config.insecureListen ?? false),
       onError: (error) => printError(`teu registry: ${messageOf(error)}\n`),
@@ -55,3 +62,11 @@ then listens only with --insecure-listen.`,
     return 0;
   },
 });
+
+/** Credentials are those of docker and podman, as for any pull. */
+function openUpstream(
+  { registry, insecure = false }: UpstreamConfig,
+  repository: RepositoryName,
+): RegistryClient {
+  return new RegistryClient({ registry: registry as RegistryName, repository }, { insecure }); // the configuration was checked
+}

@@ -3,6 +3,7 @@
  * Source: distribution-spec spec.md, Pulling blobs, Deleting blobs; RFC 9110 section 14.
  */
 import type { Digest, RepositoryName } from "../../spec/index.ts";
+import type { PullThrough } from "./cache/pull-through.ts";
 import { parseRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -11,12 +12,13 @@ import { release } from "./upkeep/sweep.ts";
 /** GET and HEAD /v2/<name>/blobs/<digest>; the kernel moves the bytes (sendfile), none pass through us. */
 export async function getBlob(
   { content, metadata }: Storage,
+  cache: PullThrough,
   name: RepositoryName,
   digest: Digest,
   request: Request,
 ): Promise<Response> {
   const isHere = (await metadata.blob(name, digest)) !== undefined;
-  const size = isHere ? content.stat(digest)?.size : undefined;
+  const size = isHere ? content.stat(digest)?.size : cache.sizeOf(name, digest);
   if (size === undefined) throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
   const path = content.path(digest);
   const etag = `"${digest}"`;
@@ -38,11 +40,15 @@ export async function getBlob(
   const ifRange = request.headers.get("if-range");
   const range =
     ifRange === null || ifRange === etag ? parseRange(request.headers.get("range"), size) : undefined;
+  if (range !== undefined) headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${size}`;
+  const { start, end } = range ?? { start: 0, end: size };
+  const fill = isHere ? undefined : cache.fill(name, digest);
+  await fill?.begun();
+  if (fill !== undefined) return new Response(fill.read(start, end), { status: range ? 206 : 200, headers });
   // Else Bun would tell clients the name of our file.
   headers["content-disposition"] = "attachment";
   if (range === undefined)
     return new Response(Bun.file(path), { headers: { ...headers, "content-length": String(size) } });
-  headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${size}`;
   headers["content-length"] = String(range.end - range.start);
   return new Response(Bun.file(path).slice(range.start, range.end), { status: 206, headers });
 }

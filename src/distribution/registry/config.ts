@@ -10,6 +10,8 @@ import {
   InvalidDocument,
   type Issue,
   integer,
+  isRegistryName,
+  isRepositoryName,
   mustBe,
   object,
   oneOf,
@@ -52,10 +54,23 @@ export interface RegistryConfig {
   /** Globs of repositories whose untagged manifests go. */
   readonly removeUntagged?: readonly string[];
   readonly collect?: CollectConfig;
+  readonly upstreams?: readonly UpstreamConfig[];
   /** How often everything is read and hashed; without it never. */
   readonly scrub?: { readonly everyHours: number };
   /** What clients show to people who use some repositories. */
   readonly warnings?: readonly WarningRule[];
+}
+
+/** A registry whose images are fetched when somebody asks for them here. */
+export interface UpstreamConfig {
+  /** Of the repositories here; what comes after it is the repository's name there. */
+  readonly prefix: string;
+  /** As a reference names it. */
+  readonly registry: string;
+  /** How long what a tag names is believed. */
+  readonly freshMinutes?: number;
+  /** Speaks plain http to it. */
+  readonly insecure?: boolean;
 }
 
 /** A text for whoever pulls from or pushes to repositories. */
@@ -106,6 +121,14 @@ function closed<T extends object>(fields: Fields<T>): Check<T> {
 }
 
 const strings = array(string);
+const repositoryName: Check<string> = (value) =>
+  typeof value === "string" && isRepositoryName(value)
+    ? undefined
+    : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "the name of a repository" }];
+const registryName: Check<string> = (value) =>
+  typeof value === "string" && isRegistryName(value)
+    ? undefined
+    : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "a registry as a reference names it" }];
 /** Source: distribution-spec spec.md, Warnings: printable text, all of an answer's together at most 4096 bytes. */
 const warningText: Check<string> = (value) => {
   if (typeof value === "string" && /^[ !#-[\]-~]{1,1000}$/.test(value)) return undefined;
@@ -173,6 +196,16 @@ const configCheck = closed<RegistryConfig>({
     ),
   ),
   removeUntagged: optional(strings),
+  upstreams: optional(
+    array(
+      closed<UpstreamConfig>({
+        prefix: repositoryName,
+        registry: registryName,
+        freshMinutes: optional(integer(0)),
+        insecure: optional(boolean),
+      }),
+    ),
+  ),
   scrub: optional(closed<{ everyHours: number }>({ everyHours: integer(1) })),
   warnings: optional(array(closed<WarningRule>({ repositories: strings, text: warningText }))),
   collect: optional(

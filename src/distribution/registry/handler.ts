@@ -10,6 +10,7 @@ import type { Caller } from "./auth/caller.ts";
 import type { TokenService } from "./auth/token-service.ts";
 import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadStatus } from "./blob-push.ts";
 import { deleteBlob, getBlob } from "./blobs.ts";
+import type { PullThrough } from "./cache/pull-through.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { listReferrers } from "./referrers.ts";
 import { Refusal, refusalFrom } from "./refusal.ts";
@@ -22,6 +23,7 @@ import type { Uploads } from "./uploads.ts";
 export interface HandlerOptions {
   readonly storage: Storage;
   readonly uploads: Uploads;
+  readonly cache: PullThrough;
   readonly access: Access;
   /** Nothing may be changed. */
   readonly isReadOnly: boolean;
@@ -49,6 +51,10 @@ export function makeHandler(options: HandlerOptions): Handler {
       if (path === TOKEN_PATH && options.tokens !== undefined) return await options.tokens.answer(request);
       const route = parseRoute(request.method, path);
       if (options.isReadOnly && !isReading(request)) throw new Refusal("UNSUPPORTED", READ_ONLY);
+      if ("repository" in route && !isReading(request) && options.cache.has(route.repository))
+        throw new Refusal("DENIED", {
+          message: "this repository is an upstream's: nothing is pushed or deleted here",
+        });
       const caller = await options.access.require(request, route, query, connection);
       connection?.callers?.push(caller.name);
       response = await dispatch(options, route, query, request, caller);
@@ -81,7 +87,7 @@ function isReading({ method }: Request): boolean {
 const READ_ONLY = { message: "the registry is read-only", headers: { allow: "HEAD, GET" } };
 
 function dispatch(
-  { uploads, storage }: HandlerOptions,
+  { uploads, storage, cache }: HandlerOptions,
   route: Route,
   query: URLSearchParams,
   request: Request,
@@ -99,10 +105,10 @@ function dispatch(
         GET: () => listReferrers(storage.metadata, route.repository, route.subject, query),
       });
     case "manifest":
-      return dispatchManifest(storage, route, query, request);
+      return dispatchManifest(storage, cache, route, query, request);
     case "blob":
       return allow(request, {
-        GET: () => getBlob(storage, route.repository, route.digest, request),
+        GET: () => getBlob(storage, cache, route.repository, route.digest, request),
         DELETE: () => deleteBlob(storage, route.repository, route.digest),
       });
     case "uploads":
@@ -118,12 +124,13 @@ function dispatch(
 
 function dispatchManifest(
   storage: Storage,
+  cache: PullThrough,
   { repository, target }: Route & { kind: "manifest" },
   query: URLSearchParams,
   request: Request,
 ): Response | Promise<Response> {
   return allow(request, {
-    GET: () => getManifest(storage, repository, target, request),
+    GET: () => getManifest(storage, cache, repository, target, request),
     PUT: () => putManifest(storage, repository, target, query, request),
     DELETE: () => deleteManifest(storage, repository, target),
   });

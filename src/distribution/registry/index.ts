@@ -1,7 +1,7 @@
 /** The registry server: the distribution specification over a folder. */
 
 // The configuration file, and what it says of access and storage.
-export { parseRegistryConfig, type RegistryConfig } from "./config.ts";
+export { parseRegistryConfig, type RegistryConfig, type UpstreamConfig } from "./config.ts";
 export { collectionOf, registryOptions } from "./open-config.ts";
 // The registry as a function, for tests and for whoever has a socket already.
 export { type OpenRegistry, openRegistry, type StorageOptions } from "./registry.ts";

@@ -23,6 +23,7 @@ import {
   type Tag,
   withoutParameters,
 } from "../../spec/index.ts";
+import type { PullThrough } from "./cache/pull-through.ts";
 import { Refusal } from "./refusal.ts";
 import { readBody } from "./request-body.ts";
 import type { TagOrDigest } from "./route.ts";
@@ -36,10 +37,12 @@ const MAX_TAGS = 46;
 /** GET and HEAD /v2/<name>/manifests/<tag or digest> */
 export async function getManifest(
   { content, metadata, pulls }: Storage,
+  cache: PullThrough,
   name: RepositoryName,
   target: TagOrDigest,
   request: Request,
 ): Promise<Response> {
+  await cache.refresh(name, target);
   const link = await metadata.manifest(name, target);
   if (link === undefined) throw await unknown(metadata, name, target);
   const etag = `"${link.digest}"`;
@@ -68,7 +71,10 @@ export async function putManifest(
   const bytes = await readBody(request, MAX_MANIFEST_BYTES, tooLarge);
   const document = parse(bytes, request);
   const digest = digestFor(target, bytes);
-  const manifest = describe({ mediaType: document.mediaType, digest, size: bytes.byteLength }, document);
+  const manifest = describeManifest(
+    { mediaType: document.mediaType, digest, size: bytes.byteLength },
+    document,
+  );
   await metadata.requireRoom(name, bytes.byteLength);
   using _pin = pins.hold(digest);
   await storeBytes(content, bytes, digest);
@@ -148,7 +154,7 @@ function isFetchedElsewhere({ mediaType, urls }: Descriptor): boolean {
  * What is kept of a manifest. What an image is made of must be here, but for layers that are never pushed. The children of
  * an index need not be: an index may be copied for some of its platforms. Nor does a subject.
  */
-function describe(
+export function describeManifest(
   link: { mediaType: string; digest: Digest; size: number },
   document: ManifestOrIndex,
 ): NewManifest {

@@ -2,12 +2,14 @@
 import { randomUUID, type webcrypto } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RepositoryName } from "../../spec/index.ts";
 import { type Means, SERVICE } from "./auth/authenticator.ts";
 import { compileGlob } from "./auth/glob.ts";
 import { Htpasswd } from "./auth/htpasswd.ts";
 import { Rules } from "./auth/rules.ts";
 import { TokenService } from "./auth/token-service.ts";
-import type { ImmutableTags, RegistryConfig, WarningRule } from "./config.ts";
+import type { UpstreamRepository } from "./cache/pull-through.ts";
+import type { ImmutableTags, RegistryConfig, UpstreamConfig, WarningRule } from "./config.ts";
 import { AccessLog } from "./operate/access-log.ts";
 import type { RegistryOptions } from "./serve.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
@@ -17,13 +19,18 @@ const DEFAULT_TOKEN_LIFETIME_S = 300;
 const MINUTE_MS = 60_000;
 const STDERR = 2;
 const DEFAULT_COLLECT_MINUTES = 60;
+const DEFAULT_FRESH_MINUTES = 60;
 /** A day: whoever pushes a large image by hand may come back in the morning. */
 const DEFAULT_GRACE_MINUTES = 24 * 60;
+
+/** Makes a client of an upstream's repository. */
+export type OpenUpstream = (upstream: UpstreamConfig, repository: RepositoryName) => UpstreamRepository;
 
 /** What a registry in `root` is opened with by this configuration, but for where it listens. */
 export async function registryOptions(
   config: RegistryConfig,
   root: string,
+  openUpstream: OpenUpstream,
 ): Promise<Omit<RegistryOptions, "listen">> {
   const means = await openMeans(config, root);
   return {
@@ -35,6 +42,11 @@ export async function registryOptions(
       ? 0
       : (config.collect?.everyMinutes ?? DEFAULT_COLLECT_MINUTES) * MINUTE_MS,
     scrubEveryMs: (config.scrub?.everyHours ?? 0) * 60 * MINUTE_MS,
+    upstreams: (config.upstreams ?? []).map((upstream) => ({
+      prefix: upstream.prefix,
+      freshMs: (upstream.freshMinutes ?? DEFAULT_FRESH_MINUTES) * MINUTE_MS,
+      open: (repository) => openUpstream(upstream, repository),
+    })),
     warnings: compileWarnings(config.warnings ?? []),
     events: config.events ?? [],
     isForwarded: config.trustForwarded ?? false,
@@ -52,6 +64,8 @@ export function collectionOf(config: RegistryConfig): OperationContext["collecti
     removeUntagged: config.removeUntagged ?? [],
     graceMs: (config.collect?.graceMinutes ?? DEFAULT_GRACE_MINUTES) * MINUTE_MS,
     isImmutable: policyOf(config).isImmutable,
+    isPartial: (repository) =>
+      (config.upstreams ?? []).some(({ prefix }) => repository.startsWith(`${prefix}/`)),
   };
 }
 

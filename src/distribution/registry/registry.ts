@@ -2,6 +2,7 @@
 import { messageOf } from "../../base/index.ts";
 import { Access } from "./auth/access.ts";
 import { Authenticator, type Means } from "./auth/authenticator.ts";
+import { PullThrough, type Upstream } from "./cache/pull-through.ts";
 import { type Handler, type HandlerOptions, makeHandler } from "./handler.ts";
 import type { AccessLog } from "./operate/access-log.ts";
 import { type EventEndpoint, EventSender, type Patience } from "./operate/events.ts";
@@ -31,6 +32,8 @@ export interface StorageOptions {
   readonly scrubEveryMs?: number;
   /** What clients show to people who use a repository. */
   readonly warnings?: HandlerOptions["warnings"];
+  /** Whose images are fetched when somebody asks for them. */
+  readonly upstreams?: readonly Upstream[];
   /** Who is told of changes. */
   readonly events?: readonly EventEndpoint[];
   readonly eventPatience?: Patience;
@@ -57,6 +60,7 @@ const NOTHING_IS_GARBAGE: OperationContext["collection"] = {
   removeUntagged: [],
   graceMs: 24 * 60 * MINUTE_MS,
   isImmutable: () => false,
+  isPartial: () => false,
 };
 
 /** Opens the registry below `options.root`. */
@@ -69,6 +73,7 @@ export function openRegistry({
   collectEveryMs = 0,
   scrubEveryMs = 0,
   warnings,
+  upstreams = [],
   events = [],
   eventPatience,
   log,
@@ -77,6 +82,7 @@ export function openRegistry({
 }: StorageOptions): OpenRegistry {
   const storage = openStorage(root, policy);
   const uploads = Uploads.open(storage, limits);
+  const cache = new PullThrough(storage, upstreams);
   const context = { storage, root, collection: collection ?? NOTHING_IS_GARBAGE };
   const report = (error: unknown): void => onError?.(error);
   const upkeep = new AsyncDisposableStack();
@@ -94,7 +100,13 @@ export function openRegistry({
     upkeep.use(
       repeat(
         scrubEveryMs,
-        (signal) => check(storage, (damage) => report(new ContentDamaged(damage)), signal),
+        (signal) =>
+          check(
+            storage,
+            (damage) => report(new ContentDamaged(damage)),
+            context.collection.isPartial,
+            signal,
+          ),
         report,
       ),
     );
@@ -110,6 +122,7 @@ export function openRegistry({
   const handle = makeHandler({
     storage,
     uploads,
+    cache,
     access,
     warnings,
     isReadOnly: policy?.isReadOnly ?? false,

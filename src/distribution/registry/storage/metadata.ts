@@ -82,6 +82,9 @@ export interface Metadata extends Disposable {
     slice: Slice,
   ): Awaitable<{ digest: Digest; descriptor: string }[]>;
 
+  /** Some manifests of the repository that are made of `child`, the newest first. */
+  parents(repository: RepositoryName, child: Digest): Awaitable<ManifestLink[]>;
+
   /** The size of a blob that the repository holds. */
   blob(repository: RepositoryName, digest: Digest): Awaitable<number | undefined>;
   /** Adds a blob, whose content is durable. @throws {QuotaExceeded} */

@@ -162,6 +162,12 @@ export class SqliteMetadata implements Metadata {
       .all(repository, subject, after, limit, artifactType ?? null);
   }
 
+  parents(repository: RepositoryName, child: Digest): ManifestLink[] {
+    const sql = `SELECT ${LINK} FROM children JOIN manifests ON manifests.repository = children.repository
+      AND manifests.digest = manifest WHERE children.repository = ${NUMBER} AND child = ?2 ORDER BY pushed_at DESC LIMIT 8`;
+    return this.database.query<ManifestLink, [string, string]>(sql).all(repository, child);
+  }
+
   blob(repository: RepositoryName, digest: Digest): number | undefined {
     const sql = `SELECT size FROM blobs WHERE repository = ${NUMBER} AND digest = ?2`;
     return this.database.query<{ size: number }, [string, string]>(sql).get(repository, digest)?.size;

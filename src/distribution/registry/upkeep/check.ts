@@ -40,10 +40,16 @@ export class ContentDamaged extends TeuError<"content-damaged", { damage: Damage
   }
 }
 
-/** Checks all. @param onDamage  Told of each damage as it is found. @returns all of it */
+/**
+ * Checks all.
+ * @param onDamage  Told of each damage as it is found.
+ * @param isPartial  Repositories of an upstream, where blobs come when somebody asks for them.
+ * @returns all of it
+ */
 export async function check(
   storage: Storage,
   onDamage: (damage: Damage) => void = () => undefined,
+  isPartial: (repository: RepositoryName) => boolean = () => false,
   signal?: AbortSignal,
 ): Promise<Damage[]> {
   const found: Damage[] = [];
@@ -57,7 +63,7 @@ export async function check(
   for await (const held of upkeep.held()) {
     signal?.throwIfAborted();
     if (held.digest !== last?.digest) last = { digest: held.digest, why: await faultOf(storage, held) };
-    const why = last.why ?? (held.kind === "manifest" ? manifestFault(storage, held) : undefined);
+    const why = last.why ?? (held.kind === "manifest" ? manifestFault(storage, held, isPartial) : undefined);
     // What was deleted since the list was read is no damage.
     if (why !== undefined && upkeep.isStillHeld(held))
       tell({ kind: held.kind, repository: held.repository, digest: held.digest, why });
@@ -83,11 +89,15 @@ async function faultOf({ content }: Storage, { digest, size }: Held): Promise<st
   return hashed === digest ? undefined : `its content hashes to ${hashed}`;
 }
 
-function manifestFault({ content, metadata }: Storage, held: Held): string | undefined {
+function manifestFault(
+  { content, metadata }: Storage,
+  held: Held,
+  isPartial: (repository: RepositoryName) => boolean,
+): string | undefined {
   try {
     const { repository, digest, mediaType } = held;
     const document = parseManifestOrIndex(content.readBytes(digest, MAX_MANIFEST_BYTES), mediaType);
-    if (document.kind === "index") return undefined;
+    if (document.kind === "index" || isPartial(repository)) return undefined;
     const missing = metadata.upkeep.missingBlobs(repository, digest);
     // Layers that are fetched elsewhere were never here.
     const required = [document.manifest.config, ...document.manifest.layers].filter(

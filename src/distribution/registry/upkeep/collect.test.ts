@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestOf, type RepositoryName, type Tag } from "../../../spec/index.ts";
 import { Access } from "../auth/access.ts";
+import { PullThrough } from "../cache/pull-through.ts";
 import { makeHandler } from "../handler.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { DEFAULT_UPLOAD_LIMITS, Uploads } from "../uploads.ts";
@@ -24,6 +25,7 @@ class Bench implements Disposable {
   readonly #handle = makeHandler({
     storage: this.storage,
     uploads: this.#uploads,
+    cache: new PullThrough(this.storage, []),
     access: new Access(undefined, () => false),
     isReadOnly: false,
   });

@@ -5,6 +5,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TeuError } from "../../../base/index.ts";
+import type { RepositoryName } from "../../../spec/index.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { check } from "./check.ts";
 import { type CollectOptions, collect } from "./collect.ts";
@@ -27,7 +28,10 @@ export type Line =
 export interface OperationContext {
   readonly storage: Storage;
   readonly root: string;
-  readonly collection: Omit<CollectOptions, "isDryRun">;
+  readonly collection: Omit<CollectOptions, "isDryRun"> & {
+    /** Repositories of an upstream, where blobs come when somebody asks for them. */
+    readonly isPartial: (repository: RepositoryName) => boolean;
+  };
 }
 
 /** The process that serves the folder could not do it. */
@@ -54,9 +58,9 @@ export async function runOperation(
     case "collect":
       return end(await collect(storage, { ...collection, isDryRun: operation.isDryRun }, onEntry));
     case "check":
-      return end({ damaged: (await check(storage, onEntry)).length });
+      return end({ damaged: (await check(storage, onEntry, collection.isPartial)).length });
     case "repair":
-      return end({ repaired: (await repair(storage, root, onEntry)).length });
+      return end({ repaired: (await repair(storage, root, onEntry, collection.isPartial)).length });
     case "stats":
       return end(await readStats(storage));
     default:

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import type { RepositoryName } from "../../../spec/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { check, type Damage } from "./check.ts";
 
@@ -18,11 +19,12 @@ export async function repair(
   storage: Storage,
   root: string,
   onRepaired: (repaired: Repaired) => void = () => undefined,
+  isPartial: (repository: RepositoryName) => boolean = () => false,
 ): Promise<Repaired[]> {
   const repaired: Repaired[] = [];
   // Without a blob that was dropped a manifest is no use: that is seen the second time.
   for (let round = 0; round < 2; round += 1) {
-    const damages = await check(storage);
+    const damages = await check(storage, undefined, isPartial);
     if (damages.length === 0) break;
     for (const damage of damages) {
       const one = { ...damage, done: await mend(storage, root, damage) };

@@ -1,0 +1,182 @@
+/** An upstream's repositories: fetched once for all, served on when the upstream is away, and never what is wrong. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type Digest,
+  digestOf,
+  parseManifestOrIndex,
+  type RepositoryName,
+  type Tag,
+} from "../../../spec/index.ts";
+import { ManifestNotFound } from "../../client/index.ts";
+import { type Registry, serveRegistry } from "../serve.ts";
+import { openStorage } from "../storage/storage.ts";
+import { check } from "../upkeep/check.ts";
+import type { Upstream } from "./pull-through.ts";
+
+const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+const MiB = 1 << 20;
+
+/** An upstream that a test holds in its hands. */
+class Script {
+  readonly manifests = new Map<string, string>();
+  readonly blobs = new Map<string, Uint8Array>();
+  readonly asked: string[] = [];
+  /** What a blob's stream waits for before its second half. */
+  gate: Promise<void> = Promise.resolve();
+  isAway = false;
+
+  readonly upstream: Upstream = {
+    prefix: "up",
+    freshMs: 0,
+    open: (repository) => ({
+      resolve: async (target) => {
+        this.asked.push(`${repository} ${target}`);
+        if (this.isAway) throw new Error("connection refused");
+        const text = this.manifests.get(target);
+        if (text === undefined)
+          throw new ManifestNotFound({ registry: "up.example" as never, repository, target: `${target}` });
+        const bytes = Buffer.from(text);
+        const document = parseManifestOrIndex(bytes, MANIFEST);
+        return { mediaType: MANIFEST, digest: digestOf(text), size: bytes.length, bytes, document };
+      },
+      readBlob: (blob) => this.#read(blob.digest),
+    }),
+  };
+
+  image(tag: string, layer: Uint8Array): { digest: Digest; layer: Digest } {
+    const config = { mediaType: "application/x", digest: digestOf("{}"), size: 2 };
+    const digest = digestOf(layer);
+    const layers = [{ mediaType: "application/x", digest, size: layer.length }];
+    const text = JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers });
+    for (const name of [tag, digestOf(text)]) this.manifests.set(name, text);
+    this.blobs.set(digestOf("{}"), Buffer.from("{}"));
+    this.blobs.set(digest, layer);
+    return { digest: digestOf(text), layer: digest };
+  }
+
+  async *#read(digest: Digest): AsyncGenerator<Uint8Array> {
+    this.asked.push(`blob ${digest}`);
+    if (this.isAway) throw new Error("connection refused");
+    const bytes = this.blobs.get(digest) ?? new Uint8Array();
+    yield bytes.subarray(0, bytes.length >> 1);
+    await this.gate;
+    yield bytes.subarray(bytes.length >> 1);
+  }
+}
+
+let folder: string;
+let script: Script;
+let registry: Registry;
+let url: string;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "teu-cache-"));
+  script = new Script();
+  registry = await serveRegistry({ listen: "127.0.0.1:0", root: folder, upstreams: [script.upstream] });
+  url = `http://${registry.address}/v2/up/library/x`;
+});
+afterEach(async () => {
+  await registry.close();
+  rmSync(folder, { recursive: true });
+});
+
+const noise = (size: number): Uint8Array => {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65_536)
+    crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65_536, size)));
+  return bytes;
+};
+
+describe("pulling", () => {
+  test("fetches a manifest and its blobs once, and serves them on when the upstream is away", async () => {
+    const { digest, layer } = script.image("1", noise(3 * MiB));
+    for (let round = 0; round < 2; round += 1) {
+      const manifest = await fetch(`${url}/manifests/1`);
+      expect([manifest.status, manifest.headers.get("docker-content-digest")]).toEqual([200, digest]);
+      expect(digestOf(await (await fetch(`${url}/blobs/${layer}`)).bytes())).toBe(layer);
+      expect((await fetch(`${url}/manifests/${digest}`)).status).toBe(200);
+      script.isAway = true;
+    }
+    expect(script.asked).toEqual(["library/x 1", `blob ${layer}`, "library/x 1"]);
+    const nothing = await fetch(`${url}/manifests/2`);
+    expect(nothing.status).toBe(503);
+  });
+
+  test("follows a tag that moves, and lets go of one that is gone, but not of what it named", async () => {
+    const first = script.image("1", noise(10));
+    expect((await fetch(`${url}/manifests/1`)).headers.get("docker-content-digest")).toBe(first.digest);
+    const second = script.image("1", noise(11));
+    expect((await fetch(`${url}/manifests/1`)).headers.get("docker-content-digest")).toBe(second.digest);
+    script.manifests.clear();
+    expect((await fetch(`${url}/manifests/1`)).status).toBe(404);
+    expect((await fetch(`${url}/manifests/${first.digest}`)).status).toBe(200);
+  });
+
+  test("asks nothing about blobs that no manifest mentions, and takes no pushes", async () => {
+    script.blobs.set(digestOf("secret"), Buffer.from("secret"));
+    expect((await fetch(`${url}/blobs/${digestOf("secret")}`)).status).toBe(404);
+    expect(script.asked).toEqual([]);
+    expect((await fetch(`${url}/blobs/uploads/`, { method: "POST" })).status).toBe(403);
+    expect((await fetch(`${url}/manifests/1`, { method: "DELETE" })).status).toBe(403);
+    const own = url.replace("/up/", "/upper/");
+    expect((await fetch(`${own}/blobs/uploads/`, { method: "POST" })).status).toBe(202);
+  });
+});
+
+describe("a blob on its way", () => {
+  test("reaches the first client while it comes, and many clients by one download", async () => {
+    const bytes = noise(4 * MiB);
+    const { layer } = script.image("1", bytes);
+    await fetch(`${url}/manifests/1`);
+    const gate = Promise.withResolvers<void>();
+    script.gate = gate.promise;
+    const first = await fetch(`${url}/blobs/${layer}`);
+    const reader = first.body?.getReader();
+    let early = (await reader?.read())?.value?.length ?? 0;
+    expect(early).toBeGreaterThan(0);
+    const head = await fetch(`${url}/blobs/${layer}`, { method: "HEAD" });
+    expect(head.headers.get("content-length")).toBe(String(bytes.length));
+    const others = Array.from({ length: 8 }, async () =>
+      digestOf(await (await fetch(`${url}/blobs/${layer}`)).bytes()),
+    );
+    const range = fetch(`${url}/blobs/${layer}`, { headers: { range: "bytes=10-19" } });
+    expect(await (await range).bytes()).toEqual(bytes.subarray(10, 20));
+    gate.resolve();
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read())
+      early += part.value.length;
+    expect(early).toBe(bytes.length);
+    expect(new Set(await Promise.all(others))).toEqual(new Set([layer]));
+    expect(script.asked.filter((asked) => asked.startsWith("blob"))).toHaveLength(1);
+  });
+
+  test("that is wrong reaches nobody whole, is not kept, and is asked for again", async () => {
+    const bytes = noise(MiB);
+    const { layer } = script.image("1", bytes);
+    const wrong = bytes.slice();
+    wrong[0] = (wrong[0] ?? 0) ^ 1;
+    await fetch(`${url}/manifests/1`);
+    for (const bad of [wrong, bytes.subarray(0, 1000), Buffer.concat([bytes, bytes])]) {
+      script.blobs.set(layer, bad);
+      const got = await fetch(`${url}/blobs/${layer}`)
+        .then((response) => response.bytes())
+        .catch(() => new Uint8Array());
+      expect(got.length).toBeLessThan(bytes.length);
+    }
+    script.blobs.set(layer, bytes);
+    expect(digestOf(await (await fetch(`${url}/blobs/${layer}`)).bytes())).toBe(layer);
+  });
+});
+
+test("an image of which not all was pulled is right", async () => {
+  script.image("1", noise(10));
+  await fetch(`${url}/manifests/1`);
+  await registry.close();
+  {
+    using storage = openStorage(folder);
+    expect(await check(storage, undefined, (name: RepositoryName) => name.startsWith("up/"))).toEqual([]);
+    expect(storage.metadata.tag("up/library/x" as RepositoryName, "1" as Tag)).toBeDefined();
+  }
+  registry = await serveRegistry({ listen: "127.0.0.1:0", root: folder, upstreams: [script.upstream] });
+});
