@@ -164,7 +164,7 @@ describe(`hooks of a container of ${TESTED.name}`, () => {
               told(
                 container,
                 "createContainer",
-                "pwd; ls dev/null proc/self/comm; hostname; [ /proc/self/ns/net -ef /proc/1/ns/net ] && echo joined; readlink /proc/self/ns/uts",
+                "pwd; ls dev/null proc/self/comm; [ /proc/self/ns/net -ef /proc/1/ns/net ] && echo joined; readlink /proc/self/ns/uts",
               ),
               { env: ["PATH=/bin:/usr/bin"] },
             ),
@@ -179,16 +179,16 @@ describe(`hooks of a container of ${TESTED.name}`, () => {
         .stdout.toString()
         .trim();
     expect(lines.slice(0, 3)).toEqual(["createRuntime: 77", "1", here("mnt")]);
-    expect(lines.slice(3, 7)).toEqual([
+    expect(lines.slice(3, 6)).toEqual([
       `createContainer: ${container.bundle.rootfs}`,
       "dev/null",
       "proc/self/comm",
-      "box",
     ]);
     expect(lines.at(-2)).not.toBe(here("uts"));
   });
 
-  test("a hook that reads nothing, prints a lot and leaves a daemon behind holds nobody up", async () => {
+  // runc waits for everybody who holds the streams.
+  ours("a hook that reads nothing, prints a lot and leaves a daemon behind holds nobody up", async () => {
     await using container = new Container();
     // A state that no pipe takes at once.
     const annotations = { "org.example.large": "x".repeat(200_000) };
