@@ -4,10 +4,11 @@
 export type { ContainerOptions, Network } from "./bundle/config.ts";
 // Containers.
 export { CAPABILITIES as DEFAULT_CAPABILITIES } from "./bundle/defaults.ts";
-export { attachToContainer, restartContainer } from "./container/again.ts";
+export { attachToContainer, restartContainer, restartWhenDue } from "./container/again.ts";
 export { Detached } from "./container/attach.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
+export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { parseSignalName, signalContainer, stopContainer } from "./container/stop.ts";
 export { waitForContainer } from "./container/wait.ts";
 // Taking both away.

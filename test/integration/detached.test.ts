@@ -226,3 +226,43 @@ describe("a container that runs", () => {
     expect(bundles()).toEqual([]);
   });
 });
+
+describe("--restart", () => {
+  const lines = async (name: string) => (await store.done("logs", name)).split("\n").length - 1;
+
+  test("on-failure:2 tries so often, and no more", async () => {
+    await start("failing", "echo up; exit 3", "--restart", "on-failure:2");
+    await until(async () => (await lines("failing")) === 3 && (await told("failing"))?.phase === "exited");
+    expect(await store.done("wait", "failing")).toBe("3\n");
+    await Bun.sleep(600); // longer than the next wait would be
+    expect(await lines("failing")).toBe(3);
+    await store.done("rm", "failing");
+  });
+
+  test("always ends with a stop, and begins again with a start", async () => {
+    await start("steady", "echo up; sleep 1000", "--restart", "always");
+    await until(async () => (await lines("steady")) === 1);
+    // Its end without anybody's wish: its monitor is killed, and it goes with it. The next command tells of it.
+    process.kill(await monitorOf("steady"), "SIGKILL");
+    await until(async () => {
+      await store.done("ps");
+      return (await lines("steady")) === 2 && (await told("steady"))?.phase === "running";
+    });
+    await store.done("stop", "-t", "0", "steady");
+    await Bun.sleep(600);
+    expect((await told("steady"))?.phase).toBe("exited");
+    await store.done("start", "steady");
+    await until(async () => (await lines("steady")) === 3);
+    await store.done("rm", "-f", "steady");
+    expect(bundles()).toEqual([]);
+  });
+
+  test("is refused with --rm, in the foreground, and for a word that is no policy", async () => {
+    const said = async (...words: string[]) => (await store.teu("run", ...words, image, "true")).stderr;
+    expect(await said("-d", "--rm", "--restart", "always")).toBe(
+      "teu: Conflicting options: --restart and --rm\n",
+    );
+    expect(await said("--restart", "always")).toStartWith("teu: Unsupported --restart without -d");
+    expect(await said("-d", "--restart", "sometimes")).toStartWith('teu: Invalid restart policy "sometimes"');
+  });
+});

@@ -1,5 +1,8 @@
-/** What follows the end of a container; its monitor starts this. Opening the store does it: the record, the mounts, --rm. */
-import { openEngine } from "../../engine/index.ts";
+/**
+ * What follows the end of a container; its monitor starts this. Opening the store does most of it: the record, the mounts, --rm. What is
+ * left is to start it again, when its policy says so.
+ */
+import { openEngine, restartWhenDue } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -8,8 +11,8 @@ export const command = teuCommand({
   flags: {},
   arguments: [{ name: "CONTAINER" }],
   examples: [],
-  async run(_, { environment }) {
-    await openEngine(environment);
+  async run({ arguments: [id = ""] }, { environment }) {
+    await restartWhenDue(await openEngine(environment), id);
     return 0;
   },
 });

@@ -19,6 +19,7 @@ import {
   parseName,
   parsePublish,
   parseResolver,
+  parseRestartPolicy,
   parseSize,
   parseTmpfs,
   parseUlimit,
@@ -42,6 +43,12 @@ A container is in the network 'bridge', unless --network says another one of 'te
   flags: {
     detach: { kind: "boolean", short: "d", summary: "Leave the container running, and print its ID" },
     rm: { kind: "boolean", summary: "Remove the container when it has ended" },
+    restart: {
+      kind: "string",
+      value: "POLICY",
+      summary: "Start it again: always, unless-stopped, on-failure[:ATTEMPTS]; with -d",
+      default: "no",
+    },
     name: { kind: "string", value: "NAME", summary: "Call the container so" },
     env: {
       kind: "list",
@@ -142,6 +149,17 @@ A container is in the network 'bridge', unless --network says another one of 'te
     const trace = traceFormat(flags.trace);
     const { runtime, user } = flags;
     const name = flags.name === undefined ? undefined : parseName(flags.name);
+    const restart = parseRestartPolicy(flags.restart);
+    if (restart !== undefined && flags.rm)
+      throw new InvalidOption(
+        { option: "--restart", value: flags.restart },
+        "Conflicting options: --restart and --rm",
+      );
+    if (restart !== undefined && !flags.detach)
+      throw new Unsupported({
+        what: "--restart without -d",
+        why: "a container in the foreground ends with its first run",
+      });
     const security = parseSecurity(flags["security-opt"]);
     const request = {
       options: {
@@ -182,7 +200,13 @@ A container is in the network 'bridge', unless --network says another one of 'te
       isUnconfined: security.isUnconfined,
       autoRemove: flags.rm,
       interactive: flags.interactive,
-      ...given({ name, user, runtime, stopSignal: flags["stop-signal"]?.replace(/^(?!SIG|\d)/i, "SIG") }),
+      ...given({
+        name,
+        user,
+        runtime,
+        restart,
+        stopSignal: flags["stop-signal"]?.replace(/^(?!SIG|\d)/i, "SIG"),
+      }),
     };
     const isQuiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ isQuiet });

@@ -1,6 +1,7 @@
 /** Containers that are there already: started once more, joined. */
-import { isAlive, TeuError, thisOwner } from "../../base/index.ts";
+import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { type ContainerRecord, takeOver } from "../store/containers.ts";
+import { findRestart } from "../store/restarts.ts";
 import type { Store } from "../store/store.ts";
 import { ContainerStreams } from "./attach.ts";
 import { remakeBundle } from "./make.ts";
@@ -9,6 +10,9 @@ import { findContainer, stopAndUnmount } from "./remove.ts";
 import { startDetached } from "./start.ts";
 import { ContainerNotRunning } from "./stop.ts";
 import { findSettled } from "./wait.ts";
+
+/** Somebody may stop it, or start it, while it waits. */
+const LOOK_AGAIN_MS = 500;
 
 /** Another teu is at work on the container. */
 export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
@@ -31,6 +35,7 @@ export async function restartContainer(
   store: Store,
   text: string,
   attach: { readonly readsInput: boolean } | undefined,
+  options: { readonly isByHand?: boolean } = {},
 ): Promise<number> {
   const container = await findSettled(store, text);
   if (container.phase !== "exited")
@@ -42,21 +47,35 @@ export async function restartContainer(
   let streams: ContainerStreams | undefined;
   try {
     const bundle = remakeBundle(store, container);
-    await startDetached(
-      store,
-      container,
-      bundle,
-      () => undefined,
-      () => {
+    await startDetached(store, container, bundle, () => undefined, {
+      isByHand: options.isByHand ?? true,
+      beforeStart: () => {
         if (attach !== undefined)
           streams = cleanUp.use(new ContainerStreams(store, container, attach.readsInput));
       },
-    );
+    });
   } catch (error) {
     await stopAndUnmount(store, container);
     throw error;
   }
   return streams === undefined ? 0 : await relayToEnd(store, container, streams);
+}
+
+/** Waits until the container with this ID is due to be started again, if it is, and starts it. The work of a teu in the background. */
+export async function restartWhenDue(store: Store, id: string): Promise<void> {
+  for (;;) {
+    const { dueAt = null } = findRestart(store.database, id) ?? {};
+    if (dueAt === null) return;
+    const waitMs = dueAt - Date.now();
+    if (waitMs <= 0) break;
+    await Bun.sleep(Math.min(waitMs, LOOK_AGAIN_MS));
+  }
+  try {
+    await restartContainer(store, id, undefined, { isByHand: false });
+  } catch (error) {
+    // Somebody else was first, by hand or for the same reason; or it was removed.
+    if (!hasCode(error, "container-busy") && !hasCode(error, "no-such-container")) throw error;
+  }
 }
 
 /** Passes the streams of a container that runs on, until it has ended. @returns its exit status. @throws {ContainerNotRunning} */

@@ -47,6 +47,7 @@ export function recordContainer(
     ...(stopSignal !== undefined && { stopSignal }),
     ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.hosts.length > 0 && { hosts: request.hosts }),
+    ...(request.restart && { restart: request.restart }),
   };
   const add = (name: string) =>
     inTransaction(store.database, () => {

@@ -12,6 +12,7 @@ import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
+import { noteEnd, sendFor, sendForOverdue } from "./restart.ts";
 
 /** What a process that is killed reports: 128 + SIGKILL. */
 const KILLED = 137;
@@ -31,10 +32,14 @@ export async function recover(store: Store): Promise<void> {
     }
     endLease(store.database, lease.id);
   }
+  sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);
 }
 
-/** Does what follows the end of `container`, if it has ended: its monitor has left a record, or who owned it is gone. */
+/**
+ * Does what follows the end of `container`, if it has ended: its monitor has left a record, or who owned it is gone. One that is due again
+ * is left to a teu in the background.
+ */
 export async function settle(store: Store, container: ContainerRecord): Promise<void> {
   const isCreating = container.phase === "creating";
   const exit = isCreating ? undefined : readExitRecord(containerDirectory(store, container.id));
@@ -48,6 +53,10 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
     return;
   }
   await stopAndUnmount(store, container);
-  const { status = KILLED, finishedAt } = exit ?? {};
-  inTransaction(store.database, () => markExited(store.database, container.id, status, finishedAt));
+  const { status = KILLED, finishedAt = Date.now() } = exit ?? {};
+  const isDue = inTransaction(store.database, () => {
+    markExited(store.database, container.id, status, finishedAt);
+    return noteEnd(store, container, status, finishedAt);
+  });
+  if (isDue) sendFor(store, container.id);
 }

@@ -6,6 +6,7 @@ import type { HostEntry } from "../bundle/files.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
+import type { RestartPolicy } from "./restart-policy.ts";
 
 /** Everything that a caller says of a new container. */
 export interface ContainerRequest {
@@ -23,6 +24,7 @@ export interface ContainerRequest {
   /** Further lines of its /etc/hosts, and the resolvers of its resolv.conf in the place of the host's. */
   readonly hosts: readonly HostEntry[];
   readonly resolvers: readonly string[];
+  readonly restart?: RestartPolicy;
   /** Instead of the image's. */
   readonly stopSignal?: string;
   /** Whether it may make any system call; otherwise docker's default filter says which. */

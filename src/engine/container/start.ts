@@ -11,7 +11,6 @@ import { listenIn } from "../monitor/attachment.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
 import { type StepObserver, since } from "../run/steps.ts";
-import { selfCommand } from "../self.ts";
 import { type ContainerRecord, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -20,23 +19,25 @@ import type { Bundle } from "./make.ts";
 import { connect } from "./network.ts";
 import { settle } from "./recover.ts";
 import { findContainer } from "./remove.ts";
-
-/** The command line's word for what follows a container's end; its argument is the container's ID. */
-export const AFTER_EXIT_WORD = "after-exit";
+import { afterExit, noteStart } from "./restart.ts";
 
 /** One file of a log, and how many: docker's driver `local` keeps as much. */
 const LOG = { format: "cri", maxBytes: 20 << 20, files: 5 } as const;
 
 /**
  * Starts `container`, of which `bundle` is ready.
- * @param beforeStart  Called when its monitor listens and its program has not begun: who attaches here misses nothing.
+ * @param options.isByHand  Whether somebody asked for it, rather than its restart policy.
+ * @param options.beforeStart  Called when its monitor listens and its program has not begun: who attaches here misses nothing.
  */
 export async function startDetached(
   store: Store,
   container: ContainerRecord,
   bundle: Bundle,
   observe: StepObserver,
-  beforeStart: () => void = () => undefined,
+  {
+    isByHand = true,
+    beforeStart = () => undefined,
+  }: { readonly isByHand?: boolean; readonly beforeStart?: () => void } = {},
 ): Promise<void> {
   const driver = await driverOf(store, container.settings.runtime);
   using monitor = Monitor.start();
@@ -57,7 +58,10 @@ export async function startDetached(
   beforeStart();
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
-  inTransaction(store.database, () => markRunning(store.database, container.id, owner));
+  inTransaction(store.database, () => {
+    markRunning(store.database, container.id, owner);
+    noteStart(store, container, isByHand);
+  });
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
   // It may have ended before the record said that it runs: then nobody else does what follows.
   await settle(store, findContainer(store, container.id));
@@ -113,15 +117,15 @@ interface Ends {
 }
 
 /** What follows is done by another teu, which is told where the store is and nothing else of our environment. */
-function configurationFor({ paths }: Store, id: string): Configuration {
-  const [program = "", ...words] = selfCommand();
+function configurationFor(store: Store, id: string): Configuration {
+  const { words, env } = afterExit(store, id);
   return {
     log: LOG,
     stdinOnce: true,
     handler: {
-      path: program,
-      argv: [program, ...words, AFTER_EXIT_WORD, id],
-      env: [`TEU_ROOT=${paths.root}`, `TEU_RUN=${paths.run}`],
+      path: words[0] ?? "",
+      argv: words,
+      env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     },
   };
 }

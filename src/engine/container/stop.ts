@@ -2,9 +2,11 @@
 import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { findContainer } from "./remove.ts";
+import { noteStop } from "./restart.ts";
 import { waitForContainer } from "./wait.ts";
 
 /** It does not run. Docker's words. */
@@ -20,6 +22,8 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
     super("invalid-signal", "invalid", context, `invalid signal: ${context.text}`);
   }
 }
+
+const ENDS: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
 
 /** A signal by name, with SIG or without, or by number. @throws {InvalidSignal} */
 export function parseSignalName(text: string): NodeJS.Signals {
@@ -37,6 +41,8 @@ export function parseSignalName(text: string): NodeJS.Signals {
 export async function signalContainer(store: Store, text: string, signal: NodeJS.Signals): Promise<void> {
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
+  // Docker takes any signal that is sent by hand, but those that a program answers with more work, for a stop.
+  if (ENDS.has(signal)) inTransaction(store.database, () => noteStop(store, container));
   await (await driverOf(store, container.settings.runtime)).kill(container.id, signal);
 }
 
@@ -47,8 +53,13 @@ export async function stopContainer(
   options: { readonly seconds: number; readonly signal?: NodeJS.Signals },
 ): Promise<void> {
   const container = findContainer(store, text);
-  if (container.phase !== "running") return;
+  if (container.phase !== "running") {
+    // It may be waiting to be started again.
+    inTransaction(store.database, () => noteStop(store, container));
+    return;
+  }
   const { seconds, signal = stopSignalOf(container) } = options;
+  inTransaction(store.database, () => noteStop(store, container));
   const ended = waitForContainer(store, container.id);
   await send(store, container, signal);
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)

@@ -2,7 +2,9 @@
 import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
+import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import { deleteRestart } from "./restarts.ts";
 
 /** How far a container has come. `creating` and `running` need an owner that is alive. */
 export type ContainerPhase = "creating" | "running" | "exited";
@@ -22,6 +24,8 @@ export interface ContainerSettings {
   readonly network?: string;
   readonly ports?: readonly PublishedPort[];
   readonly labels?: Readonly<Record<string, string>>;
+  /** Whether it is started again by itself. */
+  readonly restart?: RestartPolicy;
   /** Further lines of its /etc/hosts. */
   readonly hosts?: readonly { readonly name: string; readonly address: string }[];
   /** What `stop` sends, where the image says; absent: SIGTERM. */
@@ -162,6 +166,7 @@ export function takeOver(database: Database, from: ContainerRecord, owner: Owner
 
 /** Forgets a container, and its active snapshot with it. The directory is gone already. */
 export function deleteContainer(database: Database, container: ContainerRecord): void {
+  deleteRestart(database, container.id);
   database.query("DELETE FROM containers WHERE id = ?1").run(container.id);
   if (container.snapshot !== null)
     database.query("DELETE FROM snapshots WHERE number = ?1").run(container.snapshot);

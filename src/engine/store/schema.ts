@@ -117,4 +117,15 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (protocol, host_address, host_port)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE restarts (
+    container TEXT PRIMARY KEY REFERENCES containers (id),
+    due_at INTEGER,
+    started_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    delay_ms INTEGER NOT NULL,
+    was_stopped INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX restarts_due ON restarts (due_at);
+  `,
 ];

@@ -1,0 +1,49 @@
+/** Records of containers that are started again by themselves: how often it was tried, when it is due, whether somebody stopped it. */
+import type { Database } from "bun:sqlite";
+
+export interface RestartRecord {
+  readonly container: string;
+  /** Milliseconds since 1970; null: it runs, or nothing is due. */
+  readonly dueAt: number | null;
+  readonly startedAt: number;
+  readonly attempts: number;
+  readonly delayMs: number;
+  readonly wasStopped: boolean;
+}
+
+interface Row extends Omit<RestartRecord, "wasStopped"> {
+  readonly wasStopped: number;
+}
+
+const COLUMNS =
+  "container, due_at AS dueAt, started_at AS startedAt, attempts, delay_ms AS delayMs, was_stopped AS wasStopped";
+
+export function findRestart(database: Database, container: string): RestartRecord | undefined {
+  const row = database
+    .query<Row, [string]>(`SELECT ${COLUMNS} FROM restarts WHERE container = ?1`)
+    .get(container);
+  return row === null ? undefined : fromRow(row);
+}
+
+/** Those that were due before `moment`. */
+export function restartsDue(database: Database, moment: number): RestartRecord[] {
+  return database
+    .query<Row, [number]>(`SELECT ${COLUMNS} FROM restarts WHERE due_at < ?1`)
+    .all(moment)
+    .map(fromRow);
+}
+
+export function putRestart(database: Database, record: RestartRecord): void {
+  const { container, dueAt, startedAt, attempts, delayMs, wasStopped } = record;
+  database
+    .query("INSERT OR REPLACE INTO restarts VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+    .run(container, dueAt, startedAt, attempts, delayMs, wasStopped ? 1 : 0);
+}
+
+export function deleteRestart(database: Database, container: string): void {
+  database.query("DELETE FROM restarts WHERE container = ?1").run(container);
+}
+
+function fromRow(row: Row): RestartRecord {
+  return { ...row, wasStopped: row.wasStopped !== 0 };
+}
