@@ -9,7 +9,10 @@ import { Refusal } from "./refusal.ts";
 import type { Storage } from "./storage/storage.ts";
 import { release } from "./upkeep/sweep.ts";
 
-/** GET and HEAD /v2/<name>/blobs/<digest>; the kernel moves the bytes (sendfile), none pass through us. */
+/**
+ * GET and HEAD /v2/<name>/blobs/<digest>; the kernel moves the bytes (sendfile), none pass through us, but for those of a blob
+ * that is on its way from an upstream.
+ */
 export async function getBlob(
   { content, metadata }: Storage,
   cache: PullThrough,
@@ -20,7 +23,6 @@ export async function getBlob(
   const isHere = (await metadata.blob(name, digest)) !== undefined;
   const size = isHere ? content.stat(digest)?.size : cache.sizeOf(name, digest);
   if (size === undefined) throw new Refusal("BLOB_UNKNOWN", { detail: { digest } });
-  const path = content.path(digest);
   const etag = `"${digest}"`;
   const headers: Record<string, string> = {
     "content-type": "application/octet-stream",
@@ -40,17 +42,19 @@ export async function getBlob(
   const ifRange = request.headers.get("if-range");
   const range =
     ifRange === null || ifRange === etag ? parseRange(request.headers.get("range"), size) : undefined;
-  if (range !== undefined) headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${size}`;
   const { start, end } = range ?? { start: 0, end: size };
+  const status = range === undefined ? 200 : 206;
+  if (range !== undefined) headers["content-range"] = `bytes ${start}-${end - 1}/${size}`;
   const fill = isHere ? undefined : cache.fill(name, digest);
-  await fill?.begun();
-  if (fill !== undefined) return new Response(fill.read(start, end), { status: range ? 206 : 200, headers });
+  if (fill !== undefined) {
+    await fill.begun();
+    return new Response(fill.read(start, end), { status, headers });
+  }
+  headers["content-length"] = String(end - start);
   // Else Bun would tell clients the name of our file.
   headers["content-disposition"] = "attachment";
-  if (range === undefined)
-    return new Response(Bun.file(path), { headers: { ...headers, "content-length": String(size) } });
-  headers["content-length"] = String(range.end - range.start);
-  return new Response(Bun.file(path).slice(range.start, range.end), { status: 206, headers });
+  const file = Bun.file(content.path(digest));
+  return new Response(range === undefined ? file : file.slice(start, end), { status, headers });
 }
 
 /** DELETE /v2/<name>/blobs/<digest> */

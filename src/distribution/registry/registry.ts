@@ -5,19 +5,16 @@ import { Authenticator, type Means } from "./auth/authenticator.ts";
 import { PullThrough, type Upstream } from "./cache/pull-through.ts";
 import { type Handler, type HandlerOptions, makeHandler } from "./handler.ts";
 import type { AccessLog } from "./operate/access-log.ts";
-import { type EventEndpoint, EventSender, type Patience } from "./operate/events.ts";
 import { type Gauge, Metrics } from "./operate/metrics.ts";
 import { observe } from "./operate/observed.ts";
 import type { StoragePolicy } from "./storage/policy.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
-import { ContentDamaged, check } from "./upkeep/check.ts";
-import { collect } from "./upkeep/collect.ts";
-import { type OperationContext, serveOperations } from "./upkeep/operations.ts";
-import { repeat } from "./upkeep/schedule.ts";
+import type { OperationContext } from "./upkeep/operations.ts";
+import { startUpkeep, type UpkeepOptions } from "./upkeep/start.ts";
 import { DEFAULT_UPLOAD_LIMITS, type UploadLimits, Uploads } from "./uploads.ts";
 
 /** Where a registry keeps its things and how it behaves. One process at a time serves a folder. */
-export interface StorageOptions {
+export interface StorageOptions extends UpkeepOptions {
   /** Made if it is not there. */
   readonly root: string;
   readonly uploads?: UploadLimits;
@@ -25,18 +22,12 @@ export interface StorageOptions {
   readonly policy?: StoragePolicy;
   /** Who may do what; without it everybody may do everything. */
   readonly means?: Means;
-  /** What counts as garbage, and how often it is collected; without it nothing is, unless somebody asks. */
+  /** What counts as garbage. */
   readonly collection?: OperationContext["collection"];
-  readonly collectEveryMs?: number;
-  /** How often everything is read and hashed; damage is told to `onError`. */
-  readonly scrubEveryMs?: number;
   /** What clients show to people who use a repository. */
   readonly warnings?: HandlerOptions["warnings"];
   /** Whose images are fetched when somebody asks for them. */
   readonly upstreams?: readonly Upstream[];
-  /** Who is told of changes. */
-  readonly events?: readonly EventEndpoint[];
-  readonly eventPatience?: Patience;
   /** Where each request is noted. */
   readonly log?: AccessLog;
   /** A proxy in front says by X-Forwarded-For whom it speaks for. */
@@ -53,12 +44,12 @@ export interface OpenRegistry extends AsyncDisposable {
   readonly readiness: () => string | undefined;
 }
 
-const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const NOTHING_IS_GARBAGE: OperationContext["collection"] = {
   retention: [],
   removeUntagged: [],
-  graceMs: 24 * 60 * MINUTE_MS,
+  graceMs: DAY_MS,
   isImmutable: () => false,
   isPartial: () => false,
 };
@@ -69,50 +60,19 @@ export function openRegistry({
   uploads: limits = DEFAULT_UPLOAD_LIMITS,
   policy,
   means,
-  collection,
-  collectEveryMs = 0,
-  scrubEveryMs = 0,
+  collection = NOTHING_IS_GARBAGE,
   warnings,
   upstreams = [],
-  events = [],
-  eventPatience,
   log,
   isForwarded = false,
   onError,
+  ...upkeepOptions
 }: StorageOptions): OpenRegistry {
   const storage = openStorage(root, policy);
   const uploads = Uploads.open(storage, limits);
   const cache = new PullThrough(storage, upstreams);
-  const context = { storage, root, collection: collection ?? NOTHING_IS_GARBAGE };
   const report = (error: unknown): void => onError?.(error);
-  const upkeep = new AsyncDisposableStack();
-  upkeep.use(repeat(MINUTE_MS, async () => await uploads.expire(Date.now()), report));
-  upkeep.use(repeat(MINUTE_MS, async () => storage.pulls.write(), report));
-  if (collectEveryMs > 0)
-    upkeep.use(
-      repeat(
-        collectEveryMs,
-        (signal) => collect(storage, { ...context.collection, isDryRun: false }, undefined, signal),
-        report,
-      ),
-    );
-  if (scrubEveryMs > 0)
-    upkeep.use(
-      repeat(
-        scrubEveryMs,
-        (signal) =>
-          check(
-            storage,
-            (damage) => report(new ContentDamaged(damage)),
-            context.collection.isPartial,
-            signal,
-          ),
-        report,
-      ),
-    );
-  upkeep.use(serveOperations(context));
-  const sender = upkeep.use(new EventSender(storage.metadata.events, events, report, eventPatience));
-  if (events.length > 0) storage.metadata.onChange = () => sender.wake();
+  const upkeep = startUpkeep({ storage, root, collection }, uploads, upkeepOptions, report);
   const metrics = new Metrics(gaugesOf(uploads));
   const access = new Access(
     means && new Authenticator(means),
@@ -135,7 +95,7 @@ export function openRegistry({
     readiness: () => readinessOf(storage),
     async [Symbol.asyncDispose]() {
       await log?.flush();
-      await upkeep.disposeAsync();
+      await upkeep[Symbol.asyncDispose]();
       uploads.close();
       storage[Symbol.dispose]();
     },
