@@ -11,6 +11,10 @@ const TABLE: CommandTable<CliContext> = {
     summary: "Remove what nobody refers to",
     load: async () => (await import("./registry-gc.ts")).command,
   },
+  import: {
+    summary: "Take over what a registry of distribution keeps",
+    load: async () => (await import("./registry-import.ts")).command,
+  },
   repair: {
     summary: "Put right what a check finds",
     load: async () => (await import("./registry-repair.ts")).command,

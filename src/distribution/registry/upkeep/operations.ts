@@ -9,6 +9,7 @@ import type { RepositoryName } from "../../../spec/index.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { check } from "./check.ts";
 import { type CollectOptions, collect } from "./collect.ts";
+import { importDistribution } from "./import.ts";
 import { repair } from "./repair.ts";
 import { readStats } from "./stats.ts";
 
@@ -17,6 +18,7 @@ export type Operation =
   | { readonly name: "collect"; readonly isDryRun: boolean }
   | { readonly name: "check" }
   | { readonly name: "repair" }
+  | { readonly name: "import"; readonly from: string }
   | { readonly name: "stats" };
 
 /** A line of the answer: something found or done on the way, or, last, what it came to. */
@@ -61,6 +63,8 @@ export async function runOperation(
       return end({ damaged: (await check(storage, onEntry, collection.isPartial)).length });
     case "repair":
       return end({ repaired: (await repair(storage, root, onEntry, collection.isPartial)).length });
+    case "import":
+      return end(await importDistribution(storage, operation.from, onEntry));
     case "stats":
       return end(await readStats(storage));
     default:
