@@ -6,6 +6,7 @@ import { TeuError } from "../../base/index.ts";
 import type { TlsConfig } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { answerAdmin, answerHealth } from "./operate/health.ts";
+import { refusalFrom } from "./refusal.ts";
 import { openRegistry, type StorageOptions } from "./registry.ts";
 import { type Listener, listenTls, showAddress } from "./tls-listener.ts";
 
@@ -138,6 +139,8 @@ function listenPlain(
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: (request, server) =>
       handle(request, wantsAddress ? { address: server.requestIP(request)?.address } : undefined),
+    // A body that fails before its first byte: the handler has answered, so its failure is known already.
+    error: (error) => refusalFrom(error).toResponse(),
   });
   return {
     address: showAddress(hostname, server.port ?? port),

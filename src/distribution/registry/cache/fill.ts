@@ -95,12 +95,17 @@ export class Fill {
         sinceTurn = 0;
         await yieldToOthers();
       }
+      // Its end closes it: who reads waits for that, and goes on from the store.
+      this.#ingest = undefined;
       await ingest.commitAsync();
-      await metadata.linkBlob(repository, digest, size);
       this.#state = "done";
+      this.#tell();
+      await metadata.linkBlob(repository, digest, size);
     } catch (error) {
-      this.#state = new FillFailed({ digest, reason: messageOf(error) }, error);
-      throw this.#state;
+      const failure = new FillFailed({ digest, reason: messageOf(error) }, error);
+      // What was checked can be read, also where it could not be kept.
+      if (this.#state !== "done") this.#state = failure;
+      throw failure;
     } finally {
       this.#ingest = undefined;
       this.#tell();
