@@ -211,27 +211,3 @@ test("withPresentLimits() keeps quota or period, whichever an update does not na
     expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual(want);
   }
 });
-
-test("withPresentLimits() keeps memory and swap together as they are when memory alone changes", () => {
-  const cases = [
-    { now: ["100", "50"], memory: { limit: 120 }, want: ["30", "120"] },
-    { now: ["100", "0"], memory: { limit: 80 }, want: ["20", "80"] },
-    { now: ["100", "max"], memory: { limit: 120 }, want: ["120"] },
-    { now: ["max", "50"], memory: { limit: 120 }, want: ["120"] },
-    { now: ["100", "50"], memory: { limit: -1 }, want: ["max", "max"] },
-    { now: ["100", "50"], memory: { limit: 10, swap: 10 }, want: ["0", "10"] },
-    { now: ["100", "50"], memory: { reservation: 7 }, want: ["7"] },
-  ];
-  for (const { now, memory, want } of cases) {
-    const [max = "", swap = ""] = now;
-    const layout = tree("v2", { "memory.max": max, "memory.swap.max": swap });
-    const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
-    const whole = withPresentLimits({ memory }, paths, false);
-    expect(planUpdate(whole, paths, layout).map(({ value }) => value)).toEqual(want);
-  }
-  const layout = tree("v2", { "memory.max": "100", "memory.swap.max": "50" });
-  const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
-  expect(() =>
-    planUpdate(withPresentLimits({ memory: { limit: 151 } }, paths, false), paths, layout),
-  ).toThrow("memory+swap limit should be >= memory limit");
-});

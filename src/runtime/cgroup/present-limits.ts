@@ -1,19 +1,15 @@
 /**
- * What an update does not name and has to be kept: a limit on v1 that one file of v2 holds together with another, or by
- * another count. v1 has a file for each, and its kernel compares them.
+ * What an update does not name and has to be kept: a limit on v1 that one file of v2 holds together with another. What has a file of its own
+ * stays by itself: on v2 swap too, which v1 counts with memory; runc leaves it as well.
  */
-import type { CPUResources, MemoryResources, Resources } from "../../spec/index.ts";
+import type { CPUResources, Resources } from "../../spec/index.ts";
 import { readCgroupFileIfAny } from "./file.ts";
 import { type CgroupPaths, unifiedPath } from "./path.ts";
 
 /** `resources` with the present limits beside the new ones. @param isUnit  systemd will be told. */
 export function withPresentLimits(resources: Resources, paths: CgroupPaths, isUnit: boolean): Resources {
-  const { cpu, memory } = resources;
-  return {
-    ...resources,
-    ...(cpu && { cpu: withPresentQuota(cpu, paths, isUnit) }),
-    ...(memory && { memory: withPresentSwap(memory, paths) }),
-  };
+  const { cpu } = resources;
+  return cpu === undefined ? resources : { ...resources, cpu: withPresentQuota(cpu, paths, isUnit) };
 }
 
 /** Quota and period: v2's file takes no period alone, and systemd counts both as one number. */
@@ -33,15 +29,4 @@ function presentQuota(paths: CgroupPaths): string[] {
   if (unified !== undefined) return readCgroupFileIfAny(`${unified}/cpu.max`)?.split(" ") ?? [];
   const read = (what: string): string => readCgroupFileIfAny(`${paths["cpu"]}/cpu.cfs_${what}_us`) ?? "0";
   return [read("quota"), read("period")];
-}
-
-/** The document's `swap` is memory and swap together, and stays when memory alone is changed; v2 counts swap alone. */
-function withPresentSwap(memory: MemoryResources, paths: CgroupPaths): MemoryResources {
-  const unified = unifiedPath(paths);
-  if (unified === undefined || memory.swap || !memory.limit || memory.limit < 0) return memory;
-  const [limit, swap] = ["memory.max", "memory.swap.max"].map((file) =>
-    readCgroupFileIfAny(`${unified}/${file}`),
-  );
-  if (limit === undefined || swap === undefined || limit === "max" || swap === "max") return memory;
-  return { ...memory, swap: BigInt(limit) + BigInt(swap) };
 }
