@@ -1,6 +1,6 @@
 /**
- * youki's contest against `teu-runtime` and, in the same run, against runc. By hand, from a copy of youki's source that was
- * built elsewhere (`cargo build --release -p contest -p runtimetest`):
+ * youki's contest against `teu-runtime` and, in the same run, against runc. By hand, from a copy of youki's source in which its
+ * scripts/build.sh has made `contest` and `runtimetest`; the latter has to be static, or no container can run it:
  *
  *   bun scripts/conformance-contest.ts FOLDER [--write] [GROUP ...]      --write: write docs/reference/conformance.md anew
  *
@@ -21,16 +21,8 @@ const APART = `mount --make-rshared / && mkdir -p /run/netns && mount -t tmpfs n
 type Results = ReadonlyMap<string, { readonly result: string; readonly why: string }>;
 
 async function runGroup(built: string, folder: string, runtime: string, group: string): Promise<Results> {
-  const contest = join(built, "target/release/contest");
-  const words = [
-    "run",
-    "--runtime",
-    runtime,
-    "--runtimetest",
-    join(built, "target/release/runtimetest"),
-    "-t",
-    group,
-  ];
+  const contest = join(built, "contest");
+  const words = ["run", "--runtime", runtime, "--runtimetest", join(built, "runtimetest"), "-t", group];
   // Output to a file that is there already would leave what is longer.
   for (const name of ["out", "err"]) rmSync(join(folder, name), { force: true });
   const command = ["timeout", "-k", "5", String(TIMEOUT_SECONDS), contest, ...words];
@@ -72,7 +64,7 @@ try {
   const script = `#!/bin/bash\nexec -a runc ${TEU} "$@"\n`;
   writeFileSync(teu, script, { mode: 0o755 });
   const runc = Bun.which("runc") ?? "runc";
-  const list = Bun.spawnSync([join(built, "target/release/contest"), "list"], {
+  const list = Bun.spawnSync([join(built, "contest"), "list"], {
     cwd: folder,
   }).stdout.toString();
   const groups = chosen.length > 0 ? chosen : (list.match(/^\w+$/gm) ?? []);

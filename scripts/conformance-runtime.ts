@@ -164,8 +164,12 @@ function cleanUp(callers: Readonly<Record<RuntimeName, string>>, folder: string)
 // Under runc a container without a mount namespace mounts on the host, and leaves it there: so the host is a copy.
 if (process.env["CONFORMANCE_APART"] === undefined) {
   const apart = `mount --make-rshared / && CONFORMANCE_APART=1 exec "$@"`;
+  // Some of the programs use cgroups with fixed names: one run at a time.
+  mkdirSync(CACHE, { recursive: true });
   const { exitCode } = Bun.spawnSync(
     [
+      "flock",
+      join(CACHE, "lock"),
       "unshare",
       "-m",
       "--propagation",
