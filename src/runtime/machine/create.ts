@@ -3,7 +3,7 @@
  * does is elsewhere. Whatever fails, nothing half-made stays behind.
  * Source: runtime-spec runtime.md, Create.
  */
-import { messageOf, resolvePath, TeuError } from "../../base/index.ts";
+import { resolvePath, TeuError } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import {
   check,
@@ -31,14 +31,7 @@ import {
   type ResctrlGroup,
   removeResctrl,
 } from "../resctrl/group.ts";
-import {
-  claimState,
-  noteCgroupsPath,
-  type SavedState,
-  saveState,
-  startTimeOf,
-  stateDirectory,
-} from "../state.ts";
+import { claimState, noteCgroupsPath, saveState, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
 import { validateRootless } from "../validate-rootless.ts";
@@ -46,11 +39,12 @@ import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import { runHooks, runPoststopHooks } from "./hooks.ts";
-import { perform } from "./host-steps.ts";
+import { type HostContext, perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
 import { MovedDevices } from "./net-devices.ts";
 import { explainDeath } from "./oom.ts";
+import { rollBack } from "./roll-back.ts";
 import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
 import type { PlanUnit } from "./units.ts";
 import { type OnWarning, printWarning, warnOfCapabilities } from "./warning.ts";
@@ -129,9 +123,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const resctrl = planResctrl(document.linux?.intelRdt, options.containerID);
   const undo: (() => void)[] = [];
   using opened = new DisposableStack();
-  const container = { id: options.containerID, bundle };
   const { rootless } = options;
-  const { hooks } = document;
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
@@ -164,53 +156,12 @@ export function createContainer(options: CreateOptions): CreatedContainer {
       // While init works, so do we: nothing that it does before the gate depends on its other limits.
       writeAllToCgroup(limits);
       const execRecord = plan.rest?.().execRecord ?? -1;
-      pid = conduct(plan, config, init, (step, said, about) =>
-        perform(
-          {
-            config,
-            process: config.process,
-            onMaster: (master) =>
-              console === undefined ? options.onConsole?.(master) : sendMaster(console, master),
-            rest: plan.rest ?? (() => undefined),
-            onNetDevices: (socket) => {
-              const moved = opened.use(new MovedDevices(socket));
-              undo.push(() => moved.moveBack());
-              moved.move(config.linux?.netDevices ?? {});
-            },
-            stateOf: (pid) => ociState(container, config, "creating", pid),
-            onHooks: (names, pid) => {
-              // From here on something may have to be taken back. Source: runtime.md, Lifecycle.
-              undo.unshift(() =>
-                runPoststopHooks(
-                  hooks?.poststop,
-                  ociState(container, config, "stopped"),
-                  options.onWarning ?? printWarning,
-                ),
-              );
-              const state = ociState(container, config, "creating", pid);
-              for (const name of names) runHooks(name, hooks?.[name], state);
-            },
-            onCreated: (created, segment) => {
-              if (group !== undefined) enterResctrl(group, created);
-              save(directory, {
-                pid: created,
-                exec: { segment, record: execRecord },
-                config,
-                configText,
-                bundle,
-                containerID: options.containerID,
-                cgroup,
-                unit: unit?.name,
-                resctrl: group,
-                noNewKeyring: options.noNewKeyring,
-              });
-            },
-          },
-          step,
-          said,
-          about,
-        ),
-      );
+      const context = hostContext({
+        ...{ config, configText, plan, execRecord, directory, cgroup, console, group, undo, opened },
+        options: { ...options, bundle },
+        unit: unit?.name,
+      });
+      pid = conduct(plan, config, init, (step, said, about) => perform(context, step, said, about));
     } finally {
       syscall("close", init.socket);
     }
@@ -219,6 +170,58 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     const words = "container init was OOM-killed (memory limit too low?)";
     throw rollBack(undo, explainDeath(error, planned.paths, words));
   }
+}
+
+/** What has been made by the time that init starts. */
+interface Made {
+  readonly config: RuntimeConfig;
+  readonly configText: string;
+  readonly options: Resolved;
+  readonly plan: CreatePlan;
+  readonly execRecord: number;
+  readonly directory: string;
+  readonly cgroup: CgroupPlan;
+  readonly unit: string | undefined;
+  readonly group: ResctrlGroup | undefined;
+  /** Takes the terminal's master; absent: the caller does. */
+  readonly console: number | undefined;
+  readonly undo: (() => void)[];
+  readonly opened: DisposableStack;
+}
+
+/** What the host steps do it with. What they change is taken back by `undo`. */
+function hostContext(made: Made): HostContext {
+  const { config, options, plan, console, undo, opened } = made;
+  const container = { id: options.containerID, bundle: options.bundle };
+  const { hooks } = config;
+  return {
+    config,
+    process: config.process,
+    onMaster: (master) => (console === undefined ? options.onConsole?.(master) : sendMaster(console, master)),
+    rest: plan.rest ?? (() => undefined),
+    onNetDevices: (socket) => {
+      const moved = opened.use(new MovedDevices(socket));
+      undo.push(() => moved.moveBack());
+      moved.move(config.linux?.netDevices ?? {});
+    },
+    stateOf: (pid) => ociState(container, config, "creating", pid),
+    onHooks: (names, pid) => {
+      // From here on something may have to be taken back. Source: runtime.md, Lifecycle.
+      undo.unshift(() =>
+        runPoststopHooks(
+          hooks?.poststop,
+          ociState(container, config, "stopped"),
+          options.onWarning ?? printWarning,
+        ),
+      );
+      const state = ociState(container, config, "creating", pid);
+      for (const name of names) runHooks(name, hooks?.[name], state);
+    },
+    onCreated: (pid, segment) => {
+      if (made.group !== undefined) enterResctrl(made.group, pid);
+      save(made, pid, segment);
+    },
+  };
 }
 
 function checkConfig(config: RuntimeConfig): void {
@@ -280,24 +283,12 @@ function start(plan: CreatePlan, { stdio, parent }: CreateOptions, cgroup: Cgrou
   }
 }
 
-function save(
-  directory: string,
-  made: {
-    pid: number;
-    exec: SavedState["exec"];
-    config: RuntimeConfig;
-    configText: string;
-    bundle: string;
-    containerID: string;
-    cgroup: CgroupPlan;
-    unit: string | undefined;
-    resctrl: ResctrlGroup | undefined;
-    noNewKeyring: boolean | undefined;
-  },
-): void {
-  const { pid, exec, config, configText, bundle, containerID, cgroup, unit, resctrl, noNewKeyring } = made;
+/** Makes the container visible. */
+function save(made: Made, pid: number, segment: number): void {
+  const { config, configText, options, cgroup, unit, group } = made;
+  const { bundle, containerID, noNewKeyring } = options;
   const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
-  saveState(directory, {
+  saveState(made.directory, {
     ociVersion: config.ociVersion,
     id: containerID,
     pid,
@@ -306,10 +297,10 @@ function save(
     rootfs: resolvePath(bundle, config.root?.path ?? "rootfs"),
     created: new Date().toISOString(),
     owner: process.getuid?.() ?? 0,
-    exec,
+    exec: { segment, record: made.execRecord },
     cgroupPaths: cgroup.paths,
     ...(unit !== undefined && { unit }),
-    ...(resctrl !== undefined && { resctrl }),
+    ...(group !== undefined && { resctrl: group }),
     ...(noNewKeyring && { noNewKeyring: true }),
     ...(later.length > 0 && { laterHooks: later }),
     configText,
@@ -347,33 +338,6 @@ function killInit({ pid, pidfd, parent }: Launched): void {
   syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
   parent.reap(pid);
   syscall("close", pidfd);
-}
-
-/** Undoes in reverse order. When that fails too, both are told: the first failure leads. */
-function rollBack(undo: readonly (() => void)[], error: unknown): unknown {
-  const failures: unknown[] = [];
-  for (const step of undo.toReversed()) {
-    try {
-      step();
-    } catch (failed) {
-      failures.push(failed);
-    }
-  }
-  return failures.length === 0 ? error : new CleanupFailed(error, failures);
-}
-
-/** Something failed, and so did the removal of what had been made. */
-export class CleanupFailed extends TeuError<"cleanup-failed", { failures: readonly unknown[] }> {
-  constructor(error: unknown, failures: readonly unknown[]) {
-    const also = failures.map(messageOf).join("; ");
-    super(
-      "cleanup-failed",
-      "internal",
-      { failures },
-      `${messageOf(error)} (and cleaning up failed: ${also})`,
-      { cause: error },
-    );
-  }
 }
 
 /** What create would do with the bundle, and nothing of it done. @throws {TeuError} As create does for the document. */
