@@ -8,6 +8,7 @@ export { attachToContainer, restartContainer, restartWhenDue } from "./container
 export { Detached } from "./container/attach.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
+export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { parseSignalName, signalContainer, stopContainer } from "./container/stop.ts";
 export { waitForContainer } from "./container/wait.ts";

@@ -1,33 +1,7 @@
 /** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
-import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { print, Unsupported } from "../../base/index.ts";
-import {
-  DEFAULT_CAPABILITIES,
-  DEFAULT_NETWORK,
-  InvalidOption,
-  type Network,
-  openEngine,
-  type PublishedPort,
-  parseAssignments,
-  parseCapabilities,
-  parseCPUs,
-  parseEnvironment,
-  parseEnvironmentFile,
-  parseHost,
-  parseMemory,
-  parseName,
-  parsePublish,
-  parseResolver,
-  parseRestartPolicy,
-  parseSize,
-  parseTmpfs,
-  parseUlimit,
-  parseVolume,
-  runImage,
-  startImage,
-} from "../../engine/index.ts";
-import { CAPABILITY_NAMES } from "../../runtime/index.ts";
+import { InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
+import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
 import { progressPrinter } from "../progress.ts";
@@ -42,84 +16,9 @@ executed, 127: there is no such program). Without --rm the container stays, with
 A container is in the network 'bridge', unless --network says another one of 'teu network ls', none (its own, with nothing but lo in it) or the host's.`,
   flags: {
     detach: { kind: "boolean", short: "d", summary: "Leave the container running, and print its ID" },
-    rm: { kind: "boolean", summary: "Remove the container when it has ended" },
-    restart: {
-      kind: "string",
-      value: "POLICY",
-      summary: "Start it again: always, unless-stopped, on-failure[:ATTEMPTS]; with -d",
-      default: "no",
-    },
-    name: { kind: "string", value: "NAME", summary: "Call the container so" },
-    env: {
-      kind: "list",
-      short: "e",
-      value: "NAME[=VALUE]",
-      summary: "Set an environment variable; without value: ours",
-    },
-    "env-file": { kind: "list", value: "FILE", summary: "Set those that a file lists" },
-    workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
-    user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
-    volume: { kind: "list", short: "v", value: "SOURCE:DIR[:ro]", summary: "Show a host directory or file" },
-    hostname: { kind: "string", value: "NAME", summary: "The container's own host name" },
-    memory: {
-      kind: "string",
-      short: "m",
-      value: "SIZE",
-      summary: "Limit memory: 64m, 1g; as much swap again",
-    },
-    cpus: { kind: "string", value: "NUMBER", summary: "Limit processor time: 1.5 of them" },
-    "pids-limit": { kind: "integer", value: "NUMBER", summary: "Limit the number of processes; -1: none" },
-    "read-only": { kind: "boolean", summary: "Let nobody write to the root file system" },
-    entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
-    network: {
-      kind: "string",
-      value: "NAME|none|host",
-      summary: "Network",
-      default: DEFAULT_NETWORK,
-      aliases: ["net"],
-    },
-    tmpfs: { kind: "list", value: "DIR[:OPTIONS]", summary: "A file system in memory there" },
-    "shm-size": { kind: "string", value: "SIZE", summary: "Size of /dev/shm (64m)" },
-    "cap-add": { kind: "list", value: "CAPABILITY", summary: "Give root a capability more; ALL: every one" },
-    "cap-drop": { kind: "list", value: "CAPABILITY", summary: "Take one from root; ALL: every one" },
-    "security-opt": {
-      kind: "list",
-      value: "OPTION",
-      summary: "no-new-privileges, or seccomp=unconfined",
-    },
-    ulimit: { kind: "list", value: "NAME=SOFT[:HARD]", summary: "Limit a resource of the process" },
-    sysctl: {
-      kind: "list",
-      value: "NAME=VALUE",
-      summary: "Set one of the container's own kernel parameters",
-    },
-    "oom-score-adj": {
-      kind: "integer",
-      value: "NUMBER",
-      summary: "-1000 to 1000: the rather to be killed",
-    },
-    pid: { kind: "string", value: "host", summary: "Share the host's processes" },
-    ipc: { kind: "string", value: "private|host", summary: "Share the host's shared memory" },
-    uts: { kind: "string", value: "host", summary: "Share the host's name" },
-    "add-host": { kind: "list", value: "NAME:ADDRESS", summary: "Add a line to /etc/hosts" },
-    dns: { kind: "list", value: "ADDRESS", summary: "Ask this resolver, not the host's" },
-    label: { kind: "list", short: "l", value: "NAME[=VALUE]", summary: "Note something about the container" },
-    "stop-signal": {
-      kind: "string",
-      value: "SIGNAL",
-      summary: "What 'teu stop' sends (the image's, or TERM)",
-    },
-    publish: {
-      kind: "list",
-      short: "p",
-      value: "[ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]",
-      summary: "Lead a port of this machine to one of the container's",
-    },
-    interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
-    tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
+    ...CONTAINER_FLAGS,
     platform: PLATFORM_FLAG,
     insecure: INSECURE_FLAG,
-    runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
     trace: {
       kind: "string",
       value: "text|json",
@@ -147,67 +46,12 @@ A container is in the network 'bridge', unless --network says another one of 'te
   ],
   async run({ flags, arguments: [image = "", ...words] }, context) {
     const trace = traceFormat(flags.trace);
-    const { runtime, user } = flags;
-    const name = flags.name === undefined ? undefined : parseName(flags.name);
-    const restart = parseRestartPolicy(flags.restart);
-    if (restart !== undefined && flags.rm)
-      throw new InvalidOption(
-        { option: "--restart", value: flags.restart },
-        "Conflicting options: --restart and --rm",
-      );
-    if (restart !== undefined && !flags.detach)
+    const request = containerRequest(flags, words, context.environment);
+    if (request.restart !== undefined && !flags.detach)
       throw new Unsupported({
         what: "--restart without -d",
         why: "a container in the foreground ends with its first run",
       });
-    const security = parseSecurity(flags["security-opt"]);
-    const request = {
-      options: {
-        command: words,
-        environment: parseEnvironment(
-          [...flags["env-file"].flatMap(readEnvironmentFile), ...flags.env],
-          context.environment,
-        ),
-        volumes: flags.volume.map(parseVolume),
-        isReadonly: flags["read-only"],
-        network: parseNetwork(flags.network),
-        terminal: flags.tty,
-        capabilities: parseCapabilities(
-          DEFAULT_CAPABILITIES,
-          { add: flags["cap-add"], drop: flags["cap-drop"] },
-          CAPABILITY_NAMES,
-        ),
-        noNewPrivileges: security.noNewPrivileges,
-        tmpfs: flags.tmpfs.map(parseTmpfs),
-        rlimits: flags.ulimit.map(parseUlimit),
-        sysctl: parseAssignments("--sysctl", flags.sysctl, true),
-        shared: sharedNamespaces({ pid: flags.pid, ipc: flags.ipc, uts: flags.uts }),
-        ...given({
-          shmBytes: flags["shm-size"] === undefined ? undefined : parseSize(flags["shm-size"], "--shm-size"),
-          oomScoreAdj: flags["oom-score-adj"],
-          entrypoint: flags.entrypoint,
-          workingDirectory: flags.workdir || undefined,
-          hostname: flags.hostname,
-          memoryBytes: flags.memory === undefined ? undefined : parseMemory(flags.memory),
-          cpu: flags.cpus === undefined ? undefined : parseCPUs(flags.cpus, availableParallelism()),
-          pidsLimit: flags["pids-limit"],
-        }),
-      },
-      ports: portsOf(flags.publish, flags.network),
-      labels: parseAssignments("--label", flags.label, false),
-      hosts: flags["add-host"].map(parseHost),
-      resolvers: flags.dns.map(parseResolver),
-      isUnconfined: security.isUnconfined,
-      autoRemove: flags.rm,
-      interactive: flags.interactive,
-      ...given({
-        name,
-        user,
-        runtime,
-        restart,
-        stopSignal: flags["stop-signal"]?.replace(/^(?!SIG|\d)/i, "SIG"),
-      }),
-    };
     const isQuiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ isQuiet });
     const options = {
@@ -223,67 +67,6 @@ A container is in the network 'bridge', unless --network says another one of 'te
     return 0;
   },
 });
-
-/** Without the keys that hold nothing. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  }; // the filter leaves out exactly what the type leaves out
-}
-
-function readEnvironmentFile(path: string): string[] {
-  return parseEnvironmentFile(readFileSync(path, "utf8"));
-}
-
-/** @throws {Unsupported} {InvalidOption} */
-function parseSecurity(options: readonly string[]): { noNewPrivileges: boolean; isUnconfined: boolean } {
-  let [noNewPrivileges, isUnconfined] = [false, false];
-  for (const option of options) {
-    const [name = "", value = "true"] = option.split(/[=:](.*)/s);
-    if (name === "no-new-privileges" && (value === "true" || value === "false"))
-      noNewPrivileges = value === "true";
-    else if (option === "seccomp=unconfined" || option === "seccomp:unconfined") isUnconfined = true;
-    else if (["seccomp", "apparmor", "label", "systempaths", "writable-cgroups"].includes(name))
-      throw new Unsupported({
-        what: `--security-opt ${option}`,
-        why: "only no-new-privileges and seccomp=unconfined are built yet",
-      });
-    else
-      throw new InvalidOption(
-        { option: "--security-opt", value: option },
-        `invalid --security-opt: ${JSON.stringify(option)}`,
-      );
-  }
-  return { noNewPrivileges, isUnconfined };
-}
-
-/** Which namespaces are the host's. @throws {Unsupported} for another container's */
-function sharedNamespaces(
-  words: Readonly<Record<"pid" | "ipc" | "uts", string | undefined>>,
-): ("pid" | "ipc" | "uts")[] {
-  return (["pid", "ipc", "uts"] as const).filter((type) => {
-    const word = words[type];
-    if (word === "host" || word === undefined || word === "" || word === "private") return word === "host";
-    throw new Unsupported({ what: `--${type} ${word}`, why: "only the host's namespace can be shared yet" });
-  });
-}
-
-function parseNetwork(word: string): Network {
-  if (!word.startsWith("container:")) return word;
-  throw new Unsupported(
-    { what: `network ${JSON.stringify(word)}`, why: "sharing another container's network is not built yet" },
-    { hint: "--network NAME joins a network of 'teu network ls'" },
-  );
-}
-
-function portsOf(texts: readonly string[], network: string): PublishedPort[] {
-  if (texts.length > 0 && (network === "none" || network === "host"))
-    throw new InvalidOption(
-      { option: "--publish", value: texts.join(" ") },
-      `Cannot publish ports with --network ${network}: ${network === "host" ? "the container's ports are the host's" : "the container has no network"}`,
-    );
-  return texts.flatMap(parsePublish);
-}
 
 function traceFormat(word: string | undefined): TraceFormat | undefined {
   if (word === undefined || word === "text" || word === "json") return word;
