@@ -97,10 +97,12 @@ const UNKNOWN = -1;
 const HIDDEN =
   /^(socket|bind|connect|listen|accept4?|getsockname|getpeername|socketpair|send|recv|sendto|recvfrom|shutdown|[gs]etsockopt|(send|recv)m?msg|sem\w+|msg\w+|shm\w+|ipc|socketcall)$/;
 const native = numbersOf(conventionsOf("x64")[0]);
-// Calls that only other conventions have are left out: libseccomp 2.5.4 can lose the load of the number with them,
+// Calls that only some conventions have are left out: libseccomp 2.5.4 can lose the load of the number with them,
 // and then compares the architecture with system call numbers. From Linux 6.1 on its x32 table has holes.
+const everywhere = (name: string): boolean =>
+  conventionsOf("x64").every((one) => numbersOf(one)[name] !== undefined);
 const plainNames = Object.entries(native).flatMap(([name, number]) =>
-  !HIDDEN.test(name) && number < 450 && resolve(name) === number ? [name] : [],
+  !HIDDEN.test(name) && number < 450 && resolve(name) === number && everywhere(name) ? [name] : [],
 );
 const hiddenNames = ["socket", "bind", "accept4", "recvmmsg", "socketpair", "setsockopt"];
 
