@@ -43,6 +43,7 @@ async function runSuite(suite: Suite, folder: string): Promise<Outcome> {
   const report = join(folder, "report.xml");
   rmSync(report, { force: true });
   const words = [
+    "--preload=./test/support/same-cases.ts",
     "--only-failures",
     `--timeout=${suite.timeoutMs * SLOWNESS}`,
     "--reporter=junit",
