@@ -350,6 +350,7 @@ describe(`a plain user's container of ${TESTED.name} in a cgroup that is theirs`
     );
     container.configure("cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max; exec sleep 1000", limited);
     expect((await container.call(["run", "-d", container.id])).stderr).toBe("");
+    while (container.outputOf(1).split("\n").length < 3) await Bun.sleep(10);
     expect(container.outputOf(1)).toBe("20\n67108864\n");
     const { pid } = await container.state();
     const own = await Bun.file(`/proc/${pid}/cgroup`).text();
