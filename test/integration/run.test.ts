@@ -147,8 +147,10 @@ describe("flags", () => {
   });
 
   test("--network host is the host's", async () => {
-    const own = readdirSync("/sys/class/net").sort().join("\n");
-    expect((await sh("ls /sys/class/net", "--network", "host")).stdout.trim()).toBe(own);
+    // Without devices of containers that have just ended, which the kernel takes away in its own time.
+    const lasting = (names: string[]) => names.filter((name) => !name.startsWith("veth")).sort();
+    const { stdout } = await sh("ls /sys/class/net", "--network", "host");
+    expect(lasting(stdout.trim().split("\n"))).toEqual(lasting(readdirSync("/sys/class/net")));
     // A made-up name, which nothing on that network resolves.
     expect((await sh("hostname", "--network", "host")).stdout.trim()).toBe(hostname());
   });
