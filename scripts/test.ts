@@ -15,6 +15,12 @@ const ROOT = join(import.meta.dir, "..");
 /** In an emulated machine everything takes many times as long. */
 const SLOWNESS = process.env["VM_GUEST"] === undefined ? 1 : 10;
 
+/**
+ * Real kernels, clocks and other programs take part in the tests. Where a run decides for others, a test that fails has a second
+ * attempt, and what it said the first time is printed; by hand it has none.
+ */
+const ATTEMPTS = process.env["CI"] === "true" ? ["--retry=1"] : [];
+
 /** Tests that run in one process, and how long one of them may take. */
 interface Suite {
   readonly name: string;
@@ -44,6 +50,7 @@ async function runSuite(suite: Suite, folder: string): Promise<Outcome> {
   rmSync(report, { force: true });
   const words = [
     "--preload=./test/support/same-cases.ts",
+    ...ATTEMPTS,
     "--only-failures",
     `--timeout=${suite.timeoutMs * SLOWNESS}`,
     "--reporter=junit",
