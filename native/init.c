@@ -7,7 +7,7 @@
  * The plan is treated as hostile: every length, offset, register, jump and relocation is checked before the first
  * call. Records are mapped read-only; the data is the only writable mapping, between guard pages.
  */
-#include <stdint.h>
+#include "system.h"
 
 enum { PLAN_FD = 3, SYNC_FD = 4, REGISTERS = 64, SEGMENTS = 64, RULES = 4, MAX_RECORDS = 16384, MAX_DATA = 16 << 20, PAGE = 4096 };
 enum { MAGIC = 0x31554554, VERSION = 1 };
@@ -54,37 +54,14 @@ enum { CONTROL_HEADER = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_NOSIGNAL = 0x400
 enum { PROT_NONE = 0, PROT_READ = 1, PROT_RW = 3, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, SEEK_END = 2, F_GET_SEALS = 1034, SEALS = 2 | 4 | 8 };
 enum { EINTR = 4, EIO = 5, ENOEXEC = 8, EINVAL = 22, EPROTO = 71, ELOOP = 40 };
 
-#if defined(TEU_STUB)
-/* The sanitizer and fuzz build: the one system call instruction is a scripted function. */
-long call6(long nr, long a, long b, long c, long d, long e, long f);
+#if defined(__x86_64__)
 enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
-#elif defined(__x86_64__)
-enum { SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_lseek = 8, SYS_fcntl = 72, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_close = 3, SYS_exit_group = 231 };
-static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
-  long result;
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-  return result;
-}
+#if !defined(TEU_STUB)
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall teu_init\n\thlt");
-#elif defined(__aarch64__)
-enum { SYS_write = 64, SYS_mmap = 222, SYS_mprotect = 226, SYS_munmap = 215, SYS_lseek = 62, SYS_fcntl = 25, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_close = 57, SYS_exit_group = 94 };
-static inline long call6(long nr, long a, long b, long c, long d, long e, long f) {
-  register long x8 __asm__("x8") = nr;
-  register long x0 __asm__("x0") = a;
-  register long x1 __asm__("x1") = b;
-  register long x2 __asm__("x2") = c;
-  register long x3 __asm__("x3") = d;
-  register long x4 __asm__("x4") = e;
-  register long x5 __asm__("x5") = f;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-  return x0;
-}
-__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_init\n\tbrk 1");
+#endif
 #else
-#error "init.c: unknown architecture"
+enum { SYS_write = 64, SYS_mmap = 222, SYS_mprotect = 226, SYS_munmap = 215, SYS_lseek = 62, SYS_fcntl = 25, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_close = 57, SYS_exit_group = 94 };
+__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_init\n\tbrk 1");
 #endif
 
 /* Register 0 names the descriptor for SYNC and failures: the socket at first, later the fifo that `start` reads. */
