@@ -2,10 +2,14 @@
 import {
   type Callable,
   type Command,
+  type CommandShape,
+  type CommandTable,
   defineCommand,
   encodeHelp,
+  encodeTableHelp,
   type Flags,
   type HelpPrinter,
+  loadCommand,
   print,
 } from "../base/index.ts";
 
@@ -23,6 +27,32 @@ export function thisContext(): CliContext {
 /** Declares a command of `teu`. */
 export function teuCommand<const F extends Flags>(command: Command<F, CliContext>): Callable<CliContext> {
   return defineCommand(command);
+}
+
+/** Declares a word that has commands of its own: `teu network ls`. Alone, it prints which ones. */
+export function commandGroup(
+  group: Pick<CommandShape, "name" | "summary" | "description" | "examples">,
+  table: CommandTable<CliContext>,
+): Callable<CliContext> {
+  const shape = {
+    ...group,
+    flags: {},
+    arguments: [
+      { name: "COMMAND", isOptional: true },
+      { name: "ARG", isOptional: true, isRepeated: true },
+    ],
+  };
+  return teuCommand({
+    ...shape,
+    stopsAtArgument: true,
+    async run({ arguments: [word, ...rest] }, context) {
+      if (word === undefined) {
+        print(encodeTableHelp(shape, table));
+        return 0;
+      }
+      return await (await loadCommand(table, word, shape.name)).call(rest, context);
+    },
+  });
 }
 
 /** The flag of commands that print data. */

@@ -4,14 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs, program } from "../support/needs.ts";
-import { type Finished, run, TEU } from "./teu.ts";
+import { type RegistryProcess, serveRegistry } from "./support/registry.ts";
+import { type Finished, run } from "./teu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "teu-accounts-"));
-const servers: Bun.Subprocess[] = [];
-afterAll(() => {
-  for (const server of servers) server.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 beforeAll(async () => {
   const hash = await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 4 });
@@ -22,7 +19,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
 });
 
-async function start(name: string, lines: string): Promise<string> {
+async function start(name: string, lines: string): Promise<RegistryProcess> {
   const access = `
 htpasswd: ${join(folder, "htpasswd")}
 access:
@@ -32,15 +29,7 @@ access:
 `;
   const path = join(folder, `${name}.yaml`);
   writeFileSync(path, `root: ${join(folder, name)}\nlisten: 127.0.0.1:0\n${access}${lines}`);
-  const child = Bun.spawn([TEU, "registry", "serve", "--config", path], {
-    env: {},
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  servers.push(child);
-  const { value } = await child.stdout.getReader().read();
-  return new TextDecoder().decode(value).trim();
+  return await serveRegistry("--config", path);
 }
 
 /** skopeo copies one image from a directory that it made itself. */
@@ -74,7 +63,8 @@ describe.each([
   ["tokens of its own", "tokens: { lifetimeSeconds: 60 }\n"],
 ])("with %s", (name, lines) => {
   skopeoTest("whoever may push does, and nobody else", async () => {
-    const address = await start(name.replaceAll(" ", "-"), lines);
+    await using registry = await start(name.replaceAll(" ", "-"), lines);
+    const { address } = registry;
     expect(await push(address, "team/x:1", "--dest-creds", "alice:secret")).toMatchObject({ status: 0 });
     // The tag is there now, and to move it is another right.
     for (const creds of ["alice:secret", "bob:secret", "alice:wrong"]) {
@@ -90,7 +80,8 @@ describe.each([
 });
 
 test("behind a proxy clients are sent to the proxy for tokens", async () => {
-  const address = await start("proxied", "tokens: {}\ntrustForwarded: true\n");
+  await using registry = await start("proxied", "tokens: {}\ntrustForwarded: true\n");
+  const { address } = registry;
   const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "images.example" };
   const response = await fetch(`http://${address}/v2/`, { headers });
   expect(response.headers.get("www-authenticate")).toContain('realm="https://images.example/auth/token"');

@@ -4,38 +4,21 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
-import { TEU, teu } from "./teu.ts";
+import { type RegistryProcess, serveRegistry } from "./support/registry.ts";
+import { teu } from "./teu.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const folder = mkdtempSync(join(tmpdir(), "teu-cache-"));
-const servers: Bun.Subprocess[] = [];
-afterAll(() => {
-  for (const server of servers) server.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function start(name: string, lines = ""): Promise<{ address: string; kill: () => Promise<void> }> {
+async function start(name: string, lines = ""): Promise<RegistryProcess> {
   const config = join(folder, `${name}.yaml`);
   writeFileSync(config, `root: ${join(folder, name)}\nlisten: 127.0.0.1:0\n${lines}`);
-  const child = Bun.spawn([TEU, "registry", "serve", "--config", config], {
-    env: {},
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  servers.push(child);
-  const { value } = await child.stdout.getReader().read();
-  return {
-    address: new TextDecoder().decode(value).trim(),
-    async kill() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
+  return await serveRegistry("--config", config);
 }
 
 test("what was pulled once is had without the upstream, and what was not is not", async () => {
-  const upstream = await start("upstream");
+  await using upstream = await start("upstream");
   const there = `http://${upstream.address}/v2/team/x`;
   const layer = crypto.getRandomValues(new Uint8Array(60_000));
   const blobs = [layer, new TextEncoder().encode("{}")];
@@ -50,14 +33,14 @@ test("what was pulled once is had without the upstream, and what was not is not"
   const headers = { "content-type": MANIFEST };
   for (const tag of ["1", "2"])
     expect((await fetch(`${there}/manifests/${tag}`, { method: "PUT", body, headers })).status).toBe(201);
-  const cache = await start("cache", `upstreams: [{ prefix: up, registry: "${upstream.address}" }]\n`);
+  await using cache = await start("cache", `upstreams: [{ prefix: up, registry: "${upstream.address}" }]\n`);
   const here = `http://${cache.address}/v2/up/team/x`;
   for (let round = 0; round < 2; round += 1) {
     const manifest = await fetch(`${here}/manifests/1`);
     expect(await manifest.text()).toBe(body);
     const got = await (await fetch(`${here}/blobs/${digestOf(layer)}`)).bytes();
     expect(digestOf(got)).toBe(digestOf(layer));
-    await upstream.kill();
+    await upstream.end("SIGKILL");
   }
   const unknown = await fetch(`${here}/blobs/${digestOf("{}")}`);
   expect([unknown.status, await unknown.text()]).toEqual([503, expect.stringContaining("UNAVAILABLE")]);

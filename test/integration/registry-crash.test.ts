@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
-import { TEU } from "./teu.ts";
+import { serveRegistry } from "./support/registry.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const noise = (size: number): Uint8Array<ArrayBuffer> => {
@@ -14,37 +14,18 @@ const noise = (size: number): Uint8Array<ArrayBuffer> => {
   return bytes;
 };
 
-const servers: Bun.Subprocess[] = [];
 const root = mkdtempSync(join(tmpdir(), "teu-crash-"));
-afterAll(() => {
-  for (const server of servers) server.kill("SIGKILL");
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-async function start(): Promise<{ url: string; kill: () => Promise<void> }> {
-  const child = Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0", "--root", root], {
-    env: {},
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  servers.push(child);
-  const { value } = await child.stdout.getReader().read();
-  return {
-    url: `http://${new TextDecoder().decode(value).trim()}`,
-    async kill() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
+const start = () => serveRegistry("--listen", "127.0.0.1:0", "--root", root);
 
 test("killed while it takes images in, the registry has all that it said it has", async () => {
   const acknowledged: string[] = [];
   let upload = "";
   const bytes = noise(3 << 20);
   for (let round = 0; round < 3; round += 1) {
-    const { url, kill } = await start();
+    await using registry = await start();
+    const url = `http://${registry.address}`;
     for (const digest of acknowledged) {
       expect((await fetch(`${url}/v2/crash/image/manifests/${digest}`)).status).toBe(200);
     }
@@ -89,15 +70,15 @@ test("killed while it takes images in, the registry has all that it said it has"
     const ended = Promise.allSettled(pushers);
     const before = acknowledged.length;
     while (acknowledged.length < before + 40) await Bun.sleep(5);
-    await kill();
+    await registry.end("SIGKILL");
     await ended;
   }
-  const { url, kill } = await start();
+  await using registry = await start();
+  const url = `http://${registry.address}`;
   for (const digest of acknowledged)
     expect((await fetch(`${url}/v2/crash/image/manifests/${digest}`)).status).toBe(200);
   const put = await fetch(`${url}${upload}?digest=${digestOf(bytes)}`, { method: "PUT" });
   expect(put.status).toBe(201);
   const blob = await fetch(`${url}/v2/crash/image/blobs/${digestOf(bytes)}`);
   expect(digestOf(await blob.bytes())).toBe(digestOf(bytes));
-  await kill();
 }, 60_000);

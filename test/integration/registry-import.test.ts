@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
 import { MANIFEST, Repository } from "../kits/distribution/subject.ts";
 import { needs, program } from "../support/needs.ts";
-import { TEU, teu } from "./teu.ts";
+import { serveRegistry } from "./support/registry.ts";
+import { teu } from "./teu.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "teu-import-"));
 const servers: Bun.Subprocess[] = [];
@@ -26,8 +27,12 @@ needs(program("docker-registry"))(
     const storage = { filesystem: { rootdirectory: theirs }, delete: { enabled: true } };
     const http = { addr: `127.0.0.1:${port}`, secret: "x" };
     writeFileSync(join(folder, "config.yml"), JSON.stringify({ version: 0.1, storage, http }));
-    const spawned = { env: {}, stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
-    const distribution = Bun.spawn(["docker-registry", "serve", join(folder, "config.yml")], spawned);
+    const distribution = Bun.spawn(["docker-registry", "serve", join(folder, "config.yml")], {
+      env: {},
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
     servers.push(distribution);
     while (!(await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))) await Bun.sleep(10);
     const there = new Repository({ url: () => `http://127.0.0.1:${port}` });
@@ -50,14 +55,8 @@ needs(program("docker-registry"))(
       expect([stderr, status]).toEqual(["", 0]);
       expect(stdout).toBe(`${there.name}  2 blobs, 3 manifests\n1 repositories\n`);
     }
-    const ours = Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0", "--root", root], {
-      ...spawned,
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    servers.push(ours);
-    const { value } = await ours.stdout.getReader().read();
-    const url = `http://${new TextDecoder().decode(value).trim()}/v2/${there.name}`;
+    await using ours = await serveRegistry("--listen", "127.0.0.1:0", "--root", root);
+    const url = `http://${ours.address}/v2/${there.name}`;
     expect(await (await fetch(`${url}/tags/list`)).json()).toEqual({
       name: there.name,
       tags: ["1", "2", "signature"],

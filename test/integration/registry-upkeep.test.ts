@@ -4,36 +4,18 @@ import { mkdtempSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
-import { TEU, teu } from "./teu.ts";
+import { type RegistryProcess, serveRegistry } from "./support/registry.ts";
+import { teu } from "./teu.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const folder = mkdtempSync(join(tmpdir(), "teu-upkeep-"));
 const root = join(folder, "registry");
 const config = join(folder, "config.yaml");
 writeFileSync(config, `root: ${root}\nlisten: 127.0.0.1:0\nremoveUntagged: ["**"]\n`);
-const servers: Bun.Subprocess[] = [];
-afterAll(() => {
-  for (const server of servers) server.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
-  const child = Bun.spawn([TEU, "registry", "serve", "--config", config], {
-    env: {},
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  servers.push(child);
-  const { value } = await child.stdout.getReader().read();
-  return {
-    url: `http://${new TextDecoder().decode(value).trim()}/v2/a/image`,
-    async stop() {
-      child.kill("SIGTERM");
-      expect(await child.exited).toBe(0);
-    },
-  };
-}
+const start = () => serveRegistry("--config", config);
+const urlOf = ({ address }: RegistryProcess): string => `http://${address}/v2/a/image`;
 
 async function push(url: string, tag: string): Promise<string> {
   const post = { method: "POST", body: tag };
@@ -57,7 +39,8 @@ async function upkeep(...words: string[]): Promise<string> {
 }
 
 test("stats, check and gc are the same of a registry that serves and of one that does not", async () => {
-  const { url, stop } = await start();
+  await using registry = await start();
+  const url = urlOf(registry);
   for (const tag of ["one", "two"]) await push(url, tag);
   await fetch(`${url}/blobs/uploads/?digest=${digestOf("three")}`, { method: "POST", body: "three" });
   const asked = [await upkeep("stats"), await upkeep("check"), await upkeep("gc", "--dry-run", "--explain")];
@@ -66,7 +49,7 @@ test("stats, check and gc are the same of a registry that serves and of one that
   expect(asked[2]).toBe("Would remove 0 tags, 0 manifests, 0 blobs; 0 B of content\n");
   // The socket is for whom the folder belongs to.
   expect(statSync(join(root, "control.sock")).mode & 0o777).toBe(0o600);
-  await stop();
+  expect(await registry.end("SIGTERM")).toBe(0);
   expect([
     await upkeep("stats"),
     await upkeep("check"),
@@ -75,20 +58,21 @@ test("stats, check and gc are the same of a registry that serves and of one that
 });
 
 test("a lost and a damaged blob are found, named, and no longer served", async () => {
-  const { url, stop } = await start();
+  await using registry = await start();
+  const url = urlOf(registry);
   const [lost, damaged, whole] = [
     await push(url, "lost"),
     await push(url, "damaged"),
     await push(url, "whole"),
   ];
-  await stop();
+  expect(await registry.end("SIGTERM")).toBe(0);
   unlinkSync(blobPath(digestOf("lost")));
   truncateSync(blobPath(digestOf("damaged")), 1);
   const first = await teu(["registry", "check", "--config", config]);
   expect(first.status).toBe(1);
   expect(first.stdout).toContain(`blob  a/image@${digestOf("lost")}  its content is not there`);
   expect(first.stdout).toContain(`blob  a/image@${digestOf("damaged")}  it has 1 bytes instead of 7`);
-  const server = await start();
+  await using again = await start();
   const repaired = await upkeep("repair");
   expect(repaired).toContain("its content lies in damaged/");
   expect(await upkeep("check")).toBe("Everything is right\n");
@@ -97,9 +81,9 @@ test("a lost and a damaged blob are found, named, and no longer served", async (
     [damaged, 404],
     [whole, 200],
   ] as const)
-    expect((await fetch(`${server.url}/manifests/${digest}`)).status).toBe(status);
+    expect((await fetch(`${urlOf(again)}/manifests/${digest}`)).status).toBe(status);
   // Whoever has it pushes it again.
-  await push(server.url, "lost");
+  await push(urlOf(again), "lost");
   expect(await upkeep("check")).toBe("Everything is right\n");
-  await server.stop();
+  expect(await again.end("SIGTERM")).toBe(0);
 });

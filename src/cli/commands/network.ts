@@ -1,6 +1,6 @@
 /** `teu network`: the networks that containers are in. Docker's words. */
-import { type CommandTable, encodeTableHelp, loadCommand, print } from "../../base/index.ts";
-import { type CliContext, teuCommand } from "../context.ts";
+import type { CommandTable } from "../../base/index.ts";
+import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
   create: {
@@ -25,29 +25,15 @@ const TABLE: CommandTable<CliContext> = {
   },
 };
 
-const SHAPE = {
-  name: "teu network",
-  summary: "Make, list and remove networks",
-  description: `Containers of one network reach each other; those of different networks do not. Nothing from outside reaches a container
+export const command = commandGroup(
+  {
+    name: "teu network",
+    summary: "Make, list and remove networks",
+    description: `Containers of one network reach each other; those of different networks do not. Nothing from outside reaches a container
 but by a port that it publishes (teu run -p). A network's bridge comes with its first container.`,
-  flags: {},
-  arguments: [
-    { name: "COMMAND", isOptional: true },
-    { name: "ARG", isOptional: true, isRepeated: true },
-  ],
-  examples: [
-    { command: "teu network create --internal backend", says: "A network from which nothing goes out" },
-  ],
-} as const;
-
-export const command = teuCommand({
-  ...SHAPE,
-  stopsAtArgument: true,
-  async run({ arguments: [word, ...rest] }, context) {
-    if (word === undefined) {
-      print(encodeTableHelp(SHAPE, TABLE));
-      return 0;
-    }
-    return await (await loadCommand(TABLE, word, SHAPE.name)).call(rest, context);
+    examples: [
+      { command: "teu network create --internal backend", says: "A network from which nothing goes out" },
+    ],
   },
-});
+  TABLE,
+);

@@ -1,6 +1,6 @@
 /** `teu registry`: the registry, a server of its own. */
-import { type CommandTable, encodeTableHelp, loadCommand, print } from "../../base/index.ts";
-import { type CliContext, teuCommand } from "../context.ts";
+import type { CommandTable } from "../../base/index.ts";
+import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
   check: {
@@ -29,30 +29,16 @@ const TABLE: CommandTable<CliContext> = {
   },
 };
 
-const SHAPE = {
-  name: "teu registry",
-  summary: "Serve images to others",
-  flags: {},
-  arguments: [
-    { name: "COMMAND", isOptional: true },
-    { name: "ARG", isOptional: true, isRepeated: true },
-  ],
-  examples: [
-    {
-      command: "teu registry serve --listen 127.0.0.1:5000 --root /srv/registry",
-      says: "On this machine alone",
-    },
-  ],
-} as const;
-
-export const command = teuCommand({
-  ...SHAPE,
-  stopsAtArgument: true,
-  async run({ arguments: [word, ...rest] }, context) {
-    if (word === undefined) {
-      print(encodeTableHelp(SHAPE, TABLE));
-      return 0;
-    }
-    return await (await loadCommand(TABLE, word, SHAPE.name)).call(rest, context);
+export const command = commandGroup(
+  {
+    name: "teu registry",
+    summary: "Serve images to others",
+    examples: [
+      {
+        command: "teu registry serve --listen 127.0.0.1:5000 --root /srv/registry",
+        says: "On this machine alone",
+      },
+    ],
   },
-});
+  TABLE,
+);

@@ -10,25 +10,41 @@ export interface RegistryProcess extends AsyncDisposable {
   /** Host and port, as a reference begins. */
   readonly address: string;
   readonly pid: number;
+  /** Ends it, if it still runs. @returns its exit status */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<number>;
 }
 
-/** Starts one on a free port of the loopback address. */
-export async function startRegistry(): Promise<RegistryProcess> {
-  const folder = mkdtempSync(join(tmpdir(), "teu-registry-"));
-  const child = Bun.spawn([TEU, "registry", "serve", "--listen", "127.0.0.1:0", "--root", folder], {
+/** Starts `teu registry serve` with `words`, which have it listen on the loopback address. */
+export async function serveRegistry(...words: readonly string[]): Promise<RegistryProcess> {
+  const child = Bun.spawn([TEU, "registry", "serve", ...words], {
     cwd: "/",
     env: { PATH: process.env["PATH"] ?? "" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
   });
-  const address = await firstAddress(child.stdout);
+  const end: RegistryProcess["end"] = async (signal) => {
+    child.kill(signal);
+    return await child.exited;
+  };
   return {
-    address,
+    address: await firstAddress(child.stdout),
     pid: child.pid,
+    end,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.exited;
+      await end("SIGTERM");
+    },
+  };
+}
+
+/** Starts one on a free port, with a folder that is gone after it. */
+export async function startRegistry(): Promise<RegistryProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "teu-registry-"));
+  const registry = await serveRegistry("--listen", "127.0.0.1:0", "--root", folder);
+  return {
+    ...registry,
+    async [Symbol.asyncDispose]() {
+      await registry.end("SIGTERM");
       rmSync(folder, { recursive: true, force: true });
     },
   };
