@@ -29,30 +29,23 @@ export function teuCommand<const F extends Flags>(command: Command<F, CliContext
   return defineCommand(command);
 }
 
-/** Declares a word that has commands of its own: `teu network ls`. Alone, it prints which ones. */
+const HELP: ReadonlySet<string> = new Set(["help", "--help", "-h"]);
+
+/** Declares a word that has commands of its own: `teu network ls`. Alone or asked for help, it prints which ones. */
 export function commandGroup(
   group: Pick<CommandShape, "name" | "summary" | "description" | "examples">,
   table: CommandTable<CliContext>,
 ): Callable<CliContext> {
-  const shape = {
-    ...group,
-    flags: {},
-    arguments: [
-      { name: "COMMAND", isOptional: true },
-      { name: "ARG", isOptional: true, isRepeated: true },
-    ],
-  };
-  return teuCommand({
-    ...shape,
-    stopsAtArgument: true,
-    async run({ arguments: [word, ...rest] }, context) {
-      if (word === undefined) {
-        print(encodeTableHelp(shape, table));
-        return 0;
-      }
-      return await (await loadCommand(table, word, shape.name)).call(rest, context);
+  const shape = { ...group, flags: {}, arguments: [] };
+  return {
+    shape,
+    async call([word, ...rest], context) {
+      if (word !== undefined && !HELP.has(word))
+        return await (await loadCommand(table, word, shape.name)).call(rest, context);
+      print(encodeTableHelp(shape, table));
+      return 0;
     },
-  });
+  };
 }
 
 /** The flag of commands that print data. */

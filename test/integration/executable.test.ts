@@ -79,3 +79,23 @@ test("teu is found by a link of any name", async () => {
   symlinkSync(TEU, join(folder, "teu"));
   expect((await run([join(folder, "teu"), "version"])).stdout).toStartWith("teu version ");
 });
+
+test("--help of a word that has commands of its own tells which ones", async () => {
+  // It printed no commands, though every error of such a word sends people there.
+  for (const word of ["network", "registry"]) {
+    const alone = await teu([word]);
+    expect(alone.stdout).toContain("Commands:\n");
+    for (const words of [
+      [word, "--help"],
+      [word, "-h"],
+      [word, "help"],
+      ["help", word],
+    ])
+      expect(await teu(words)).toEqual(alone);
+  }
+  const { status, stderr } = await teu(["network", "nosuch"]);
+  expect([status, stderr]).toEqual([
+    1,
+    'teu: Unknown command "nosuch" of teu network\nhint: See "teu network --help"\n',
+  ]);
+});
