@@ -32,20 +32,23 @@ const SECURITY_FOLDER = "./test/security";
 /** Published attacks on runtimes, each tried. */
 const SECURITY: Suite = { name: "security", paths: [SECURITY_FOLDER], timeoutMs: 180_000 };
 
+const isAttack = (path: string): boolean => path.startsWith(SECURITY_FOLDER);
+
 function suitesOf(paths: readonly string[]): readonly Suite[] {
   if (paths.length === 0) return [UNIT, INTEGRATION, SECURITY];
   const named = paths.map((path) => (path.startsWith("/") || path.startsWith("./") ? path : `./${path}`));
-  return [{ name: named.join(" "), paths: named, timeoutMs: INTEGRATION.timeoutMs }];
+  const { timeoutMs } = named.some(isAttack) ? SECURITY : INTEGRATION;
+  return [{ name: named.join(" "), paths: named, timeoutMs }];
 }
 
 /**
  * Real kernels, clocks and other programs take part in the tests. Where a run decides for others, a test that fails has a second
- * attempt, and what it said the first time is printed. By hand it has none, and an attack never has: one that succeeds every second time
- * is a way out.
+ * attempt, and what it said the first time is printed. By hand it has none. An attack never has: one that succeeds every second time
+ * is a way out; nor has what kills at random: what is lost once is lost.
  */
 function attemptsOf(suite: Suite): readonly string[] {
-  const attacks = suite.paths.some((path) => path.startsWith(SECURITY_FOLDER));
-  return process.env["CI"] === "true" && !attacks ? ["--retry=1"] : [];
+  const once = suite.paths.some((path) => isAttack(path) || path.startsWith("./test/reliability"));
+  return process.env["CI"] === "true" && !once ? ["--retry=1"] : [];
 }
 
 /** Runs one suite, its words passed on, and returns what its report says. */

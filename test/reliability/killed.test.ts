@@ -36,6 +36,8 @@ interface Driver {
   /** IDs that `run -d` printed: acknowledged, and by name. */
   readonly acknowledged: Map<string, string>;
   kills: number;
+  /** Containers that a command said it started. */
+  started: number;
 }
 
 /** Runs a command of teu, and perhaps kills it on the way. @returns its output, if it came to its end */
@@ -100,7 +102,9 @@ async function work(driver: Driver, worker: number): Promise<void> {
           "-c",
           script,
         ]);
-        if (id !== undefined) acknowledged.set(name, id.trim());
+        if (id === undefined) break;
+        acknowledged.set(name, id.trim());
+        driver.started++;
         break;
       }
       case 3:
@@ -154,8 +158,11 @@ needs(
       random: randomFrom(seed),
       acknowledged: new Map(),
       kills: 0,
+      started: 0,
     };
     await Promise.all(Array.from({ length: WORKERS }, (_, worker) => work(driver, worker)));
+    // Else nothing was there to be lost.
+    expect(driver.started).toBeGreaterThan(0);
 
     const told = JSON.parse(await store.done("ps", "-a", "--json")) as {
       id: string;
