@@ -8,7 +8,7 @@ import { ociState } from "../oci-state.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { DataRef, Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
-import { type Circumstances, ROOT, T1 } from "./context.ts";
+import { type Circumstances, DEV, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
@@ -170,7 +170,9 @@ function compileFileSystem(
       componentsOf(mount.destination).join("/") === "dev" &&
       parseMountOptions(mount.options ?? []).bind !== "no",
   );
-  if (!isDevBound)
+  // A /dev from elsewhere is left as it is.
+  if (isDevBound) openDestination(plan, "/dev", "directory", DEV);
+  else
     compileDevices(plan, linux.devices ?? [], {
       inUserNamespace: namespaces.user !== "none" || world.isInUserNamespace,
       hasKcore: world.hasKcore,

@@ -27,7 +27,7 @@ import { close, DEV, MASTER, SLAVE, T1, T2 } from "./context.ts";
 import { openInRoot } from "./destination.ts";
 import { attach } from "./mount-calls.ts";
 
-/** How the terminal is reached: below DEV of a new container, or below the root of a running one. */
+/** The terminal of a new container, or of a process that comes to a running one. DEV is a descriptor of the container's /dev. */
 export function compileConsole(
   plan: PlanBuilder,
   options: { size: ConsoleSize | undefined; uid: number; ptmx: "create" | "exec" },
