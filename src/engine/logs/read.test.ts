@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
@@ -67,6 +67,30 @@ test("readLog() follows through a rotation to the container's end", async () => 
       appendFileSync(join(directory, "log"), line(5, "five"));
       writeFileSync(join(directory, "exit"), "{}");
     }
+  }
+  expect(seen).toEqual(["one", "two", "three", "four", "five"]);
+});
+
+test("readLog() misses none of several rotations, one of them while it reads the first file", async () => {
+  const rotate = (second: number, text: string) => {
+    for (const number of [2, 1])
+      if (existsSync(join(directory, `log.${number}`)))
+        renameSync(join(directory, `log.${number}`), join(directory, `log.${number + 1}`));
+    renameSync(join(directory, "log"), join(directory, "log.1"));
+    fill("log", line(second, text));
+  };
+  fill("log.1", line(1, "one"));
+  fill("log", line(2, "two"));
+  const seen: string[] = [];
+  for await (const { content } of readLog(directory, { follow: true })) {
+    const text = Buffer.from(content).toString();
+    seen.push(text);
+    if (text === "one") rotate(3, "three");
+    if (text === "three") {
+      rotate(4, "four");
+      rotate(5, "five");
+    }
+    if (text === "five") writeFileSync(join(directory, "exit"), "{}");
   }
   expect(seen).toEqual(["one", "two", "three", "four", "five"]);
 });

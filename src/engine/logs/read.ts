@@ -2,7 +2,7 @@
  * Reads what a container has written, from its log: the rotated files first, then the present one, and with `follow` what is added
  * until the container has ended. Nothing is asked of the monitor; memory is bounded by one piece of a file, and by `last` entries.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, watch } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { type LogEntry, parseLogEntry } from "./entry.ts";
@@ -25,27 +25,11 @@ export async function* readLog(
   range: LogRange,
   signal?: AbortSignal,
 ): AsyncGenerator<LogEntry> {
-  const files = logFiles(directory);
-  const reader = new LogReader();
+  using reader = new LogReader(directory);
   const isWanted = ({ time }: LogEntry) =>
     (range.since === undefined || time >= range.since) && (range.until === undefined || time < range.until);
-  const there = function* (): Generator<LogEntry> {
-    for (const file of files.slice(0, -1)) yield* reader.readTo(file, "end");
-    const present = files.at(-1);
-    if (present !== undefined) yield* reader.readTo(present, "stay");
-  };
-  yield* lastOf(filtered(there(), isWanted), range.last);
+  yield* lastOf(filtered(reader.readOn(), isWanted), range.last);
   if (range.follow) yield* filteredLater(followed(directory, reader, signal), isWanted);
-  reader.close();
-}
-
-/** Oldest first; the present one is `log`. */
-function logFiles(directory: HostPath): string[] {
-  const files: string[] = [];
-  for (let number = 1; existsSync(join(directory, `log.${number}`)); number++)
-    files.unshift(join(directory, `log.${number}`));
-  const present = join(directory, "log");
-  return existsSync(present) ? [...files, present] : files;
 }
 
 function* filtered(entries: Iterable<LogEntry>, test: (entry: LogEntry) => boolean): Generator<LogEntry> {
@@ -86,13 +70,7 @@ async function* followed(
   try {
     for (;;) {
       const hasEnded = existsSync(join(directory, "exit")) || !existsSync(directory);
-      yield* reader.readRest();
-      // Renamed since: what was added to it has been read, and the new one begins.
-      const present = join(directory, "log");
-      if (reader.hasMoved(present)) {
-        yield* reader.readTo(present, "stay");
-        continue;
-      }
+      yield* reader.readOn();
       if (hasEnded || signal?.aborted) return;
       await changes.next();
     }
@@ -129,21 +107,75 @@ class Changes {
   }
 }
 
-/** Cuts files into entries, one file after the other; the last one stays open for what is added. */
-class LogReader {
+/** A file of the log: names change when the monitor begins a new one, the file itself stays. */
+interface LogFile {
+  readonly path: string;
+  readonly inode: number;
+}
+
+/** The files of the log, oldest first; looked at again while the monitor renames them. */
+function logFiles(directory: HostPath): readonly LogFile[] {
+  for (let before = listFiles(directory); ; ) {
+    const now = listFiles(directory);
+    if (Bun.deepEquals(before, now)) return now;
+    before = now;
+  }
+}
+
+/** `log` is the present one, `log.1` the one before it. A directory that is gone has none. */
+function listFiles(directory: HostPath): LogFile[] {
+  const numbers = (ifThere(() => readdirSync(directory)) ?? []).flatMap((name) => {
+    const [, number] = /^log(?:\.(\d+))?$/.exec(name) ?? [undefined, undefined];
+    return name === "log" ? [0] : number === undefined ? [] : [Number(number)];
+  });
+  return numbers
+    .sort((a, b) => b - a)
+    .flatMap((number) => {
+      const path = join(directory, number === 0 ? "log" : `log.${number}`);
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? [] : [{ path, inode: found.ino }];
+    });
+}
+
+/** What `look` finds, if what it looks at is there. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return undefined;
+  }
+}
+
+/** Cuts the log's files into entries, one file after the other; the last one stays open for what is added. */
+class LogReader implements Disposable {
+  readonly #directory: HostPath;
   #file = -1;
   #rest: Uint8Array = new Uint8Array();
   readonly #piece = new Uint8Array(PIECE_BYTES);
 
-  *readTo(path: string, then: "end" | "stay"): Generator<LogEntry> {
-    this.close();
-    this.#file = openSync(path, "r");
-    yield* this.readRest();
-    if (then === "end") this.close();
+  constructor(directory: HostPath) {
+    this.#directory = directory;
   }
 
-  /** What has been added to the open file. */
-  *readRest(): Generator<LogEntry> {
+  /** What has been added since the last time. */
+  *readOn(): Generator<LogEntry> {
+    for (;;) {
+      yield* this.#readRest();
+      const next = this.#nextFile();
+      if (next === undefined) return;
+      // Written between the end that was just seen and the renaming; nothing is added to a file that has another after it.
+      yield* this.#readRest();
+      this.#open(next);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file >= 0) closeSync(this.#file);
+    this.#file = -1;
+  }
+
+  *#readRest(): Generator<LogEntry> {
     if (this.#file < 0) return;
     for (;;) {
       const length = readSync(this.#file, this.#piece, 0, this.#piece.length, null);
@@ -159,16 +191,20 @@ class LogReader {
     }
   }
 
-  /** Whether `path` is another file than the open one. */
-  hasMoved(path: string): boolean {
-    const present = statSync(path, { throwIfNoEntry: false });
-    if (present === undefined) return false;
-    return this.#file < 0 || fstatSync(this.#file).ino !== present.ino;
+  /** The file after the open one; the oldest, where none is open or the open one is no longer kept. */
+  #nextFile(): LogFile | undefined {
+    const inode = this.#file < 0 ? undefined : fstatSync(this.#file).ino;
+    const files = logFiles(this.#directory);
+    return files[files.findIndex((file) => file.inode === inode) + 1];
   }
 
-  close(): void {
-    if (this.#file >= 0) closeSync(this.#file);
-    this.#file = -1;
-    this.#rest = new Uint8Array();
+  /** Opens `next`; where it has another name by now, the open file stays. */
+  #open(next: LogFile): void {
+    const file = ifThere(() => openSync(next.path, "r"));
+    if (file === undefined) return;
+    const isNext = fstatSync(file).ino === next.inode;
+    if (isNext && this.#file >= 0) closeSync(this.#file);
+    if (isNext) [this.#file, this.#rest] = [file, new Uint8Array()];
+    else closeSync(file);
   }
 }
