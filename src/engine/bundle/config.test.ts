@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
+import { parseTmpfs } from "../options/assignment.ts";
 import { parseVolume } from "../options/volume.ts";
 import { type ContainerOptions, type ImageProcess, makeConfig, type Surroundings } from "./config.ts";
 import { CAPABILITIES } from "./defaults.ts";
@@ -130,6 +131,21 @@ const rows: Row[] = [
     options: { volumes: [parseVolume("/a:/d/e/f"), parseVolume("/b:/d")] },
     pick: (made) => destinations(made)?.slice(-3),
     want: ["/etc/hosts", "/d", "/d/e/f"],
+  },
+  {
+    flag: "-v and --tmpfs, deep before shallow",
+    options: {
+      volumes: [parseVolume("/a:/d")],
+      tmpfs: [parseTmpfs("/d/e/"), parseTmpfs("/t/u"), parseTmpfs("/t")],
+    },
+    pick: (made) => destinations(made)?.slice(-4),
+    want: ["/t", "/d", "/d/e", "/t/u"],
+  },
+  {
+    flag: "--tmpfs over a default",
+    options: { tmpfs: [parseTmpfs("/dev/shm/")] },
+    pick: (made) => destinations(made)?.filter((path) => path.startsWith("/dev/shm")),
+    want: ["/dev/shm"],
   },
   {
     flag: "-v :ro",

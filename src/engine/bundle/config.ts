@@ -190,9 +190,17 @@ function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
     source,
     options: ["rbind", ...(readonly ? ["ro"] : []), propagation],
   });
-  const volumes = [...options.volumes]
-    .sort((a, b) => depth(a.destination) - depth(b.destination))
-    .map((volume) => bind(volume.source, volume.destination, volume.readonly, volume.propagation));
+  const own = [
+    ...tmpfs.map(({ destination, options: words }) => ({
+      destination,
+      type: "tmpfs",
+      source: "tmpfs",
+      options: words,
+    })),
+    ...options.volumes.map((volume) =>
+      bind(volume.source, volume.destination, volume.readonly, volume.propagation),
+    ),
+  ];
   return [
     ...MOUNTS.filter(({ destination }) => !asked.has(destination)).map((mount) =>
       sized(mount, options.shmBytes),
@@ -200,13 +208,7 @@ function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
     ...files
       .filter(({ destination }) => !asked.has(destination))
       .map(({ source, destination }) => bind(source, destination, options.isReadonly, "rprivate")),
-    ...tmpfs.map(({ destination, options: words }) => ({
-      destination,
-      type: "tmpfs",
-      source: "tmpfs",
-      options: words,
-    })),
-    ...volumes,
+    ...own.sort((a, b) => depth(a.destination) - depth(b.destination)),
   ];
 }
 

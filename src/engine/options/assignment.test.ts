@@ -53,7 +53,7 @@ test("parseHost() takes both of docker's forms, and IPv6", () => {
 
 test("parseTmpfs() has docker's options, then those that are asked for", () => {
   expect(parseTmpfs("/run/x/:size=1m,exec")).toEqual({
-    destination: "/run/x/" as never,
+    destination: "/run/x" as never,
     options: ["noexec", "nosuid", "nodev", "size=1m", "exec"],
   });
 });

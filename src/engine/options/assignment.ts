@@ -62,8 +62,9 @@ export interface Tmpfs {
 /** `--tmpfs DIR[:OPTIONS]`, with docker's defaults. @throws {InvalidOption} */
 export function parseTmpfs(text: string): Tmpfs {
   const at = text.indexOf(":");
-  const destination = posix.normalize(at < 0 ? text : text.slice(0, at));
-  if (!posix.isAbsolute(destination) || destination === "/")
+  const path = at < 0 ? text : text.slice(0, at);
+  const destination = posix.resolve(path);
+  if (!posix.isAbsolute(path) || destination === "/")
     throw new InvalidOption(
       { option: "--tmpfs", value: text },
       `Invalid tmpfs ${JSON.stringify(text)}: wants an absolute path other than /`,

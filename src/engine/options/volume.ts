@@ -28,7 +28,7 @@ export function parseVolume(text: string): Volume {
       why: "volumes without a host path are not built yet; write SOURCE:DESTINATION",
     });
   if (!posix.isAbsolute(destination)) throw invalid("mount path must be absolute");
-  const target = posix.normalize(destination).replace(/(.)\/$/, "$1");
+  const target = posix.resolve(destination);
   if (target === "/") throw invalid("destination can't be '/'");
   const isPath = posix.isAbsolute(source) || /^\.\.?(\/|$)/.test(source);
   if (!isPath) throw noHostPath(text, source, invalid);
