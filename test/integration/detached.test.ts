@@ -175,6 +175,19 @@ describe("a container that runs", () => {
     await store.done("rm", "-f", "host");
   });
 
+  test("takes no program that has more capabilities than it has itself", async () => {
+    // It had docker's usual set, whatever --cap-drop had taken.
+    for (const [name, flags, mask] of [
+      ["dropped", ["--cap-drop", "ALL"], "0000000000000000"],
+      ["added", ["--cap-add", "sys_time"], "00000000aa0425fb"],
+    ] as const) {
+      await start(name, "sleep 1000", ...flags);
+      const said = await store.done("exec", name, "grep", "-E", "Cap(Eff|Prm|Bnd)", "/proc/self/status");
+      expect(said).toBe(`CapPrm:\t${mask}\nCapEff:\t${mask}\nCapBnd:\t${mask}\n`);
+      await store.done("rm", "-f", name);
+    }
+  });
+
   test("is followed to its end", async () => {
     await start("followed", "for i in 1 2 3; do echo $i; sleep 0.1; done");
     expect(await store.done("logs", "-f", "followed")).toBe("1\n2\n3\n");

@@ -59,7 +59,7 @@ function processOf(bundle: string, request: ExecRequest): Process {
     args,
     env: mergeEnvironment([...(own?.env ?? []), ...(terminal ? ["TERM=xterm"] : [])], environment),
     cwd: workingDirectory ?? own?.cwd ?? "/",
-    capabilities: capabilitiesOf(found),
+    capabilities: capabilitiesOf(found, own?.capabilities?.bounding),
     noNewPrivileges: own?.noNewPrivileges ?? false,
   };
 }
