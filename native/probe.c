@@ -12,6 +12,7 @@
 
 #if defined(__x86_64__)
 enum {
+  O_DIRECTORY = 0200000,
   SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_ioctl = 16, SYS_nanosleep = 35, SYS_getpid = 39, SYS_uname = 63, SYS_fcntl = 72,
   SYS_getcwd = 79, SYS_umask = 95, SYS_getppid = 110, SYS_getgroups = 115, SYS_getresuid = 118, SYS_getresgid = 120, SYS_getsid = 124,
   SYS_capget = 125, SYS_personality = 135, SYS_getpriority = 140, SYS_sched_getscheduler = 145, SYS_prctl = 157, SYS_statfs = 137,
@@ -29,6 +30,7 @@ static long call_32(long nr, long a, long b, long c, long d, long e) {
 __asm__(".global _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall begin\n\thlt\n");
 #else
 enum {
+  O_DIRECTORY = 040000,
   SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_ioctl = 29, SYS_nanosleep = 101, SYS_getpid = 172, SYS_uname = 160, SYS_fcntl = 25,
   SYS_getcwd = 17, SYS_umask = 166, SYS_getppid = 173, SYS_getgroups = 158, SYS_getresuid = 148, SYS_getresgid = 150, SYS_getsid = 156,
   SYS_capget = 90, SYS_personality = 92, SYS_getpriority = 141, SYS_sched_getscheduler = 120, SYS_prctl = 167, SYS_statfs = 43,
@@ -43,7 +45,7 @@ __asm__(".global _start\n_start:\n\tmov x29, xzr\n\tmov x0, sp\n\tbl begin\n\tbr
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum {
-  AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, O_WRONLY = 1, O_CREAT = 0100, O_EXCL = 0200, O_DIRECTORY = 0200000, O_NONBLOCK = 04000, O_APPEND = 02000, O_CLOEXEC = 02000000,
+  AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, O_WRONLY = 1, O_CREAT = 0100, O_EXCL = 0200, O_NONBLOCK = 04000, O_APPEND = 02000, O_CLOEXEC = 02000000,
   F_GETFD = 1, F_GETFL = 3, TCGETS = 0x5401, TIOCGWINSZ = 0x5413, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_GET_SECCOMP = 21, PR_CAPBSET_READ = 23, PR_GET_SECUREBITS = 27,
   PR_GET_NO_NEW_PRIVS = 39, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_IS_SET = 1, CAPABILITY_VERSION_3 = 0x20080522, CAPABILITIES = 64, STATX_BASIC = 0x7ff,
   RENAME_EXCHANGE = 2, PREY = 64,

@@ -7,7 +7,6 @@ import {
   existsSync,
   fstatSync,
   mkdirSync,
-  O,
   openSync,
   readdirSync,
   readStartSync,
@@ -18,6 +17,7 @@ import {
   statSync,
   writeTextSync,
 } from "./files.ts";
+import { O } from "./open-flags.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "teu-files-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -6,6 +6,7 @@
 import { type Argument, cString, syscall } from "./binding.ts";
 import { check, errno, errnoOf, SystemCallFailed } from "./errno.ts";
 import type { SystemCall } from "./numbers.ts";
+import { O } from "./open-flags.ts";
 
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
@@ -26,23 +27,6 @@ const DT_DIR = 4;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
-
-/** Flags of `openSync`, by their names in the kernel. */
-export const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  TRUNC: 0o1000,
-  APPEND: 0o2000,
-  NONBLOCK: 0o4000,
-  SYNC: 0o4010000,
-  DIRECTORY: 0o200000,
-  NOFOLLOW: 0o400000,
-  CLOEXEC: 0o2000000,
-  PATH: 0o10000000,
-} as const;
 
 /** The caller closes it. */
 export function openSync(path: string, flags: number, mode = 0o666): number {

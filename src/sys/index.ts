@@ -22,7 +22,6 @@ export {
   type FileStatus,
   fstatSync,
   mkdirSync,
-  O,
   openSync,
   readdirSync,
   readStartSync,
@@ -57,6 +56,8 @@ export {
 export { NetlinkRefused, NetlinkSocket } from "./netlink.ts";
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
+// Flags of open(2) on this machine.
+export { O } from "./open-flags.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
 // Copying between descriptors.

@@ -5,7 +5,7 @@
  */
 import { syscall } from "./binding.ts";
 import { errno } from "./errno.ts";
-import { O } from "./files.ts";
+import { O } from "./open-flags.ts";
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;

@@ -2,7 +2,8 @@
 
 import { syscall } from "./binding.ts";
 import { check } from "./errno.ts";
-import { closeSync, O, openSync } from "./files.ts";
+import { closeSync, openSync } from "./files.ts";
+import { O } from "./open-flags.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;

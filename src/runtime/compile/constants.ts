@@ -1,15 +1,16 @@
 /** Numbers of the kernel's interfaces that plans use, by their names in the kernel's headers. */
+import { O } from "../../sys/index.ts";
 
-export const O_RDWR = 2;
-export const O_WRONLY = 1;
-export const O_NOCTTY = 0o400;
-export const O_DIRECTORY = 0o200000;
-export const O_CREAT = 0o100;
-export const O_EXCL = 0o200;
-export const O_NONBLOCK = 0o4000;
-export const O_NOFOLLOW = 0o400000;
-export const O_CLOEXEC = 0o2000000;
-export const O_PATH = 0o10000000;
+export const O_RDWR = O.RDWR;
+export const O_WRONLY = O.WRONLY;
+export const O_NOCTTY = O.NOCTTY;
+export const O_DIRECTORY = O.DIRECTORY;
+export const O_CREAT = O.CREAT;
+export const O_EXCL = O.EXCL;
+export const O_NONBLOCK = O.NONBLOCK;
+export const O_NOFOLLOW = O.NOFOLLOW;
+export const O_CLOEXEC = O.CLOEXEC;
+export const O_PATH = O.PATH;
 
 export const F_DUPFD_CLOEXEC = 1030;
 
