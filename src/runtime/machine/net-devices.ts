@@ -17,6 +17,7 @@ import {
   NetlinkSocket,
   syscall,
 } from "../../sys/index.ts";
+import { CleanupFailed } from "./roll-back.ts";
 
 /** The host has no such device. The words are runc's. */
 export class NoNetDevice extends TeuError<"no-net-device", { field: string; name: string }> {
@@ -79,15 +80,26 @@ export class MovedDevices implements Disposable {
     }
   }
 
-  /** Makes all as it was, the last first. @throws {NetlinkRefused} */
+  /** Makes all as it was, the last first; one that cannot go back holds up no other. @throws {NetlinkRefused} {CleanupFailed} */
   moveBack(): void {
-    for (const { before, name, addresses, isThere } of this.#moved.splice(0).reverse()) {
-      // One whose new name was taken is on the other side with its old one.
-      const hasGone = isThere || findLink(this.#here.socket, before.name) === undefined;
-      const link = hasGone ? findLink(this.#there.socket, isThere ? name : before.name) : undefined;
-      if (link !== undefined) take(this.#there, this.#here, link, before.name);
-      arrive(this.#here, { name: before.name, addresses }, before.isUp);
+    const failures: unknown[] = [];
+    for (const moved of this.#moved.splice(0).reverse()) {
+      try {
+        this.#moveBack(moved);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    const [first, ...others] = failures;
+    if (failures.length > 0) throw others.length === 0 ? first : new CleanupFailed(first, others);
+  }
+
+  #moveBack({ before, name, addresses, isThere }: Moved): void {
+    // One whose new name was taken is on the other side with its old one.
+    const hasGone = isThere || findLink(this.#here.socket, before.name) === undefined;
+    const link = hasGone ? findLink(this.#there.socket, isThere ? name : before.name) : undefined;
+    if (link !== undefined) take(this.#there, this.#here, link, before.name);
+    arrive(this.#here, { name: before.name, addresses }, before.isUp);
   }
 
   [Symbol.dispose](): void {
