@@ -50,17 +50,13 @@ export const run = runtimeCommand({
         ...(await fromSystemd(flags["preserve-fds"])),
         ...(onConsole && { onConsole }),
       });
-      using notify = await notifySocket(root, containerID);
-      await begin(
-        created,
-        () => {
-          sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
-          writePidFile(flags["pid-file"], created.pid);
-          startContainer(root, containerID);
-          if (foreground === undefined) notify?.wait(created.pid, created.pidfd);
-        },
-        remove,
-      );
+      using notify = await orRemove(created, remove, () => notifySocket(root, containerID));
+      await orRemove(created, remove, () => {
+        sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
+        writePidFile(flags["pid-file"], created.pid);
+        startContainer(root, containerID);
+        if (foreground === undefined) notify?.wait(created.pid, created.pidfd);
+      });
       if (foreground === undefined) return 0;
       notify?.follow(created.pid).catch(onWarning);
       foreground.follow(created.pidfd);
@@ -73,14 +69,14 @@ export const run = runtimeCommand({
   },
 });
 
-/** What is between created and running; if it fails, the container goes too, and the first failure is told. */
-async function begin(
+/** A step between created and running; if it fails, the container goes too, and the first failure is told. */
+async function orRemove<T>(
   created: CreatedContainer,
-  work: () => void,
   remove: () => Promise<void>,
-): Promise<void> {
+  step: () => T | Promise<T>,
+): Promise<T> {
   try {
-    work();
+    return await step();
   } catch (error) {
     syscall("close", created.pidfd);
     await remove();

@@ -63,7 +63,9 @@ export class NotifySocket implements Disposable {
       const path = `/proc/self/fd/${directory}/${NAME}`;
       const socket = datagramUnix("bind", path);
       // Whatever user the program runs as may write to it.
-      check(syscall("fchmodat", AT_FDCWD, cString(path), 0o777), "fchmodat", path);
+      const result = syscall("fchmodat", AT_FDCWD, cString(path), 0o777);
+      if (result < 0) closeSync(socket);
+      check(result, "fchmodat", path);
       return new NotifySocket(socket, host);
     } finally {
       closeSync(directory);
