@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseRuntimeConfig } from "../../spec/index.ts";
+import { closeSync, listenUnix } from "../../sys/index.ts";
 import { parseSignal } from "../kill.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { validateConfig } from "../validate.ts";
@@ -12,7 +13,7 @@ import { describeFeatures } from "./features.ts";
 import { encodeTable } from "./list.ts";
 import { encodeLogLine, parseLogFormat } from "./log.ts";
 import { filterTable } from "./ps.ts";
-import { writePidFile } from "./sockets.ts";
+import { sendPidfd, writePidFile } from "./sockets.ts";
 import { encodeConfig, exampleConfig } from "./spec.ts";
 import { parseSize, resourcesOf } from "./update.ts";
 
@@ -182,4 +183,18 @@ test.each(["0", "0s", "-1s"])("parseInterval() wants time to pass: %s", (text) =
 
 test.each(["", "5", "s", "5 s", "5x", "1s2"])("parseInterval() refuses %p", (text) => {
   expect(() => parseInterval(text)).toThrow("invalid value");
+});
+
+// What broke: a descriptor that could not be sent was not told of, and who listened waited for it.
+test("sendPidfd() tells when the descriptor cannot be sent", () => {
+  const folder = mkdtempSync(join(tmpdir(), "teu-pidfd-"));
+  const path = join(folder, "socket");
+  const listener = listenUnix(path);
+  try {
+    expect(() => sendPidfd(path, -1, "standard")).toThrow("bad file descriptor");
+    expect(() => sendPidfd(path, listener, "standard")).not.toThrow();
+  } finally {
+    closeSync(listener);
+    rmSync(folder, { recursive: true });
+  }
 });

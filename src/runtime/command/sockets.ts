@@ -1,6 +1,6 @@
 /** What callers are told beside the log: the pid file, and a descriptor of the process on a socket. */
 import { normalizePath, splitPath } from "../../base/index.ts";
-import { connectUnix, O, renameSync, sendMessage, syscall, writeTextSync } from "../../sys/index.ts";
+import { check, connectUnix, O, renameSync, sendMessage, syscall, writeTextSync } from "../../sys/index.ts";
 
 /** Digits only, and visible whole: callers wait for the file and read it at once. */
 export function writePidFile(path: string | undefined, pid: number): void {
@@ -16,7 +16,7 @@ export function sendPidfd(path: string | undefined, pidfd: number, kind: "standa
   if (path === undefined || path === "") return;
   const socket = connectUnix(path);
   try {
-    sendMessage(socket, new TextEncoder().encode(kind), [pidfd]);
+    check(sendMessage(socket, new TextEncoder().encode(kind), [pidfd]), "sendmsg", path);
   } finally {
     syscall("close", socket);
   }

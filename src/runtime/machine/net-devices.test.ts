@@ -30,14 +30,27 @@ const program = `
 test.skipIf(!canRun).each([
   { gone: "b0", here: ["a0", "c0"], code: "no-net-device", names: ["b0"] },
   { gone: "b0 c0", here: ["a0"], code: "cleanup-failed", names: ["c0", "b0"] },
-])("moveBack() moves all others back when $gone cannot go, and tells of each", ({ gone, here, code, names }) => {
-  const setup = ["a", "b", "c"].map((name) => `ip link add ${name}0 type veth peer name ${name}1`);
-  const { stdout, stderr } = Bun.spawnSync(
-    ["unshare", "--net", "sh", "-ec", `${setup.join("; ")}; exec "$@"`, "sh", process.execPath, "-e", program],
-    { env: { ...process.env, GONE: gone } },
-  );
-  expect(stderr.toString()).toBe("");
-  const told = JSON.parse(stdout.toString());
-  expect(told).toMatchObject({ before: ["a0", "b0", "c0"], here, there: [], code });
-  for (const name of names) expect(told.message).toContain(`for interface ${name} `);
-});
+])(
+  "moveBack() moves all others back when $gone cannot go, and tells of each",
+  ({ gone, here, code, names }) => {
+    const setup = ["a", "b", "c"].map((name) => `ip link add ${name}0 type veth peer name ${name}1`);
+    const { stdout, stderr } = Bun.spawnSync(
+      [
+        "unshare",
+        "--net",
+        "sh",
+        "-ec",
+        `${setup.join("; ")}; exec "$@"`,
+        "sh",
+        process.execPath,
+        "-e",
+        program,
+      ],
+      { env: { ...process.env, GONE: gone } },
+    );
+    expect(stderr.toString()).toBe("");
+    const told = JSON.parse(stdout.toString());
+    expect(told).toMatchObject({ before: ["a0", "b0", "c0"], here, there: [], code });
+    for (const name of names) expect(told.message).toContain(`for interface ${name} `);
+  },
+);

@@ -72,17 +72,20 @@ describe(`a container of ${TESTED.name} that systemd starts`, () => {
     says: "a runtime that makes the socket when the container is created",
     isMet: () => TESTED.name === "teu",
   });
-  bindsAfterHooks("NOTIFY_SOCKET: run leaves no container behind when its socket cannot be made", async () => {
-    await using container = new Container();
-    const inTheWay = join(container.stateFolder, container.id, "notify/notify.sock");
-    const createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", `: >'${inTheWay}'`] }];
-    container.configure("true", (config) => ({ ...config, hooks: { createRuntime } }));
-    const env = { NOTIFY_SOCKET: join(container.bundle.path, "nobody") };
-    const { status, stderr } = await container.call(["run", "--detach", container.id], { env });
-    expect(stderr).toContain("notify.sock");
-    expect(status).not.toBe(0);
-    expect((await container.call(["state", container.id])).stderr).toContain("does not exist");
-  });
+  bindsAfterHooks(
+    "NOTIFY_SOCKET: run leaves no container behind when its socket cannot be made",
+    async () => {
+      await using container = new Container();
+      const inTheWay = join(container.stateFolder, container.id, "notify/notify.sock");
+      const createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", `: >'${inTheWay}'`] }];
+      container.configure("true", (config) => ({ ...config, hooks: { createRuntime } }));
+      const env = { NOTIFY_SOCKET: join(container.bundle.path, "nobody") };
+      const { status, stderr } = await container.call(["run", "--detach", container.id], { env });
+      expect(stderr).toContain("notify.sock");
+      expect(status).not.toBe(0);
+      expect((await container.call(["state", container.id])).stderr).toContain("does not exist");
+    },
+  );
 });
 
 /** The next datagrams; a descriptor that comes along is closed, which is the answer to a barrier. */
