@@ -1,4 +1,5 @@
 /** Containers that outlive the teu that started them, as their users meet them: run -d, logs, attach, exec, stop, start, wait. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -267,6 +268,45 @@ describe("--restart", () => {
     await store.done("start", "steady");
     await until(async () => (await lines("steady")) === 3);
     await store.done("rm", "-f", "steady");
+    expect(bundles()).toEqual([]);
+  });
+
+  // One that could not be started stayed overdue, and was tried again without a pause and without an end.
+  test("waits longer after each time that it cannot start, and gives up as the policy says", async () => {
+    const blocker = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data: () => undefined } });
+    const { port } = blocker;
+    blocker.stop(true);
+    const records = new Database(join(store.folder, "root/teu.db"), { readonly: true });
+    const record = async (name: string) => {
+      const id = (await told(name))?.id ?? "";
+      return records
+        .query<{ attempts: number; delay_ms: number; due_at: number | null }, [string]>(
+          "SELECT attempts, delay_ms, due_at FROM restarts WHERE container = ?1",
+        )
+        .get(id);
+    };
+    for (const policy of ["always", "on-failure:2"]) {
+      const script = "until [ -e /end ]; do sleep 0.05; done; rm /end; exit 3";
+      await start("blocked", script, "--restart", policy, "-p", `${port}:80`);
+      const other = Bun.listen({ hostname: "0.0.0.0", port, socket: { data: () => undefined } });
+      using _taken = { [Symbol.dispose]: () => other.stop(true) };
+      await store.done("exec", "blocked", "touch", "/end");
+      await until(async () => (await told("blocked"))?.phase === "exited");
+      if (policy === "always") {
+        await Bun.sleep(2000);
+        const { attempts = 0, delay_ms: delayMs = 0 } = (await record("blocked")) ?? {};
+        expect(attempts).toBeGreaterThanOrEqual(3);
+        expect(delayMs).toBe(100 * 2 ** (attempts - 1));
+        other.stop(true);
+        await until(async () => (await told("blocked"))?.phase === "running");
+      } else {
+        await until(async () => (await record("blocked"))?.due_at === null);
+        expect(await record("blocked")).toMatchObject({ attempts: 2, delay_ms: 200 });
+        expect((await told("blocked"))?.phase).toBe("exited");
+      }
+      await store.done("rm", "-f", "blocked");
+    }
+    records.close();
     expect(bundles()).toEqual([]);
   });
 

@@ -1,12 +1,14 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
-import { type ContainerRecord, takeOver } from "../store/containers.ts";
+import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
 import type { Store } from "../store/store.ts";
 import { ContainerStreams } from "./attach.ts";
 import { remakeBundle } from "./make.ts";
 import { settle } from "./recover.ts";
 import { findContainer, stopAndUnmount } from "./remove.ts";
+import { noteFailedStart } from "./restart.ts";
 import { startDetached } from "./start.ts";
 import { ContainerNotRunning } from "./stop.ts";
 import { findSettled } from "./wait.ts";
@@ -29,53 +31,72 @@ export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
 /**
  * Starts a container that has ended once more, its files as they were; one that runs is left alone.
  * @param attach  Stay, and pass its streams on.
+ * @param options.dueAt  The moment for which its restart policy asks for this, if that is so still; absent: a person does.
  * @returns the exit status of one that was attached to, else 0
  */
 export async function restartContainer(
   store: Store,
   text: string,
   attach: { readonly readsInput: boolean } | undefined,
-  options: { readonly isByHand?: boolean } = {},
+  { dueAt }: { readonly dueAt?: number } = {},
 ): Promise<number> {
   const container = await findSettled(store, text);
   if (container.phase !== "exited")
     return attach === undefined ? 0 : await attachToContainer(store, text, attach.readsInput);
   // One of two wins; whoever is killed at it leaves the container as it was.
-  if (isAlive(container.owner) || !takeOver(store.database, container, thisOwner()))
+  const isByHand = dueAt === undefined;
+  const claim = () =>
+    (isByHand || dueMoment(store, container.id) === dueAt) &&
+    takeOver(store.database, container, thisOwner());
+  if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
   using cleanUp = new DisposableStack();
   let streams: ContainerStreams | undefined;
   try {
     const bundle = remakeBundle(store, container);
     await startDetached(store, container, bundle, () => undefined, {
-      isByHand: options.isByHand ?? true,
+      isByHand,
       beforeStart: () => {
         if (attach !== undefined)
           streams = cleanUp.use(new ContainerStreams(store, container, attach.readsInput));
       },
     });
   } catch (error) {
+    // Before its monitor, if it has one by now, ends with it and has another teu look when it is due.
+    if (!isByHand) inTransaction(store.database, () => noteFailedStart(store, container));
     await stopAndUnmount(store, container);
+    takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY);
     throw error;
   }
   return streams === undefined ? 0 : await relayToEnd(store, container, streams);
 }
 
-/** Waits until the container with this ID is due to be started again, if it is, and starts it. The work of a teu in the background. */
+/**
+ * Waits until the container with this ID is due to be started again, if it is, and starts it; as often as that fails and its policy says
+ * so. The work of a teu in the background: there may be more than one, so each deals with the moment that it waits for and no later one.
+ */
 export async function restartWhenDue(store: Store, id: string): Promise<void> {
   for (;;) {
-    const { dueAt = null } = findRestart(store.database, id) ?? {};
-    if (dueAt === null) return;
-    const waitMs = dueAt - Date.now();
-    if (waitMs <= 0) break;
-    await Bun.sleep(Math.min(waitMs, LOOK_AGAIN_MS));
+    const dueAt = dueMoment(store, id);
+    if (dueAt === undefined) return;
+    for (let waitMs = dueAt - Date.now(); waitMs > 0; waitMs = dueAt - Date.now()) {
+      await Bun.sleep(Math.min(waitMs, LOOK_AGAIN_MS));
+      if (dueMoment(store, id) !== dueAt) return;
+    }
+    try {
+      await restartContainer(store, id, undefined, { dueAt });
+      return;
+    } catch (error) {
+      // Somebody else was first, by hand or for the same reason; or it was removed.
+      if (hasCode(error, "container-busy") || hasCode(error, "no-such-container")) return;
+      // What cannot be tried again, and what is not noted, would be tried for ever.
+      if (dueMoment(store, id) === dueAt) throw error;
+    }
   }
-  try {
-    await restartContainer(store, id, undefined, { isByHand: false });
-  } catch (error) {
-    // Somebody else was first, by hand or for the same reason; or it was removed.
-    if (!hasCode(error, "container-busy") && !hasCode(error, "no-such-container")) throw error;
-  }
+}
+
+function dueMoment(store: Store, id: string): number | undefined {
+  return findRestart(store.database, id)?.dueAt ?? undefined;
 }
 
 /** Passes the streams of a container that runs on, until it has ended. @returns its exit status. @throws {ContainerNotRunning} */

@@ -16,6 +16,9 @@ export const AFTER_EXIT_WORD = "after-exit";
 /** So late, nobody is at it. */
 const OVERDUE_MS = 2000;
 
+/** The status of one that could not be started: docker's. */
+const NOT_STARTED = 125;
+
 /** The words of a teu that does what follows the end of container `id`, and all of its environment. */
 export function afterExit({ paths }: Store, id: string): { words: string[]; env: Record<string, string> } {
   return {
@@ -56,6 +59,21 @@ export function noteEnd(
   if (next === undefined) return false;
   putRestart(store.database, { ...known, ...next, dueAt: Date.now() + next.delayMs });
   return true;
+}
+
+/**
+ * Notes that a container could not be started again by itself, as an end after no time: it is due later, or no more. Unless this is noted
+ * it stays overdue, and whoever looks tries at once.
+ */
+export function noteFailedStart(store: Store, { id, settings }: ContainerRecord): void {
+  const known = findRestart(store.database, id);
+  if (known === undefined) return;
+  const next = nextAttempt(settings.restart, { ...known, status: NOT_STARTED, ranMs: 0 });
+  putRestart(store.database, {
+    ...known,
+    ...next,
+    dueAt: next === undefined ? null : Date.now() + next.delayMs,
+  });
 }
 
 /** Sends teus to start what is overdue: those that were to do it have been killed. */

@@ -56,6 +56,9 @@ export interface ContainerRecord {
   readonly owner: Owner;
 }
 
+/** The owner of a container that has ended. */
+export const NOBODY: Owner = { pid: 0, startTime: 0, bootID: "" };
+
 /** The version of ContainerSettings that we write. */
 export const CONTAINER_VERSION = 1;
 
