@@ -20,6 +20,7 @@ import {
   parsePublish,
   parseResolver,
   parseRestartPolicy,
+  parseSignal,
   parseSize,
   parseTmpfs,
   parseUlimit,
@@ -107,7 +108,7 @@ export const CONTAINER_FLAGS = {
   runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
 } as const satisfies Flags;
 
-/** The container that the flags ask for. @param words  The command line after the image. @throws {InvalidOption} {Unsupported} */
+/** The container that the flags ask for. @param words  The command line after the image. @throws {InvalidOption} {InvalidSignal} {Unsupported} */
 export function containerRequest(
   flags: ParsedArguments<typeof CONTAINER_FLAGS>["flags"],
   words: readonly string[],
@@ -166,7 +167,7 @@ export function containerRequest(
       user,
       runtime,
       restart,
-      stopSignal: flags["stop-signal"]?.replace(/^(?!SIG|\d)/i, "SIG"),
+      stopSignal: checkedSignal(flags["stop-signal"]),
     }),
   };
 }
@@ -176,6 +177,12 @@ function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], un
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   }; // the filter leaves out exactly what the type leaves out
+}
+
+/** Kept as it is said, if it is a signal; an empty text leaves it to the image. @throws {InvalidSignal} */
+function checkedSignal(text: string | undefined): string | undefined {
+  if (text !== undefined && text !== "") parseSignal(text);
+  return text || undefined;
 }
 
 function readEnvironmentFile(path: string): string[] {

@@ -10,7 +10,7 @@ export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
 export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
-export { parseSignalName, signalContainer, stopContainer } from "./container/stop.ts";
+export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";
 export { waitForContainer } from "./container/wait.ts";
 // Taking both away.
 export { forEach as forEachName } from "./for-each.ts";

@@ -4,7 +4,7 @@
  * Source: runtime-spec runtime.md, kill.
  */
 import { TeuError } from "../base/index.ts";
-import { check, errno, signalNumbers, syscall } from "../sys/index.ts";
+import { check, errno, parseSignalNumber, syscall } from "../sys/index.ts";
 import { isFrozen, thaw } from "./cgroup/freezer.ts";
 import { killCgroup, signalCgroup } from "./cgroup/processes.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "./state.ts";
@@ -24,17 +24,11 @@ export class UnknownSignal extends TeuError<"unknown-signal", { signal: string }
 }
 
 const SIGKILL = 9;
-const MAX_SIGNAL = 64;
 
-/** `TERM`, `SIGTERM`, `sigterm` and `15` → 15. @throws {UnknownSignal} */
+/** `TERM`, `SIGTERM`, `sigterm` and `15` → 15; 0, which only asks whether it is there, is one too. @throws {UnknownSignal} */
 export function parseSignal(text: string): number {
-  if (/^\d+$/.test(text)) {
-    const number = Number(text);
-    if (number <= MAX_SIGNAL) return number;
-  }
-  const name = text.toUpperCase();
-  const numbers = signalNumbers();
-  const number = Object.hasOwn(numbers, `SIG${name}`) ? numbers[`SIG${name}`] : numbers[name];
+  if (text === "0") return 0;
+  const number = parseSignalNumber(text);
   if (number === undefined) throw new UnknownSignal({ signal: text });
   return number;
 }

@@ -74,7 +74,7 @@ export {
 } from "./rtnetlink-create.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
-export { signalNumbers } from "./signals.ts";
+export { parseSignalNumber, signalNumbers } from "./signals.ts";
 export { decodeWaitStatus, type Ended, reap, type Spawn, spawn } from "./spawn.ts";
 export {
   copyTerminalSize,

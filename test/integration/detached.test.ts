@@ -140,6 +140,29 @@ describe("a container that runs", () => {
     await store.done("rm", "polite", "deaf");
   });
 
+  // Real-time signals were none, so that an image of systemd could not be stopped; and what is no signal was found out there only.
+  test("is stopped by a real-time signal, or TERM where its image says what is none", async () => {
+    const images: [stopSignal: string, flags: string[], status: number][] = [
+      ["SIGRTMIN+3", [], 37],
+      ["37", [], 37],
+      ["37", ["--stop-signal", "RTMAX-1"], 63],
+      ["NOPE", [], 15],
+    ];
+    const script = 'for n in 15 37 63; do trap "exit $n" $n; done; touch /set; while :; do sleep 0.05; done';
+    for (const [StopSignal, flags, status] of images) {
+      const named = `${registry.address}/test/signal:${StopSignal.replace("+", "-")}`;
+      await pushLayers(named, [busyboxLayer()], { config: { StopSignal } });
+      await store.done("run", "-d", "--name", "signal", ...flags, named, "sh", "-c", script);
+      await until(async () => (await store.teu("exec", "signal", "ls", "/set")).status === 0);
+      await store.done("stop", "-t", "20", "signal");
+      expect([StopSignal, (await told("signal"))?.exitStatus]).toEqual([StopSignal, status]);
+      await store.done("rm", "signal");
+      await store.done("rmi", named);
+    }
+    const refused = await store.teu("run", "--stop-signal", "NOPE", image, "true");
+    expect([refused.status, refused.stderr]).toEqual([125, "teu: invalid signal: NOPE\n"]);
+  });
+
   test("keeps its files over a restart, and its log goes on", async () => {
     await start("again", "cat /kept 2>/dev/null; echo kept > /kept; echo up; sleep 1000");
     await until(async () => (await store.done("logs", "again")) === "up\n");

@@ -1,6 +1,6 @@
 /** `teu kill`: sends containers a signal. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachName, openEngine, parseSignalName, signalContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, parseSignal, signalContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -18,7 +18,7 @@ export const command = teuCommand({
   arguments: [{ name: "CONTAINER", isRepeated: true }],
   examples: [{ command: "teu kill -s HUP web", says: "Have a server read its configuration again" }],
   async run({ flags, arguments: names }, { environment }) {
-    const signal = parseSignalName(flags.signal);
+    const signal = parseSignal(flags.signal);
     const store = await openEngine(environment);
     await forEachName(names, async (name) => {
       await signalContainer(store, name, signal);

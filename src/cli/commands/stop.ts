@@ -1,6 +1,6 @@
 /** `teu stop`: asks containers to end. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachName, openEngine, parseSignalName, stopContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, parseSignal, stopContainer } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -22,7 +22,7 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const options = {
       seconds: flags.time ?? 10,
-      ...(flags.signal !== undefined && { signal: parseSignalName(flags.signal) }),
+      ...(flags.signal !== undefined && { signal: parseSignal(flags.signal) }),
     };
     await forEachName(names, async (name) => {
       await stopContainer(store, name, options);

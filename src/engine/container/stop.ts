@@ -1,6 +1,7 @@
 /** Ends containers: by asking, and by force when that does not help. Docker's words and times. */
 import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
+import { parseSignalNumber } from "../../sys/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -23,22 +24,18 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
   }
 }
 
-const ENDS: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT"]);
+const { SIGINT, SIGKILL, SIGQUIT, SIGTERM } = constants.signals;
+const ENDS: ReadonlySet<number> = new Set([SIGKILL, SIGTERM, SIGINT, SIGQUIT]);
 
-/** A signal by name, with SIG or without, or by number. @throws {InvalidSignal} */
-export function parseSignalName(text: string): NodeJS.Signals {
-  const upper = text.toUpperCase();
-  const name = /^\d+$/.test(text)
-    ? Object.entries(constants.signals).find(([, number]) => number === Number(text))?.[0]
-    : upper.startsWith("SIG")
-      ? upper
-      : `SIG${upper}`;
-  if (name === undefined || !(name in constants.signals)) throw new InvalidSignal({ text });
-  return name as NodeJS.Signals; // it is one of them
+/** The number of a signal that is given by name, with SIG or without, or by number. @throws {InvalidSignal} */
+export function parseSignal(text: string): number {
+  const number = parseSignalNumber(text);
+  if (number === undefined) throw new InvalidSignal({ text });
+  return number;
 }
 
 /** Sends a signal to the first process of a container that runs. @throws {ContainerNotRunning} */
-export async function signalContainer(store: Store, text: string, signal: NodeJS.Signals): Promise<void> {
+export async function signalContainer(store: Store, text: string, signal: number): Promise<void> {
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
   // Docker takes any signal that is sent by hand, but those that a program answers with more work, for a stop.
@@ -50,7 +47,7 @@ export async function signalContainer(store: Store, text: string, signal: NodeJS
 export async function stopContainer(
   store: Store,
   text: string,
-  options: { readonly seconds: number; readonly signal?: NodeJS.Signals },
+  options: { readonly seconds: number; readonly signal?: number },
 ): Promise<void> {
   const container = findContainer(store, text);
   if (container.phase !== "running") {
@@ -63,12 +60,12 @@ export async function stopContainer(
   const ended = waitForContainer(store, container.id);
   await send(store, container, signal);
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
-    await send(store, container, "SIGKILL");
+    await send(store, container, SIGKILL);
   await ended;
 }
 
 /** As `signalContainer`, but that a container which ends at this moment is no error. */
-async function send(store: Store, { id, settings }: ContainerRecord, signal: NodeJS.Signals): Promise<void> {
+async function send(store: Store, { id, settings }: ContainerRecord, signal: number): Promise<void> {
   try {
     await (await driverOf(store, settings.runtime)).kill(id, signal);
   } catch (error) {
@@ -84,8 +81,9 @@ function findsRunning(store: Store, id: string): boolean {
   }
 }
 
-function stopSignalOf({ settings }: ContainerRecord): NodeJS.Signals {
-  return settings.stopSignal === undefined ? "SIGTERM" : parseSignalName(settings.stopSignal);
+/** What an image says may be no signal: then it is TERM, as docker has it. */
+function stopSignalOf({ settings }: ContainerRecord): number {
+  return parseSignalNumber(settings.stopSignal ?? "") ?? SIGTERM;
 }
 
 /** Resolves with false. Nobody is kept waiting by the timer when the container ends first. */

@@ -57,7 +57,7 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
     },
     exec: (request) => exec(path, state, request),
     async kill(id, signal) {
-      const { isFine, said } = await call(["kill", id, signal.replace(/^SIG/, "")]);
+      const { isFine, said } = await call(["kill", id, `${signal}`]);
       if (!isFine) throw new RuntimeFailed({ runtime: path, operation: "kill", said });
     },
     async delete(id) {

@@ -1,5 +1,4 @@
 /** Our own runtime, in this process: the container's first process is our child, and dies when we are killed. */
-import { constants } from "node:os";
 import { type HostPath, hasCode } from "../../base/index.ts";
 import { duplicate, syscall } from "../../sys/index.ts";
 import { cgroupsPath } from "../paths.ts";
@@ -42,7 +41,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
       return { pid };
     },
     async kill(id, signal) {
-      runtime.killContainer(state, id, constants.signals[signal]);
+      runtime.killContainer(state, id, signal);
     },
     async delete(id) {
       runtime.deleteContainer(state, id, { force: true, cgroupsPath: cgroupsPath(id) });

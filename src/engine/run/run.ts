@@ -97,9 +97,9 @@ async function runBundle(
   const { id } = container;
   const created = await create(id, bundle, driver, streams, observe);
   const ended = childEnded(created.pid);
-  using _signals = forwardSignals((name) => {
+  using _signals = forwardSignals((signal) => {
     // One that comes too late finds nobody, which is no news: the end is what we wait for anyhow.
-    driver.kill(id, name).catch(() => undefined);
+    driver.kill(id, signal).catch(() => undefined);
   });
   signal.throwIfAborted();
   const starting = performance.now();

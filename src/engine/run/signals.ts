@@ -1,4 +1,5 @@
 /** Signals that reach a teu in the foreground go on to the container's first process. */
+import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 
 /** The person asked for an end. The exit status says by which signal, as shells do. */
@@ -29,12 +30,12 @@ const FORWARDED = [
 /** So many requests to end, and the container is killed: its first process may be deaf to them. As docker has it. */
 const PATIENCE = 3;
 
-/** Passes every signal to `deliver` until disposed of. */
-export function forwardSignals(deliver: (signal: NodeJS.Signals) => void): Disposable {
+/** Passes the number of every signal to `deliver` until disposed of. */
+export function forwardSignals(deliver: (signal: number) => void): Disposable {
   let requests = 0;
-  const listener = (signal: NodeJS.Signals) => {
+  const listener = (signal: NodeJS.Signals, number: number) => {
     if (signal === "SIGINT" || signal === "SIGTERM") requests++;
-    deliver(requests >= PATIENCE ? "SIGKILL" : signal);
+    deliver(requests >= PATIENCE ? constants.signals.SIGKILL : number);
   };
   for (const signal of FORWARDED) process.on(signal, listener);
   return {
