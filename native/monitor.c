@@ -35,7 +35,7 @@ enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKL
 enum {
   EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
-  MSG_CMSG_CLOEXEC = 0x40000000, MSG_TRUNC = 0x20, MSG_CTRUNC = 8, SOCK_NONBLOCK = 04000, SIG_BLOCK = 0, SIGCHLD = 17, WNOHANG = 1, WALL = 0x40000000, CLOCK_REALTIME = 0,
+  MSG_CMSG_CLOEXEC = 0x40000000, MSG_TRUNC = 0x20, MSG_CTRUNC = 8, SOCK_NONBLOCK = 04000, SIG_BLOCK = 0, SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, WALL = 0x40000000, CLOCK_REALTIME = 0,
   PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PROT_RW = 3, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, TIOCSWINSZ = 0x5414, SFD_NONBLOCK = 04000,
 };
 
@@ -798,7 +798,7 @@ static void wait_for_events(struct poll *polls) {
 
 __attribute__((noreturn, used)) void teu_monitor(void) {
   static struct poll polls[POLLS];
-  uint64_t child_signal = 1UL << (SIGCHLD - 1);
+  uint64_t child_signal = 1UL << (SIGCHLD - 1), blocked = child_signal | 1UL << (SIGPIPE - 1);
   monitor.control = CONTROL;
   monitor.directory = monitor.listener = monitor.events = monitor.log = monitor.input = -1;
   for (int i = 0; i < 2; i++) {
@@ -809,7 +809,8 @@ __attribute__((noreturn, used)) void teu_monitor(void) {
   CALL(SYS_prctl, PR_SET_NAME, "teu-monitor");
   CALL(SYS_setsid, 0);
   CALL(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
-  CALL(SYS_rt_sigprocmask, SIG_BLOCK, &child_signal, 0, 8);
+  /* SIGPIPE too: a container that has closed its input, or a starter that has left, is EPIPE and not our end. Children begin with no signal blocked. */
+  CALL(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, 0, 8);
   monitor.signals = (int)CALL(SYS_signalfd4, -1, &child_signal, 8, SFD_NONBLOCK | O_CLOEXEC);
   for (;;) {
     wait_for_events(polls);

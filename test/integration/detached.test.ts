@@ -256,6 +256,21 @@ describe("a container that runs", () => {
     await store.done("rm", "-f", "shell");
   });
 
+  // Its monitor was killed by SIGPIPE, and with it the container and its status.
+  test("that has closed its input tells its own status, whatever is typed", async () => {
+    await start("closed", "exec 0<&-; echo up; sleep 1; exit 5", "-i");
+    await until(async () => (await store.done("logs", "closed")) !== "");
+    const attached = await Bun.spawn([TEU, "attach", "closed"], {
+      env: { ...store.env },
+      stdin: new TextEncoder().encode("nobody reads this\n"),
+      stdout: "ignore",
+      stderr: "inherit",
+    }).exited;
+    expect(attached).toBe(5);
+    expect((await told("closed"))?.exitStatus).toBe(5);
+    await store.done("rm", "closed");
+  });
+
   test("is removed only by force", async () => {
     await start("busy", "sleep 1000");
     expect((await store.teu("rm", "busy")).stderr).toContain("container is running");

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -239,6 +240,46 @@ describe("a container under a monitor", () => {
     await until(() => existsSync(join(directory, "exit")));
     expect(readExitRecord(directory)?.status).toBe(5);
     monitor[Symbol.dispose]();
+  });
+
+  // The monitor was killed by SIGPIPE: no exit record, and the container's status was told as 137 or 0.
+  test("that has closed its input goes on while somebody types", async () => {
+    const typed = join(directory, "typed");
+    const { monitor, pid, go } = start(
+      `exec 0<&-; echo closed; until [ -e ${typed} ]; do sleep 0.01; done; exit 5`,
+    );
+    using attachment = new Attachment(directory, BOTH);
+    monitor.nameContainer(pid);
+    monitor[Symbol.dispose]();
+    go();
+    try {
+      for await (const frame of attachment.frames()) {
+        if (frame.kind === "output") {
+          await attachment.write(Buffer.from("nobody reads this\n"));
+          await attachment.reopenLog(); // its answer says that the monitor has dealt with what was typed
+        }
+        if (frame.kind === "done") writeFileSync(typed, "");
+      }
+    } finally {
+      writeFileSync(typed, "");
+    }
+    expect(readExitRecord(directory)).toMatchObject({ pid, status: 5, signal: 0 });
+  });
+
+  // The same for what the monitor writes to its starter, which may have left a moment before.
+  test("begins with no signal blocked, though its monitor blocks SIGPIPE", async () => {
+    const blocked = (status: string) => BigInt(`0x${/^SigBlk:\t(\w+)/m.exec(status)?.[1]}`);
+    const { monitor, pid, go } = start("cat /proc/self/status");
+    const sigpipe = 1n << 12n;
+    expect(blocked(readFileSync(`/proc/${monitor.pid}/status`, "utf8")) & sigpipe).toBe(sigpipe);
+    using attachment = new Attachment(directory, OUTPUT);
+    monitor.nameContainer(pid);
+    monitor[Symbol.dispose]();
+    go();
+    let status = "";
+    for await (const frame of attachment.frames())
+      if (frame.kind === "output") status += Buffer.from(frame.bytes).toString();
+    expect(blocked(status)).toBe(0n);
   });
 
   test("goes on when a client does not read, which is told how much it missed", async () => {
