@@ -1,7 +1,7 @@
 /** Containers that outlive the teu that started them, as their users meet them: run -d, logs, attach, exec, stop, start, wait. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
@@ -60,6 +60,12 @@ async function monitorOf(name: string): Promise<number> {
   const id = (await told(name))?.id ?? "";
   const state = JSON.parse(readFileSync(join(store.folder, "run/runtime/teu", id, "state.json"), "utf8"));
   return Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${state.pid}/status`, "utf8"))?.[1]);
+}
+
+/** How many are attached: sockets of the monitor beyond that on which it listens. */
+async function clientsOf(name: string): Promise<number> {
+  const folder = `/proc/${await monitorOf(name)}/fd`;
+  return readdirSync(folder).filter((fd) => readlinkSync(join(folder, fd)).startsWith("socket:")).length - 1;
 }
 
 /** Nothing of a container that has ended is there but its record, what it wrote and its log. */
@@ -254,6 +260,24 @@ describe("a container that runs", () => {
     await child.exited;
     expect((await told("shell"))?.phase).toBe("running");
     await store.done("rm", "-f", "shell");
+  });
+
+  // It was 0: a container of which nobody knows how it ended had succeeded.
+  test("has a status of 137 for who is attached when its monitor is killed", async () => {
+    for (const flags of [[], ["--rm"]]) {
+      await start("watched", "echo up; sleep 1000", ...flags);
+      const attached = Bun.spawn([TEU, "attach", "watched"], {
+        env: { ...store.env },
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+      });
+      await until(async () => (await clientsOf("watched")) > 0);
+      process.kill(await monitorOf("watched"), "SIGKILL");
+      expect([await attached.exited, await attached.stderr.text()]).toEqual([137, ""]);
+      if (flags.length === 0) await store.done("rm", "watched");
+      else expect(await told("watched")).toBeUndefined();
+    }
   });
 
   // Its monitor was killed by SIGPIPE, and with it the container and its status.

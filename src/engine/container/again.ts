@@ -1,9 +1,10 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
 import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
-import type { Store } from "../store/store.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
 import { ContainerStreams } from "./attach.ts";
 import { remakeBundle } from "./make.ts";
 import { settle } from "./recover.ts";
@@ -11,7 +12,7 @@ import { findContainer, stopAndUnmount } from "./remove.ts";
 import { noteFailedStart } from "./restart.ts";
 import { startDetached } from "./start.ts";
 import { ContainerNotRunning } from "./stop.ts";
-import { findSettled } from "./wait.ts";
+import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
 
 /** Somebody may stop it, or start it, while it waits. */
 const LOOK_AGAIN_MS = 500;
@@ -112,7 +113,9 @@ async function relayToEnd(
   container: ContainerRecord,
   streams: ContainerStreams,
 ): Promise<number> {
-  const status = await streams.relay();
+  const said = await streams.relay();
+  // Read before what follows: with --rm it goes with the container.
+  const status = said ?? readExitRecord(containerDirectory(store, container.id))?.status ?? UNKNOWN_STATUS;
   // What follows its end may be ours to do: a prompt that comes back early would show it running.
   await settle(store, container);
   return status;

@@ -30,8 +30,8 @@ export class ContainerStreams implements Disposable {
     this.#attachment = this.#cleanUp.use(new Attachment(bundleDirectory(store, id), wants));
   }
 
-  /** Passes everything on, until the container has ended. @returns its exit status. @throws {Detached} */
-  async relay(): Promise<number> {
+  /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} */
+  async relay(): Promise<number | undefined> {
     if (this.#isTerminal) this.#followSize();
     const detached = Promise.withResolvers<never>();
     if (this.#readsInput) this.#relayInput(detached.reject);
@@ -43,8 +43,8 @@ export class ContainerStreams implements Disposable {
     this.#cleanUp.dispose();
   }
 
-  async #relayOutput(): Promise<number> {
-    let status = 0;
+  async #relayOutput(): Promise<number | undefined> {
+    let status: number | undefined;
     for await (const frame of this.#attachment.frames()) {
       if (frame.kind === "output") await writeFully(frame.stream === "stdout" ? 1 : 2, frame.bytes);
       if (frame.kind === "exit") status = decodeWaitStatus(0, frame.waitStatus).status;

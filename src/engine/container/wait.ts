@@ -9,13 +9,13 @@ import { settle } from "./recover.ts";
 import { findContainer } from "./remove.ts";
 
 /** The exit status of one whose owner was killed before it could tell. */
-const UNKNOWN = 137;
+export const UNKNOWN_STATUS = 137;
 const LOOK_AGAIN_MS = 20;
 
 /** Waits until the container that `text` names has ended, and what follows has been done. @returns its exit status */
 export async function waitForContainer(store: Store, text: string): Promise<number> {
   const { id } = findContainer(store, text);
-  let status = UNKNOWN;
+  let status = UNKNOWN_STATUS;
   for (;;) {
     const container = lookUp(store, id);
     if (container === undefined) return status; // --rm: the record goes with the container
