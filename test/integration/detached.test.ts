@@ -1,8 +1,9 @@
 /** Containers that outlive the teu that started them, as their users meet them: run -d, logs, attach, exec, stop, start, wait. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { openTerminal } from "../../src/sys/index.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -60,6 +61,10 @@ async function monitorOf(name: string): Promise<number> {
   const id = (await told(name))?.id ?? "";
   const state = JSON.parse(readFileSync(join(store.folder, "run/runtime/teu", id, "state.json"), "utf8"));
   return Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${state.pid}/status`, "utf8"))?.[1]);
+}
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
 }
 
 /** How many are attached: sockets of the monitor beyond that on which it listens. */
@@ -278,6 +283,35 @@ describe("a container that runs", () => {
       if (flags.length === 0) await store.done("rm", "watched");
       else expect(await told("watched")).toBeUndefined();
     }
+  });
+
+  // The answer to a size that nobody took was an unhandled rejection: attach ended with its stack.
+  test("may end before a terminal that is slow has shown all of it, and been resized", async () => {
+    await start("wide", "head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000", "-t");
+    const { master, slave } = openTerminal();
+    const attached = Bun.spawn([TEU, "attach", "wide"], {
+      env: { ...store.env },
+      stdin: "ignore",
+      stdout: slave,
+      stderr: "pipe",
+    });
+    try {
+      await until(async () => (await clientsOf("wide")) > 0);
+      // It writes to a terminal that takes no more, while its monitor ends.
+      await Bun.sleep(200);
+      const monitor = await monitorOf("wide");
+      process.kill(monitor, "SIGKILL");
+      await until(() => !isAlive(monitor));
+      attached.kill("SIGWINCH");
+      await Bun.sleep(200);
+      closeSync(slave);
+      const drained = Bun.spawn(["cat"], { stdin: master, stdout: "ignore", stderr: "ignore" });
+      expect([await attached.exited, await attached.stderr.text()]).toEqual([137, ""]);
+      await drained.exited;
+    } finally {
+      closeSync(master);
+    }
+    await store.done("rm", "wide");
   });
 
   // Its monitor was killed by SIGPIPE, and with it the container and its status.

@@ -55,7 +55,8 @@ export class ContainerStreams implements Disposable {
   #followSize(): void {
     const resize = () => {
       const size = terminalSize(1);
-      if (size !== undefined) void this.#attachment.resize(size);
+      // The monitor may have left while we still write what it sent.
+      if (size !== undefined) this.#attachment.resize(size).catch(() => undefined);
     };
     resize();
     process.on("SIGWINCH", resize);
