@@ -23,9 +23,10 @@ export async function waitForContainer(store: Store, text: string): Promise<numb
     status =
       (await monitorSays(store, id)) ?? readExitRecord(containerDirectory(store, id))?.status ?? status;
     await settle(store, container);
-    // One in the foreground has no monitor, and its owner is no child of ours, whose end we would hear of; and what
-    // follows may be in the hands of another teu.
-    if (lookUp(store, id)?.phase === "running") await Bun.sleep(LOOK_AGAIN_MS);
+    // One that is being made, or runs in the foreground, has no monitor, and its owner is no child of ours, whose end we
+    // would hear of; and what follows may be in the hands of another teu.
+    const { phase } = lookUp(store, id) ?? {};
+    if (phase !== undefined && phase !== "exited") await Bun.sleep(LOOK_AGAIN_MS);
   }
 }
 
