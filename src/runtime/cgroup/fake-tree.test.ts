@@ -6,8 +6,10 @@ import { dirname, join } from "node:path";
 import type { Resources } from "../../spec/index.ts";
 import { writeAllToCgroup } from "./file.ts";
 import type { CgroupLayout } from "./layout.ts";
+import { listenForOom } from "./oom-events.ts";
 import { planCgroup, planUpdate } from "./plan.ts";
 import { withPresentLimits } from "./present-limits.ts";
+import { readStats } from "./stats/read.ts";
 
 const folders: string[] = [];
 afterAll(() => {
@@ -17,12 +19,19 @@ afterAll(() => {
 type Kind = "v1" | "hybrid" | "v2";
 const V1 = ["memory", "cpu", "cpuset", "pids", "blkio", "net_cls", "net_prio", "devices", "hugetlb", "rdma"];
 
-/** A layout below a folder of its own; `files` are there in the container's cgroups, as `CONTROLLER.PARAMETER`. */
-function tree(kind: Kind, files: Readonly<Record<string, string>>): CgroupLayout {
+/**
+ * A layout below a folder of its own; `files` are there in the container's cgroups, as `CONTROLLER.PARAMETER`.
+ * @param lacking  What a hybrid has no v1 hierarchy for.
+ */
+function tree(
+  kind: Kind,
+  files: Readonly<Record<string, string>>,
+  lacking: readonly string[] = ["hugetlb", "rdma"],
+): CgroupLayout {
   const folder = mkdtempSync(join(tmpdir(), "teu-cgroups-"));
   folders.push(folder);
   const unified = { controllers: [], mountPoint: join(folder, "unified"), own: "/" };
-  const names = kind === "hybrid" ? V1.filter((name) => name !== "hugetlb" && name !== "rdma") : V1;
+  const names = kind === "hybrid" ? V1.filter((name) => !lacking.includes(name)) : V1;
   const v1 = names.map((name) => ({ controllers: [name], mountPoint: join(folder, name), own: "/" }));
   for (const [file, content] of Object.entries(files)) {
     const controller = file.slice(0, file.indexOf("."));
@@ -32,7 +41,9 @@ function tree(kind: Kind, files: Readonly<Record<string, string>>): CgroupLayout
     writeFileSync(path, content);
   }
   if (kind === "v2") return { v1: [], unified };
-  return kind === "v1" ? { v1 } : { v1, unified, unifiedControllers: ["hugetlb", "rdma"] };
+  return kind === "v1"
+    ? { v1 }
+    : { v1, unified, unifiedControllers: lacking.map((name) => (name === "blkio" ? "io" : name)) };
 }
 
 /** What the files of `want` hold after `resources` were written. */
@@ -192,6 +203,61 @@ const failures: {
 test.each(failures)("writeAllToCgroup() tells of $says", ({ kind, files, resources, want }) => {
   const { limits } = planCgroup({ cgroupsPath: "/box", resources }, "unused", tree(kind, files));
   expect(() => writeAllToCgroup(limits.filter(({ controller }) => controller !== "devices"))).toThrow(want);
+});
+
+// What broke: such a hybrid's limits were set in the unified hierarchy, and its counters read from the host's root directory.
+const LACKING = ["memory", "pids", "blkio"];
+
+test("readStats() of a hybrid reads from the unified hierarchy what v1 lacks", () => {
+  const layout = tree(
+    "hybrid",
+    {
+      "memory.current": "4096",
+      "memory.max": "8192",
+      "memory.stat": "file 2048",
+      "pids.current": "3",
+      "pids.max": "9",
+      "io.stat": "8:0 rios=3",
+      "cpu.stat": "nr_periods 7",
+      "hugetlb.2MB.limit_in_bytes": "0",
+      "hugetlb.2MB.usage_in_bytes": "5",
+    },
+    LACKING,
+  );
+  const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", layout);
+  writeFileSync(join(paths[""] ?? "", "cpu.stat"), "usage_usec 2\nsystem_usec 1\nnr_periods 1\n");
+  expect(readStats(paths)).toMatchObject({
+    // The scheduler is v1's.
+    cpu: { usage: { total: 2000n, kernel: 1000n, user: 0n }, throttling: { periods: 7n } },
+    memory: { cache: 2048n, usage: { limit: 8192n, usage: 4096n }, raw: { file: 2048n } },
+    pids: { current: 3n, limit: 9n },
+    blkio: { ioServicedRecursive: [{ major: 8n, op: "Read", value: 3n }] },
+    hugetlb: { "2MB": { usage: 5n } },
+  });
+});
+
+test("readStats() tells nothing of what no hierarchy counts", () => {
+  const nothing = { cpu: {}, memory: {}, pids: {}, blkio: {}, hugetlb: {}, cpuset: { memory_migrate: 0n } };
+  expect(readStats({ devices: "/nowhere" })).toMatchObject(nothing);
+  expect(readStats({})).toMatchObject(nothing);
+});
+
+test("listenForOom() of a hybrid listens where memory is counted", () => {
+  const files = { "memory.events": "oom_kill 1", "cgroup.events": "populated 1" };
+  const { paths } = planCgroup({ cgroupsPath: "/box" }, "unused", tree("hybrid", files, LACKING));
+  using events = listenForOom(paths);
+  expect(events.take()).toEqual({ isOom: false, isOver: false });
+  writeFileSync(join(paths[""] ?? "", "memory.events"), "oom_kill 2");
+  expect(events.take()).toEqual({ isOom: true, isOver: false });
+});
+
+test("listenForOom() refuses where nobody counts memory", () => {
+  const { paths } = planCgroup(
+    { cgroupsPath: "/box" },
+    "unused",
+    tree("hybrid", { "cgroup.events": "populated 1" }, LACKING),
+  );
+  expect(() => listenForOom(paths)).toThrow("memory controller missing");
 });
 
 test("withPresentLimits() keeps quota or period, whichever an update does not name", () => {

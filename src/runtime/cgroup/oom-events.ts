@@ -6,7 +6,7 @@
 import { TeuError } from "../../base/index.ts";
 import { check, cString, existsSync, O, openSync, syscall } from "../../sys/index.ts";
 import { writeCgroupFile } from "./file.ts";
-import { type CgroupPaths, unifiedPath } from "./path.ts";
+import { type CgroupPaths, controllerPath } from "./path.ts";
 import { readKeys } from "./stats/values.ts";
 
 const CLOEXEC = 0o2000000;
@@ -31,11 +31,9 @@ export class NoMemoryController extends TeuError<"no-memory-controller"> {
 
 /** Starts listening. @throws {NoMemoryController} {SystemCallFailed} also when the container's cgroup is gone */
 export function listenForOom(paths: CgroupPaths): OomEvents {
-  const unified = unifiedPath(paths);
-  if (unified !== undefined) return listenV2(unified);
-  const v1 = paths["memory"];
-  if (v1 === undefined) throw new NoMemoryController();
-  return listenV1(v1);
+  const memory = controllerPath(paths, "memory");
+  if (memory === undefined) throw new NoMemoryController();
+  return memory.version === 1 ? listenV1(memory.path) : listenV2(memory.path);
 }
 
 function listenV1(directory: string): OomEvents {
@@ -57,6 +55,7 @@ function listenV1(directory: string): OomEvents {
 }
 
 function listenV2(directory: string): OomEvents {
+  if (existsSync(directory) && !existsSync(`${directory}/memory.events`)) throw new NoMemoryController();
   const descriptor = check(syscall("inotify_init1", CLOEXEC | NONBLOCK), "inotify_init1");
   for (const file of ["memory.events", "cgroup.events"]) {
     const path = `${directory}/${file}`;

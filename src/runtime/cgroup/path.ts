@@ -14,6 +14,16 @@ export function unifiedPath(paths: CgroupPaths): string | undefined {
   return Object.keys(paths).length === 1 ? paths[""] : undefined;
 }
 
+/** The container's directory of a controller: that of its v1 hierarchy or, where v1 has none, of the unified one, with v2's files. */
+export function controllerPath(
+  paths: CgroupPaths,
+  controller: string,
+): { readonly version: 1 | 2; readonly path: string } | undefined {
+  const [v1, unified] = [paths[controller], paths[""]];
+  if (v1 !== undefined) return { version: 1, path: v1 };
+  return unified === undefined ? undefined : { version: 2, path: unified };
+}
+
 /** The directory below one hierarchy's mount point, without a slash at its end. */
 export function cgroupDirectory(
   hierarchy: Hierarchy,

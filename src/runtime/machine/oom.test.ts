@@ -14,6 +14,14 @@ const v1 = { memory: folder, pids: "/nowhere" };
 test.each([
   { says: "v2, killed by the kernel", paths: { "": folder }, count: 1, error: killed, isOom: true },
   { says: "v1, killed by the kernel", paths: v1, count: 2, error: killed, isOom: true },
+  // What broke: files of the host's root were asked, as if its path were empty.
+  {
+    says: "a hybrid without v1's memory, killed by the kernel",
+    paths: { "": folder, pids: "/nowhere" },
+    count: 1,
+    error: killed,
+    isOom: true,
+  },
   { says: "killed by somebody", paths: { "": folder }, count: 0, error: killed, isOom: false },
   {
     says: "ended by itself",

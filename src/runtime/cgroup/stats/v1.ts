@@ -3,18 +3,28 @@ import { readCgroupFileIfAny } from "../file.ts";
 import type { CgroupPaths } from "../path.ts";
 import { readHugetlb, readPids } from "./common.ts";
 import { type BlkioEntry, type MemoryEntry, type Stats, sparse, unlessZero } from "./shape.ts";
+import { NO_CPUSET, readStatsV2 } from "./v2.ts";
 import { lines, parseList, parseNumber, readKeys, readNumber } from "./values.ts";
 
-/** What a container's cgroups count, hierarchy by hierarchy; of one that is not mounted nothing is told. */
+/**
+ * What a container's cgroups count, hierarchy by hierarchy. What no v1 hierarchy counts is the unified one's, where there is
+ * one; else nothing is told of it.
+ */
 export function readStatsV1(paths: CgroupPaths): Stats {
-  const { cpu = "", cpuacct = "", cpuset = "", memory = "", pids = "", blkio = "" } = paths;
+  const { "": unified, cpu, cpuacct, cpuset, memory, pids, blkio } = paths;
+  const hugetlb = paths["hugetlb"] ?? unified;
+  const hasAll = [cpu, cpuacct, memory, pids, blkio].every((path) => path !== undefined);
+  const v2 = hasAll || unified === undefined ? undefined : readStatsV2(unified);
   return {
-    cpu: sparse({ usage: unlessZero(cpuUsage(cpuacct)), throttling: throttling(cpu) }),
-    cpuset: cpusetOf(cpuset),
-    memory: memoryOf(memory),
-    pids: readPids(pids),
-    blkio: sparse(blkioOf(blkio)),
-    hugetlb: readHugetlb(paths["hugetlb"] ?? paths[""] ?? ""),
+    cpu: sparse({
+      usage: cpuacct === undefined ? v2?.cpu.usage : unlessZero(cpuUsage(cpuacct)),
+      throttling: cpu === undefined ? v2?.cpu.throttling : throttling(cpu),
+    }),
+    cpuset: cpuset === undefined ? NO_CPUSET : cpusetOf(cpuset),
+    memory: memory === undefined ? (v2?.memory ?? {}) : memoryOf(memory),
+    pids: pids === undefined ? (v2?.pids ?? {}) : readPids(pids),
+    blkio: blkio === undefined ? (v2?.blkio ?? {}) : sparse(blkioOf(blkio)),
+    hugetlb: hugetlb === undefined ? {} : readHugetlb(hugetlb),
     intel_rdt: {},
     network_interfaces: null,
   };

@@ -10,7 +10,7 @@ export function readStatsV2(directory: string): Stats {
   });
   return {
     cpu: sparse({ ...cpuOf(directory), ...psi("cpu") }),
-    cpuset: CPUSET,
+    cpuset: NO_CPUSET,
     memory: sparse({ ...memoryOf(directory), ...psi("memory") }),
     pids: readPids(directory),
     blkio: sparse({ ...ioOf(directory), ...psi("io") }),
@@ -21,7 +21,7 @@ export function readStatsV2(directory: string): Stats {
 }
 
 /** v2 has none of these; runc's shape has them always. */
-const CPUSET = {
+export const NO_CPUSET: Stats["cpuset"] = {
   cpu_exclusive: 0n,
   mem_hardwall: 0n,
   mem_exclusive: 0n,
