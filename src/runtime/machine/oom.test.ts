@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InitDied } from "./errors.ts";
@@ -38,4 +38,13 @@ test.each([
   const explained = explainDeath(error, paths, "too low?");
   expect(explained === error).toBe(!isOom);
   expect((explained as Error).message).toBe(isOom ? "too low?" : error.message);
+});
+
+// What broke: that error took the place of the first one, and nothing was undone.
+test("explainDeath() gives the error itself where the kernel's count cannot be read", () => {
+  const unreadable = join(folder, "unreadable");
+  mkdirSync(join(unreadable, "memory.events"), { recursive: true });
+  mkdirSync(join(unreadable, "memory.oom_control"));
+  expect(explainDeath(killed, { "": unreadable }, "too low?")).toBe(killed);
+  expect(explainDeath(killed, { memory: unreadable }, "too low?")).toBe(killed);
 });

@@ -13,11 +13,23 @@ export class InitOomKilled extends TeuError<"init-oom-killed"> {
 
 const SIGKILL = 9;
 
-/** `error`, or, when it is the death of a process in these cgroups and the kernel has killed there, what that means. */
+/**
+ * `error`, or, when it is the death of a process in these cgroups and the kernel has killed there, what that means. Throws
+ * nothing: there is an error already, and what is to be undone after it.
+ */
 export function explainDeath(error: unknown, paths: CgroupPaths, words: string): unknown {
   if (!(error instanceof InitDied) || error.context.signal !== SIGKILL) return error;
+  return killsIn(paths) > 0n ? new InitOomKilled(words, error) : error;
+}
+
+/** How often the kernel has killed for want of memory; 0 where that cannot be read. */
+function killsIn(paths: CgroupPaths): bigint {
   const memory = controllerPath(paths, "memory");
-  if (memory === undefined) return error;
-  const counted = readKeys(memory.path, memory.version === 1 ? "memory.oom_control" : "memory.events");
-  return (counted["oom_kill"] ?? 0n) > 0n ? new InitOomKilled(words, error) : error;
+  if (memory === undefined) return 0n;
+  const file = memory.version === 1 ? "memory.oom_control" : "memory.events";
+  try {
+    return readKeys(memory.path, file)["oom_kill"] ?? 0n;
+  } catch {
+    return 0n;
+  }
 }
