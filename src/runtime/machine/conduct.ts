@@ -54,6 +54,8 @@ export function conduct(
         case "end": {
           if (created && pid !== undefined) return pid;
           const ended = init.parent.reap(pid ?? init.pid);
+          // Its number may be somebody else's by now.
+          if (ended !== undefined) pid = undefined;
           throw new InitDied(ended?.status ?? 0, ended?.signal);
         }
         case "fail":
