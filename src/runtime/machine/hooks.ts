@@ -81,8 +81,7 @@ function runHook(hook: Hook, state: RuntimeState): string | undefined {
     return endWords(ended.signal ?? 0, ended.status, textOf(streams[1]), textOf(streams[2]));
   } catch (error) {
     if (!(error instanceof SystemCallFailed)) throw error;
-    const { call, errno: name } = error.context;
-    return call === "execve" ? notRunWords(hook, errno[name as keyof typeof errno]) : messageOf(error);
+    return error.context.call === "execve" ? notRunWords(hook, error.number) : messageOf(error);
   } finally {
     for (const stream of streams) closeSync(stream);
   }
