@@ -6,6 +6,7 @@ import { ContentStore } from "../../../content/index.ts";
 import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
 import { PullTimes } from "../upkeep/pull-times.ts";
+import { Turns } from "../upkeep/turns.ts";
 import { Pins } from "./pins.ts";
 import type { StoragePolicy } from "./policy.ts";
 import { openMetadata, type SqliteMetadata } from "./sqlite-metadata.ts";
@@ -16,6 +17,8 @@ export interface Storage extends Disposable {
   readonly metadata: SqliteMetadata;
   readonly pins: Pins;
   readonly pulls: PullTimes;
+  /** For what must not happen twice at once: there is one set of marks, and one `damaged`. */
+  readonly upkeepTurns: Turns;
 }
 
 /** Another process serves this folder. */
@@ -44,6 +47,7 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
       metadata,
       pins: new Pins(),
       pulls,
+      upkeepTurns: new Turns(),
       [Symbol.dispose]() {
         pulls.write();
         metadata[Symbol.dispose]();

@@ -213,6 +213,24 @@ describe("untagged manifests", () => {
   });
 });
 
+// The timer's collection and one that somebody asked for shared their marks: each took for garbage what only the other had
+// marked, and tagged images went.
+test("of two collections at once neither takes what a tag leads to", async () => {
+  using bench = new Bench();
+  for (const repository of ["a", "b", "c"])
+    for (const tag of ["1", "2", "3"]) await bench.image(repository, tag, `${repository} ${tag}`);
+  bench.age(2);
+  const options = { removeUntagged: ["**"] };
+  const collections = [bench.collect(options)];
+  for (let turn = 0; turn < 12; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collections.push(bench.collect({ ...options, isDryRun: turn % 2 === 0 }));
+  }
+  expect((await Promise.all(collections)).flat()).toEqual([]);
+  for (const repository of ["a", "b", "c"])
+    for (const tag of ["1", "2", "3"]) expect(await bench.has(`${repository}/manifests/${tag}`)).toBe(true);
+});
+
 describe("retention", () => {
   test("lets tags go by the first rule that is about them, and keeps those with any reason", async () => {
     using bench = new Bench();

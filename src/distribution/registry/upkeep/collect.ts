@@ -41,12 +41,24 @@ export interface CollectedTotals {
   readonly bytes: number;
 }
 
-/** Collects. @param onEntry  Told of each thing as it goes. @param signal  Ends it after the step at hand. */
+/**
+ * Collects, when whoever else does upkeep has ended: with the marks of two, each would remove what the other had not marked.
+ * @param onEntry  Told of each thing as it goes. @param signal  Ends it after the step at hand.
+ */
 export async function collect(
   storage: Storage,
   options: CollectOptions,
   onEntry: (entry: CollectedEntry) => void = () => undefined,
   signal?: AbortSignal,
+): Promise<CollectedTotals> {
+  return await storage.upkeepTurns.take(() => collectAlone(storage, options, onEntry, signal), signal);
+}
+
+async function collectAlone(
+  storage: Storage,
+  options: CollectOptions,
+  onEntry: (entry: CollectedEntry) => void,
+  signal: AbortSignal | undefined,
 ): Promise<CollectedTotals> {
   const collection = new Collection(storage, options, onEntry, signal);
   let after = "";

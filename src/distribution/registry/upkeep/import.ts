@@ -50,8 +50,19 @@ export class NothingToImport extends TeuError<"nothing-to-import", { from: strin
   }
 }
 
-/** Takes over all repositories. @param from  The `rootdirectory` of the other registry, which serves nobody meanwhile. */
+/**
+ * Takes over all repositories, when whoever else does upkeep has ended: blobs come long before the manifests that keep them.
+ * @param from  The `rootdirectory` of the other registry, which serves nobody meanwhile.
+ */
 export async function importDistribution(
+  storage: Storage,
+  from: string,
+  onImported: (imported: Imported) => void,
+): Promise<{ repositories: number; failures: number }> {
+  return await storage.upkeepTurns.take(() => importAlone(storage, from, onImported));
+}
+
+async function importAlone(
   storage: Storage,
   from: string,
   onImported: (imported: Imported) => void,

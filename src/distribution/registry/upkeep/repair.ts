@@ -14,12 +14,21 @@ export interface Repaired extends Damage {
   readonly done: string;
 }
 
-/** Repairs all. @param onRepaired  Told of each, when it is done. */
+/** Repairs all, when whoever else does upkeep has ended. @param onRepaired  Told of each, when it is done. */
 export async function repair(
   storage: Storage,
   root: string,
   onRepaired: (repaired: Repaired) => void = () => undefined,
   isPartial: (repository: RepositoryName) => boolean = () => false,
+): Promise<Repaired[]> {
+  return await storage.upkeepTurns.take(() => repairAlone(storage, root, onRepaired, isPartial));
+}
+
+async function repairAlone(
+  storage: Storage,
+  root: string,
+  onRepaired: (repaired: Repaired) => void,
+  isPartial: (repository: RepositoryName) => boolean,
 ): Promise<Repaired[]> {
   const repaired: Repaired[] = [];
   // Without a blob that was dropped a manifest is no use: that is seen the second time.
