@@ -111,6 +111,7 @@ export class SqliteUpkeep {
   /** Forgets what earlier collections noted. */
   beginCollection(): void {
     this.#database.run("DELETE FROM doomed");
+    this.endRepository();
   }
 
   /** In a dry run: a tag of the repository at hand that would go. */
@@ -169,7 +170,8 @@ export class SqliteUpkeep {
     return { removed: garbage, last };
   }
 
-  endMarking(): void {
+  /** Forgets what was noted of the repository at hand: marks, and tags that would go. */
+  endRepository(): void {
     this.#database.run("DELETE FROM marked");
     this.#database.run("DELETE FROM doomed_tags");
   }

@@ -255,6 +255,21 @@ describe("retention", () => {
     expect(await bench.collect(options)).toEqual([]);
   });
 
+  // The tags that a dry run noted were forgotten only where untagged manifests go: later they were no roots, and what they
+  // name was removed with them.
+  test("of a dry run concerns that run and its repository alone", async () => {
+    using bench = new Bench();
+    await bench.image("a", "1", "of a");
+    await bench.image("b", "1", "of b");
+    bench.age(10);
+    const retention = [{ repositories: ["a"], tags: ["**"], keep: {} }];
+    const tag = expect.objectContaining({ kind: "tag", repository: "a", name: "1" });
+    expect(await bench.collect({ retention, removeUntagged: ["b"], isDryRun: true })).toEqual([tag]);
+    bench.storage.metadata.upkeep.doomTag("1" as Tag); // a dry run that ended in the middle
+    expect(await bench.collect({ removeUntagged: ["**"] })).toEqual([]);
+    for (const repository of ["a", "b"]) expect(await bench.has(`${repository}/manifests/1`)).toBe(true);
+  });
+
   test("leaves immutable tags, whatever the rules say", async () => {
     using bench = new Bench();
     await bench.image("a", "v1", "x");

@@ -102,8 +102,13 @@ class Collection {
 
   async collectRepository(repository: RepositoryName): Promise<void> {
     await this.#turn();
-    if (this.#retention.concerns(repository)) await this.#expireTags(repository);
-    if (this.#hasUntagged(repository)) await this.#removeUntagged(repository);
+    try {
+      if (this.#retention.concerns(repository)) await this.#expireTags(repository);
+      if (this.#hasUntagged(repository)) await this.#removeUntagged(repository);
+    } finally {
+      // A tag of this name in the next repository, or in a collection that is no dry run, stays.
+      this.#storage.metadata.upkeep.endRepository();
+    }
     await this.#unlinkBlobs(repository);
   }
 
@@ -159,7 +164,6 @@ class Collection {
       if (last === undefined) break;
       after = last;
     }
-    upkeep.endMarking();
     await upkeep.durable();
   }
 
