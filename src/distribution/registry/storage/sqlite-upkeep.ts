@@ -264,16 +264,6 @@ export class SqliteUpkeep {
     return this.#database.query(sql).get(repository, digest) !== null;
   }
 
-  /** What a manifest is made of and its repository does not hold as a blob. */
-  missingBlobs(repository: RepositoryName, manifest: Digest): Digest[] {
-    const sql = `SELECT child FROM children WHERE repository = ${NUMBER} AND manifest = ?2 AND NOT EXISTS (
-      SELECT 1 FROM blobs WHERE blobs.repository = children.repository AND digest = child)`;
-    return this.#database
-      .query<{ child: Digest }, [string, string]>(sql)
-      .all(repository, manifest)
-      .map(({ child }) => child);
-  }
-
   /** Repositories whose sum of bytes is not what they hold. */
   async *wrongSums(): AsyncGenerator<
     { repository: RepositoryName; bytes: number; actual: number },

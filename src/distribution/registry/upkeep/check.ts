@@ -14,6 +14,7 @@ import {
   parseManifestOrIndex,
   type RepositoryName,
 } from "../../../spec/index.ts";
+import { describeManifest } from "../manifests.ts";
 import type { Held } from "../storage/sqlite-upkeep.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -24,6 +25,8 @@ export interface Damage {
   /** Absent for a sum, which is about the whole repository. */
   readonly digest?: Digest;
   readonly why: string;
+  /** Of a manifest that is whole itself: blobs that it needs and its repository does not hold. */
+  readonly missing?: readonly Digest[];
 }
 
 /** A scrub found damage: somebody must act. */
@@ -63,10 +66,15 @@ export async function check(
   for await (const held of upkeep.held()) {
     signal?.throwIfAborted();
     if (held.digest !== last?.digest) last = { digest: held.digest, why: await faultOf(storage, held) };
-    const why = last.why ?? (held.kind === "manifest" ? manifestFault(storage, held, isPartial) : undefined);
+    const { kind, repository, digest } = held;
+    const fault =
+      last.why !== undefined
+        ? { why: last.why }
+        : kind === "manifest"
+          ? manifestFault(storage, held, isPartial)
+          : undefined;
     // What was deleted since the list was read is no damage.
-    if (why !== undefined && upkeep.isStillHeld(held))
-      tell({ kind: held.kind, repository: held.repository, digest: held.digest, why });
+    if (fault !== undefined && upkeep.isStillHeld(held)) tell({ kind, repository, digest, ...fault });
   }
   for await (const { repository, bytes, actual } of upkeep.wrongSums())
     tell({ kind: "sum", repository, why: `it says that it holds ${bytes} bytes, and holds ${actual}` });
@@ -93,19 +101,18 @@ function manifestFault(
   { content, metadata }: Storage,
   held: Held,
   isPartial: (repository: RepositoryName) => boolean,
-): string | undefined {
+): Pick<Damage, "why" | "missing"> | undefined {
+  const { repository, digest } = held;
   try {
-    const { repository, digest, mediaType } = held;
-    const document = parseManifestOrIndex(content.readBytes(digest, MAX_MANIFEST_BYTES), mediaType);
-    if (document.kind === "index" || isPartial(repository)) return undefined;
-    const missing = metadata.upkeep.missingBlobs(repository, digest);
-    // Layers that are fetched elsewhere were never here.
-    const required = [document.manifest.config, ...document.manifest.layers].filter(
-      (blob) =>
-        missing.includes(blob.digest) && !blob.mediaType.includes("nondistributable") && !blob.urls?.length,
-    );
-    return required[0] && `it refers to blob ${required[0].digest}, which the repository does not hold`;
+    const document = parseManifestOrIndex(content.readBytes(digest, MAX_MANIFEST_BYTES), held.mediaType);
+    if (isPartial(repository)) return undefined;
+    // What a push needs, and nothing else: layers that are fetched elsewhere were never here.
+    const { required } = describeManifest(held, document);
+    const missing = required.filter((blob) => metadata.blob(repository, blob) === undefined);
+    const [first] = missing;
+    if (first === undefined) return undefined;
+    return { why: `it refers to blob ${first}, which the repository does not hold`, missing };
   } catch (error) {
-    return messageOf(error);
+    return { why: messageOf(error) };
   }
 }

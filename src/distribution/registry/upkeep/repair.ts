@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { RepositoryName } from "../../../spec/index.ts";
+import type { Digest, RepositoryName } from "../../../spec/index.ts";
 import type { Storage } from "../storage/storage.ts";
 import { check, type Damage } from "./check.ts";
 
@@ -31,12 +31,13 @@ async function repairAlone(
   isPartial: (repository: RepositoryName) => boolean,
 ): Promise<Repaired[]> {
   const repaired: Repaired[] = [];
+  const foundAgain = new Set<Digest>();
   // Without a blob that was dropped a manifest is no use: that is seen the second time.
   for (let round = 0; round < 2; round += 1) {
     const damages = await check(storage, undefined, isPartial);
     if (damages.length === 0) break;
     for (const damage of damages) {
-      const one = { ...damage, done: await mend(storage, root, damage) };
+      const one = { ...damage, done: await mend(storage, root, damage, foundAgain) };
       repaired.push(one);
       onRepaired(one);
     }
@@ -44,14 +45,19 @@ async function repairAlone(
   return repaired;
 }
 
-async function mend(storage: Storage, root: string, damage: Damage): Promise<string> {
+async function mend(
+  storage: Storage,
+  root: string,
+  damage: Damage,
+  foundAgain: Set<Digest>,
+): Promise<string> {
   const { content, metadata, pins } = storage;
-  const { kind, repository, digest } = damage;
+  const { kind, repository, digest, missing } = damage;
   if (digest === undefined || kind === "sum") {
     await metadata.upkeep.settleSum(repository);
     return "the sum was made anew";
   }
-  if (kind === "manifest" && content.has(digest) && (await relink(storage, damage)))
+  if (missing !== undefined && (await relink(storage, repository, missing, foundAgain)))
     return "its blobs were linked again";
   await metadata.upkeep.drop(kind, repository, digest);
   // Another repository that holds it has a damage of its own in the list.
@@ -63,13 +69,26 @@ async function mend(storage: Storage, root: string, damage: Damage): Promise<str
   return `the ${kind} is no longer said to be here; its content lies in ${aside}`;
 }
 
-/** Links the blobs of a manifest that are in the store after all. @returns whether that made it whole */
-async function relink({ content, metadata }: Storage, { repository, digest, why }: Damage): Promise<boolean> {
-  if (digest === undefined || !why.startsWith("it refers to blob")) return false;
-  for (const blob of metadata.upkeep.missingBlobs(repository, digest)) {
-    const size = content.stat(blob)?.size;
-    if (size === undefined) return false;
-    await metadata.linkBlob(repository, blob, size);
+/**
+ * Links what a manifest needs and the store has after all. Only content that no repository held: what another one holds may
+ * be that one's secret, and a manifest that names its digest proves no right to read it (CVE-2024-39897). Such a manifest
+ * goes; whoever pushes it again proves that he has its blobs, or mounts them from where he may read.
+ * @param foundAgain  What this repair linked: it was nobody's before. @returns whether that made the manifest whole
+ */
+async function relink(
+  { content, metadata, pins }: Storage,
+  repository: RepositoryName,
+  missing: readonly Digest[],
+  foundAgain: Set<Digest>,
+): Promise<boolean> {
+  using held = new DisposableStack();
+  for (const blob of missing) {
+    held.use(pins.hold(blob));
+    if (!content.has(blob) || (metadata.isHeld(blob) && !foundAgain.has(blob))) return false;
+  }
+  for (const blob of missing) {
+    await metadata.linkBlob(repository, blob, content.stat(blob)?.size ?? 0);
+    foundAgain.add(blob);
   }
   return true;
 }
