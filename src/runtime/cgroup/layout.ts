@@ -5,6 +5,7 @@
 
 import { TeuError } from "../../base/index.ts";
 import { readTextSync } from "../../sys/index.ts";
+import { unescapeOctal } from "../unescape-octal.ts";
 import { readCgroupFileIfAny } from "./file.ts";
 
 /** One mounted hierarchy. */
@@ -100,13 +101,6 @@ function parseMount(line: string): { root: string; mountPoint: string; controlle
       : options.split(",").filter((word) => !NO_CONTROLLER.has(word) && !word.startsWith("release_agent="));
   if (type === "cgroup" && controllers.length === 0) return undefined;
   return { root: unescapeOctal(root), mountPoint: unescapeOctal(mountPoint), controllers };
-}
-
-/** mountinfo writes space, tab, newline and backslash as octal. */
-function unescapeOctal(text: string): string {
-  return text.includes("\\")
-    ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    : text;
 }
 
 /** `path` of the hierarchy as seen below a mount of its subtree `root`. Outside of it, as in a foreign container: its top. */

@@ -1,4 +1,5 @@
 /** What plans have to know of the host's mounts. Source: proc(5), /proc/PID/mountinfo. */
+import { unescapeOctal } from "../unescape-octal.ts";
 
 interface HostMount {
   /** The directory of its file system that it shows. */
@@ -33,9 +34,4 @@ function parseMounts(mountinfo: string): HostMount[] {
       const type = line.slice(line.indexOf(" - ") + 3).split(" ")[0] ?? "";
       return { root: unescapeOctal(root), mountPoint: unescapeOctal(mountPoint), type };
     });
-}
-
-/** Space, tab, newline and backslash are written as octal. */
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -1,5 +1,14 @@
 /** The parent's own look into a container's root, by its descriptor. A hostile root gets no further than its own files. */
-import { check, closeSync, cString, errno, fstatSync, readStartSync, syscall } from "../../sys/index.ts";
+import {
+  check,
+  closeSync,
+  cString,
+  duplicate,
+  errno,
+  fstatSync,
+  readStartSync,
+  syscall,
+} from "../../sys/index.ts";
 import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
@@ -57,7 +66,7 @@ export function resolveDangling(root: number, path: string): string {
   const todo = names(path);
   const resolved: string[] = [];
   /** Descriptors of the directories of `resolved`, as far as they exist; the root's first. */
-  const open = [dup(root)];
+  const open = [duplicate(root)];
   let links = 0;
   try {
     while (todo.length > 0) {
@@ -111,11 +120,6 @@ export function isDevice(
 
 function names(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
-}
-
-function dup(descriptor: number): number {
-  const F_DUPFD_CLOEXEC = 1030;
-  return check(syscall("fcntl", descriptor, F_DUPFD_CLOEXEC, 0), "fcntl");
 }
 
 function readLink(directory: number, name: string): string | undefined {

@@ -5,7 +5,7 @@
 import { TeuError } from "../../base/index.ts";
 import type { NamespaceType } from "../../spec/index.ts";
 import { check, cString, errno, statSync, syscall } from "../../sys/index.ts";
-import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK } from "../compile/constants.ts";
+import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, STATFS_BYTES } from "../compile/constants.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 
 /** A namespace that cannot be joined: the path names none, or one of another type, or our own. */
@@ -23,7 +23,6 @@ export class CannotJoinNamespace extends TeuError<
   }
 }
 
-const STATFS_BYTES = 120;
 const NSFS_MAGIC = 0x6e73_6673n;
 const NS_GET_NSTYPE = 0xb703;
 

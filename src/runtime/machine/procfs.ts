@@ -8,10 +8,9 @@ import {
   FSOPEN_CLOEXEC,
   O_CLOEXEC,
   O_PATH,
+  PROC_SUPER_MAGIC,
+  STATFS_BYTES,
 } from "../compile/constants.ts";
-
-const STATFS_WORDS = 15;
-const PROC_SUPER_MAGIC = 0x9fa0n;
 
 /** A procfs that nothing is mounted over. Who may not make one has the machine's own, if that is one. */
 export function openProcfs(): number {
@@ -27,7 +26,7 @@ export function openProcfs(): number {
     "openat",
     "/proc",
   );
-  const about = new BigUint64Array(STATFS_WORDS);
+  const about = new BigUint64Array(STATFS_BYTES / 8);
   if (syscall("fstatfs", descriptor, about) === 0 && about[0] === PROC_SUPER_MAGIC) return descriptor;
   syscall("close", descriptor);
   throw new NoProcfs({ path: "/proc" });

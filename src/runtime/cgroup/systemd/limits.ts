@@ -4,6 +4,7 @@
  * Source: systemd.resource-control(5); which property for what: runc.
  */
 import type { Integer64, Resources } from "../../../spec/index.ts";
+import { MAX_CPUS, parseNumberList } from "../../number-list.ts";
 import { InvalidLimit } from "../v1.ts";
 import { cpuWeight, swapMax } from "../v2.ts";
 import type { Value } from "./marshal.ts";
@@ -98,25 +99,14 @@ function cpusets(cpus: string | undefined, mems: string | undefined, version: nu
   ];
 }
 
-const MAX_BIT = 8191;
-
-/** `1,3-5` as bytes of bits, the lowest first. @throws {InvalidLimit} */
+/** `1,3-5` as bytes of bits, the lowest first, up to the last that has one. As with runc, commas may be too many. @throws {InvalidLimit} */
 export function bitsOf(list: string, clause: string): Value[] {
-  const bytes: number[] = [];
-  const refuse = (why: string): never => {
-    throw new InvalidLimit({ clause, value: JSON.stringify(list), why });
-  };
-  for (const part of list.split(",").map((text) => text.trim())) {
-    if (part === "") continue;
-    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? [];
-    if (first === undefined || Number(first) > Number(last)) refuse(`invalid range: ${part}`);
-    if (Number(last) > MAX_BIT) refuse(`the kernel has no number ${last}`);
-    for (let bit = Number(first); bit <= Number(last); bit++) {
-      while (bytes.length <= bit >> 3) bytes.push(0);
-      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (1 << (bit & 7));
-    }
-  }
-  return bytes.length === 0 ? refuse("empty value") : bytes;
+  const parts = list.split(",").filter((part) => part.trim() !== "");
+  const mask = parseNumberList(parts.join(","), MAX_CPUS);
+  const last = mask?.findLastIndex((byte) => byte !== 0) ?? -1;
+  if (mask !== undefined && last >= 0) return [...mask.subarray(0, last + 1)];
+  const why = `it is no list of numbers below ${MAX_CPUS}, like 0-3,7`;
+  throw new InvalidLimit({ clause, value: JSON.stringify(list), why });
 }
 
 const UNIFIED: Readonly<Record<string, string>> = {

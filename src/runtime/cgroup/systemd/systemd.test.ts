@@ -149,7 +149,16 @@ test("startProperties() says what to do without memory since systemd 253", () =>
   expect(startProperties({ unified }, 252)).toEqual([]);
 });
 
-test.each(["3-1", "a", "1-", "", "99999"])("bitsOf() refuses %p", (list) => {
+test.each([
+  ["1,3-5", [0b111010]],
+  ["8", [0, 1]],
+  [" 0-1, 9,,", [3, 2]],
+  ["8191", [...Array.from({ length: 1023 }, () => 0), 128]],
+])("bitsOf() of %p", (list, want) => {
+  expect(bitsOf(list, "linux.resources.cpu.cpus")).toEqual(want);
+});
+
+test.each(["3-1", "a", "1-", "", ",", "8192", "99999"])("bitsOf() refuses %p", (list) => {
   expect(() => bitsOf(list, "linux.resources.cpu.cpus")).toThrow("Invalid linux.resources.cpu.cpus");
 });
 
