@@ -395,6 +395,18 @@ test("planUpdate() writes limits to the same files and never devices", () => {
   }
 });
 
+// What broke: `update --memory 0` wrote 0 on v1, `--cpu-share 0` was refused: amounts of the command line are bigints.
+test.each([0, 0n])("planUpdate() takes %p for not set", (zero) => {
+  const resources: Resources = {
+    memory: { limit: zero, swap: zero, reservation: zero },
+    cpu: { shares: zero, period: zero, quota: zero, realtimePeriod: zero, realtimeRuntime: zero },
+  };
+  for (const layout of [hybrid, v2]) {
+    const { paths } = planCgroup({ cgroupsPath: "/a" }, "box", layout);
+    expect(planUpdate(resources, paths, layout)).toEqual([]);
+  }
+});
+
 test.each([
   [2, 1],
   [1024, 100],

@@ -67,7 +67,7 @@ class Writes {
     clause: string,
     onError?: Readonly<Record<string, CgroupWriteRule>>,
   ): void {
-    if (value === undefined || value === "" || value === 0) return;
+    if (!value) return;
     this.always(controller, file, value, clause, onError);
   }
 
@@ -129,7 +129,7 @@ const MAX_SHARES = 262144;
 function addCPU(writes: Writes, cpu: CPUResources): void {
   const clause = "linux.resources.cpu";
   const { shares, period, quota, burst, realtimePeriod, realtimeRuntime, cpus, mems, idle } = cpu;
-  if (shares !== undefined && shares !== 0 && (shares < MIN_SHARES || shares > MAX_SHARES)) {
+  if (shares && (shares < MIN_SHARES || shares > MAX_SHARES)) {
     const why =
       shares < MIN_SHARES
         ? `the minimum allowed cpu-shares is ${MIN_SHARES}`
