@@ -105,7 +105,7 @@ function dispatch(
         GET: () => listReferrers(storage.metadata, route.repository, route.subject, query),
       });
     case "manifest":
-      return dispatchManifest(storage, cache, route, query, request);
+      return dispatchManifest(storage, cache, route, query, request, caller);
     case "blob":
       return allow(request, {
         GET: () => getBlob(storage, cache, route.repository, route.digest, request),
@@ -128,10 +128,11 @@ function dispatchManifest(
   { repository, target }: Route & { kind: "manifest" },
   query: URLSearchParams,
   request: Request,
+  caller: Caller,
 ): Response | Promise<Response> {
   return allow(request, {
     GET: () => getManifest(storage, cache, repository, target, request),
-    PUT: () => putManifest(storage, repository, target, query, request),
+    PUT: () => putManifest(storage, repository, target, query, request, caller),
     DELETE: () => deleteManifest(storage, repository, target),
   });
 }

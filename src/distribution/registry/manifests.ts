@@ -23,6 +23,7 @@ import {
   type Tag,
   withoutParameters,
 } from "../../spec/index.ts";
+import type { Caller } from "./auth/caller.ts";
 import type { PullThrough } from "./cache/pull-through.ts";
 import { Refusal } from "./refusal.ts";
 import { readBody } from "./request-body.ts";
@@ -66,6 +67,7 @@ export async function putManifest(
   target: TagOrDigest,
   query: URLSearchParams,
   request: Request,
+  caller: Caller,
 ): Promise<Response> {
   const tags = tagsOf(target, query);
   const bytes = await readBody(request, MAX_MANIFEST_BYTES, tooLarge);
@@ -78,7 +80,9 @@ export async function putManifest(
   await metadata.requireRoom(name, bytes.byteLength);
   using _pin = pins.hold(digest);
   await storeBytes(content, bytes, digest);
-  await metadata.putManifest(name, manifest, tags);
+  // Asked again, in the transaction: a body may be held back until somebody else has pushed or deleted the tag.
+  const rights = { mayCreate: caller.allows(name, "create"), mayMove: caller.allows(name, "update") };
+  await metadata.putManifest(name, manifest, tags, rights);
   const headers = new Headers({
     location: `/v2/${name}/manifests/${digest}`,
     "docker-content-digest": digest,

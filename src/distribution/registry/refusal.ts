@@ -98,7 +98,7 @@ export function refusalFrom(error: unknown): Refusal {
       cause: error,
     });
   // The registry's own rules: the client is told which.
-  if (hasCode(error, "quota-exceeded") || hasCode(error, "tag-immutable"))
+  if (hasCode(error, "quota-exceeded") || hasCode(error, "tag-immutable") || hasCode(error, "tag-denied"))
     return new Refusal("DENIED", { message: error.message, detail: error.context, cause: error });
   return new Refusal((isTeuError(error) ? codeOf(error) : undefined) ?? "UNKNOWN", { cause: error });
 }

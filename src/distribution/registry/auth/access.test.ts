@@ -110,6 +110,41 @@ describe("rights", () => {
     ]);
   });
 
+  // Which right a push needs was decided before its body came: who might only create held it back until somebody else had
+  // pushed the tag, and moved that.
+  test("are those that a tag needs when the body of the push has come", async () => {
+    for (const [as, before, after] of [
+      ["create", "DELETE", "PUT"],
+      ["update", "PUT", "DELETE"],
+    ] as const) {
+      const path = "/v2/team/x/manifests/late";
+      await pushImage("team/x", "other");
+      await call("owner", before, path, before === "PUT" ? image("theirs") : undefined);
+      const isRead = Promise.withResolvers<void>();
+      const gate = Promise.withResolvers<void>();
+      const body = new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            isRead.resolve();
+            await gate.promise;
+            controller.enqueue(Buffer.from(image("ours")));
+            controller.close();
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      const headers = { "content-type": MANIFEST, authorization: `Basic ${btoa(`${as}:secret`)}` };
+      const push = registry.handle(new Request(`http://r${path}`, { method: "PUT", headers, body }));
+      await isRead.promise;
+      await call("owner", after, path, after === "PUT" ? image("theirs") : undefined);
+      gate.resolve();
+      expect([as, (await push).status]).toEqual([as, 403]);
+      const now = await call("owner", "GET", path);
+      expect([as, now.status]).toEqual([as, after === "PUT" ? 200 : 404]);
+      if (after === "PUT") expect(await now.text()).toBe(image("theirs"));
+    }
+  });
+
   test("of another repository are none of this one, whatever its name begins with", async () => {
     for (const name of ["team", "team/x/y", "teamx/x", "other/team/x"])
       for (const right of RIGHTS)

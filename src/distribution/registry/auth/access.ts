@@ -1,6 +1,7 @@
 /**
  * The one place where it is decided whether a request may go on. What a request needs is a table over its route and method;
- * nothing further down asks again, but for the source of a mount, which is no refusal but an upload.
+ * nothing further down asks again, but for the source of a mount, which is no refusal but an upload, and for the tags of a push,
+ * which others change while its body comes.
  */
 import { isTag, type RepositoryName, type Tag } from "../../../spec/index.ts";
 import { Refusal } from "../refusal.ts";

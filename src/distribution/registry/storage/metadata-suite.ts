@@ -98,6 +98,24 @@ export function metadataSuite(make: (policy?: StoragePolicy) => Metadata): void 
     });
   });
 
+  describe("rights on tags", () => {
+    test("are those of the moment at which a manifest is put", async () => {
+      using metadata = make();
+      const creator = { mayCreate: true, mayMove: false };
+      const mover = { mayCreate: false, mayMove: true };
+      expect(await codeOf(metadata.putManifest(A, manifest("m1"), tags("t"), mover))).toBe("tag-denied");
+      expect(await metadata.hasRepository(A)).toBe(false);
+      await metadata.putManifest(A, manifest("m1"), tags("t"), creator);
+      expect(await codeOf(metadata.putManifest(A, manifest("m2"), tags("u", "t"), creator))).toBe(
+        "tag-denied",
+      );
+      expect(await metadata.tags(A, ALL)).toEqual(tags("t"));
+      await metadata.putManifest(A, manifest("m1"), tags("t"), creator);
+      await metadata.putManifest(A, manifest("m2"), tags("t"), mover);
+      expect(await metadata.tag(A, "t" as Tag)).toBe(digestOf("m2"));
+    });
+  });
+
   describe("referrers", () => {
     test("are ordered by digest, filtered, cut, and gone with their manifest", async () => {
       using metadata = make();

@@ -50,6 +50,34 @@ export class BlobsMissing extends TeuError<
   }
 }
 
+/** What whoever pushes may do to the tags of a repository, when the change is made: others change them meanwhile. */
+export interface TagRights {
+  /** Let a tag that does not exist name something. */
+  readonly mayCreate: boolean;
+  /** Let a tag that exists name something else. */
+  readonly mayMove: boolean;
+}
+
+/** Of whoever may do everything. */
+export const ALL_TAG_RIGHTS: TagRights = { mayCreate: true, mayMove: true };
+
+/** A tag is not what it was when the push was allowed, and so to push it needs another right. */
+export class TagDenied extends TeuError<
+  "tag-denied",
+  { repository: RepositoryName; tag: Tag; needs: "create" | "update" }
+> {
+  constructor(context: { repository: RepositoryName; tag: Tag; needs: "create" | "update" }) {
+    super(
+      "tag-denied",
+      "permission-denied",
+      context,
+      `Cannot push tag ${JSON.stringify(context.tag)} of ${context.repository}: it ${
+        context.needs === "create" ? "does not exist any more" : "exists by now"
+      }, and the right to ${context.needs} is missing`,
+    );
+  }
+}
+
 /** A part of a list: at most `limit` entries, all after `after`. */
 export interface Slice {
   readonly after: string;
@@ -68,8 +96,17 @@ export interface Metadata extends Disposable {
   tag(repository: RepositoryName, tag: Tag): Awaitable<Digest | undefined>;
 
   manifest(repository: RepositoryName, target: TagOrDigest): Awaitable<ManifestLink | undefined>;
-  /** Adds a manifest, whose content is durable, and lets `tags` name it. @throws {BlobsMissing} @throws {QuotaExceeded} @throws {TagImmutable} */
-  putManifest(repository: RepositoryName, manifest: NewManifest, tags: readonly Tag[]): Promise<void>;
+  /**
+   * Adds a manifest, whose content is durable, and lets `tags` name it.
+   * @param rights  All, if they are not said.
+   * @throws {BlobsMissing} @throws {QuotaExceeded} @throws {TagImmutable} @throws {TagDenied}
+   */
+  putManifest(
+    repository: RepositoryName,
+    manifest: NewManifest,
+    tags: readonly Tag[],
+    rights?: TagRights,
+  ): Promise<void>;
   /** Takes a manifest away, and every tag that names it. @returns whether it was there @throws {TagImmutable} */
   deleteManifest(repository: RepositoryName, digest: Digest): Promise<boolean>;
   /** Takes a tag away; what it named stays. @returns whether it was there @throws {TagImmutable} */

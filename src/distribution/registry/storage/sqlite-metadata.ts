@@ -4,11 +4,14 @@ import type { Digest, RepositoryName, Tag } from "../../../spec/index.ts";
 import type { TagOrDigest } from "../route.ts";
 import { LogSync, openDatabase } from "./database.ts";
 import {
+  ALL_TAG_RIGHTS,
   BlobsMissing,
   type ManifestLink,
   type Metadata,
   type NewManifest,
   type Slice,
+  TagDenied,
+  type TagRights,
   type UploadRecord,
 } from "./metadata.ts";
 import { NO_POLICY, QuotaExceeded, quotasOf, type StoragePolicy, TagImmutable } from "./policy.ts";
@@ -80,13 +83,21 @@ export class SqliteMetadata implements Metadata {
     return query.get(repository, target.kind === "tag" ? target.tag : target.digest) ?? undefined;
   }
 
-  async putManifest(repository: RepositoryName, manifest: NewManifest, tags: readonly Tag[]): Promise<void> {
+  async putManifest(
+    repository: RepositoryName,
+    manifest: NewManifest,
+    tags: readonly Tag[],
+    rights: TagRights = ALL_TAG_RIGHTS,
+  ): Promise<void> {
     const { digest, mediaType, size, refersTo } = manifest;
     await this.#change(() => {
       const missing = manifest.required.filter((blob) => this.blob(repository, blob) === undefined);
       if (missing.length > 0) throw new BlobsMissing({ repository, digests: missing });
       const number = this.#makeRepository(repository);
-      for (const tag of tags) this.#requireMovable(repository, tag, digest);
+      for (const tag of tags) {
+        this.#requireRight(repository, tag, digest, rights);
+        this.#requireMovable(repository, tag, digest);
+      }
       if (this.manifest(repository, { kind: "digest", digest }) === undefined)
         this.#grow(repository, number, size);
       this.database
@@ -272,6 +283,19 @@ export class SqliteMetadata implements Metadata {
 
   #shrink(repository: RepositoryName, bytes: number): void {
     this.database.query("UPDATE repositories SET bytes = bytes - ?2 WHERE name = ?1").run(repository, bytes);
+  }
+
+  /** Fails when to let `tag` name `digest` is what `rights` do not give. */
+  #requireRight(
+    repository: RepositoryName,
+    tag: Tag,
+    digest: Digest,
+    { mayCreate, mayMove }: TagRights,
+  ): void {
+    const current = this.tag(repository, tag);
+    if (current === undefined && !mayCreate) throw new TagDenied({ repository, tag, needs: "create" });
+    if (current !== undefined && current !== digest && !mayMove)
+      throw new TagDenied({ repository, tag, needs: "update" });
   }
 
   /** Fails when `tag` is immutable and names something else than `digest` already. */
