@@ -3,10 +3,12 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../../../spec/index.ts";
+import { digestOf, type RepositoryName, type Tag } from "../../../spec/index.ts";
 import { Rules } from "../auth/rules.ts";
 import { serveRegistry } from "../serve.ts";
 import { openMetadata } from "../storage/sqlite-metadata.ts";
+import { openStorage } from "../storage/storage.ts";
+import { collect } from "../upkeep/collect.ts";
 import { AccessLog } from "./access-log.ts";
 import { EventSender } from "./events.ts";
 
@@ -168,6 +170,41 @@ describe("EventSender", () => {
     ]);
     expect(listener.heard[0]).toMatchObject({ specversion: "1.0", source: "/v2/", data: { tags: ["1"] } });
     expect(listener.tries()).toBe(6);
+    listener.stop();
+  });
+
+  // What upkeep removed was written down and woke nobody: others heard of it with the next push.
+  test("tells of what upkeep removes without waiting for somebody's push", async () => {
+    const listener = listen(0);
+    using storage = openStorage(newPath());
+    const { events, upkeep } = storage.metadata;
+    {
+      await using sender = new EventSender(events, [{ url: listener.url }], () => undefined, patience);
+      events.onAdded = () => sender.wake();
+      const a = "a" as RepositoryName;
+      for (const [text, tags] of [
+        ["tagged", ["1"]],
+        ["loose", []],
+        ["lost", ["2"]],
+      ] as [string, Tag[]][]) {
+        const link = { mediaType: MANIFEST, digest: digestOf(text), size: 1 };
+        await storage.metadata.putManifest(a, { ...link, children: [], required: [] }, tags);
+      }
+      await until(() => listener.heard.length === 3);
+      expect(await upkeep.deleteTagPushedBefore(a, "1" as Tag, Date.now() + 1_000)).toBe(true);
+      await until(() => listener.heard.length === 4);
+      await upkeep.drop("manifest", a, digestOf("lost"));
+      await until(() => listener.heard.length === 5);
+      const rules = { retention: [], removeUntagged: ["a"], isImmutable: () => false };
+      await collect(storage, { ...rules, graceMs: -1_000, isDryRun: false });
+      await until(() => listener.heard.length === 7);
+    }
+    expect(listener.heard.slice(3).map(({ type }) => type)).toEqual([
+      "dev.teu.registry.tag.deleted",
+      "dev.teu.registry.manifest.deleted",
+      "dev.teu.registry.manifest.deleted",
+      "dev.teu.registry.manifest.deleted",
+    ]);
     listener.stop();
   });
 

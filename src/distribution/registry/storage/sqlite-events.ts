@@ -21,7 +21,10 @@ export interface StoredEvent {
 /** See the file's head. */
 export class SqliteEvents {
   readonly #database: Database;
+  /** Called when events were written down and are there to stay. */
+  onAdded: (() => void) | undefined;
   #isWanted = false;
+  #hasNew = false;
 
   constructor(database: Database) {
     this.#database = database;
@@ -47,7 +50,7 @@ export class SqliteEvents {
       .immediate();
   }
 
-  /** Writes a change down; called in its transaction. */
+  /** Writes a change down; called in its transaction, after which comes `announce()`. */
   add({ type, repository, data }: Change): void {
     if (!this.#isWanted) return;
     const time = new Date();
@@ -64,6 +67,14 @@ export class SqliteEvents {
     this.#database
       .query("INSERT INTO events (repository, body, created_at) VALUES (?1, ?2, ?3)")
       .run(repository, JSON.stringify(event), time.getTime());
+    this.#hasNew = true;
+  }
+
+  /** Tells of what was added since the last time, if anything was; called when it is on disk. */
+  announce(): void {
+    if (!this.#hasNew) return;
+    this.#hasNew = false;
+    this.onAdded?.();
   }
 
   /** The next events that a listener has not heard. */

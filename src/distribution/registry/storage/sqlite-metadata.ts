@@ -33,8 +33,6 @@ export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): S
 export class SqliteMetadata implements Metadata {
   readonly upkeep: SqliteUpkeep;
   readonly events: SqliteEvents;
-  /** Called after each change. */
-  onChange: (() => void) | undefined;
   readonly database: Database;
   readonly #log: LogSync;
   readonly #policy: StoragePolicy;
@@ -258,7 +256,7 @@ export class SqliteMetadata implements Metadata {
   async #change<T>(work: () => T): Promise<T> {
     const result = this.database.transaction(work).immediate();
     await this.#log.wait();
-    this.onChange?.();
+    this.events.announce();
     return result;
   }
 

@@ -66,9 +66,10 @@ export class SqliteUpkeep {
     database.run("CREATE TEMP TABLE doomed_tags (tag TEXT PRIMARY KEY) WITHOUT ROWID");
   }
 
-  /** Waits until what was changed is on disk. */
+  /** Waits until what was changed is on disk, and lets its events be told. */
   async durable(): Promise<void> {
     await this.#log.wait();
+    this.#events.announce();
   }
 
   /** Names of all repositories, also of those without manifests. */
@@ -95,7 +96,7 @@ export class SqliteUpkeep {
         return true;
       })
       .immediate();
-    await this.#log.wait();
+    await this.durable();
     return isDeleted;
   }
 
@@ -291,10 +292,14 @@ export class SqliteUpkeep {
           `SELECT size FROM ${kind}s WHERE ${where}`,
         );
         this.#shrink(repository, size.get(repository, digest)?.size ?? 0);
-        this.#database.query(`DELETE FROM ${kind}s WHERE ${where}`).run(repository, digest);
+        const { changes } = this.#database
+          .query(`DELETE FROM ${kind}s WHERE ${where}`)
+          .run(repository, digest);
+        if (kind === "manifest" && changes > 0)
+          this.#events.add({ type: "manifest.deleted", repository, data: { digest } });
       })
       .immediate();
-    await this.#log.wait();
+    await this.durable();
   }
 
   /** Makes a repository's sum of bytes what it holds. */
@@ -304,7 +309,7 @@ export class SqliteUpkeep {
     this.#database
       .query(`UPDATE repositories SET bytes = ${sum("blobs")} + ${sum("manifests")} WHERE name = ?1`)
       .run(repository);
-    await this.#log.wait();
+    await this.durable();
   }
 
   /** How many of each there are. */

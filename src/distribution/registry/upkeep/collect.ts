@@ -155,16 +155,20 @@ class Collection {
     const { upkeep } = this.#storage.metadata;
     const before = this.#now - this.#options.graceMs;
     upkeep.beginMarking();
-    for (let after = ""; ; await this.#turn()) {
-      // Whatever was pushed since is marked before anything is removed, without a pause between the two.
-      if (!upkeep.mark(repository)) continue;
-      const { removed, last } = upkeep.removeUnmarked(repository, before, after, this.#options.isDryRun);
-      for (const { digest, size } of removed)
-        this.#add({ kind: "manifest", repository, name: digest, bytes: size, why: "no tag leads to it" });
-      if (last === undefined) break;
-      after = last;
+    try {
+      for (let after = ""; ; await this.#turn()) {
+        // Whatever was pushed since is marked before anything is removed, without a pause between the two.
+        if (!upkeep.mark(repository)) continue;
+        const { removed, last } = upkeep.removeUnmarked(repository, before, after, this.#options.isDryRun);
+        for (const { digest, size } of removed)
+          this.#add({ kind: "manifest", repository, name: digest, bytes: size, why: "no tag leads to it" });
+        if (last === undefined) break;
+        after = last;
+      }
+    } finally {
+      // Also of a collection that ends in the middle others hear what it removed.
+      await upkeep.durable();
     }
-    await upkeep.durable();
   }
 
   async #unlinkBlobs(repository: RepositoryName): Promise<void> {

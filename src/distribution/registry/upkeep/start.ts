@@ -38,6 +38,6 @@ export function startUpkeep(
   every(scrubEveryMs, (signal) => check(storage, tellDamage, collection.isPartial, signal));
   upkeep.use(serveOperations(context));
   const sender = upkeep.use(new EventSender(storage.metadata.events, events, onError, eventPatience));
-  if (events.length > 0) storage.metadata.onChange = () => sender.wake();
+  if (events.length > 0) storage.metadata.events.onAdded = () => sender.wake();
   return upkeep;
 }
