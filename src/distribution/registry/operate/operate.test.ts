@@ -1,5 +1,5 @@
 /** What whoever runs a registry sees: numbers, health, a line for each request, events. */
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,7 +112,7 @@ describe("behind a proxy", () => {
 });
 
 describe("EventSender", () => {
-  const patience = { timeoutMs: 1_000, firstDelayMs: 1, maxDelayMs: 4 };
+  const patience = { timeoutMs: 1_000, firstDelayMs: 1, maxDelayMs: 4, maxAgeMs: 3_600_000 };
 
   interface Heard {
     type: string;
@@ -232,6 +232,55 @@ describe("EventSender", () => {
       "dev.teu.registry.tag.deleted",
     ]);
     listener.stop();
+  });
+
+  // Nothing was pruned while an endpoint was away, nobody was told, and each pause left a listener on the signal.
+  test("gives up what is too old while an endpoint is away, says so once, and goes on when it is back", async () => {
+    const path = newPath();
+    using metadata = openMetadata(path);
+    let isAway = true;
+    const heard: string[] = [];
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch(request) {
+        if (isAway) return new Response(null, { status: 500 });
+        heard.push(((await request.json()) as Heard).type);
+        return new Response();
+      },
+    });
+    const url = `http://127.0.0.1:${server.port}/secret`;
+    const added = spyOn(AbortSignal.prototype, "addEventListener");
+    const removed = spyOn(AbortSignal.prototype, "removeEventListener");
+    const errors: unknown[] = [];
+    const count = (): number =>
+      metadata.database.query<{ n: number }, []>("SELECT count(*) AS n FROM events").get()?.n ?? 0;
+    {
+      const short = { timeoutMs: 1_000, firstDelayMs: 1, maxDelayMs: 1, maxAgeMs: 50 };
+      await using sender = new EventSender(metadata.events, [{ url }], (error) => errors.push(error), short);
+      for (let number = 0; number < 300; number += 1)
+        metadata.events.add({ type: "tag.deleted", repository: "a" as never, data: {} });
+      sender.wake();
+      await until(() => errors.length > 0);
+      expect(count()).toBe(300);
+      await until(() => count() === 0 && metadata.events.after(url, 1).length === 0);
+      isAway = false;
+      await Bun.sleep(20);
+      metadata.events.add({ type: "manifest.deleted", repository: "a" as never, data: {} });
+      sender.wake();
+      await until(() => heard.length > 0);
+      expect(added.mock.calls.length).toBeGreaterThan(5);
+      expect(added.mock.calls.length - removed.mock.calls.length).toBeLessThan(2);
+    }
+    added.mockRestore();
+    removed.mockRestore();
+    expect(heard).toEqual(["dev.teu.registry.manifest.deleted"]);
+    expect(errors.map((error) => (error as { code: string }).code)).toEqual([
+      "event-not-taken",
+      "events-given-up",
+    ]);
+    expect(String(errors)).not.toContain("secret");
+    await server.stop(true);
   });
 
   test("ends while nobody hears it", async () => {

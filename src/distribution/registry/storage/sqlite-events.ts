@@ -16,6 +16,7 @@ export interface StoredEvent {
   readonly repository: RepositoryName;
   /** A CloudEvent, as JSON. */
   readonly body: string;
+  readonly createdAtMs: number;
 }
 
 /** See the file's head. */
@@ -79,7 +80,7 @@ export class SqliteEvents {
 
   /** The next events that a listener has not heard. */
   after(listener: string, limit: number): StoredEvent[] {
-    const sql = `SELECT number, repository, body FROM events
+    const sql = `SELECT number, repository, body, created_at AS createdAtMs FROM events
       WHERE number > (SELECT heard FROM event_listeners WHERE listener = ?1) ORDER BY number LIMIT ?2`;
     return this.#database.query<StoredEvent, [string, number]>(sql).all(listener, limit);
   }
