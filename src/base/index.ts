@@ -44,7 +44,7 @@ export { encodeFlags, encodeHelp, encodeTableHelp } from "./help.ts";
 // Results and messages, written whole.
 export { print, printError, writeAll } from "./output.ts";
 // One process of one boot: what tells work in progress from what a killed process left.
-export { isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
+export { bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
 // Paths as text.
 export { normalizePath, resolvePath, splitPath } from "./path.ts";
 // Where it keeps what it keeps.

@@ -39,6 +39,7 @@ function readText(path: string): string {
   return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
 }
 
-function bootID(): string {
+/** The ID of this boot of the machine. */
+export function bootID(): string {
   return readText("/proc/sys/kernel/random/boot_id").trim();
 }

@@ -406,6 +406,24 @@ describe("--restart", () => {
     expect(bundles()).toEqual([]);
   });
 
+  // always was the same as unless-stopped: nothing looked at what was stopped by hand in an earlier boot.
+  test("always, and no other, begins again in a new boot though it was stopped", async () => {
+    const names = ["always", "unless-stopped", "on-failure"];
+    for (const name of names) await start(name, "sleep 1000", "--restart", name);
+    await store.done("stop", "-t", "0", ...names);
+    const phases = async () => await Promise.all(names.map(async (name) => (await told(name))?.phase));
+    await Bun.sleep(300);
+    expect(await phases()).toEqual(["exited", "exited", "exited"]);
+    const records = new Database(join(store.folder, "root/teu.db"));
+    records.run("UPDATE boots SET id = 'an earlier one'");
+    records.close();
+    await until(async () => (await phases())[0] === "running");
+    await Bun.sleep(300);
+    expect(await phases()).toEqual(["running", "exited", "exited"]);
+    await store.done("rm", "-f", ...names);
+    expect(bundles()).toEqual([]);
+  });
+
   test("is refused with --rm, in the foreground, and for a word that is no policy", async () => {
     const said = async (...words: string[]) => (await store.teu("run", ...words, image, "true")).stderr;
     expect(await said("-d", "--rm", "--restart", "always")).toBe(

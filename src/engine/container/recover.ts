@@ -12,7 +12,7 @@ import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
-import { noteEnd, sendFor, sendForOverdue } from "./restart.ts";
+import { noteEnd, sendFor, sendForOverdue, startAfterBoot } from "./restart.ts";
 
 /** What a process that is killed reports: 128 + SIGKILL. */
 const KILLED = 137;
@@ -32,6 +32,7 @@ export async function recover(store: Store): Promise<void> {
     }
     endLease(store.database, lease.id);
   }
+  startAfterBoot(store);
   sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);
 }

@@ -4,7 +4,10 @@
  */
 import { InvalidOption } from "../options/error.ts";
 
-/** What a person asked for. `always` and `unless-stopped` differ only after a reboot: one that was stopped by hand stays so. */
+/**
+ * What a person asked for. `always` and `unless-stopped` differ only after a reboot: there the first command starts what has `always`, and
+ * leaves what was stopped by hand and has another policy as it is.
+ */
 export interface RestartPolicy {
   readonly name: "always" | "unless-stopped" | "on-failure";
   /** Of on-failure; absent: for ever. */

@@ -3,10 +3,12 @@
  * starts it. If that one is killed, the next command finds it overdue and sends another. Nothing else has to be running.
  */
 
+import { bootID } from "../../base/index.ts";
 import { selfCommand } from "../self.ts";
+import { lastBoot, putBoot } from "../store/boots.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
-import { findRestart, putRestart, restartsDue } from "../store/restarts.ts";
+import { findRestart, makeStoppedDue, putRestart, restartsDue } from "../store/restarts.ts";
 import type { Store } from "../store/store.ts";
 import { nextAttempt } from "./restart-policy.ts";
 
@@ -74,6 +76,24 @@ export function noteFailedStart(store: Store, { id, settings }: ContainerRecord)
     ...next,
     dueAt: next === undefined ? null : Date.now() + next.delayMs,
   });
+}
+
+/**
+ * Starts what is to run again in a new boot, although somebody stopped it: what has the policy `always`. What ran when the last boot ended is
+ * due as after any other end. Source: docker run reference, restart policies; there it is the daemon that is started anew.
+ */
+export function startAfterBoot(store: Store): void {
+  const { database } = store;
+  const boot = bootID();
+  if (lastBoot(database) === boot) return;
+  const due = inTransaction(database, () => {
+    const last = lastBoot(database); // another command may have come first
+    if (last === boot) return [];
+    putBoot(database, boot);
+    // A store of before this was noted has seen no boot go by.
+    return last === undefined ? [] : makeStoppedDue(database, Date.now());
+  });
+  for (const id of due) sendFor(store, id);
 }
 
 /** Sends teus to start what is overdue: those that were to do it have been killed. */

@@ -40,6 +40,19 @@ export function putRestart(database: Database, record: RestartRecord): void {
     .run(container, dueAt, startedAt, attempts, delayMs, wasStopped ? 1 : 0);
 }
 
+/** Makes those that somebody stopped, and whose policy is always, due at `moment`. @returns the containers' IDs */
+export function makeStoppedDue(database: Database, moment: number): string[] {
+  return database
+    .query<{ container: string }, [number]>(
+      `UPDATE restarts SET due_at = ?1, attempts = 0, delay_ms = 0, was_stopped = 0
+       WHERE was_stopped = 1 AND container IN
+         (SELECT id FROM containers WHERE status = 'exited' AND json_extract(record, '$.restart.name') = 'always')
+       RETURNING container`,
+    )
+    .all(moment)
+    .map(({ container }) => container);
+}
+
 export function deleteRestart(database: Database, container: string): void {
   database.query("DELETE FROM restarts WHERE container = ?1").run(container);
 }

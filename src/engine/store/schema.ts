@@ -128,4 +128,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX restarts_due ON restarts (due_at);
   `,
+  `
+  -- The boot in which the store was opened last, in one row; none: it never was since this table is there.
+  CREATE TABLE boots (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ];
