@@ -188,6 +188,22 @@ describe("a container that runs", () => {
     expect(bundles()).toEqual([]);
   });
 
+  // A container that was started once more was shown as up since it was made.
+  test("is up since its last start, not since it was made", async () => {
+    await start("aged", "sleep 1000");
+    const records = new Database(join(store.folder, "root/teu.db"));
+    records.run("UPDATE containers SET created_at = created_at - 3600000 WHERE name = 'aged'");
+    records.close();
+    await store.done("restart", "-t", "0", "aged");
+    const shown = await store.done("ps");
+    expect(shown).toMatch(/ About an hour ago +Up (Less than a second|\d+ seconds?) .*aged$/m);
+    await store.done("kill", "aged");
+    await store.done("wait", "aged");
+    const ended = await store.done("ps", "-a");
+    expect(ended).toMatch(/ Exited \(137\) (Less than a second|\d+ seconds?) ago .*aged$/m);
+    await store.done("rm", "aged");
+  });
+
   test("takes one more program, with its user, directory and environment, whose status is exec's", async () => {
     await start("host", "sleep 1000", "-e", "A=1");
     const exec = (...words: string[]) => store.teu("exec", ...words);

@@ -52,8 +52,8 @@ function encodePort({
   return `${hostAddress || "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`;
 }
 
-function status({ phase, exitStatus, finishedAt, createdAt }: ContainerSummary, now: number): string {
+function status({ phase, exitStatus, finishedAt, startedAt }: ContainerSummary, now: number): string {
   if (phase === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
   if (phase === "creating") return "Created";
-  return `Up ${encodeAge(createdAt, now).replace(" ago", "")}`;
+  return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}`;
 }

@@ -21,6 +21,8 @@ export interface ContainerSummary {
   readonly phase: ContainerPhase;
   readonly exitStatus: number | null;
   readonly createdAt: number;
+  /** When its program began, the last time; null: never. */
+  readonly startedAt: number | null;
   readonly finishedAt: number | null;
   /** Its address in the network that it is in, while it runs. */
   readonly address?: string;
@@ -33,7 +35,7 @@ export function listContainers(store: Store): ContainerSummary[] {
   const endpoints = listEndpoints(store.database);
   const published = listPorts(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
-    const { id, name, image, createdAt } = record;
+    const { id, name, image, createdAt, startedAt } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
     const { command, labels = {} } = record.settings;
     const imageDigest = record.imageTarget.digest;
@@ -42,7 +44,8 @@ export function listContainers(store: Store): ContainerSummary[] {
       .filter(({ container }) => container === id)
       .map(({ container: _, ...port }) => port);
     return {
-      ...{ id, name, image, imageDigest, command, labels, phase, exitStatus, createdAt, finishedAt },
+      ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
+      ...{ createdAt, startedAt, finishedAt },
       ...(endpoint && { address: encodeAddress(endpoint.address) }),
       ports,
     };

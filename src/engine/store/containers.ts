@@ -52,6 +52,8 @@ export interface ContainerRecord {
   readonly exitStatus: number | null;
   readonly settings: ContainerSettings;
   readonly createdAt: number;
+  /** When its program began, the last time; null: never. */
+  readonly startedAt: number | null;
   readonly finishedAt: number | null;
   readonly owner: Owner;
 }
@@ -86,6 +88,7 @@ interface Row {
   exit_status: number | null;
   record: string;
   created_at: number;
+  started_at: number | null;
   finished_at: number | null;
   owner_pid: number;
   owner_start: number;
@@ -134,9 +137,9 @@ export function markRunning(database: Database, id: string, owner: Owner): void 
   database
     .query(
       `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL,
-         owner_pid = ?2, owner_start = ?3, owner_boot = ?4 WHERE id = ?1`,
+         owner_pid = ?2, owner_start = ?3, owner_boot = ?4, started_at = ?5 WHERE id = ?1`,
     )
-    .run(id, owner.pid, owner.startTime, owner.bootID);
+    .run(id, owner.pid, owner.startTime, owner.bootID, Date.now());
 }
 
 /** The container has ended; nobody owns it from here on, until somebody starts it again. */
@@ -217,6 +220,7 @@ function fromRow(row: Row): ContainerRecord {
     exitStatus: row.exit_status,
     settings: JSON.parse(row.record) as ContainerSettings, // written by us; version 1 is the only one so far
     createdAt: row.created_at,
+    startedAt: row.started_at,
     finishedAt: row.finished_at,
     owner: { pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
   };

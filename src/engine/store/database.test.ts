@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../../base/index.ts";
 import { inTransaction, openDatabase } from "./database.ts";
+import { MIGRATIONS } from "./schema.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -90,6 +91,23 @@ test("openDatabase() refuses records of a newer teu", () => {
     caught = error;
   }
   expect(hasCode(caught, "store-too-new")).toBe(true);
+});
+
+test("openDatabase() gives containers of before it was recorded the start that is known", () => {
+  const path = join(folder, "older.db");
+  const older = new Database(path);
+  const version = 4;
+  for (const migration of MIGRATIONS.slice(0, version)) older.run(migration);
+  for (const [id, status] of ["running", "exited", "creating"].entries())
+    older.run(
+      `INSERT INTO containers VALUES ('${id}', 'default', '${status}', NULL, '', '', '', 0, NULL, '${status}', NULL, 1,
+         '{}', 1000, NULL, 0, 0, '')`,
+    );
+  older.run("INSERT INTO restarts VALUES ('0', NULL, 2000, 0, 0, 0)");
+  older.run(`PRAGMA user_version = ${version}`);
+  older.close();
+  const starts = openDatabase(path).query("SELECT started_at FROM containers ORDER BY id").values();
+  expect(starts).toEqual([[2000], [1000], [null]]);
 });
 
 test("inTransaction() undoes everything when the work throws", () => {

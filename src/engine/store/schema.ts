@@ -132,4 +132,11 @@ export const MIGRATIONS: readonly string[] = [
   -- The boot in which the store was opened last, in one row; none: it never was since this table is there.
   CREATE TABLE boots (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Its program began then, the last time; null: never.
+  ALTER TABLE containers ADD COLUMN started_at INTEGER;
+  UPDATE containers SET started_at =
+    coalesce((SELECT nullif(restarts.started_at, 0) FROM restarts WHERE container = id), created_at)
+    WHERE status <> 'creating';
+  `,
 ];
