@@ -6,6 +6,7 @@ import {
   type ContainerRequest,
   DEFAULT_CAPABILITIES,
   DEFAULT_NETWORK,
+  HOST_GATEWAY,
   InvalidOption,
   type Network,
   type PublishedPort,
@@ -89,7 +90,11 @@ export const CONTAINER_FLAGS = {
   pid: { kind: "string", value: "host", summary: "Share the host's processes" },
   ipc: { kind: "string", value: "private|host", summary: "Share the host's shared memory" },
   uts: { kind: "string", value: "host", summary: "Share the host's name" },
-  "add-host": { kind: "list", value: "NAME:ADDRESS", summary: "Add a line to /etc/hosts" },
+  "add-host": {
+    kind: "list",
+    value: "NAME:ADDRESS",
+    summary: "Add a line to /etc/hosts; host-gateway: this machine",
+  },
   dns: { kind: "list", value: "ADDRESS", summary: "Ask this resolver, not the host's" },
   label: { kind: "list", short: "l", value: "NAME[=VALUE]", summary: "Note something about the container" },
   "stop-signal": {
@@ -157,7 +162,7 @@ export function containerRequest(
     },
     ports: portsOf(flags.publish, flags.network),
     labels: parseAssignments("--label", flags.label, false),
-    hosts: flags["add-host"].map(parseHost),
+    hosts: hostsOf(flags["add-host"], flags.network),
     resolvers: flags.dns.map(parseResolver),
     isUnconfined: security.isUnconfined,
     autoRemove: flags.rm,
@@ -228,6 +233,17 @@ function parseNetwork(word: string): Network {
     { what: `network ${JSON.stringify(word)}`, why: "sharing another container's network is not built yet" },
     { hint: "--network NAME joins a network of 'teu network ls'" },
   );
+}
+
+/** @throws {InvalidOption} {Unsupported} */
+function hostsOf(texts: readonly string[], network: string): ContainerRequest["hosts"] {
+  const hosts = texts.map(parseHost);
+  if (hosts.some(({ address }) => address === HOST_GATEWAY) && (network === "none" || network === "host"))
+    throw new Unsupported({
+      what: `--add-host with ${HOST_GATEWAY} and --network ${network}`,
+      why: "it has no gateway",
+    });
+  return hosts;
 }
 
 function portsOf(texts: readonly string[], network: string): PublishedPort[] {

@@ -37,6 +37,7 @@ export {
 export { openEngine } from "./open.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
 export {
+  HOST_GATEWAY,
   parseAssignments,
   parseEnvironmentFile,
   parseHost,

@@ -83,6 +83,21 @@ describe("a container", () => {
     listener.kill();
   });
 
+  // It was refused as no address.
+  test("reaches this machine by the name that --add-host gives host-gateway", async () => {
+    const add = ["--add-host", "here:host-gateway", "--add-host", "db:10.1.2.3"];
+    const script = "ip route | awk '/default/ {print $3}'; awk '/here|db/ {print $1, $2}' /etc/hosts";
+    const [gateway, ...hosts] = (await sh(script, ...add)).split("\n");
+    expect(gateway).toMatch(/^172\.\d+\.0\.1$/);
+    expect(hosts).toEqual([`${gateway} here`, "10.1.2.3 db"]);
+    const listener = Bun.spawn([...network.host, "busybox", "nc", "-l", "-p", "7001", "-e", "echo", "hello"]);
+    const ask = "for i in 1 2 3 4 5 6 7 8 9; do nc here 7001 </dev/null && break; sleep 0.1; done";
+    expect(await sh(ask, ...add)).toBe("hello");
+    listener.kill();
+    const refused = await store.teu("run", "--network", "none", ...add, image, "true");
+    expect(refused.stderr).toStartWith("teu: Unsupported --add-host with host-gateway and --network none");
+  });
+
   test("with --network none has nothing but lo, with host what the host has", async () => {
     expect(await sh("ls /sys/class/net", "--network", "none")).toBe("lo");
     expect((await sh("ls /sys/class/net", "--network", "host")).split("\n")).toContain("wire");

@@ -37,7 +37,8 @@ export function writeFiles(
 ): { source: HostPath; destination: ContainerPath }[] {
   const isBridged = network !== "host" && network !== "none";
   const texts = {
-    hosts: `${network === "host" ? hostFile("/etc/hosts") : LOCAL_LINES}${encodeHosts(hosts)}`,
+    // What names addresses of a network of ours is written with the container's own: it may name its gateway.
+    hosts: `${network === "host" ? hostFile("/etc/hosts") : LOCAL_LINES}${isBridged ? "" : encodeHosts(hosts)}`,
     hostname: `${hostname}\n`,
     "resolv.conf": resolversOf(isBridged, resolvers),
   };

@@ -2,8 +2,9 @@
 
 import type { RuntimeConfig } from "../../spec/index.ts";
 import type { Network } from "../bundle/config.ts";
-import { writeOwnAddress } from "../bundle/files.ts";
+import { type HostEntry, writeOwnAddress } from "../bundle/files.ts";
 import { connectContainer } from "../network/connect.ts";
+import { HOST_GATEWAY } from "../options/assignment.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 
@@ -19,9 +20,11 @@ export function connect(
   config: RuntimeConfig,
   pid: number,
 ): void {
-  const { network, ports = [] } = settings;
+  const { network, ports = [], hosts = [] } = settings;
   if (network === undefined) return;
-  const address = connectContainer(store, { container: id, pid, network, ports });
+  const { address, gateway } = connectContainer(store, { container: id, pid, network, ports });
+  const resolved = (host: HostEntry) =>
+    host.address === HOST_GATEWAY ? { ...host, address: gateway } : host;
   const names = [...new Set([config.hostname ?? name, name])];
-  writeOwnAddress(containerDirectory(store, id), { address, names }, settings.hosts ?? []);
+  writeOwnAddress(containerDirectory(store, id), { address, names }, hosts.map(resolved));
 }

@@ -24,7 +24,15 @@ import {
   type PortRecord,
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
-import { encodeAddress, encodeSubnet, freeAddress, freeSubnet, overlaps, type Subnet } from "./address.ts";
+import {
+  encodeAddress,
+  encodeSubnet,
+  freeAddress,
+  freeSubnet,
+  gatewayOf,
+  overlaps,
+  type Subnet,
+} from "./address.ts";
 import { connectProcess, removeDevice, usedSubnets } from "./devices.ts";
 import { applyRules } from "./nft.ts";
 import { freePort, isPortFree } from "./port.ts";
@@ -129,8 +137,11 @@ export interface Connected {
   readonly ports: readonly PublishedPort[];
 }
 
-/** Connects the container; if that fails, nothing of it stays. @returns its address */
-export function connectContainer(store: Store, connected: Connected): string {
+/** Connects the container; if that fails, nothing of it stays. @returns its address, and the one at which it reaches this machine */
+export function connectContainer(
+  store: Store,
+  connected: Connected,
+): { readonly address: string; readonly gateway: string } {
   using _lock = lockFile(LOCK);
   const { container, pid } = connected;
   const network = networkOf(store, connected.network);
@@ -142,7 +153,7 @@ export function connectContainer(store: Store, connected: Connected): string {
     disconnect(store, container);
     throw error;
   }
-  return encodeAddress(address);
+  return { address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
 }
 
 /** Takes the container's connections and ports away. One that has none is no error. */

@@ -43,11 +43,13 @@ const refused: [text: string, parse: (text: string) => unknown][] = [
 ];
 test.each(refused)("%p is refused, and named", (text, parse) => expect(() => parse(text)).toThrow(text));
 
-test("parseHost() takes both of docker's forms, and IPv6", () => {
-  expect([parseHost("db:10.0.0.1"), parseHost("db=::1"), parseHost("db:[::1]")]).toEqual([
+test("parseHost() takes both of docker's forms, IPv6, and docker's word for this machine", () => {
+  const texts = ["db:10.0.0.1", "db=::1", "db:[::1]", "up:host-gateway"];
+  expect(texts.map(parseHost)).toEqual([
     { name: "db", address: "10.0.0.1" },
     { name: "db", address: "::1" },
     { name: "db", address: "::1" },
+    { name: "up", address: "host-gateway" },
   ]);
 });
 

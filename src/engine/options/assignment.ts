@@ -34,10 +34,13 @@ export function parseEnvironmentFile(text: string): string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** `--add-host NAME:ADDRESS` as a line of /etc/hosts. @throws {InvalidOption} */
+/** Docker's word for the address at which a container reaches this machine: its network's gateway, which is known when it is connected. */
+export const HOST_GATEWAY = "host-gateway";
+
+/** `--add-host NAME:ADDRESS` as a line of /etc/hosts; the address may be {@link HOST_GATEWAY}. @throws {InvalidOption} */
 export function parseHost(text: string): { readonly name: string; readonly address: string } {
   const [, name = "", address = ""] = /^([^:=\s]+)[:=]\[?([0-9a-fA-F:.]+|host-gateway)\]?$/.exec(text) ?? [];
-  const isAddress = parseAddress(address) !== undefined || address.includes(":");
+  const isAddress = address === HOST_GATEWAY || parseAddress(address) !== undefined || address.includes(":");
   if (name === "" || !isAddress)
     throw new InvalidOption(
       { option: "--add-host", value: text },
