@@ -52,7 +52,7 @@ enum reply { REPLY_DONE = 1, REPLY_SPAWNED = 2, REPLY_ENDED = 3 };
 struct control_reply { uint32_t kind, version; int64_t value, error; };
 
 /* Where things are: each descriptor that is given has its bit, and they come in the order of the bits. */
-enum given { GIVEN_DIRECTORY = 1, GIVEN_LISTENER = 2, GIVEN_STDIN = 4, GIVEN_STDOUT = 8, GIVEN_STDERR = 16, GIVEN_EVENTS = 32, GIVEN_ALL = 63 };
+enum given { GIVEN_DIRECTORY = 1, GIVEN_LISTENER = 2, GIVEN_STDIN = 4, GIVEN_STDOUT = 8, GIVEN_STDERR = 16, GIVEN_ALL = 31 };
 enum format { FORMAT_NONE = 0, FORMAT_CRI = 1, FORMAT_JSON = 2 };
 struct configure {
   uint32_t kind, version, given, format;
@@ -62,7 +62,7 @@ struct configure {
   uint32_t arguments, variables; /* of the program that is started when all is over; texts: its path, arguments, variables */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
-struct container_request { uint32_t kind, pid; };
+struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the file of its cgroup that counts kills for want of memory */
 
 /* On the socket of those who attach: a stream of frames. */
 enum frame { FRAME_SUBSCRIBE = 1, FRAME_INPUT = 2, FRAME_INPUT_END = 3, FRAME_RESIZE = 4, FRAME_REOPEN = 5 };
@@ -534,7 +534,7 @@ static int on_listener(void) {
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* How often the kernel has killed a process of the cgroup for want of memory: the number after "oom_kill ". */
+/* How often the kernel has killed a process of the cgroup for want of memory: the number after "oom_kill ", in v1's memory.oom_control as in v2's memory.events. */
 static uint64_t oom_kills(void) {
   static const char word[] = "oom_kill ";
   long length = monitor.events < 0 ? 0 : CALL(SYS_pread64, monitor.events, chunk, CHUNK - 1, 0);
@@ -672,15 +672,15 @@ static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;
   if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
   if (request->format > FORMAT_JSON || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
-  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.events};
+  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd};
   uint32_t next = 0;
-  for (uint32_t i = 0; i < 6; i++) {
+  for (uint32_t i = 0; i < 5; i++) {
     if (!(request->given & (1U << i))) continue;
     if (next == count) return -EINVAL;
     close_fd(places[i]);
     *places[i] = rights.descriptors[next];
     rights.descriptors[next++] = -1;
-    if (i >= 1 && i <= 4) make_nonblocking(*places[i]);
+    if (i >= 1) make_nonblocking(*places[i]);
   }
   /* What else was given are files by which one enters a cgroup: the monitor's own, not that of the session it was started from. */
   for (; next < count; next++) CALL(SYS_write, rights.descriptors[next], "0", 1);
@@ -722,11 +722,15 @@ static void spawn_child(uint32_t size, uint32_t count) {
 }
 
 /* From here on the monitor needs nobody; the container may even have ended already. */
-static int name_container(uint32_t size) {
+static int name_container(uint32_t size, uint32_t count) {
   const struct container_request *request = (const void *)message;
   if (size < sizeof *request || monitor.directory < 0 || monitor.state != STATE_STARTING) return -EINVAL;
   long pid = monitor.container = request->pid;
   monitor.state = STATE_RUNNING;
+  if (count) {
+    monitor.events = rights.descriptors[0];
+    rights.descriptors[0] = -1;
+  }
   for (uint32_t i = 0; i < EARLY; i++)
     if (monitor.early[i].pid == pid) container_ended(monitor.early[i].status);
   return 0;
@@ -767,7 +771,7 @@ static void on_control(void) {
         answer(REPLY_DONE, 0, take_terminal(count), -1);
         break;
       case REQUEST_CONTAINER:
-        answer(REPLY_DONE, 0, name_container((uint32_t)size), -1);
+        answer(REPLY_DONE, 0, name_container((uint32_t)size, count), -1);
         break;
       default: answer(REPLY_DONE, 0, -EINVAL, -1);
     }

@@ -1,5 +1,7 @@
 /** config.json → plan → container. */
 
+// Where processes stand among the cgroups.
+export { type CgroupLayout, type Hierarchy, readCgroupLayout } from "./cgroup/layout.ts";
 // Every capability that we know, by number.
 export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
 // The plan: what create would do, as data and as text.

@@ -283,6 +283,21 @@ describe("a container that runs", () => {
     await store.done("rm", "-f", "shell");
   });
 
+  // The monitor was never given the file that counts them.
+  test("that needs more memory than it may have tells how often it was killed", async () => {
+    const own = [] as string[];
+    const runc = Bun.which("runc");
+    for (const flags of runc === null ? [own] : [own, ["--runtime", runc]]) {
+      const id = (await start("hungry", "tail /dev/zero; exit $?", "-m", "16m", ...flags)).trim();
+      expect(await store.done("wait", "hungry")).toBe("137\n");
+      const { oomKills } = JSON.parse(
+        readFileSync(join(store.folder, "root/containers", id, "exit"), "utf8"),
+      );
+      expect(oomKills).toBeGreaterThan(0);
+      await store.done("rm", "hungry");
+    }
+  });
+
   // It was 0: a container of which nobody knows how it ended had succeeded.
   test("has a status of 137 for who is attached when its monitor is killed", async () => {
     for (const flags of [[], ["--rm"]]) {

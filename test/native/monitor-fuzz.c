@@ -81,7 +81,7 @@ static long receive(struct message_header *header) {
   uint32_t count = (uint32_t)below(one_in(10) ? DESCRIPTORS + 1 : 10), kind = (uint32_t)(one_in(20) ? draw() : 1 + below(4));
   if (length >= 4) memcpy(to, &kind, 4);
   if (kind == REQUEST_CONFIGURE && length >= (long)sizeof(struct configure) && !one_in(8)) {
-    struct configure request = {kind, VERSION, (uint32_t)below(64), (uint32_t)below(3), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4)};
+    struct configure request = {kind, VERSION, (uint32_t)below(2 * (GIVEN_ALL + 1)), (uint32_t)below(3), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4)};
     memcpy(to, &request, sizeof request);
   }
   if (kind == REQUEST_SPAWN && length >= (long)sizeof(struct spawn_request) && !one_in(8)) {

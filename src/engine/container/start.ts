@@ -8,6 +8,7 @@ import { startTimeOf, thisOwner } from "../../base/index.ts";
 import { pipe } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { listenIn } from "../monitor/attachment.ts";
+import { openOomEvents } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
 import { type StepObserver, since } from "../run/steps.ts";
@@ -43,7 +44,7 @@ export async function startDetached(
   using monitor = Monitor.start();
   const creating = performance.now();
   const created = await create(store, container, bundle, driver, monitor);
-  monitor.nameContainer(created.pid);
+  await nameContainer(monitor, created.pid);
   observe({
     kind: "create",
     runtime: driver.name,
@@ -108,6 +109,16 @@ async function create(
     });
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+/** Its cgroup is there by now: the monitor reads in the end what the kernel counted. */
+async function nameContainer(monitor: Monitor, pid: number): Promise<void> {
+  const events = await openOomEvents(pid);
+  try {
+    monitor.nameContainer(pid, events);
+  } finally {
+    if (events !== undefined) closeSync(events);
   }
 }
 

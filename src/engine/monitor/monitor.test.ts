@@ -154,6 +154,23 @@ describe("a container under a monitor", () => {
     expect(readExitRecord(directory)).toMatchObject({ status: 137, signal: 9 });
   });
 
+  // The file was never handed over, and the count was always 0. Two forms: v1's memory.oom_control, v2's memory.events.
+  test.each([
+    ["memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 12\n"],
+    ["memory.events", "low 0\nhigh 0\nmax 31\noom 13\noom_kill 12\noom_group_kill 1\n"],
+  ])("has the kernel's kills counted that %s tells in the end", async (name, text) => {
+    const file = join(directory, name);
+    writeFileSync(file, text.replace("12", "0"));
+    const { monitor, pid, go } = start(`printf '${text.replaceAll("\n", "\\n")}' >${file}; exit 1`);
+    const events = openSync(file, "r");
+    monitor.nameContainer(pid, events);
+    closeSync(events);
+    monitor[Symbol.dispose]();
+    go();
+    await until(() => existsSync(join(directory, "exit")));
+    expect(readExitRecord(directory)).toMatchObject({ status: 1, oomKills: 12 });
+  });
+
   test("may have ended before anyone said which process it is", async () => {
     const { monitor, pid, go } = start("exit 3");
     go();

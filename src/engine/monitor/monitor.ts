@@ -105,9 +105,12 @@ export class Monitor implements Disposable {
     check(this.#receive("done").reply.error, "terminal");
   }
 
-  /** Says which process is the container's. From here on the monitor needs us no more. */
-  nameContainer(pid: number): void {
-    this.#send(encodeContainer(pid));
+  /**
+   * Says which process is the container's. From here on the monitor needs us no more.
+   * @param oomEvents  The file of its cgroup that counts kills for want of memory; it stays the caller's too.
+   */
+  nameContainer(pid: number, oomEvents?: number): void {
+    this.#send(encodeContainer(pid, oomEvents));
     check(this.#receive("done").reply.error, "container");
   }
 

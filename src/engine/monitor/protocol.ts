@@ -10,7 +10,7 @@ export const VERSION = 1;
 const REQUEST = { configure: 1, spawn: 2, terminal: 3, container: 4 } as const;
 const REPLY = { done: 1, spawned: 2, ended: 3 } as const;
 /** Bits of `given`; descriptors come in their order. */
-const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16, events: 32 } as const;
+const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16 } as const;
 const FORMAT = { none: 0, cri: 1, json: 2 } as const;
 
 /** How the log is written: not at all, as Kubernetes has it (the one that we read), as docker's json-file. */
@@ -26,8 +26,6 @@ export interface Kept {
   readonly stdin?: number;
   readonly stdout?: number;
   readonly stderr?: number;
-  /** The cgroup's file that counts kills for want of memory. */
-  readonly events?: number;
 }
 
 /** The program that is started when all is over. */
@@ -103,8 +101,12 @@ export function encodeTerminal(master: number): Message {
   return { bytes: words(REQUEST.terminal), descriptors: [master] };
 }
 
-export function encodeContainer(pid: number): Message {
-  return { bytes: words(REQUEST.container, pid), descriptors: [] };
+/** @param oomEvents  The file of its cgroup that counts kills for want of memory. */
+export function encodeContainer(pid: number, oomEvents: number | undefined): Message {
+  return {
+    bytes: words(REQUEST.container, pid),
+    descriptors: oomEvents === undefined ? [] : [oomEvents],
+  };
 }
 
 /** What the monitor answers, or tells of a process that has ended. */

@@ -1,5 +1,5 @@
 /**
- * Which cgroup hierarchies this machine has mounted, and where the calling process stands in each.
+ * Which cgroup hierarchies this machine has mounted, and where a process stands in each.
  * Source: cgroups(7); proc(5), /proc/PID/mountinfo; kernel cgroup-v1/cgroups.rst and cgroup-v2.rst.
  */
 
@@ -13,7 +13,7 @@ export interface Hierarchy {
   /** Its v1 controllers or its name: `["cpu", "cpuacct"]`, `["name=systemd"]`; empty for the unified one. */
   readonly controllers: readonly string[];
   readonly mountPoint: string;
-  /** The cgroup of the calling process, as a path below `mountPoint`. */
+  /** The cgroup of the process, as a path below `mountPoint`. */
   readonly own: string;
 }
 
@@ -37,15 +37,16 @@ export class NoCgroups extends TeuError<"no-cgroups"> {
   }
 }
 
-/** Reads the layout of this process. @throws {NoCgroups} */
-export function readCgroupLayout(): CgroupLayout {
-  const layout = parseCgroupLayout(readTextSync("/proc/self/mountinfo"), readTextSync("/proc/self/cgroup"));
+/** Reads what this process has mounted, and where `process` stands: a pid, or this one. @throws {NoCgroups} */
+export function readCgroupLayout(process: number | "self" = "self"): CgroupLayout {
+  const membership = readTextSync(`/proc/${process}/cgroup`);
+  const layout = parseCgroupLayout(readTextSync("/proc/self/mountinfo"), membership);
   if (layout.v1.length === 0 || layout.unified === undefined) return layout;
   const controllers = readCgroupFileIfAny(`${layout.unified.mountPoint}/cgroup.controllers`);
   return controllers ? { ...layout, unifiedControllers: controllers.split(" ") } : layout;
 }
 
-/** @param mountinfo  /proc/self/mountinfo. @param membership  /proc/self/cgroup. @throws {NoCgroups} */
+/** @param mountinfo  /proc/self/mountinfo. @param membership  /proc/PID/cgroup. @throws {NoCgroups} */
 export function parseCgroupLayout(mountinfo: string, membership: string): CgroupLayout {
   const own = parseMembership(membership);
   const v1: Hierarchy[] = [];
