@@ -34,6 +34,9 @@ export function enginePaths(environment: Readonly<Record<string, string | undefi
   };
 }
 
+/** Where the monitors are, below each hierarchy, beside the containers. */
+export const MONITORS_CGROUP = "/teu/monitors";
+
 /** Where the cgroups of container `id` are, below each hierarchy. */
 export function cgroupsPath(id: string): string {
   return `/teu/${id}`;

@@ -251,6 +251,9 @@ describe("a container that runs", () => {
     await start("orphan", "sleep 1000");
     const monitor = await monitorOf("orphan");
     expect(readFileSync(`/proc/${monitor}/comm`, "utf8")).toBe("teu-monitor\n");
+    // Nor does it end with a session or a unit that systemd ends: those are the cgroups that it was in with who started it.
+    for (const line of readFileSync(`/proc/${monitor}/cgroup`, "utf8").trimEnd().split("\n"))
+      if (!/^\d+:[^:]*\bcpuset\b/.test(line)) expect(line).toEndWith("/teu/monitors");
     process.kill(monitor, "SIGKILL");
     await until(async () => (await told("orphan"))?.phase === "exited");
     expect((await told("orphan"))?.exitStatus).toBe(137);

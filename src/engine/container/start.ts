@@ -8,7 +8,7 @@ import { startTimeOf, thisOwner } from "../../base/index.ts";
 import { pipe } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { listenIn } from "../monitor/attachment.ts";
-import { openOomEvents } from "../monitor/cgroups.ts";
+import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
 import { type StepObserver, since } from "../run/steps.ts";
@@ -41,9 +41,10 @@ export async function startDetached(
   }: { readonly isByHand?: boolean; readonly beforeStart?: () => void } = {},
 ): Promise<void> {
   const driver = await driverOf(store, container.settings.runtime);
-  using monitor = Monitor.start();
+  using cgroups = await openMonitorCgroups();
+  using monitor = Monitor.start(cgroups.directory);
   const creating = performance.now();
-  const created = await create(store, container, bundle, driver, monitor);
+  const created = await create(store, container, bundle, driver, { monitor, joins: cgroups.joins });
   await nameContainer(monitor, created.pid);
   observe({
     kind: "create",
@@ -73,7 +74,7 @@ async function create(
   { id, settings }: ContainerRecord,
   bundle: Bundle,
   driver: RuntimeDriver,
-  monitor: Monitor,
+  { monitor, joins }: { readonly monitor: Monitor; readonly joins: readonly number[] },
 ): Promise<{ pid: number; systemCalls?: number }> {
   const directory = containerDirectory(store, id);
   rmSync(join(directory, "exit"), { force: true }); // of an earlier run
@@ -93,7 +94,7 @@ async function create(
     const ours = isPiped
       ? { ...(settings.interactive && { stdin: input.write }), stdout: output.read, stderr: errors.read }
       : {};
-    monitor.configure({ ...kept, ...ours }, configurationFor(store, id));
+    monitor.configure({ ...kept, ...ours }, configurationFor(store, id), joins);
     return await driver.create({
       id,
       bundle: bundle.path,

@@ -1,6 +1,55 @@
-/** What a monitor has to do with cgroups: whatever runtime made the container, /proc says where it is. */
-import { openSync } from "node:fs";
+/** What a monitor has to do with cgroups: those that it is in, and the one whose dead are counted. */
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { hasCode } from "../../base/index.ts";
+import type { CgroupLayout, Hierarchy } from "../../runtime/index.ts";
 import { errnoOf } from "../../sys/index.ts";
+import { MONITORS_CGROUP } from "../paths.ts";
+
+/** What a monitor of its own cgroups is started with. Disposing closes it. */
+export interface MonitorCgroups extends Disposable {
+  /** The directory of the unified hierarchy that it is born in: to move there would take a grace period. */
+  readonly directory?: number;
+  /** The `tasks` of v1 hierarchies, for it to write to. */
+  readonly joins: readonly number[];
+}
+
+/**
+ * Makes the monitors' cgroups and opens them. A monitor that stayed in those of its starter would end with a session or a unit that
+ * systemd ends, and count against what they may use. v1's cpuset is left out: it ends nobody, and takes nobody before it has
+ * been filled in. So is a hierarchy that we may not change: a container cannot be put there either, and its runtime says so.
+ */
+export async function openMonitorCgroups(): Promise<MonitorCgroups> {
+  const { v1, unified } = await layoutOf("self");
+  using opening = new DisposableStack();
+  const open = (hierarchy: Hierarchy, file: string, flags: number) => {
+    const descriptor = openBelow(hierarchy, file, flags);
+    if (descriptor !== undefined) opening.defer(() => closeSync(descriptor));
+    return descriptor;
+  };
+  const joins = v1
+    .filter(({ controllers }) => !controllers.includes("cpuset"))
+    .map((hierarchy) => open(hierarchy, "/tasks", constants.O_WRONLY))
+    .filter((descriptor) => descriptor !== undefined);
+  const directory = unified && open(unified, "", constants.O_RDONLY | constants.O_DIRECTORY);
+  const opened = opening.move();
+  return {
+    joins,
+    ...(directory !== undefined && { directory }),
+    [Symbol.dispose]: () => opened.dispose(),
+  };
+}
+
+/** A file of the monitors' cgroup in `hierarchy`, or the directory itself. */
+function openBelow({ mountPoint }: Hierarchy, file: string, flags: number): number | undefined {
+  const directory = `${mountPoint}${MONITORS_CGROUP}`;
+  try {
+    mkdirSync(directory, { recursive: true });
+    return openSync(`${directory}${file}`, flags);
+  } catch (error) {
+    if (["EACCES", "EPERM", "EROFS"].includes(errnoOf(error))) return undefined;
+    throw error;
+  }
+}
 
 /**
  * The file that counts what the kernel kills for want of memory in the cgroup of process `pid`, which the caller closes; undefined
@@ -8,9 +57,7 @@ import { errnoOf } from "../../sys/index.ts";
  * Source: kernel cgroup-v1/memory.rst, memory.oom_control; cgroup-v2.rst, memory.events.
  */
 export async function openOomEvents(pid: number): Promise<number | undefined> {
-  // Loaded when first needed, as for our own runtime's driver.
-  const { readCgroupLayout } = await import("../../runtime/index.ts");
-  const { v1, unified } = readCgroupLayout(pid);
+  const { v1, unified } = await layoutOf(pid);
   const memory = v1.find(({ controllers }) => controllers.includes("memory")) ?? unified;
   if (memory === undefined || memory.own === "/") return undefined;
   const file = memory === unified ? "memory.events" : "memory.oom_control";
@@ -18,6 +65,18 @@ export async function openOomEvents(pid: number): Promise<number | undefined> {
     return openSync(`${memory.mountPoint}${memory.own}/${file}`, "r");
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Whatever runtime made the container, /proc says where it is. */
+async function layoutOf(process: number | "self"): Promise<CgroupLayout> {
+  // Loaded when first needed, as for our own runtime's driver.
+  const { readCgroupLayout } = await import("../../runtime/index.ts");
+  try {
+    return readCgroupLayout(process);
+  } catch (error) {
+    if (hasCode(error, "no-cgroups")) return { v1: [] };
     throw error;
   }
 }

@@ -51,8 +51,12 @@ export class Monitor implements Disposable {
     this.#socket = socket;
   }
 
-  /** Starts one; it is its own session and holds nothing of ours but the socket. @throws {SystemCallFailed} */
-  static start(): Monitor {
+  /**
+   * Starts one; it is its own session and holds nothing of ours but the socket.
+   * @param cgroup  Directory of the unified hierarchy to be born in; ours if absent.
+   * @throws {SystemCallFailed}
+   */
+  static start(cgroup?: number): Monitor {
     const [ours, theirs] = socketPair();
     const executable = sealedFile("teu-monitor", Uint8Array.fromBase64(monitorProgram), { executable: true });
     const nothing = openSync("/dev/null", "r+");
@@ -62,6 +66,7 @@ export class Monitor implements Disposable {
         argv: ["teu-monitor"],
         env: [],
         descriptors: [nothing, nothing, nothing, theirs],
+        ...(cgroup !== undefined && { cgroup }),
       });
       closeSync(pidfd);
       return new Monitor(pid, ours);
@@ -73,7 +78,11 @@ export class Monitor implements Disposable {
     }
   }
 
-  /** Gives it what it keeps. Descriptors stay the caller's too. @throws {SystemCallFailed} The log cannot be opened. */
+  /**
+   * Gives it what it keeps. Descriptors stay the caller's too.
+   * @param joins  Files by which it enters cgroups of its own.
+   * @throws {SystemCallFailed} The log cannot be opened.
+   */
   configure(kept: Kept, configuration: Configuration, joins: readonly number[] = []): void {
     this.#send(encodeConfigure(kept, configuration, joins));
     check(this.#receive("done").reply.error, "configure", "log");
