@@ -142,7 +142,7 @@ function callBy(monitor: Monitor, words: readonly string[], stdio: CreateRequest
     const env = Object.entries(environment()).map(([name, value]) => `${name}=${value}`);
     const { pid, pidfd } = monitor.spawn({ executable, argv: words, env, descriptors: stdio });
     closeSync(pidfd);
-    return monitor.reap(pid)?.status ?? 0;
+    return monitor.reap(pid).status;
   } finally {
     closeSync(executable);
   }
