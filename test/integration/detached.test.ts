@@ -350,15 +350,17 @@ describe("a container that runs", () => {
 
   // Its monitor was killed by SIGPIPE, and with it the container and its status.
   test("that has closed its input tells its own status, whatever is typed", async () => {
-    await start("closed", "exec 0<&-; echo up; sleep 1; exit 5", "-i");
-    await until(async () => (await store.done("logs", "closed")) !== "");
-    const attached = await Bun.spawn([TEU, "attach", "closed"], {
+    await start("closed", "exec 0<&-; until [ -e /end ]; do sleep 0.05; done; exit 5", "-i");
+    const attached = Bun.spawn([TEU, "attach", "closed"], {
       env: { ...store.env },
       stdin: new TextEncoder().encode("nobody reads this\n"),
       stdout: "ignore",
       stderr: "inherit",
-    }).exited;
-    expect(attached).toBe(5);
+    });
+    await until(async () => (await clientsOf("closed")) > 0);
+    await Bun.sleep(200); // until it has typed
+    await store.teu("exec", "closed", "touch", "/end");
+    expect(await attached.exited).toBe(5);
     expect((await told("closed"))?.exitStatus).toBe(5);
     await store.done("rm", "closed");
   });
