@@ -50,6 +50,8 @@ immutableTags: [{ repositories: ["**"], tags: ["v*"], except: ["v0"] }]
     ["tokens: {}", "tokens: found no htpasswd"],
     ["tls: { certificate: a, key: b, requireClientCertificate: true }", "tls.requireClientCertificate"],
     ["quotas: [{ prefix: a, bytes: -1 }]", "quotas[0].bytes"],
+    // Two entries of one URL shared one note of what was heard: each missed what only the other wanted.
+    ["events: [{ url: 'http://h/' }, { url: 'http://i/' }, { url: 'http://H' }]", "events[2].url"],
     ["{", "text that is not YAML"],
     ["- a", "found array, wants object"],
   ])("refuses %j", (text, want) => {

@@ -234,7 +234,7 @@ export function parseRegistryConfig(text: string, name: string): RegistryConfig 
 
 function contradictions(config: RegistryConfig): Issue[] {
   const issues: Issue[] = [];
-  const { access, htpasswd, tokens, trustedIssuer, tls } = config;
+  const { access, htpasswd, tokens, trustedIssuer, tls, events } = config;
   if (
     access === undefined &&
     (htpasswd !== undefined || trustedIssuer !== undefined || tls?.clientAuthority !== undefined)
@@ -248,6 +248,14 @@ function contradictions(config: RegistryConfig): Issue[] {
     issues.push({ path: ["tokens"], found: "no htpasswd", wants: "a file of passwords to give tokens for" });
   if (tls?.requireClientCertificate && tls.clientAuthority === undefined)
     issues.push({ path: ["tls", "requireClientCertificate"], found: "no clientAuthority", wants: "one" });
+  const urls = (events ?? []).map(({ url }) => new URL(url).href);
+  for (const [index, url] of urls.entries())
+    if (urls.indexOf(url) < index)
+      issues.push({
+        path: ["events", index, "url"],
+        found: "that of another entry",
+        wants: "one of its own: what an endpoint has heard is noted by URL",
+      });
   for (const [index, { identities }] of (access ?? []).entries())
     for (const [at, identity] of identities.entries())
       if (!IDENTITY.test(identity))
