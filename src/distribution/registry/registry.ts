@@ -70,8 +70,9 @@ export function openRegistry({
 }: StorageOptions): OpenRegistry {
   const storage = openStorage(root, policy);
   const uploads = Uploads.open(storage, limits);
-  const cache = new PullThrough(storage, upstreams);
   const report = (error: unknown): void => onError?.(error);
+  const isReadOnly = policy?.isReadOnly ?? false;
+  const cache = new PullThrough(storage, upstreams, { isReadOnly, onError: report });
   const upkeep = startUpkeep({ storage, root, collection }, uploads, upkeepOptions, report);
   const metrics = new Metrics(gaugesOf(uploads));
   const access = new Access(
@@ -85,7 +86,7 @@ export function openRegistry({
     cache,
     access,
     warnings,
-    isReadOnly: policy?.isReadOnly ?? false,
+    isReadOnly,
     tokens,
     ...(onError && { onError }),
   });

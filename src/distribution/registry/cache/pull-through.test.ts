@@ -1,5 +1,5 @@
 /** An upstream's repositories: fetched once for all, served on when the upstream is away, and never what is wrong. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setSystemTime, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +12,10 @@ import {
 } from "../../../spec/index.ts";
 import { ManifestNotFound } from "../../client/index.ts";
 import { type Registry, serveRegistry } from "../serve.ts";
-import { openStorage } from "../storage/storage.ts";
+import { NO_POLICY, type Quota, type StoragePolicy } from "../storage/policy.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
 import { check } from "../upkeep/check.ts";
-import type { Upstream } from "./pull-through.ts";
+import { PullThrough, type Upstream } from "./pull-through.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const MiB = 1 << 20;
@@ -168,6 +169,112 @@ describe("a blob on its way", () => {
     expect(digestOf(await (await fetch(`${url}/blobs/${layer}`)).bytes())).toBe(layer);
   });
 });
+
+describe("a lookup", () => {
+  const X = "up/library/x" as RepositoryName;
+  const tag = { kind: "tag", tag: "1" as Tag } as const;
+  const later = (): void => void setSystemTime(Date.now() + 10_000);
+  afterEach(() => void setSystemTime());
+  const code = (error: unknown): unknown => (error as { code?: unknown }).code;
+
+  async function withStorage(
+    policy: StoragePolicy,
+    work: (storage: Storage) => Promise<void>,
+  ): Promise<void> {
+    const root = mkdtempSync(join(tmpdir(), "teu-cache-"));
+    {
+      using storage = openStorage(root, policy);
+      await work(storage);
+    }
+    rmSync(root, { recursive: true });
+  }
+
+  // An immutable tag that was gone there could not be taken away here: pulls of it failed, instead.
+  test("leaves an immutable tag what it was, whether it moved there or is gone", async () => {
+    await withStorage({ ...NO_POLICY, isImmutable: () => true }, async (storage) => {
+      const cache = new PullThrough(storage, [script.upstream], { onError: fail });
+      const { digest } = script.image("1", noise(10));
+      await cache.refresh(X, tag);
+      script.image("1", noise(11));
+      await cache.refresh(X, tag);
+      script.manifests.clear();
+      await cache.refresh(X, tag);
+      expect(storage.metadata.tag(X, tag.tag)).toBe(digest);
+      expect(script.asked).toHaveLength(3);
+    });
+  });
+
+  // A full disk, or a quota, was called an upstream that does not answer, and nobody heard of it.
+  test("says whose a failure is, and tells of ours where what is here is served instead", async () => {
+    const quotas: Quota[] = [];
+    await withStorage({ ...NO_POLICY, quotas }, async (storage) => {
+      const errors: unknown[] = [];
+      const onError = (error: unknown): void => void errors.push(error);
+      const cache = new PullThrough(storage, [script.upstream], { onError });
+      const { digest } = script.image("1", noise(10));
+      await cache.refresh(X, tag);
+      quotas.push({ prefix: "", bytes: 0 });
+      script.image("1", noise(11));
+      await cache.refresh(X, tag);
+      expect(errors.map(code)).toEqual(["quota-exceeded"]);
+      expect(storage.metadata.tag(X, tag.tag)).toBe(digest);
+      script.image("2", noise(12));
+      const second = { kind: "tag", tag: "2" as Tag } as const;
+      expect(await cache.refresh(X, second).catch(code)).toBe("quota-exceeded");
+      script.isAway = true;
+      later();
+      expect(await cache.refresh(X, second).catch(code)).toBe("registry-refusal");
+      await cache.refresh(X, tag);
+      expect(errors).toHaveLength(1);
+    });
+  });
+
+  test("that failed is not made again at once, but after a while", async () => {
+    await withStorage(NO_POLICY, async (storage) => {
+      const cache = new PullThrough(storage, [script.upstream]);
+      script.image("1", noise(10));
+      script.isAway = true;
+      for (let round = 0; round < 3; round += 1)
+        expect(await cache.refresh(X, tag).catch(code)).toBe("registry-refusal");
+      expect(script.asked).toHaveLength(1);
+      script.isAway = false;
+      later();
+      await cache.refresh(X, tag);
+      expect(storage.metadata.tag(X, tag.tag)).toBeDefined();
+    });
+  });
+
+  // A pull from a registry that was to be read-only stored what it fetched, moved tags and took them away.
+  test("is not made where everything is read-only", async () => {
+    await withStorage({ ...NO_POLICY, isReadOnly: true }, async (storage) => {
+      const { digest, layer } = script.image("1", noise(10));
+      await new PullThrough(storage, [script.upstream]).refresh(X, tag);
+      const asked = script.asked.length;
+      script.manifests.clear();
+      const cache = new PullThrough(storage, [script.upstream], { isReadOnly: true });
+      await cache.refresh(X, tag);
+      expect(storage.metadata.tag(X, tag.tag)).toBe(digest);
+      expect([cache.has(X), cache.sizeOf(X, layer), cache.fill(X, layer)]).toEqual([
+        true,
+        undefined,
+        undefined,
+      ]);
+      expect(script.asked).toHaveLength(asked);
+    });
+  });
+
+  test("that finds nothing, of what is not here, changes nothing", async () => {
+    await withStorage(NO_POLICY, async (storage) => {
+      const deleted = spyOn(storage.metadata, "deleteTag");
+      await new PullThrough(storage, [script.upstream]).refresh(X, tag);
+      expect(deleted).not.toHaveBeenCalled();
+    });
+  });
+});
+
+function fail(error: unknown): void {
+  throw error;
+}
 
 test("an image of which not all was pulled is right", async () => {
   script.image("1", noise(10));

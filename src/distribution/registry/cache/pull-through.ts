@@ -20,10 +20,13 @@ import type { ManifestLink } from "../storage/metadata.ts";
 import { type Storage, storeBytes } from "../storage/storage.ts";
 import { Fill } from "./fill.ts";
 
+/** A manifest that was fetched, and checked. */
+type Resolved = ManifestLink & { bytes: Uint8Array; document: ManifestOrIndex };
+
 /** A repository of an upstream, as a registry's client has it. */
 export interface UpstreamRepository {
   /** The manifest that a tag or digest names, checked. */
-  resolve(target: Tag | Digest): Promise<ManifestLink & { bytes: Uint8Array; document: ManifestOrIndex }>;
+  resolve(target: Tag | Digest): Promise<Resolved>;
   /** A blob's bytes; a download that breaks goes on where it broke. */
   readBlob(blob: { digest: Digest; size: number }, start: number): AsyncIterable<Uint8Array>;
 }
@@ -37,17 +40,38 @@ export interface Upstream {
   open(repository: RepositoryName): UpstreamRepository;
 }
 
+/** How a cache behaves. */
+export interface PullThroughOptions {
+  /** Serves what is here, fetches and changes nothing. */
+  readonly isReadOnly?: boolean;
+  /** Told of failures that are ours and that no client sees, since what is here was served. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** For so long an upstream that did not answer is not asked again for the same thing. */
+const FAILED_MS = 5_000;
+
 /** All upstreams of one registry. */
 export class PullThrough {
   readonly #storage: Storage;
   readonly #upstreams: readonly Upstream[];
   readonly #fills = new Map<string, Fill>();
-  readonly #lookups = new Map<string, Promise<void>>();
+  readonly #lookups = new Map<string, Promise<unknown>>();
   /** When a tag was looked up last. */
   readonly #checked = new Map<string, number>();
+  /** What could not be looked up, why, and until when that is believed. */
+  readonly #failed = new Map<string, { readonly failure: unknown; readonly untilMs: number }>();
+  readonly #isReadOnly: boolean;
+  readonly #onError: (error: unknown) => void;
 
-  constructor(storage: Storage, upstreams: readonly Upstream[]) {
+  constructor(
+    storage: Storage,
+    upstreams: readonly Upstream[],
+    { isReadOnly = false, onError = () => undefined }: PullThroughOptions = {},
+  ) {
     this.#storage = storage;
+    this.#isReadOnly = isReadOnly;
+    this.#onError = onError;
     // The longest prefix first: it says most.
     this.#upstreams = upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length);
   }
@@ -59,34 +83,26 @@ export class PullThrough {
 
   /** Fetches what a tag or digest names, if it is an upstream's and not here or not fresh. @throws {Refusal} UNAVAILABLE */
   async refresh(repository: RepositoryName, target: TagOrDigest): Promise<void> {
-    const upstream = this.#upstreamOf(repository);
+    const upstream = this.#sourceOf(repository);
     if (upstream === undefined) return;
     const key = `${repository} ${target.kind === "tag" ? target.tag : target.digest}`;
     const isHere = this.#storage.metadata.manifest(repository, target) !== undefined;
     const isFresh = Date.now() - (this.#checked.get(key) ?? Number.NEGATIVE_INFINITY) < upstream.freshMs;
     if (isHere && (target.kind === "digest" || isFresh)) return;
-    try {
-      let lookup = this.#lookups.get(key);
-      if (lookup === undefined) {
-        lookup = this.#fetch(upstream, repository, target).finally(() => this.#lookups.delete(key));
-        this.#lookups.set(key, lookup);
-      }
-      await lookup;
-      if (target.kind === "tag") this.#remember(key);
-    } catch (error) {
-      if (hasCode(error, "manifest-not-found")) {
-        // It is gone there; whoever has its digest still finds it here.
-        if (target.kind === "tag") await this.#storage.metadata.deleteTag(repository, target.tag);
-        return;
-      }
-      if (isHere) return;
-      throw new Refusal("UNAVAILABLE", { message: "the upstream registry does not answer", cause: error });
+    let lookup = this.#lookups.get(key);
+    if (lookup === undefined) {
+      lookup = this.#lookUp(upstream, repository, target, { key, isHere }).finally(() =>
+        this.#lookups.delete(key),
+      );
+      this.#lookups.set(key, lookup);
     }
+    const failure = await lookup;
+    if (failure !== undefined && !isHere) throw failure;
   }
 
   /** A blob that is not here, on its way; undefined: no manifest that is here mentions it. */
   fill(repository: RepositoryName, digest: Digest): Fill | undefined {
-    const upstream = this.#upstreamOf(repository);
+    const upstream = this.#sourceOf(repository);
     if (upstream === undefined) return undefined;
     const key = `${repository} ${digest}`;
     const running = this.#fills.get(key);
@@ -104,13 +120,59 @@ export class PullThrough {
 
   /** How large a blob is that is not here; undefined as in `fill()`. */
   sizeOf(repository: RepositoryName, digest: Digest): number | undefined {
-    return this.has(repository) ? this.#descriptorOf(repository, digest)?.size : undefined;
+    return this.#sourceOf(repository) !== undefined
+      ? this.#descriptorOf(repository, digest)?.size
+      : undefined;
   }
 
-  async #fetch(upstream: Upstream, repository: RepositoryName, target: TagOrDigest): Promise<void> {
+  /** Asks the upstream, if it did not fail to answer a moment ago. @returns why what it says is not here now, if it is not */
+  async #lookUp(
+    upstream: Upstream,
+    repository: RepositoryName,
+    target: TagOrDigest,
+    { key, isHere }: { key: string; isHere: boolean },
+  ): Promise<unknown> {
+    const failed = this.#failed.get(key);
+    if (failed !== undefined && Date.now() < failed.untilMs) return failed.failure;
+    this.#failed.delete(key);
+    let found: Resolved | undefined;
+    try {
+      const name = target.kind === "tag" ? target.tag : target.digest;
+      found = await this.#open(upstream, repository).resolve(name);
+    } catch (error) {
+      if (!hasCode(error, "manifest-not-found"))
+        return this.#fail(
+          key,
+          new Refusal("UNAVAILABLE", { message: "the upstream registry does not answer", cause: error }),
+        );
+    }
+    try {
+      if (found !== undefined) await this.#keep(repository, target, found);
+      // It is gone there; whoever has its digest still finds it here.
+      else if (target.kind === "tag" && isHere)
+        await this.#storage.metadata.deleteTag(repository, target.tag);
+    } catch (error) {
+      // That a tag of ours stays is what was asked for, whatever it does there.
+      if (!hasCode(error, "tag-immutable")) {
+        if (isHere) this.#onError(error);
+        return this.#fail(key, error);
+      }
+    }
+    if (target.kind === "tag") remember(this.#checked, key, Date.now());
+    return undefined;
+  }
+
+  #fail(key: string, failure: unknown): unknown {
+    remember(this.#failed, key, { failure, untilMs: Date.now() + FAILED_MS });
+    return failure;
+  }
+
+  async #keep(
+    repository: RepositoryName,
+    target: TagOrDigest,
+    { mediaType, digest, size, bytes, document }: Resolved,
+  ): Promise<void> {
     const { content, metadata, pins } = this.#storage;
-    const name = target.kind === "tag" ? target.tag : target.digest;
-    const { mediaType, digest, size, bytes, document } = await this.#open(upstream, repository).resolve(name);
     using _pin = pins.hold(digest);
     await storeBytes(content, bytes, digest);
     const manifest = describeManifest({ mediaType, digest, size }, document);
@@ -130,6 +192,11 @@ export class PullThrough {
     return this.#upstreams.find(({ prefix }) => repository.startsWith(`${prefix}/`));
   }
 
+  /** Where a repository is fetched from; what is read-only is fetched from nowhere. */
+  #sourceOf(repository: RepositoryName): Upstream | undefined {
+    return this.#isReadOnly ? undefined : this.#upstreamOf(repository);
+  }
+
   #descriptorOf(repository: RepositoryName, digest: Digest): Descriptor | undefined {
     const { content, metadata } = this.#storage;
     for (const parent of metadata.parents(repository, digest)) {
@@ -144,10 +211,10 @@ export class PullThrough {
     }
     return undefined;
   }
+}
 
-  #remember(key: string): void {
-    if (this.#checked.size >= MAX_REMEMBERED) this.#checked.clear();
-    this.#checked.set(key, Date.now());
-  }
+function remember<T>(known: Map<string, T>, key: string, value: T): void {
+  if (known.size >= MAX_REMEMBERED) known.clear();
+  known.set(key, value);
 }
 const MAX_REMEMBERED = 100_000;
