@@ -46,10 +46,7 @@ export async function getBlob(
   const status = range === undefined ? 200 : 206;
   if (range !== undefined) headers["content-range"] = `bytes ${start}-${end - 1}/${size}`;
   const fill = isHere ? undefined : cache.fill(name, digest);
-  if (fill !== undefined) {
-    await fill.begun();
-    return new Response(fill.read(start, end), { status, headers });
-  }
+  if (fill !== undefined) return new Response(await fill.open(start, end), { status, headers });
   headers["content-length"] = String(end - start);
   // Else Bun would tell clients the name of our file.
   headers["content-disposition"] = "attachment";

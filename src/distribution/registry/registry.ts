@@ -98,6 +98,7 @@ export function openRegistry({
       await log?.flush();
       await upkeep[Symbol.asyncDispose]();
       uploads.close();
+      await cache[Symbol.asyncDispose]();
       storage[Symbol.dispose]();
     },
   };

@@ -7,6 +7,7 @@ import { messageOf, TeuError } from "../../../base/index.ts";
 import type { Ingest } from "../../../content/index.ts";
 import type { Digest, RepositoryName } from "../../../spec/index.ts";
 import type { Storage } from "../storage/storage.ts";
+import { release } from "../upkeep/sweep.ts";
 
 const CHUNK_BYTES = 256 << 10;
 const TURN_BYTES = 1 << 20;
@@ -28,33 +29,57 @@ export class FillFailed extends TeuError<"cache-fill-failed", { digest: Digest; 
 export class Fill {
   readonly digest: Digest;
   readonly size: number;
-  /** Kept when the blob is in the store, or broken. */
+  /** Kept when the repository holds the blob, or broken. */
   readonly done: Promise<void>;
   readonly #storage: Storage;
+  readonly #signal: AbortSignal;
+  readonly #onError: (error: unknown) => void;
+  /** Those who were let in and have not ended. */
+  #readers = 0;
+  /** Why the repository does not hold what is in the store. */
+  #unkept: FillFailed | undefined;
   #ingest: Ingest | undefined;
   #state: "filling" | "done" | FillFailed = "filling";
   #progress = Promise.withResolvers<void>();
 
+  /** @param signal  Ends it, as it ends `chunks`. @param onError  Told of what is our failure and not the upstream's. */
   constructor(
     storage: Storage,
     repository: RepositoryName,
     { digest, size }: { digest: Digest; size: number },
     chunks: AsyncIterable<Uint8Array>,
+    { signal, onError }: { signal: AbortSignal; onError: (error: unknown) => void },
   ) {
     this.#storage = storage;
+    this.#signal = signal;
+    this.#onError = onError;
     this.digest = digest;
     this.size = size;
     this.done = this.#run(repository, chunks);
   }
 
-  /** Waits for the first bytes, so that an upstream that does not answer is an answer of ours. @throws {FillFailed} */
-  async begun(): Promise<void> {
+  /**
+   * Bytes `start` to before `end`, as they come. Waits for the first of all, so that an upstream that does not answer is an
+   * answer of ours. @throws {FillFailed}
+   */
+  async open(start: number, end: number): Promise<AsyncGenerator<Uint8Array, void, void>> {
     while (this.#state === "filling" && (this.#ingest?.offset ?? 0) === 0) await this.#progress.promise;
     if (this.#state instanceof FillFailed) throw this.#state;
+    this.#readers += 1;
+    return this.#readAndLeave(start, end);
   }
 
-  /** Bytes `start` to before `end`, as they come. */
-  async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+  /** Who never asks for a byte never leaves: content that is not kept is then left to the collector. */
+  async *#readAndLeave(start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.#read(start, end);
+    } finally {
+      this.#readers -= 1;
+      await this.#letGo();
+    }
+  }
+
+  async *#read(start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
     let position = start;
     let sinceTurn = 0;
     while (position < end) {
@@ -80,14 +105,30 @@ export class Fill {
   }
 
   async #run(repository: RepositoryName, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { content, metadata, pins } = this.#storage;
+    const { metadata, pins } = this.#storage;
     const { digest, size } = this;
-    using _pin = pins.hold(digest);
+    {
+      using _pin = pins.hold(digest);
+      await this.#download(chunks);
+      try {
+        return await metadata.linkBlob(repository, digest, size);
+      } catch (error) {
+        this.#onError(error);
+        this.#unkept = new FillFailed({ digest, reason: messageOf(error) }, error);
+      }
+    }
+    await this.#letGo();
+    throw this.#unkept;
+  }
+
+  async #download(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { digest, size } = this;
     try {
-      using ingest = content.ingest({ expected: { digest, size } });
+      using ingest = this.#storage.content.ingest({ expected: { digest, size } });
       this.#ingest = ingest;
       let sinceTurn = 0;
       for await (const chunk of chunks) {
+        this.#signal.throwIfAborted();
         ingest.write(chunk);
         this.#tell();
         sinceTurn += chunk.byteLength;
@@ -99,17 +140,21 @@ export class Fill {
       this.#ingest = undefined;
       await ingest.commitAsync();
       this.#state = "done";
-      this.#tell();
-      await metadata.linkBlob(repository, digest, size);
     } catch (error) {
-      const failure = new FillFailed({ digest, reason: messageOf(error) }, error);
-      // What was checked can be read, also where it could not be kept.
-      if (this.#state !== "done") this.#state = failure;
-      throw failure;
+      this.#state = new FillFailed({ digest, reason: messageOf(error) }, error);
+      throw this.#state;
     } finally {
       this.#ingest = undefined;
       this.#tell();
     }
+  }
+
+  /** Gives content back that the repository could not keep, when those who read it have ended: it was checked, so they get it. */
+  async #letGo(): Promise<void> {
+    // At the end of the process the storage closes: the next one's collector finds it.
+    if (this.#unkept === undefined || this.#readers > 0 || this.#signal.aborted) return;
+    this.#state = this.#unkept;
+    await release(this.#storage, this.digest).catch(this.#onError);
   }
 
   #tell(): void {

@@ -11,14 +11,17 @@ import {
   type Tag,
 } from "../../../spec/index.ts";
 import { ManifestNotFound } from "../../client/index.ts";
+import { openRegistry } from "../registry.ts";
 import { type Registry, serveRegistry } from "../serve.ts";
 import { NO_POLICY, type Quota, type StoragePolicy } from "../storage/policy.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { check } from "../upkeep/check.ts";
+import type { FillFailed } from "./fill.ts";
 import { PullThrough, type Upstream } from "./pull-through.ts";
 
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const MiB = 1 << 20;
+const X = "up/library/x" as RepositoryName;
 
 /** An upstream that a test holds in its hands. */
 class Script {
@@ -28,6 +31,8 @@ class Script {
   /** What a blob's stream waits for before its second half. */
   gate: Promise<void> = Promise.resolve();
   isAway = false;
+  /** Streams of blobs that have ended. */
+  ended = 0;
 
   readonly upstream: Upstream = {
     prefix: "up",
@@ -43,7 +48,7 @@ class Script {
         const document = parseManifestOrIndex(bytes, MANIFEST);
         return { mediaType: MANIFEST, digest: digestOf(text), size: bytes.length, bytes, document };
       },
-      readBlob: (blob) => this.#read(blob.digest),
+      readBlob: (blob, _, signal) => this.#read(blob.digest, signal),
     }),
   };
 
@@ -58,13 +63,20 @@ class Script {
     return { digest: digestOf(text), layer: digest };
   }
 
-  async *#read(digest: Digest): AsyncGenerator<Uint8Array> {
+  async *#read(digest: Digest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     this.asked.push(`blob ${digest}`);
     if (this.isAway) throw new Error("connection refused");
     const bytes = this.blobs.get(digest) ?? new Uint8Array();
-    yield bytes.subarray(0, bytes.length >> 1);
-    await this.gate;
-    yield bytes.subarray(bytes.length >> 1);
+    const aborted = Promise.withResolvers<never>();
+    signal.addEventListener("abort", () => aborted.reject(signal.reason));
+    try {
+      yield bytes.subarray(0, bytes.length >> 1);
+      await Promise.race([this.gate, aborted.promise]);
+      yield bytes.subarray(bytes.length >> 1);
+    } finally {
+      await Bun.sleep(2);
+      this.ended += 1;
+    }
   }
 }
 
@@ -170,24 +182,66 @@ describe("a blob on its way", () => {
   });
 });
 
+async function withStorage(policy: StoragePolicy, work: (storage: Storage) => Promise<void>): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), "teu-cache-"));
+  {
+    using storage = openStorage(root, policy);
+    await work(storage);
+  }
+  rmSync(root, { recursive: true });
+}
+
+describe("a blob that comes", () => {
+  // It stayed in the store, held by nobody, and nobody heard why.
+  test("and cannot be kept is read by who asked, then given back, and the failure is told", async () => {
+    const quotas: Quota[] = [];
+    await withStorage({ ...NO_POLICY, quotas }, async (storage) => {
+      const errors: unknown[] = [];
+      const onError = (error: unknown): void => void errors.push((error as { code?: unknown }).code);
+      const cache = new PullThrough(storage, [script.upstream], { onError });
+      const bytes = noise(MiB);
+      const { layer } = script.image("1", bytes);
+      await cache.refresh(X, { kind: "tag", tag: "1" as Tag });
+      quotas.push({ prefix: "", bytes: 0 });
+      const alone = cache.fill(X, layer);
+      expect(await alone?.done.catch((error: FillFailed) => error.code)).toBe("cache-fill-failed");
+      expect(storage.content.has(layer)).toBe(false);
+
+      const read = cache.fill(X, layer);
+      const body = await read?.open(0, bytes.length);
+      await read?.done.catch(() => undefined);
+      expect(storage.content.has(layer)).toBe(true);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of body ?? []) chunks.push(chunk);
+      expect(digestOf(Buffer.concat(chunks))).toBe(layer);
+      expect(storage.content.has(layer)).toBe(false);
+      expect(errors).toEqual(["quota-exceeded", "quota-exceeded"]);
+    });
+  });
+
+  // The download went on, into a database that was closed.
+  test("ends before the registry has closed", async () => {
+    const root = mkdtempSync(join(tmpdir(), "teu-cache-"));
+    const open = openRegistry({ root, upstreams: [script.upstream] });
+    const { layer } = script.image("1", noise(MiB));
+    const get = (path: string): Promise<Response> =>
+      open.handle(new Request(`http://r/v2/up/library/x/${path}`));
+    await get("manifests/1");
+    script.gate = new Promise(() => undefined);
+    const response = await get(`blobs/${layer}`);
+    expect([response.status, script.ended]).toEqual([200, 0]);
+    await open[Symbol.asyncDispose]();
+    expect(script.ended).toBe(1);
+    expect(await response.bytes().catch((error: FillFailed) => error.code)).toBe("cache-fill-failed");
+    rmSync(root, { recursive: true });
+  });
+});
+
 describe("a lookup", () => {
-  const X = "up/library/x" as RepositoryName;
   const tag = { kind: "tag", tag: "1" as Tag } as const;
   const later = (): void => void setSystemTime(Date.now() + 10_000);
   afterEach(() => void setSystemTime());
   const code = (error: unknown): unknown => (error as { code?: unknown }).code;
-
-  async function withStorage(
-    policy: StoragePolicy,
-    work: (storage: Storage) => Promise<void>,
-  ): Promise<void> {
-    const root = mkdtempSync(join(tmpdir(), "teu-cache-"));
-    {
-      using storage = openStorage(root, policy);
-      await work(storage);
-    }
-    rmSync(root, { recursive: true });
-  }
 
   // An immutable tag that was gone there could not be taken away here: pulls of it failed, instead.
   test("leaves an immutable tag what it was, whether it moved there or is gone", async () => {

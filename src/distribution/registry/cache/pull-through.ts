@@ -26,9 +26,13 @@ type Resolved = ManifestLink & { bytes: Uint8Array; document: ManifestOrIndex };
 /** A repository of an upstream, as a registry's client has it. */
 export interface UpstreamRepository {
   /** The manifest that a tag or digest names, checked. */
-  resolve(target: Tag | Digest): Promise<Resolved>;
+  resolve(target: Tag | Digest, signal: AbortSignal): Promise<Resolved>;
   /** A blob's bytes; a download that breaks goes on where it broke. */
-  readBlob(blob: { digest: Digest; size: number }, start: number): AsyncIterable<Uint8Array>;
+  readBlob(
+    blob: { digest: Digest; size: number },
+    start: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
 }
 
 /** One upstream. */
@@ -44,15 +48,15 @@ export interface Upstream {
 export interface PullThroughOptions {
   /** Serves what is here, fetches and changes nothing. */
   readonly isReadOnly?: boolean;
-  /** Told of failures that are ours and that no client sees, since what is here was served. */
+  /** Told of failures that are ours and that no client sees, since he was served. */
   readonly onError?: (error: unknown) => void;
 }
 
 /** For so long an upstream that did not answer is not asked again for the same thing. */
 const FAILED_MS = 5_000;
 
-/** All upstreams of one registry. */
-export class PullThrough {
+/** All upstreams of one registry. Disposing ends what is on its way and waits for that; the storage closes after it. */
+export class PullThrough implements AsyncDisposable {
   readonly #storage: Storage;
   readonly #upstreams: readonly Upstream[];
   readonly #fills = new Map<string, Fill>();
@@ -61,6 +65,7 @@ export class PullThrough {
   readonly #checked = new Map<string, number>();
   /** What could not be looked up, why, and until when that is believed. */
   readonly #failed = new Map<string, { readonly failure: unknown; readonly untilMs: number }>();
+  readonly #ending = new AbortController();
   readonly #isReadOnly: boolean;
   readonly #onError: (error: unknown) => void;
 
@@ -110,8 +115,12 @@ export class PullThrough {
     const descriptor = this.#descriptorOf(repository, digest);
     if (descriptor === undefined) return undefined;
     const { size } = descriptor;
-    const chunks = this.#open(upstream, repository).readBlob({ digest, size }, 0);
-    const fill = new Fill(this.#storage, repository, { digest, size }, chunks);
+    const { signal } = this.#ending;
+    const chunks = this.#open(upstream, repository).readBlob({ digest, size }, 0, signal);
+    const fill = new Fill(this.#storage, repository, { digest, size }, chunks, {
+      signal,
+      onError: this.#onError,
+    });
     this.#fills.set(key, fill);
     // Who reads hears of a failure; the next who asks begins again.
     fill.done.catch(() => undefined).finally(() => this.#fills.delete(key));
@@ -123,6 +132,12 @@ export class PullThrough {
     return this.#sourceOf(repository) !== undefined
       ? this.#descriptorOf(repository, digest)?.size
       : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    const fills = [...this.#fills.values()].map(({ done }) => done);
+    await Promise.allSettled([...this.#lookups.values(), ...fills]);
   }
 
   /** Asks the upstream, if it did not fail to answer a moment ago. @returns why what it says is not here now, if it is not */
@@ -138,7 +153,7 @@ export class PullThrough {
     let found: Resolved | undefined;
     try {
       const name = target.kind === "tag" ? target.tag : target.digest;
-      found = await this.#open(upstream, repository).resolve(name);
+      found = await this.#open(upstream, repository).resolve(name, this.#ending.signal);
     } catch (error) {
       if (!hasCode(error, "manifest-not-found"))
         return this.#fail(
