@@ -90,9 +90,12 @@ export class TarReader {
     }
   }
 
-  /** The archive has ended; whether it was whole. A missing end mark is tolerated, as by other readers. @throws {InvalidArchive} */
+  /**
+   * The archive has ended; whether it was whole. A missing end mark is tolerated, and that the last content is not padded, as Go's
+   * reader tolerates both: 'umoci insert' (0.4.7) writes neither. @throws {InvalidArchive}
+   */
   end(): void {
-    const isBetween = this.#state.kind === "header" && this.#blockLength === 0 && this.#padding === 0;
+    const isBetween = this.#state.kind === "header" && this.#blockLength === 0;
     const isWhole =
       isBetween && this.#pax === undefined && this.#longName === undefined && this.#longLink === undefined;
     if (this.#state.kind !== "end" && !isWhole)

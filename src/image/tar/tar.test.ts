@@ -312,7 +312,9 @@ describe("headers", () => {
   test("an archive that ends within a member is refused, one that only lacks its end mark is not", () => {
     const bytes = member({}, "hello");
     expect(namesOf(bytes)).toEqual(["file"]);
-    for (const end of [100, 512, 514, 600])
+    // The content is all there: what is missing is padding, which 'umoci insert' leaves out at the end of a layer.
+    for (const end of [517, 600]) expect(namesOf(bytes.subarray(0, end))).toEqual(["file"]);
+    for (const end of [100, 512, 514, 516])
       expect(() => namesOf(bytes.subarray(0, end))).toThrow(InvalidArchive);
     expect(() => namesOf(pax(["path", "a"]))).toThrow(InvalidArchive);
   });
