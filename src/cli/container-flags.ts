@@ -48,7 +48,12 @@ export const CONTAINER_FLAGS = {
   "env-file": { kind: "list", value: "FILE", summary: "Set those that a file lists" },
   workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
   user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
-  volume: { kind: "list", short: "v", value: "SOURCE:DIR[:ro]", summary: "Show a host directory or file" },
+  volume: {
+    kind: "list",
+    short: "v",
+    value: "[SOURCE:]DIR[:ro]",
+    summary: "Show a host directory or file, or a volume, by its name",
+  },
   hostname: { kind: "string", value: "NAME", summary: "The container's own host name" },
   memory: {
     kind: "string",
@@ -127,6 +132,7 @@ export function containerRequest(
       { option: "--restart", value: flags.restart },
       "Conflicting options: --restart and --rm",
     );
+  const volumes = flags.volume.map(parseVolume);
   const security = parseSecurity(flags["security-opt"]);
   return {
     options: {
@@ -135,7 +141,7 @@ export function containerRequest(
         [...flags["env-file"].flatMap(readEnvironmentFile), ...flags.env],
         environment,
       ),
-      volumes: flags.volume.map(parseVolume),
+      volumes: volumes.filter((volume) => volume.kind === "bind"),
       isReadonly: flags["read-only"],
       network: parseNetwork(flags.network),
       terminal: flags.tty,
@@ -160,6 +166,7 @@ export function containerRequest(
         pidsLimit: flags["pids-limit"],
       }),
     },
+    volumes: volumes.filter((volume) => volume.kind === "volume"),
     ports: portsOf(flags.publish, flags.network),
     labels: parseAssignments("--label", flags.label, false),
     hosts: hostsOf(flags["add-host"], flags.network),

@@ -69,6 +69,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/network.ts")).command,
   },
+  volume: {
+    summary: "Make, list and remove volumes",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/volume.ts")).command,
+  },
   rm: {
     summary: "Remove containers",
     group: CONTAINERS,

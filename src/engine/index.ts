@@ -51,7 +51,7 @@ export { InvalidOption } from "./options/error.ts";
 export { parseCPUs, parseMemory, parseSize } from "./options/limits.ts";
 export { parseName } from "./options/name.ts";
 export { type PublishedPort, parsePublish } from "./options/publish.ts";
-export { parseVolume, type Volume } from "./options/volume.ts";
+export { parseVolume, parseVolumeName } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
 export { removeContainers, removeImages } from "./remove-each.ts";
@@ -63,3 +63,6 @@ export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";
+// Volumes.
+export { createVolume, describeVolume, describeVolumes, type VolumeSummary } from "./volume/create.ts";
+export { pruneVolumes, removeVolume } from "./volume/remove.ts";

@@ -13,6 +13,8 @@ export interface EnginePaths {
   readonly snapshots: HostPath;
   /** What is kept of containers beside their records: config, log, how they ended. */
   readonly containers: HostPath;
+  /** What volumes hold. */
+  readonly volumes: HostPath;
   readonly bundles: HostPath;
   readonly runtimeState: HostPath;
 }
@@ -29,6 +31,7 @@ export function enginePaths(environment: Readonly<Record<string, string | undefi
     content: at(root, "content"),
     snapshots: at(root, "snapshots"),
     containers: at(root, "containers"),
+    volumes: at(root, "volumes"),
     bundles: at(run, "containers"),
     runtimeState: at(run, "runtime"),
   };

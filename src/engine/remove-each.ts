@@ -11,7 +11,12 @@ import type { Store } from "./store/store.ts";
 export async function removeContainers(
   store: Store,
   names: readonly string[],
-  options: { force: boolean; onRemoved: (name: string) => void },
+  options: {
+    readonly force: boolean;
+    /** Their anonymous volumes too. */
+    readonly volumes: boolean;
+    readonly onRemoved: (name: string) => void;
+  },
 ): Promise<void> {
   const remove = async (name: string): Promise<void> => {
     const container = await findSettled(store, name);

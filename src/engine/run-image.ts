@@ -1,5 +1,6 @@
 /** `teu run`: the whole way from a reference to an exit status. */
 
+import { imageVolumes } from "../image/index.ts";
 import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
 import { architecture } from "../sys/index.ts";
 import type { ImageProcess } from "./bundle/config.ts";
@@ -88,6 +89,7 @@ async function unpack(
     reference,
     target: image.target,
     process: processOf(image.config),
+    volumes: imageVolumes(image.config),
     top,
     resolveUser: (rootfs, user) => userOf(user ?? image.config.config?.User ?? "", rootfs),
   };

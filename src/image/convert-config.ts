@@ -72,7 +72,7 @@ export function convertConfig(config: ImageConfig, read: RootFileReader): Conver
     process: { args, env, cwd: posix.resolve("/", execution.WorkingDir ?? ""), user },
     home,
     annotations: annotationsOf(config),
-    volumes: volumesOf(Object.keys(execution.Volumes ?? {})),
+    volumes: imageVolumes(config),
     stopSignal: execution.StopSignal === "" ? undefined : execution.StopSignal,
   };
 }
@@ -102,9 +102,12 @@ function annotationsOf(config: ImageConfig): Record<string, string> {
   return Object.fromEntries(annotations);
 }
 
-/** As if the root were `/`: `/../../etc` is the container's own /etc (CVE-2022-23648). */
-function volumesOf(paths: readonly string[]): ContainerPath[] {
-  const cleaned = paths.map((path) => {
+/**
+ * The directories that want a volume, sorted, as if the root were `/`: `/../../etc` is the container's own /etc (CVE-2022-23648).
+ * @throws {InvalidImageConfig}
+ */
+export function imageVolumes({ config }: ImageConfig): ContainerPath[] {
+  const cleaned = Object.keys(config?.Volumes ?? {}).map((path) => {
     const clean = posix.resolve("/", path);
     if (clean === "/" || path.includes("\0"))
       throw new InvalidImageConfig({

@@ -9,7 +9,10 @@ export { importArchive } from "./archive/import.ts";
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
 export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";
-export { convertConfig } from "./convert-config.ts";
+export { convertConfig, imageVolumes } from "./convert-config.ts";
+// A tree with all that describes it, once more.
+export { copyDescription } from "./copy-file.ts";
+export { copyTree } from "./copy-tree.ts";
 // What goes wrong.
 export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./errors.ts";
 // What unpacking needs of Linux, as a value.

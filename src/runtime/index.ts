@@ -6,6 +6,8 @@ export { type CgroupLayout, type Hierarchy, readCgroupLayout } from "./cgroup/la
 export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
 // The plan: what create would do, as data and as text.
 export type { CreatePlan } from "./compile/compile.ts";
+// Options of mounts, by word.
+export { type MountOptions, parseMountOptions } from "./compile/mount-options.ts";
 // Killing and removing, and what a container's status is.
 export { ContainerNotStopped, deleteContainer } from "./delete.ts";
 export { ContainerNotRunning, killContainer, parseSignal } from "./kill.ts";

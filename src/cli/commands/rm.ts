@@ -9,6 +9,7 @@ export const command = teuCommand({
   description: "A container is named by its name, its ID, or the beginning of its ID.",
   flags: {
     force: { kind: "boolean", short: "f", summary: "Kill those that run, and do not mind missing ones" },
+    volumes: { kind: "boolean", short: "v", summary: "Remove the volumes too that were made for them alone" },
   },
   arguments: [{ name: "CONTAINER", isRepeated: true }],
   examples: [
@@ -17,7 +18,8 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    await removeContainers(store, names, { force: flags.force, onRemoved: (name) => print(`${name}\n`) });
+    const { force, volumes } = flags;
+    await removeContainers(store, names, { force, volumes, onRemoved: (name) => print(`${name}\n`) });
     return 0;
   },
 });

@@ -2,9 +2,16 @@ import { describe, expect, test } from "bun:test";
 import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { parseTmpfs } from "../options/assignment.ts";
-import { parseVolume } from "../options/volume.ts";
+import { type BindMount, parseVolume } from "../options/volume.ts";
 import { type ContainerOptions, type ImageProcess, makeConfig, type Surroundings } from "./config.ts";
 import { CAPABILITIES } from "./defaults.ts";
+
+/** The host's directory or file that `-v TEXT` shows. */
+function bind(text: string): BindMount {
+  const volume = parseVolume(text);
+  if (volume.kind !== "bind") throw new Error(`${text} is a volume`);
+  return volume;
+}
 
 const IMAGE: ImageProcess = {
   entrypoint: ["/entry"],
@@ -128,14 +135,14 @@ const rows: Row[] = [
   },
   {
     flag: "-v, deep before shallow",
-    options: { volumes: [parseVolume("/a:/d/e/f"), parseVolume("/b:/d")] },
+    options: { volumes: [bind("/a:/d/e/f"), bind("/b:/d")] },
     pick: (made) => destinations(made)?.slice(-3),
     want: ["/etc/hosts", "/d", "/d/e/f"],
   },
   {
     flag: "-v and --tmpfs, deep before shallow",
     options: {
-      volumes: [parseVolume("/a:/d")],
+      volumes: [bind("/a:/d")],
       tmpfs: [parseTmpfs("/d/e/"), parseTmpfs("/t/u"), parseTmpfs("/t")],
     },
     pick: (made) => destinations(made)?.slice(-4),
@@ -149,13 +156,13 @@ const rows: Row[] = [
   },
   {
     flag: "-v :ro",
-    options: { volumes: [parseVolume("/a:/d:ro")] },
+    options: { volumes: [bind("/a:/d:ro")] },
     pick: last,
     want: { destination: "/d", type: "bind", source: "/a", options: ["rbind", "ro", "rprivate"] },
   },
   {
     flag: "-v over a default",
-    options: { volumes: [parseVolume("/a:/dev/shm"), parseVolume("/b:/etc/hosts")] },
+    options: { volumes: [bind("/a:/dev/shm"), bind("/b:/etc/hosts")] },
     pick: (made) => destinations(made)?.filter((path) => path === "/dev/shm" || path === "/etc/hosts"),
     want: ["/dev/shm", "/etc/hosts"],
   },
@@ -178,7 +185,7 @@ describe("makeConfig()", () => {
   });
 
   test("makes a valid document", () => {
-    const text = JSON.stringify(config({ volumes: [parseVolume("/a:/b")], memoryBytes: 1 << 26 }));
+    const text = JSON.stringify(config({ volumes: [bind("/a:/b")], memoryBytes: 1 << 26 }));
     expect(parseRuntimeConfig(text).process?.cwd).toBe("/srv");
   });
 

@@ -18,7 +18,7 @@ import type {
 import type { Tmpfs } from "../options/assignment.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { InvalidOption } from "../options/error.ts";
-import type { Volume } from "../options/volume.ts";
+import type { BindMount } from "../options/volume.ts";
 import {
   CAPABILITIES,
   DEFAULT_PATH,
@@ -40,7 +40,8 @@ export interface ContainerOptions {
   /** `NAME=value`, or `NAME` to remove it. */
   readonly environment: readonly string[];
   readonly workingDirectory?: string;
-  readonly volumes: readonly Volume[];
+  /** Directories and files of the host. */
+  readonly volumes: readonly BindMount[];
   readonly hostname?: string;
   readonly memoryBytes?: number;
   readonly cpu?: { readonly quota: number; readonly period: number };

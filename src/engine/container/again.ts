@@ -54,7 +54,7 @@ export async function restartContainer(
   using cleanUp = new DisposableStack();
   let streams: ContainerStreams | undefined;
   try {
-    const bundle = remakeBundle(store, container);
+    const bundle = await remakeBundle(store, container);
     await startDetached(store, container, bundle, () => undefined, {
       isByHand,
       beforeStart: () => {

@@ -10,7 +10,9 @@ import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
 import { commandOf, makeConfig } from "../bundle/config.ts";
 import { writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
+import { InvalidOption } from "../options/error.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
+import type { VolumeMount } from "../options/volume.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
@@ -18,6 +20,7 @@ import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { isBridged } from "./network.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
@@ -36,6 +39,8 @@ export function recordContainer(
 ): ContainerRecord {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
+  const volumes = nameVolumes(volumesFor(request, image));
+  const mounts = [...options.volumes, ...volumes];
   const stopSignal = request.stopSignal ?? image.process.stopSignal;
   const settings = {
     command: commandOf(image.process, options),
@@ -44,6 +49,7 @@ export function recordContainer(
     terminal: options.terminal,
     ...(isBridged(options.network) && { network: options.network, ports: request.ports }),
     ...(runtime !== undefined && { runtime }),
+    ...(mounts.length > 0 && { mounts }),
     ...(stopSignal !== undefined && { stopSignal }),
     ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.hosts.length > 0 && { hosts: request.hosts }),
@@ -68,6 +74,7 @@ export function recordContainer(
         settings,
         owner: thisOwner(),
       });
+      holdVolumes(store, id, volumes, (name) => !request.volumes.some((asked) => asked.name === name));
     });
   if (request.name !== undefined) add(request.name);
   else addWithMadeName(add);
@@ -83,22 +90,47 @@ function addWithMadeName(add: (name: string) => void): void {
   }
 }
 
+/** The volumes that are asked for, by the caller and, where that puts nothing else, by the image. @throws {InvalidOption} */
+function volumesFor({ options, volumes }: ContainerRequest, image: UnpackedImage): VolumeMount[] {
+  const taken = new Set<string>();
+  for (const { destination } of [...options.volumes, ...volumes, ...(options.tmpfs ?? [])]) {
+    if (taken.has(destination))
+      throw new InvalidOption(
+        { option: "--volume", value: destination },
+        `Duplicate mount point: ${destination}`,
+      );
+    taken.add(destination);
+  }
+  const ofImage = image.volumes.filter((destination) => !taken.has(destination));
+  return [
+    ...volumes,
+    ...ofImage.map((destination) => ({
+      kind: "volume" as const,
+      destination,
+      readonly: false,
+      copies: true,
+    })),
+  ];
+}
+
 /** Makes the directories of a new container, mounts its root and writes its config.json. */
-export function makeBundle(
+export async function makeBundle(
   store: Store,
   container: ContainerRecord,
   image: UnpackedImage,
   request: ContainerRequest,
   seccomp: Seccomp | undefined,
-): Bundle {
+): Promise<Bundle> {
   const { options } = request;
   const kept = containerDirectory(store, container.id);
   mkdirSync(kept, { recursive: true, mode: 0o700 });
   const { path, rootfs } = openBundle(store, container);
+  const volumes = await openVolumes(store, container, rootfs, { isNew: true });
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   // On the host's network it is known by the host's name, as docker has it.
   const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
-  const config = makeConfig(image.process, options, {
+  const seen = { ...options, volumes: [...options.volumes, ...volumes] };
+  const config = makeConfig(image.process, seen, {
     hostname,
     cgroupsPath: cgroupsPath(container.id),
     rootfs: "rootfs",
@@ -125,8 +157,9 @@ function encodeConfig(config: RuntimeConfig): string {
 }
 
 /** Makes the bundle of a container that has run before. */
-export function remakeBundle(store: Store, container: ContainerRecord): Bundle {
-  const { path } = openBundle(store, container);
+export async function remakeBundle(store: Store, container: ContainerRecord): Promise<Bundle> {
+  const { path, rootfs } = openBundle(store, container);
+  await openVolumes(store, container, rootfs, { isNew: false });
   const text = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
   writeFileSync(join(path, "config.json"), text, { mode: 0o600 });
   return { path, config: JSON.parse(text) as RuntimeConfig }; // we wrote it

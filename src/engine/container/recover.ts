@@ -6,11 +6,12 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
-import { unmount } from "../snapshot/overlay.ts";
+import { unmount } from "../mount/calls.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
+import { finishRemovals } from "../volume/remove.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
 import { noteEnd, sendFor, sendForOverdue, startAfterBoot } from "./restart.ts";
 
@@ -32,6 +33,7 @@ export async function recover(store: Store): Promise<void> {
     }
     endLease(store.database, lease.id);
   }
+  finishRemovals(store);
   startAfterBoot(store);
   sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);

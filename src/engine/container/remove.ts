@@ -5,11 +5,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
+import { unmount } from "../mount/calls.ts";
 import { disconnectContainer } from "../network/connect.ts";
-import { unmount } from "../snapshot/overlay.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { closeVolumes } from "../volume/hold.ts";
+import { finishRemovals, removeUnused } from "../volume/remove.ts";
 import { driverOf } from "./driver-of.ts";
 
 /** No container goes by this text. Docker's words. */
@@ -47,11 +49,14 @@ export function findContainer(store: Store, text: string): ContainerRecord {
   return container;
 }
 
-/** Removes `container`; one that runs only if `force`, and then by killing it. */
+/**
+ * Removes `container`; one that runs only if `force`, and then by killing it.
+ * @param options.volumes  Its anonymous volumes too, which go in any case with one that was to leave nothing, or was never made.
+ */
 export async function removeContainer(
   store: Store,
   container: ContainerRecord,
-  options: { force: boolean },
+  options: { readonly force: boolean; readonly volumes?: boolean },
 ): Promise<void> {
   const { id, name, phase, owner } = container;
   // One that has ended has an owner only while it is started again.
@@ -60,7 +65,16 @@ export async function removeContainer(
   await stopAndUnmount(store, container);
   removeSnapshot(store, container);
   rmSync(containerDirectory(store, id), { recursive: true, force: true });
-  inTransaction(store.database, () => deleteContainer(store.database, container));
+  const isLast = options.volumes || container.settings.autoRemove || phase === "creating";
+  const mounts = isLast ? (container.settings.mounts ?? []) : [];
+  inTransaction(store.database, () => {
+    deleteContainer(store.database, container);
+    removeUnused(
+      store,
+      mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : [])),
+    );
+  });
+  finishRemovals(store);
 }
 
 /** Ends whatever is left of the container but for its record and its writable layer. */
@@ -75,6 +89,7 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   await endMonitor(container.owner);
   disconnectContainer(store, container.id);
   unmount(join(bundle, "rootfs") as HostPath);
+  await closeVolumes(store, container);
   rmSync(bundle, { recursive: true, force: true });
 }
 

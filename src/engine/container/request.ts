@@ -1,9 +1,11 @@
 /** What is asked for when a container is made, and what an image brings to it. */
 
+import type { ContainerPath } from "../../base/index.ts";
 import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import type { VolumeMount } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
@@ -18,6 +20,8 @@ export interface ContainerRequest {
   /** Path of another runtime. */
   readonly runtime?: string;
   readonly autoRemove: boolean;
+  /** Those of the engine; directories of the host are among the options. */
+  readonly volumes: readonly VolumeMount[];
   /** Ports of the host that lead to it. */
   readonly ports: readonly PublishedPort[];
   readonly labels: Readonly<Record<string, string>>;
@@ -39,6 +43,8 @@ export interface UnpackedImage {
   readonly reference: string;
   readonly target: ImageTarget;
   readonly process: ImageProcess;
+  /** Directories that want a volume each. */
+  readonly volumes: readonly ContainerPath[];
   /** The snapshot of all its layers; absent for an image without any. */
   readonly top: SnapshotRecord | undefined;
   /** Finds `user[:group]` (absent: the image's own) in the files below `rootfs`. */

@@ -1,66 +1,84 @@
-/** `-v SOURCE:DESTINATION[:OPTIONS]`: a host directory or file, shown in the container. Source: docker run reference, -v. */
+/**
+ * `-v SOURCE:DESTINATION[:OPTIONS]`, `-v NAME:DESTINATION[:OPTIONS]`, `-v DESTINATION`: a directory or file of the host, or a volume,
+ * shown in the container. Source: docker run reference, -v.
+ */
 import { posix } from "node:path";
-import { type ContainerPath, type HostPath, Unsupported } from "../../base/index.ts";
+import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { InvalidOption } from "./error.ts";
 
-/** A bind mount that was asked for. */
-export interface Volume {
+/** A directory or file of the host that was asked for. */
+export interface BindMount {
+  readonly kind: "bind";
   readonly source: HostPath;
   readonly destination: ContainerPath;
   readonly readonly: boolean;
   readonly propagation: string;
 }
 
-const PROPAGATION = new Set(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
-/** Words that change nothing here: relabelling where there is no SELinux, copying into named volumes, consistency on macOS. */
-const WITHOUT_EFFECT = new Set(["nocopy", "consistent", "cached", "delegated"]);
+/** A volume that was asked for. */
+export interface VolumeMount {
+  readonly kind: "volume";
+  /** Absent: one that is made for this container. */
+  readonly name?: string;
+  readonly destination: ContainerPath;
+  readonly readonly: boolean;
+  /** Whether an empty one begins with what the image has at the destination. */
+  readonly copies: boolean;
+}
 
-/** Parses the value of `-v`. @throws {InvalidOption} {Unsupported} */
-export function parseVolume(text: string): Volume {
+const PROPAGATION = new Set(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
+/** Words that change nothing here: consistency on macOS; relabelling, since our containers have no SELinux label. */
+const WITHOUT_EFFECT = new Set(["consistent", "cached", "delegated", "z", "Z"]);
+const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Parses the value of `-v`. @throws {InvalidOption} */
+export function parseVolume(text: string): BindMount | VolumeMount {
   const fields = text.split(":");
+  if (fields.length === 1) fields.unshift("");
   const [source = "", destination = "", options = ""] = fields;
   const invalid = (why: string) =>
     new InvalidOption({ option: "--volume", value: text }, `Invalid volume specification: '${text}': ${why}`);
   if (fields.length > 3) throw invalid("more than three fields");
-  if (fields.length === 1)
-    throw new Unsupported({
-      what: `volume ${JSON.stringify(text)}`,
-      why: "volumes without a host path are not built yet; write SOURCE:DESTINATION",
-    });
   if (!posix.isAbsolute(destination)) throw invalid("mount path must be absolute");
-  const target = posix.resolve(destination);
+  const target = posix.resolve(destination) as ContainerPath; // absolute now
   if (target === "/") throw invalid("destination can't be '/'");
-  const isPath = posix.isAbsolute(source) || /^\.\.?(\/|$)/.test(source);
-  if (!isPath) throw noHostPath(text, source, invalid);
-  return {
-    // Both are absolute now.
-    source: posix.resolve(source) as HostPath,
-    destination: target as ContainerPath,
-    ...parseOptions(options, invalid),
-  };
+  const { readonly, propagation, copies } = parseOptions(options, invalid);
+  if (posix.isAbsolute(source) || /^\.\.?(\/|$)/.test(source))
+    return {
+      kind: "bind",
+      source: posix.resolve(source) as HostPath, // absolute now
+      destination: target,
+      readonly,
+      propagation: propagation ?? "rprivate",
+    };
+  if (propagation !== undefined)
+    throw invalid(`invalid mode: ${propagation}: a volume is nobody else's mount`);
+  if (text.startsWith(":")) throw invalid("it names neither a path nor a volume");
+  const name = source === "" ? undefined : parseVolumeName(source, "--volume");
+  return { kind: "volume", ...(name !== undefined && { name }), destination: target, readonly, copies };
 }
 
-function noHostPath(text: string, source: string, invalid: (why: string) => InvalidOption): Error {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(source))
-    return invalid(`${JSON.stringify(source)} is neither a path (/…, ./…) nor a volume's name`);
-  return new Unsupported({
-    what: `volume ${JSON.stringify(text)}`,
-    why: "named volumes are not built yet; give the host's directory as an absolute path",
-  });
+/** Checks the name of a volume. Docker's words. @throws {InvalidOption} */
+export function parseVolumeName(text: string, option: string): string {
+  if (VOLUME_NAME.test(text)) return text;
+  throw new InvalidOption(
+    { option, value: text },
+    `${JSON.stringify(text)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+  );
 }
 
 function parseOptions(
   options: string,
   invalid: (why: string) => InvalidOption,
-): { readonly: boolean; propagation: string } {
+): { readonly: boolean; propagation: string | undefined; copies: boolean } {
   let readonly = false;
-  let propagation = "rprivate";
+  let propagation: string | undefined;
+  let copies = true;
   for (const word of options === "" ? [] : options.split(",")) {
     if (word === "ro" || word === "rw") readonly = word === "ro";
     else if (PROPAGATION.has(word)) propagation = word;
-    else if (word === "z" || word === "Z")
-      throw new Unsupported({ what: `volume option ${word}`, why: "SELinux labels are not built yet" });
+    else if (word === "nocopy") copies = false;
     else if (!WITHOUT_EFFECT.has(word)) throw invalid(`invalid mode: ${word}`);
   }
-  return { readonly, propagation };
+  return { readonly, propagation, copies };
 }

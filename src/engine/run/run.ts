@@ -59,7 +59,7 @@ export async function runContainer(
   const container = recordContainer(store, image, request);
   request.onRecorded();
   return await cleaningUpAfter(store, container, async () => {
-    const bundle = makeBundle(store, container, image, request, request.seccomp);
+    const bundle = await makeBundle(store, container, image, request, request.seccomp);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     request.signal.throwIfAborted();
     return await runBundle(store, container, bundle, driver, streams, request.signal, observe);
@@ -77,7 +77,7 @@ export async function startContainer(
   const container = recordContainer(store, image, request);
   request.onRecorded();
   await removingAfterFailure(store, container, async () => {
-    const bundle = makeBundle(store, container, image, request, request.seccomp);
+    const bundle = await makeBundle(store, container, image, request, request.seccomp);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     request.signal.throwIfAborted();
     await startDetached(store, container, bundle, observe);

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode } from "../../base/index.ts";
-import { mountByShortNames, mountOverlay, type Overlay, openMerged, unmount } from "./overlay.ts";
+import { unmount } from "../mount/calls.ts";
+import { mountByShortNames, mountOverlay, type Overlay, openMerged } from "./overlay.ts";
 
 const root = process.getuid?.() === 0;
 if (!root) console.log("skipped: overlay mounts need root");

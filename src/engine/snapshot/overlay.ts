@@ -6,6 +6,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { relative } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import { check, cString, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
+import { attachMount, bindTree, messageOfContext, setOption, unmount } from "../mount/calls.ts";
 
 /** What to mount; every path is absolute and all layers lie below `base`. */
 export interface Overlay {
@@ -34,28 +35,20 @@ export class MountFailed extends TeuError<
 }
 
 const FSOPEN_CLOEXEC = 1;
-const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
-const AT_FDCWD = -100;
-const AT_RECURSIVE = 0x8000;
-const MOVE_MOUNT_F_EMPTY_PATH = 4;
-const OPEN_TREE_CLONE = 1;
-const OPEN_TREE_CLOEXEC = 0o2000000;
-const UMOUNT_NOFOLLOW = 8;
-const MNT_DETACH = 2;
 
 /** Mounts `overlay` on its target. @throws {MountFailed} */
 export function mountOverlay(overlay: Overlay): void {
   // An image without layers has nothing to lie below.
   if (overlay.lower.length === 0 && overlay.writable !== undefined) {
-    bind(overlay.writable.upper, overlay.target);
+    bindTree(overlay.writable.upper, overlay.target);
     return;
   }
   // One layer per call, of any length; Linux 6.7 and later. `lowerdir=a:b` is bounded by a page.
   const added = mountWith(overlay, (context) => {
     for (const directory of overlay.lower) {
-      const result = setString(context, "lowerdir+", directory);
+      const result = setOption(context, "lowerdir+", directory);
       if (result < 0) return result;
     }
     return 0;
@@ -83,14 +76,6 @@ export function openMerged(
   } finally {
     unmount(place);
   }
-}
-
-/** Unmounts what is on `target`, however busy, without following a link; nothing there is no error. */
-export function unmount(target: HostPath): void {
-  const result = syscall("umount2", cString(target), UMOUNT_NOFOLLOW | MNT_DETACH);
-  // EINVAL: not a mount point; ENOENT: not even a directory.
-  if (result === -errno.EINVAL || result === -errno.ENOENT) return;
-  check(result, "umount2", target);
 }
 
 /** The same for kernels before 6.7: all names in one option, relative to the folder of the snapshots, so that 127 layers fit. */
@@ -122,8 +107,8 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
     const { upper, work } = overlay.writable ?? {};
     const steps = [
       lower,
-      upper === undefined ? 0 : setString(context, "upperdir", upper),
-      work === undefined ? 0 : setString(context, "workdir", work),
+      upper === undefined ? 0 : setOption(context, "upperdir", upper),
+      work === undefined ? 0 : setOption(context, "workdir", work),
       syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),
     ];
     const wrong = steps.find((result) => result < 0);
@@ -135,50 +120,12 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
     }
     mount = syscall("fsmount", context, FSMOUNT_CLOEXEC, 0);
     if (mount < 0) throw failed(overlay, mount, messageOfContext(context));
-    attach(mount, overlay.target);
+    attachMount(mount, overlay.target);
     return "mounted";
   } finally {
     closeSync(context);
     if (mount >= 0) closeSync(mount);
   }
-}
-
-function bind(source: HostPath, target: HostPath): void {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-  const tree = check(syscall("open_tree", AT_FDCWD, cString(source), flags), "open_tree", source);
-  try {
-    attach(tree, target);
-  } finally {
-    closeSync(tree);
-  }
-}
-
-function attach(mount: number, target: HostPath): void {
-  const result = syscall(
-    "move_mount",
-    mount,
-    cString(""),
-    AT_FDCWD,
-    cString(target),
-    MOVE_MOUNT_F_EMPTY_PATH,
-  );
-  check(result, "move_mount", target);
-}
-
-function setString(context: number, key: string, value: string): number {
-  return syscall("fsconfig", context, FSCONFIG_SET_STRING, cString(key), cString(value), 0);
-}
-
-/** What the kernel has to say about the last failure: the first line in the context's log, without its level. */
-function messageOfContext(context: number): string {
-  const buffer = new Uint8Array(new ArrayBuffer(1024));
-  const length = syscall("read", context, buffer, buffer.length);
-  return length > 0
-    ? Buffer.from(buffer.subarray(0, length))
-        .toString()
-        .replace(/^[ewi] /, "")
-        .trim()
-    : "";
 }
 
 function failed(overlay: Overlay, result: number, said: string): MountFailed {

@@ -4,7 +4,9 @@ import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { deleteRestart } from "./restarts.ts";
+import { deleteVolumeUses } from "./volumes.ts";
 
 /** How far a container has come. `creating` and `running` need an owner that is alive. */
 export type ContainerPhase = "creating" | "running" | "exited";
@@ -28,9 +30,17 @@ export interface ContainerSettings {
   readonly restart?: RestartPolicy;
   /** Further lines of its /etc/hosts. */
   readonly hosts?: readonly { readonly name: string; readonly address: string }[];
+  /** Directories and files of the host, and volumes, that it sees. */
+  readonly mounts?: readonly ContainerMount[];
   /** What `stop` sends, where the image says; absent: SIGTERM. */
   readonly stopSignal?: string;
 }
+
+/** A volume that a container has. */
+export type NamedVolume = VolumeMount & { readonly name: string };
+
+/** What a container sees of the host. */
+export type ContainerMount = BindMount | NamedVolume;
 
 /** What the reference pointed at when the container was made: a manifest, or an index. */
 export interface ImageTarget {
@@ -173,6 +183,7 @@ export function takeOver(database: Database, from: ContainerRecord, owner: Owner
 /** Forgets a container, and its active snapshot with it. The directory is gone already. */
 export function deleteContainer(database: Database, container: ContainerRecord): void {
   deleteRestart(database, container.id);
+  deleteVolumeUses(database, container.id);
   database.query("DELETE FROM containers WHERE id = ?1").run(container.id);
   if (container.snapshot !== null)
     database.query("DELETE FROM snapshots WHERE number = ?1").run(container.snapshot);

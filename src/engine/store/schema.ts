@@ -139,4 +139,28 @@ export const MIGRATIONS: readonly string[] = [
     coalesce((SELECT nullif(restarts.started_at, 0) FROM restarts WHERE container = id), created_at)
     WHERE status <> 'creating';
   `,
+  `
+  CREATE TABLE volumes (
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    name TEXT NOT NULL,
+    -- Of its driver; JSON, as the labels.
+    options TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    anonymous INTEGER NOT NULL,
+    -- Its removal has begun: whoever comes next ends it.
+    removing INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volumes_removing ON volumes (removing);
+
+  CREATE TABLE volume_uses (
+    container TEXT NOT NULL REFERENCES containers (id),
+    namespace TEXT NOT NULL,
+    volume TEXT NOT NULL,
+    PRIMARY KEY (container, volume),
+    FOREIGN KEY (namespace, volume) REFERENCES volumes (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volume_uses_volume ON volume_uses (namespace, volume);
+  `,
 ];

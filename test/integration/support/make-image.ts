@@ -16,7 +16,7 @@ export interface ImageOptions {
 }
 
 const APPLETS =
-  "sh cat id ls sleep stty echo true false hostname head wc sync kill touch rm mkdir env ip grep pwd dd".split(
+  "sh cat id ls sleep stty echo true false hostname head wc sync kill touch rm mkdir env stat ip grep pwd dd".split(
     " ",
   );
 

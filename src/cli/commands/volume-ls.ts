@@ -1,0 +1,40 @@
+/** `teu volume ls`. */
+import { print } from "../../base/index.ts";
+import { describeVolumes, openEngine } from "../../engine/index.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { encodeTable } from "../text.ts";
+import { volumeFilter } from "../volume-filter.ts";
+
+export const command = teuCommand({
+  name: "teu volume ls",
+  summary: "List volumes",
+  flags: {
+    filter: {
+      kind: "list",
+      short: "f",
+      value: "NAME=VALUE",
+      summary: "Only those with: name, label, driver, dangling=true",
+    },
+    quiet: { kind: "boolean", short: "q", summary: "Print names only" },
+    json: JSON_FLAG,
+  },
+  arguments: [],
+  examples: [
+    { command: "teu volume ls", says: "Show the volumes" },
+    { command: "teu volume ls -q --filter dangling=true", says: "Those that no container has" },
+  ],
+  async run({ flags }, { environment }) {
+    const isWanted = volumeFilter(flags.filter, ["name", "label", "driver", "dangling"]);
+    const volumes = describeVolumes(await openEngine(environment)).filter(isWanted);
+    if (flags.json) print(`${JSON.stringify(volumes)}\n`);
+    else if (flags.quiet) print(volumes.map(({ name }) => `${name}\n`).join(""));
+    else
+      print(
+        encodeTable(
+          ["DRIVER", "VOLUME NAME", "CONTAINERS"],
+          volumes.map(({ driver, name, containers }) => [driver, name, `${containers.length}`]),
+        ),
+      );
+    return 0;
+  },
+});

@@ -1,0 +1,29 @@
+/** `teu volume prune`. */
+import { print } from "../../base/index.ts";
+import { openEngine, pruneVolumes } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { encodeSize } from "../text.ts";
+import { volumeFilter } from "../volume-filter.ts";
+
+export const command = teuCommand({
+  name: "teu volume prune",
+  summary: "Remove volumes that no container has",
+  flags: {
+    all: { kind: "boolean", short: "a", summary: "Those with a name too" },
+    filter: { kind: "list", value: "NAME=VALUE", summary: "Only those with: label, or without: label!" },
+    force: {
+      kind: "boolean",
+      short: "f",
+      summary: "For scripts that are written for docker; nothing is asked",
+    },
+  },
+  arguments: [],
+  examples: [{ command: "teu volume prune", says: "Remove what containers that are gone have left" }],
+  async run({ flags }, { environment }) {
+    const isWanted = volumeFilter(flags.filter, ["label", "label!"]);
+    const { names, bytes } = pruneVolumes(await openEngine(environment), { all: flags.all, isWanted });
+    if (names.length > 0) print(`Deleted Volumes:\n${names.map((name) => `${name}\n`).join("")}\n`);
+    print(`Total reclaimed space: ${encodeSize(bytes)}\n`);
+    return 0;
+  },
+});

@@ -1,0 +1,85 @@
+/** The calls by which something is mounted on the host. Source: fsopen(2), fsconfig(2), open_tree(2), move_mount(2), umount2(2). */
+import { closeSync } from "node:fs";
+import type { HostPath } from "../../base/index.ts";
+import { check, cString, errno, syscall } from "../../sys/index.ts";
+
+const FSCONFIG_SET_FLAG = 0;
+const FSCONFIG_SET_STRING = 1;
+const AT_FDCWD = -100;
+const AT_RECURSIVE = 0x8000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0o2000000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+/** Where `struct statx` has them. */
+const STX_ATTRIBUTES = 8;
+const STATX_ATTR_MOUNT_ROOT = 0x2000;
+const UMOUNT_NOFOLLOW = 8;
+const MNT_DETACH = 2;
+
+/** Shows the tree at `source` at `target` too. @param changeMount  Does something with the mount before anybody sees it. */
+export function bindTree(
+  source: HostPath,
+  target: HostPath,
+  changeMount: (mount: number) => void = () => undefined,
+): void {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+  const tree = check(syscall("open_tree", AT_FDCWD, cString(source), flags), "open_tree", source);
+  try {
+    changeMount(tree);
+    attachMount(tree, target);
+  } finally {
+    closeSync(tree);
+  }
+}
+
+/** Puts a mount that is nowhere yet on `target`. */
+export function attachMount(mount: number, target: HostPath): void {
+  const result = syscall(
+    "move_mount",
+    mount,
+    cString(""),
+    AT_FDCWD,
+    cString(target),
+    MOVE_MOUNT_F_EMPTY_PATH,
+  );
+  check(result, "move_mount", target);
+}
+
+/** Sets an option of a file system in the making; one without a value is a flag. @returns 0, or -errno */
+export function setOption(context: number, key: string, value: string | undefined): number {
+  return value === undefined
+    ? syscall("fsconfig", context, FSCONFIG_SET_FLAG, cString(key), 0, 0)
+    : syscall("fsconfig", context, FSCONFIG_SET_STRING, cString(key), cString(value), 0);
+}
+
+/** What the kernel has to say about the last failure: the first line in the context's log, without its level. */
+export function messageOfContext(context: number): string {
+  const buffer = new Uint8Array(new ArrayBuffer(1024));
+  const length = syscall("read", context, buffer, buffer.length);
+  return length > 0
+    ? Buffer.from(buffer.subarray(0, length))
+        .toString()
+        .replace(/^[ewi] /, "")
+        .trim()
+    : "";
+}
+
+/** Whether something is mounted on `path`. Source: statx(2), STATX_ATTR_MOUNT_ROOT. */
+export function isMountPoint(path: HostPath): boolean {
+  const status = new DataView(new ArrayBuffer(256));
+  check(
+    syscall("statx", AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, 0, new Uint8Array(status.buffer)),
+    "statx",
+    path,
+  );
+  return (status.getUint32(STX_ATTRIBUTES, true) & STATX_ATTR_MOUNT_ROOT) !== 0;
+}
+
+/** Unmounts what is on `target`, however busy, without following a link; nothing there is no error. */
+export function unmount(target: HostPath): void {
+  const result = syscall("umount2", cString(target), UMOUNT_NOFOLLOW | MNT_DETACH);
+  // EINVAL: not a mount point; ENOENT: not even a directory.
+  if (result === -errno.EINVAL || result === -errno.ENOENT) return;
+  check(result, "umount2", target);
+}

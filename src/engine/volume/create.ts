@@ -1,0 +1,72 @@
+/** Making volumes, and telling of them. */
+import { mkdirSync } from "node:fs";
+import { type HostPath, TeuError } from "../../base/index.ts";
+import { makeID } from "../options/name.ts";
+import { inTransaction } from "../store/database.ts";
+import type { Store } from "../store/store.ts";
+import { addVolume, findVolume, listVolumes, listVolumeUses, type VolumeRecord } from "../store/volumes.ts";
+import { checkVolumeOptions } from "./local-driver.ts";
+import { dataDirectory, NoSuchVolume } from "./place.ts";
+
+/** A volume of this name is there, and it is another kind of volume. */
+export class VolumeDiffers extends TeuError<"volume-differs", { name: string }> {
+  constructor(context: { name: string }) {
+    super(
+      "volume-differs",
+      "already-exists",
+      context,
+      `Cannot create volume ${context.name}: it is there already, with other options`,
+    );
+  }
+}
+
+/** One volume, as lists show it. */
+export interface VolumeSummary extends VolumeRecord {
+  readonly driver: "local";
+  readonly mountpoint: HostPath;
+  readonly scope: "local";
+  /** IDs of the containers that have it. */
+  readonly containers: readonly string[];
+}
+
+/** What is asked of a new volume. */
+export interface VolumeRequest extends Pick<VolumeRecord, "options" | "labels"> {
+  /** Absent: one is made up. */
+  readonly name: string | undefined;
+}
+
+/**
+ * Makes a volume; one that is there, with the same options or none asked for, is left as it is. It is nobody's own, whoever named it.
+ * @returns its name
+ * @throws {VolumeDiffers} {InvalidOption}
+ */
+export function createVolume(store: Store, request: VolumeRequest): string {
+  const { database, namespace } = store;
+  const { name = makeID(), options, labels } = request;
+  checkVolumeOptions(options);
+  inTransaction(database, () => {
+    const known = findVolume(database, namespace, name);
+    if (known === undefined) addVolume(database, namespace, { name, options, labels, isAnonymous: false });
+    else if (Object.keys(options).length > 0 && !Bun.deepEquals(known.options, options))
+      throw new VolumeDiffers({ name });
+  });
+  mkdirSync(dataDirectory(store, name), { recursive: true, mode: 0o755 });
+  return name;
+}
+
+/** The volumes, by name. */
+export function describeVolumes(store: Store): VolumeSummary[] {
+  const uses = listVolumeUses(store.database, store.namespace);
+  return listVolumes(store.database, store.namespace).map((volume) => ({
+    ...volume,
+    ...{ driver: "local", scope: "local", mountpoint: dataDirectory(store, volume.name) },
+    containers: uses.filter((use) => use.volume === volume.name).map(({ container }) => container),
+  }));
+}
+
+/** The volume `name`. @throws {NoSuchVolume} */
+export function describeVolume(store: Store, name: string): VolumeSummary {
+  const found = describeVolumes(store).find((volume) => volume.name === name);
+  if (found === undefined) throw new NoSuchVolume({ name });
+  return found;
+}

@@ -1,0 +1,99 @@
+/** The volumes of one container: recorded with it, mounted and filled before it is created, let go when it has ended. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, isAlive } from "../../base/index.ts";
+import { tryLockFile } from "../../sys/index.ts";
+import { isMountPoint, unmount } from "../mount/calls.ts";
+import { makeID } from "../options/name.ts";
+import type { BindMount, VolumeMount } from "../options/volume.ts";
+import { type ContainerRecord, listContainers, type NamedVolume } from "../store/containers.ts";
+import type { Store } from "../store/store.ts";
+import { addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
+import { dataDirectory, volumeDirectory } from "./place.ts";
+import { completePopulation, populateVolume } from "./populate.ts";
+
+/** Gives volumes without a name one. */
+export function nameVolumes(volumes: readonly VolumeMount[]): NamedVolume[] {
+  return volumes.map((volume) => ({ ...volume, name: volume.name ?? makeID() }));
+}
+
+/**
+ * Records that `container` has these volumes, and those that are not there.
+ * @param isAnonymous  Whether a volume that is made now goes with its last container.
+ * The caller is in a transaction, and has recorded the container.
+ */
+export function holdVolumes(
+  { database, namespace }: Store,
+  container: string,
+  volumes: readonly NamedVolume[],
+  isAnonymous: (name: string) => boolean,
+): void {
+  for (const { name } of volumes) {
+    if (findVolume(database, namespace, name) === undefined)
+      addVolume(database, namespace, { name, options: {}, labels: {}, isAnonymous: isAnonymous(name) });
+    addVolumeUse(database, namespace, { container, volume: name });
+  }
+}
+
+/**
+ * Makes the volumes of `container` ready: there, mounted where their options say so, and, for a new container, filled with what its image
+ * has in their place. @returns what the container is to see
+ */
+export async function openVolumes(
+  store: Store,
+  container: ContainerRecord,
+  rootfs: HostPath,
+  { isNew }: { readonly isNew: boolean },
+): Promise<BindMount[]> {
+  const opened: BindMount[] = [];
+  for (const mount of container.settings.mounts ?? []) {
+    if (mount.kind !== "volume") continue;
+    const { name, destination, readonly, copies } = mount;
+    const around = volumeDirectory(store, name);
+    const data = dataDirectory(store, name);
+    mkdirSync(data, { recursive: true, mode: 0o755 });
+    using _lock = await lock(around);
+    await mountIfNeeded(store, name, data);
+    const isMounted = isMountPoint(data);
+    if (!isMounted) completePopulation({ around, data });
+    if (isNew && copies) populateVolume({ around, data, isMounted }, rootfs, destination);
+    opened.push({ kind: "bind", source: data, destination, readonly, propagation: "rprivate" });
+  }
+  return opened;
+}
+
+async function mountIfNeeded({ database, namespace }: Store, name: string, data: HostPath): Promise<void> {
+  const options = findVolume(database, namespace, name)?.options ?? {};
+  if (Object.keys(options).length === 0 || isMountPoint(data)) return;
+  const { mountVolume } = await import("./local-driver.ts");
+  await mountVolume(name, options, data);
+}
+
+/** Unmounts what is mounted for volumes of `container`, which has ended, and of no other one that goes on. */
+export async function closeVolumes(store: Store, container: ContainerRecord): Promise<void> {
+  for (const mount of container.settings.mounts ?? []) {
+    if (mount.kind !== "volume") continue;
+    const options = findVolume(store.database, store.namespace, mount.name)?.options ?? {};
+    if (Object.keys(options).length === 0) continue;
+    using _lock = await lock(volumeDirectory(store, mount.name));
+    if (!isWanted(store, mount.name, container.id)) unmount(dataDirectory(store, mount.name));
+  }
+}
+
+function isWanted({ database, namespace }: Store, name: string, except: string): boolean {
+  const users = new Set(listVolumeUses(database, namespace, name).map(({ container }) => container));
+  return listContainers(database, namespace).some(
+    ({ id, phase, owner }) => id !== except && users.has(id) && (phase !== "exited" || isAlive(owner)),
+  );
+}
+
+const LOOK_AGAIN_MS = 5;
+
+/** A copy may take its time: who waits for it can be interrupted meanwhile. */
+async function lock(directory: HostPath): Promise<Disposable> {
+  for (;;) {
+    const taken = tryLockFile(join(directory, "lock"));
+    if (taken !== undefined) return taken;
+    await Bun.sleep(LOOK_AGAIN_MS);
+  }
+}

@@ -1,0 +1,285 @@
+/** Volumes as their users meet them: they outlive containers, begin with what the image has, and go when nobody wants them. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+/** Wants a volume on /data, and one on /etc by way of a path that leaves the root. */
+let withVolumes: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  withVolumes = `${registry.address}/test/volumes`;
+  const layers = [
+    busyboxLayer(),
+    { "data/deep/file": "of the image\n", "data/link": "-> deep/file", away: "-> /../../../etc" },
+  ];
+  await pushLayers(image, layers);
+  await pushLayers(withVolumes, layers, { config: { Volumes: { "/data/": {}, "/../../var": {} } } });
+  await store.done("pull", "--quiet", image);
+  await store.done("pull", "--quiet", withVolumes);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+/** Runs a script in a container that is removed. */
+async function sh(script: string, ...flags: string[]): Promise<string> {
+  return await store.done("run", "--rm", "--network", "none", ...flags, image, "sh", "-c", script);
+}
+
+const names = async (...flags: string[]) =>
+  (await store.done("volume", "ls", "-q", ...flags)).split("\n").filter((name) => name !== "");
+
+interface Inspected {
+  readonly Mountpoint: string;
+  readonly Containers: string[];
+}
+const inspect = async (name: string) =>
+  (JSON.parse(await store.done("volume", "inspect", name)) as Inspected[])[0] as Inspected; // our own words
+
+/** Removes what a test made. */
+const cleanly = async (work: () => Promise<void>): Promise<void> => {
+  try {
+    await work();
+  } finally {
+    const containers = (await store.done("ps", "-aq")).split("\n").filter((id) => id !== "");
+    if (containers.length > 0) await store.done("rm", "-f", ...containers);
+    await store.done("volume", "prune", "--all");
+  }
+};
+
+describe("a named volume", () => {
+  test("outlives its containers, and cannot be removed while one has it", () =>
+    cleanly(async () => {
+      await sh("echo kept > /v/file", "-v", "pages:/v");
+      expect(await names()).toEqual(["pages"]);
+      const id = (
+        await store.done("run", "-d", "--network", "none", "-v", "pages:/v", image, "sleep", "1000")
+      ).trim();
+      expect(await store.done("exec", id, "cat", "/v/file")).toBe("kept\n");
+      const { Mountpoint, Containers } = await inspect("pages");
+      expect(Containers).toEqual([id]);
+      expect(readFileSync(join(Mountpoint, "file"), "utf8")).toBe("kept\n");
+      const refused = await store.teu("volume", "rm", "pages");
+      expect(refused.stderr).toContain(`remove pages: volume is in use - [${id}]`);
+      await store.done("rm", "-f", "-v", id);
+      expect(await names()).toEqual(["pages"]);
+      await store.done("volume", "rm", "pages");
+      expect(await names()).toEqual([]);
+      expect(existsSync(Mountpoint)).toBe(false);
+      expect((await store.teu("volume", "rm", "pages")).stderr).toContain("get pages: no such volume");
+      await store.done("volume", "rm", "-f", "pages");
+    }));
+
+  test("begins with what the image has there: owner, mode, links, once", () =>
+    cleanly(async () => {
+      const look = "cat /data/link; stat -c '%U %a' /data/deep";
+      expect(await sh(look, "-v", "seeded:/data")).toBe("of the image\nroot 755\n");
+      await sh("rm /data/link; echo changed > /data/deep/file", "-v", "seeded:/data");
+      expect(await sh("ls /data; cat /data/deep/file", "-v", "seeded:/data")).toBe("deep\nchanged\n");
+      expect(await sh("ls /data", "-v", "empty:/data:nocopy")).toBe("");
+      expect(await sh("ls /data", "-v", "unwritten:/data:ro")).toBe("deep\nlink\n");
+    }));
+
+  test("that is emptied later stays empty when its container starts once more", () =>
+    cleanly(async () => {
+      await store.done(
+        "run",
+        "--network",
+        "none",
+        "--name",
+        "again",
+        "-v",
+        "once:/data",
+        image,
+        "sh",
+        "-c",
+        "ls /data; rm -rf /data/*",
+      );
+      await store.done("start", "-a", "again");
+      expect(await store.done("logs", "again")).not.toContain("deep");
+      expect(readdirSync((await inspect("once")).Mountpoint)).toEqual([]);
+    }));
+
+  // A copy that is whole under its last name, and not yet moved.
+  test("that a killed command has filled by half is completed", () =>
+    cleanly(async () => {
+      await store.done("volume", "create", "half");
+      const around = join((await inspect("half")).Mountpoint, "..");
+      mkdirSync(join(around, "_ready"));
+      writeFileSync(join(around, "_ready/rest"), "");
+      writeFileSync(join(around, "_data/moved"), "");
+      mkdirSync(join(around, "_copy"));
+      expect(await sh("ls /data", "-v", "half:/data")).toBe("moved\nrest\n");
+      expect(existsSync(join(around, "_ready"))).toBe(false);
+    }));
+
+  test("of two that start at once is filled once", () =>
+    cleanly(async () => {
+      const look = (name: string) => sh("ls /data; cat /data/link", "-v", `${name}:/data`);
+      const seen = await Promise.all([look("both"), look("both"), look("both")]);
+      expect(new Set(seen)).toEqual(new Set(["deep\nlink\nof the image\n"]));
+    }));
+});
+
+describe("a volume without a name", () => {
+  test("goes with --rm, and with rm -v; else it stays for prune", () =>
+    cleanly(async () => {
+      await sh("touch /v/x", "-v", "/v");
+      expect(await names()).toEqual([]);
+      const run = ["run", "--network", "none", "--name", "one", "-v", "/v", image, "touch", "/v/x"];
+      await store.done(...run);
+      expect((await names())[0]).toMatch(/^[0-9a-f]{64}$/);
+      await store.done("rm", "-v", "one");
+      expect(await names()).toEqual([]);
+      await store.done(...run);
+      await store.done("rm", "one");
+      await store.done("volume", "create", "mine");
+      expect((await names("--filter", "dangling=true")).length).toBe(2);
+      expect(await store.done("volume", "prune")).toContain("Total reclaimed space: 0 B");
+      expect(await names()).toEqual(["mine"]);
+    }));
+
+  test("is made where the image asks for one, within the container's root, unless something else is there", () =>
+    cleanly(async () => {
+      const run = (...flags: string[]) =>
+        store.done(
+          "run",
+          "--network",
+          "none",
+          ...flags,
+          withVolumes,
+          "sh",
+          "-c",
+          "cat /data/link; touch /var/x",
+        );
+      expect(await run("--name", "aa")).toBe("of the image\n");
+      expect((await names()).length).toBe(2);
+      expect(existsSync("/var/x")).toBe(false);
+      await run("--name", "bb", "-v", "mine:/data", "--tmpfs", "/var");
+      expect((await names()).length).toBe(3);
+    }));
+
+  test("of a container that cannot be started goes", () =>
+    cleanly(async () => {
+      const failed = await store.teu("run", "--network", "none", "-v", "/v", image, "/no/such/program");
+      expect(failed.status).toBe(127);
+      expect(await names()).toEqual([]);
+    }));
+});
+
+describe("the driver local", () => {
+  test("mounts what its options name while a container has the volume", () =>
+    cleanly(async () => {
+      await store.done(
+        "volume",
+        "create",
+        "-o",
+        "type=tmpfs",
+        "-o",
+        "device=tmpfs",
+        "-o",
+        "o=size=1m,noexec",
+        "fast",
+      );
+      const { Mountpoint } = await inspect("fast");
+      const isMounted = () => readFileSync("/proc/mounts", "utf8").includes(` ${Mountpoint} tmpfs `);
+      const run = ["run", "-d", "--network", "none", "-v", "fast:/v", image, "sleep", "1000"];
+      const [first = "", second = ""] = [await store.done(...run), await store.done(...run)].map((id) =>
+        id.trim(),
+      );
+      await store.done("exec", first, "touch", "/v/shared");
+      expect(await store.done("exec", second, "ls", "/v")).toBe("shared\n");
+      expect(await store.done("exec", second, "sh", "-c", "grep ' /v ' /proc/mounts")).toMatch(
+        /noexec.*size=1024k/,
+      );
+      await store.done("stop", "-t", "0", first);
+      expect(isMounted()).toBe(true);
+      await store.done("rm", "-f", second);
+      expect(isMounted()).toBe(false);
+      await store.done("start", first);
+      expect(await store.done("exec", first, "ls", "/v")).toBe("");
+    }));
+
+  test("binds a directory of the host, and makes nothing of the container when that is not there", () =>
+    cleanly(async () => {
+      const folder = store.path("bound");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "file"), "of the host\n");
+      await store.done("volume", "create", "-o", "o=bind,ro", "-o", `device=${folder}`, "bound");
+      expect(await sh("cat /v/file; touch /v/x 2>&1 || true", "-v", "bound:/v")).toBe(
+        "of the host\ntouch: /v/x: Read-only file system\n",
+      );
+      rmSync(folder, { recursive: true });
+      const failed = await store.teu("run", "--network", "none", "-v", "bound:/v", image, "true");
+      expect(failed.stderr).toContain(
+        `Cannot mount ${JSON.stringify(folder)} as none for volume bound: no such file`,
+      );
+      expect(await store.done("ps", "-aq")).toBe("");
+    }));
+
+  test.each([
+    [["-o", "size=1g"], "Unsupported volume option size=1g"],
+    [["-o", "type=tmpfs"], 'missing required option: "device"'],
+    [["-o", "device=/x"], 'missing required option: "type"'],
+    [["-o", "what=1"], 'invalid option: "what"'],
+    [["-d", "nfs"], "Unsupported volume driver nfs"],
+    [["a"], "includes invalid characters for a local volume name"],
+  ])("refuses %p", async (words, why) => {
+    const { status, stderr } = await store.teu("volume", "create", ...words);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(why);
+    expect(await names()).toEqual([]);
+  });
+});
+
+describe("attacks", () => {
+  // The copy is made by root on the host: a link of the image must not lead it there.
+  test("a link where the volume goes leads to the image's own files", () =>
+    cleanly(async () => {
+      expect(await sh("ls /", "-v", "stolen:/away")).toContain("away");
+      const stolen = readdirSync((await inspect("stolen")).Mountpoint);
+      expect(stolen.sort()).toEqual(["group", "passwd"]);
+    }));
+
+  test("two volumes in one place are refused", async () => {
+    const { stderr } = await store.teu("run", "--rm", "-v", "a1:/v", "-v", "/host:/v/", image, "true");
+    expect(stderr).toContain("Duplicate mount point: /v");
+    expect(await names()).toEqual([]);
+  });
+});
+
+// A killed `volume rm` must not leave its files, nor take those of a new volume of the same name.
+test("a removal that was killed is ended by the next command", () =>
+  cleanly(async () => {
+    for (let delay = 0; delay < 40; delay += 4) {
+      await sh("touch /v/old", "-v", "doomed:/v");
+      const child = Bun.spawn([TEU, "volume", "rm", "doomed"], {
+        env: { ...store.env },
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      await Bun.sleep(delay);
+      child.kill("SIGKILL");
+      await child.exited;
+      const seen = await sh("ls /v", "-v", "doomed:/v");
+      expect(["", "old\n"]).toContain(seen);
+      await store.done("volume", "rm", "doomed");
+    }
+    expect(readdirSync(store.path("root/volumes")).filter((name) => name.startsWith(".removed"))).toEqual([]);
+  }));
