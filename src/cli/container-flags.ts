@@ -8,7 +8,6 @@ import {
   DEFAULT_NETWORK,
   HOST_GATEWAY,
   InvalidOption,
-  type Network,
   type PublishedPort,
   parseAssignments,
   parseCapabilities,
@@ -18,6 +17,7 @@ import {
   parseHost,
   parseMemory,
   parseName,
+  parseNetworks,
   parsePublish,
   parseResolver,
   parseRestartPolicy,
@@ -66,12 +66,18 @@ export const CONTAINER_FLAGS = {
   "read-only": { kind: "boolean", summary: "Let nobody write to the root file system" },
   entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
   network: {
-    kind: "string",
+    kind: "list",
     value: "NAME|none|host",
-    summary: "Network",
-    default: DEFAULT_NETWORK,
+    summary: "Network, or several, with what it is there: name=NAME,alias=NAME,ip=ADDRESS",
     aliases: ["net"],
   },
+  "network-alias": {
+    kind: "list",
+    value: "NAME",
+    summary: "A further name in the first network",
+    aliases: ["net-alias"],
+  },
+  ip: { kind: "string", value: "ADDRESS", summary: "Its address in the first network" },
   tmpfs: { kind: "list", value: "DIR[:OPTIONS]", summary: "A file system in memory there" },
   "shm-size": { kind: "string", value: "SIZE", summary: "Size of /dev/shm (64m)" },
   "cap-add": { kind: "list", value: "CAPABILITY", summary: "Give root a capability more; ALL: every one" },
@@ -133,6 +139,12 @@ export function containerRequest(
       "Conflicting options: --restart and --rm",
     );
   const volumes = flags.volume.map(parseVolume);
+  const { network, attachments } = parseNetworks({
+    networks: flags.network.length > 0 ? flags.network : [DEFAULT_NETWORK],
+    aliases: flags["network-alias"],
+    address: flags.ip,
+  });
+  refuseContainers(network);
   const security = parseSecurity(flags["security-opt"]);
   return {
     options: {
@@ -143,7 +155,7 @@ export function containerRequest(
       ),
       volumes: volumes.filter((volume) => volume.kind === "bind"),
       isReadonly: flags["read-only"],
-      network: parseNetwork(flags.network),
+      network,
       terminal: flags.tty,
       capabilities: parseCapabilities(
         DEFAULT_CAPABILITIES,
@@ -167,9 +179,10 @@ export function containerRequest(
       }),
     },
     volumes: volumes.filter((volume) => volume.kind === "volume"),
-    ports: portsOf(flags.publish, flags.network),
+    networks: attachments,
+    ports: portsOf(flags.publish, network),
     labels: parseAssignments("--label", flags.label, false),
-    hosts: hostsOf(flags["add-host"], flags.network),
+    hosts: hostsOf(flags["add-host"], network),
     resolvers: flags.dns.map(parseResolver),
     isUnconfined: security.isUnconfined,
     autoRemove: flags.rm,
@@ -234,8 +247,9 @@ function sharedNamespaces(
   });
 }
 
-function parseNetwork(word: string): Network {
-  if (!word.startsWith("container:")) return word;
+/** @throws {Unsupported} */
+function refuseContainers(word: string): void {
+  if (!word.startsWith("container:")) return;
   throw new Unsupported(
     { what: `network ${JSON.stringify(word)}`, why: "sharing another container's network is not built yet" },
     { hint: "--network NAME joins a network of 'teu network ls'" },

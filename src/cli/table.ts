@@ -144,6 +144,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     hidden: true,
     load: async () => (await import("./commands/after-exit.ts")).command,
   },
+  "name-server": {
+    summary: "Answer containers who ask for each other, for teu itself",
+    hidden: true,
+    load: async () => (await import("./commands/name-server.ts")).command,
+  },
   version: {
     summary: "Show which teu this is",
     group: ABOUT,

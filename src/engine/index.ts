@@ -1,11 +1,13 @@
 /** The engine: containers from images, on this machine, without a daemon. Every operation works on a store. */
 
 // How a container is asked for.
-export type { ContainerOptions, Network } from "./bundle/config.ts";
+export type { ContainerOptions } from "./bundle/config.ts";
 // Containers.
 export { CAPABILITIES as DEFAULT_CAPABILITIES } from "./bundle/defaults.ts";
 export { attachToContainer, restartContainer, restartWhenDue } from "./container/again.ts";
 export { Detached } from "./container/attach.ts";
+// Networks.
+export { connectToNetwork, disconnectFromNetwork } from "./container/change-networks.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
 export type { ContainerRequest } from "./container/request.ts";
@@ -23,7 +25,7 @@ export { type ImageInspection, inspect } from "./inspect.ts";
 // What containers have written.
 export { parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
-// Networks.
+export { serveNames } from "./names/server.ts";
 export { parseSubnet } from "./network/address.ts";
 export { createNetwork, DEFAULT_NETWORK } from "./network/connect.ts";
 export {
@@ -50,6 +52,7 @@ export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseCPUs, parseMemory, parseSize } from "./options/limits.ts";
 export { parseName } from "./options/name.ts";
+export { checkAddress, parseNetworks } from "./options/network.ts";
 export { type PublishedPort, parsePublish } from "./options/publish.ts";
 export { parseVolume, parseVolumeName } from "./options/volume.ts";
 // Where state lies.

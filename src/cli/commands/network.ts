@@ -11,6 +11,14 @@ const TABLE: CommandTable<CliContext> = {
     summary: "List networks",
     load: async () => (await import("./network-ls.ts")).command,
   },
+  connect: {
+    summary: "Connect a container to a network",
+    load: async () => (await import("./network-connect.ts")).command,
+  },
+  disconnect: {
+    summary: "Take a container out of a network",
+    load: async () => (await import("./network-disconnect.ts")).command,
+  },
   inspect: {
     summary: "Show all that is known of networks",
     load: async () => (await import("./network-inspect.ts")).command,

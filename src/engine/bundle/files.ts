@@ -63,14 +63,31 @@ function resolversOf(isBridged: boolean, resolvers: readonly string[]): string {
   return isBridged ? reachable(text) : text;
 }
 
-/** Tells the container its address, under its names, in the file that it sees already: that stays the same file. */
-export function writeOwnAddress(
+/** Tells the container its addresses, under its names, in the file that it sees already: that stays the same file. */
+export function writeOwnAddresses(
   directory: HostPath,
-  own: { readonly address: string; readonly names: readonly string[] },
+  own: { readonly addresses: readonly string[]; readonly names: readonly string[] },
   hosts: readonly HostEntry[],
 ): void {
-  const line = `${own.address}\t${own.names.join(" ")}\n`;
-  writeFileSync(join(directory, "hosts"), `${LOCAL_LINES}${encodeHosts(hosts)}${line}`);
+  const lines = own.addresses.map((address) => `${address}\t${own.names.join(" ")}\n`);
+  writeFileSync(join(directory, "hosts"), `${LOCAL_LINES}${encodeHosts(hosts)}${lines.join("")}`);
+}
+
+/** Has the container ask `nameServer`, which knows the others in its networks and asks on; undefined: as one that knows nobody. */
+export function writeNameServer(
+  directory: HostPath,
+  nameServer: string | undefined,
+  resolvers: readonly string[],
+): void {
+  const others = hostFile("/etc/resolv.conf")
+    .split("\n")
+    .filter((line) => /^\s*search\s/.test(line));
+  const text =
+    nameServer === undefined
+      ? resolversOf(true, resolvers)
+      : // A name without a dot is a container's.
+        `${[`nameserver ${nameServer}`, ...others, "options ndots:0"].join("\n")}\n`;
+  writeFileSync(join(directory, "resolv.conf"), text);
 }
 
 /** Docker's, where the host's own resolver listens on its loopback address only. */

@@ -21,7 +21,6 @@ import { inTransaction } from "../store/database.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
-import { isBridged } from "./network.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 
@@ -47,7 +46,8 @@ export function recordContainer(
     autoRemove,
     interactive,
     terminal: options.terminal,
-    ...(isBridged(options.network) && { network: options.network, ports: request.ports }),
+    ...(request.networks.length > 0 && { networks: request.networks, ports: request.ports }),
+    ...(request.resolvers.length > 0 && { resolvers: request.resolvers }),
     ...(runtime !== undefined && { runtime }),
     ...(mounts.length > 0 && { mounts }),
     ...(stopSignal !== undefined && { stopSignal }),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { unmount } from "../mount/calls.ts";
+import { sendForNameServer } from "../names/tell.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { endLease, listLeases } from "../store/leases.ts";
@@ -34,6 +35,7 @@ export async function recover(store: Store): Promise<void> {
     endLease(store.database, lease.id);
   }
   finishRemovals(store);
+  sendForNameServer(store);
   startAfterBoot(store);
   sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);

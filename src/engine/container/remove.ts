@@ -6,13 +6,13 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
-import { disconnectContainer } from "../network/connect.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { closeVolumes } from "../volume/hold.ts";
 import { finishRemovals, removeUnused } from "../volume/remove.ts";
 import { driverOf } from "./driver-of.ts";
+import { disconnect } from "./network.ts";
 
 /** No container goes by this text. Docker's words. */
 export class NoSuchContainer extends TeuError<"no-such-container", { text: string }> {
@@ -82,12 +82,12 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   const bundle = bundleDirectory(store, container.id);
   if (!existsSync(bundle)) {
     // A reboot takes bundles and devices; records stay.
-    disconnectContainer(store, container.id);
+    await disconnect(store, container);
     return;
   }
   await (await driverOf(store, container.settings.runtime)).delete(container.id);
   await endMonitor(container.owner);
-  disconnectContainer(store, container.id);
+  await disconnect(store, container);
   unmount(join(bundle, "rootfs") as HostPath);
   await closeVolumes(store, container);
   rmSync(bundle, { recursive: true, force: true });

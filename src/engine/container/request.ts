@@ -4,6 +4,7 @@ import type { ContainerPath } from "../../base/index.ts";
 import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
+import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { VolumeMount } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
@@ -22,6 +23,8 @@ export interface ContainerRequest {
   readonly autoRemove: boolean;
   /** Those of the engine; directories of the host are among the options. */
   readonly volumes: readonly VolumeMount[];
+  /** Those of ours that it is in, the one with its default route first. */
+  readonly networks: readonly NetworkAttachment[];
   /** Ports of the host that lead to it. */
   readonly ports: readonly PublishedPort[];
   readonly labels: Readonly<Record<string, string>>;

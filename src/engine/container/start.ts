@@ -56,7 +56,7 @@ export async function startDetached(
     durationMs: since(creating),
   });
   const starting = performance.now();
-  connect(store, container, bundle.config, created.pid);
+  await connect(store, container, created.pid);
   beforeStart();
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };

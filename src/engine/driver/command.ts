@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
-import type { RuntimeConfig } from "../../spec/index.ts";
+import type { RuntimeConfig, RuntimeState } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver } from "./driver.ts";
@@ -56,6 +56,12 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
       if (!isFine) throw runtimeError(path, "start", said, "the program");
     },
     exec: (request) => exec(path, state, request),
+    async pidOf(id) {
+      const { isFine, printed } = await call(["state", id]);
+      if (!isFine) return undefined; // it knows no such container
+      const { pid, status } = JSON.parse(printed) as RuntimeState; // the specification's document
+      return status === "stopped" ? undefined : pid;
+    },
     async kill(id, signal) {
       const { isFine, said } = await call(["kill", id, `${signal}`]);
       if (!isFine) throw new RuntimeFailed({ runtime: path, operation: "kill", said });
@@ -181,14 +187,14 @@ class ConsoleSocket implements Disposable {
 }
 
 /** Runs a runtime command that only talks. */
-async function run(words: readonly string[]): Promise<{ isFine: boolean; said: string }> {
+async function run(words: readonly string[]): Promise<{ isFine: boolean; printed: string; said: string }> {
   const child = Bun.spawn([...words], {
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: environment(),
     detached: true,
   });
-  const [said, status] = await Promise.all([child.stderr.text(), child.exited]);
-  return { isFine: status === 0, said: said.trim() };
+  const [printed, said, status] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { isFine: status === 0, printed, said: said.trim() };
 }
 
 /** Nothing of ours: what the caller's environment holds is no business of a container's. */

@@ -37,6 +37,8 @@ export interface RuntimeDriver {
   start(id: string): Promise<void>;
   /** Runs one more process in the container; it is a child of ours, which we reap. */
   exec(request: ExecProcessRequest): Promise<Created>;
+  /** The container's first process; undefined when there is none, or none any more. */
+  pidOf(id: string): Promise<number | undefined>;
   kill(id: string, signal: number): Promise<void>;
   /** Kills what is left of the container and forgets it; none by this ID is no error. */
   delete(id: string): Promise<void>;

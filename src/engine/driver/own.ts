@@ -40,6 +40,15 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
       syscall("close", pidfd);
       return { pid };
     },
+    async pidOf(id) {
+      try {
+        const saved = runtime.loadState(state, id);
+        return runtime.statusOf(state, saved) === "stopped" ? undefined : saved.pid;
+      } catch (error) {
+        if (hasCode(error, "container-not-found")) return undefined;
+        throw error;
+      }
+    },
     async kill(id, signal) {
       runtime.killContainer(state, id, signal);
     },

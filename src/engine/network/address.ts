@@ -45,6 +45,11 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
   return a.base < b.base + sizeOf(b) && b.base < a.base + sizeOf(a);
 }
 
+/** Whether a container may have the address: it is the subnet's, and neither the network's own, the gateway's nor the broadcast address. */
+export function isIn(subnet: Subnet, address: number): boolean {
+  return address > gatewayOf(subnet) && address < subnet.base + sizeOf(subnet) - 1;
+}
+
 /** The first is the gateway's. */
 export function gatewayOf({ base }: Subnet): number {
   return base + 1;

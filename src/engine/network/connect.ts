@@ -8,6 +8,7 @@ import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "n
 import { join } from "node:path";
 import { TeuError, thisOwner } from "../../base/index.ts";
 import { lockFile } from "../../sys/index.ts";
+import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
 import {
@@ -16,12 +17,15 @@ import {
   addPort,
   allNetworks,
   deleteConnections,
+  deleteEndpoint,
   deleteNetwork,
+  type EndpointRecord,
   findNetworks,
   listEndpoints,
   listPorts,
   type NetworkRecord,
   type PortRecord,
+  setNamePort,
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import {
@@ -30,10 +34,12 @@ import {
   freeAddress,
   freeSubnet,
   gatewayOf,
+  isIn,
   overlaps,
+  parseAddress,
   type Subnet,
 } from "./address.ts";
-import { connectProcess, removeDevice, usedSubnets } from "./devices.ts";
+import { connectProcess, moveDefaultRoute, removeDevice, usedSubnets } from "./devices.ts";
 import { applyRules } from "./nft.ts";
 import { freePort, isPortFree } from "./port.ts";
 import { encodeRules } from "./rules.ts";
@@ -68,6 +74,22 @@ export class SubnetInUse extends TeuError<"subnet-in-use", { subnet: string }> {
       "already-exists",
       context,
       `Cannot use subnet ${context.subnet}: it overlaps with another one on this machine`,
+    );
+  }
+}
+
+/** An address that the container cannot have. */
+export class AddressRefused extends TeuError<
+  "address-refused",
+  { address: string; network: string; why: string }
+> {
+  constructor(context: { address: string; network: string; why: string }) {
+    const { address, network, why } = context;
+    super(
+      "address-refused",
+      "invalid",
+      context,
+      `Cannot give address ${address} of network ${network}: ${why}`,
     );
   }
 }
@@ -129,38 +151,108 @@ function makeNetwork(
   return inTransaction(database, () => addNetwork(database, namespace, { id, name, subnet, isInternal }));
 }
 
-/** A container that is created and not yet started. */
+/** A container that is created and not yet started, or that runs. */
 export interface Connected {
   readonly container: string;
   readonly pid: number;
-  readonly network: string;
-  readonly ports: readonly PublishedPort[];
 }
 
-/** Connects the container; if that fails, nothing of it stays. @returns its address, and the one at which it reaches this machine */
+/** A place in a network that a container has been given. */
+export interface Connection {
+  readonly network: NetworkRecord;
+  readonly address: string;
+  /** Where it reaches this machine. */
+  readonly gateway: string;
+}
+
+/** Connects a container that is in no network yet; if that fails, nothing of it stays. @returns its places, in the order of `networks` */
 export function connectContainer(
   store: Store,
   connected: Connected,
-): { readonly address: string; readonly gateway: string } {
+  networks: readonly NetworkAttachment[],
+  ports: readonly PublishedPort[],
+): Connection[] {
   using _lock = lockFile(LOCK);
-  const { container, pid } = connected;
-  const network = networkOf(store, connected.network);
-  const address = inTransaction(store.database, () => allocate(store, network, connected));
+  const { container } = connected;
+  const records = networks.map(({ name }) => networkOf(store, name));
   try {
-    connectProcess(pid, deviceOf(container), { bridge: bridgeOf(network), subnet: network.subnet, address });
+    const places = inTransaction(store.database, () => {
+      const allocated = networks.map((attachment, index) => {
+        // Looked up once more: each address that is given away changes the record. As many as there are attachments.
+        const network = networkByID(store, (records[index] as NetworkRecord).id);
+        return { network, ...allocate(store, network, container, attachment) };
+      });
+      allocatePorts(store, container, ports);
+      return allocated;
+    });
+    // From an internal network nothing goes out.
+    const way = places.find(({ network }) => !network.isInternal);
+    for (const place of places) makeDevice(connected, place, place === way);
     putIntoForce(store);
+    return places.map(connectionOf);
   } catch (error) {
     disconnect(store, container);
     throw error;
   }
-  return { address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
 }
 
-/** Takes the container's connections and ports away. One that has none is no error. */
-export function disconnectContainer(store: Store, container: string): void {
-  if (!listEndpoints(store.database).some((endpoint) => endpoint.container === container)) return;
+/** Connects a container that runs to one more network; if that fails, it is as before. */
+export function connectLive(store: Store, connected: Connected, attachment: NetworkAttachment): Connection {
+  using _lock = lockFile(LOCK);
+  const { container } = connected;
+  const network = networkOf(store, attachment.name);
+  const hasWayOut = endpointsOf(store, container).some((endpoint) => !isInternal(store, endpoint.network));
+  const place = {
+    network,
+    ...inTransaction(store.database, () => allocate(store, network, container, attachment)),
+  };
+  try {
+    makeDevice(connected, place, !hasWayOut && !network.isInternal);
+    putIntoForce(store);
+    return connectionOf(place);
+  } catch (error) {
+    removeDevice(outsideName(container, place.device));
+    inTransaction(store.database, () => deleteEndpoint(store.database, { container, network: network.id }));
+    putIntoForce(store);
+    throw error;
+  }
+}
+
+/** Takes a container that runs out of a network. What went into the world by it goes by another one of its networks. */
+export function disconnectLive(store: Store, { container, pid }: Connected, network: NetworkRecord): void {
+  using _lock = lockFile(LOCK);
+  const endpoints = endpointsOf(store, container);
+  const endpoint = endpoints.find((other) => other.network === network.id);
+  if (endpoint === undefined) return;
+  removeDevice(outsideName(container, endpoint.device));
+  inTransaction(store.database, () => deleteEndpoint(store.database, endpoint));
+  const [way, next] = endpoints.filter((other) => !isInternal(store, other.network));
+  if (way === endpoint && next !== undefined)
+    moveDefaultRoute(pid, next.device, networkByID(store, next.network).subnet);
+  putIntoForce(store);
+}
+
+/** What a container is connected to, by its devices. */
+export function endpointsOf({ database }: Store, container: string): EndpointRecord[] {
+  return listEndpoints(database).filter((endpoint) => endpoint.container === container);
+}
+
+function networkByID({ database }: Store, id: string): NetworkRecord {
+  const network = allNetworks(database).find((other) => other.id === id);
+  if (network === undefined) throw new NoSuchNetwork({ text: id });
+  return network;
+}
+
+function isInternal(store: Store, id: string): boolean {
+  return networkByID(store, id).isInternal;
+}
+
+/** Takes the container's connections and ports away. @returns whether it had any */
+export function disconnectContainer(store: Store, container: string): boolean {
+  if (endpointsOf(store, container).length === 0) return false;
   using _lock = lockFile(LOCK);
   disconnect(store, container);
+  return true;
 }
 
 /** The device goes with the container's namespace. */
@@ -188,13 +280,47 @@ function networkOf(store: Store, name: string): NetworkRecord {
   return findNetwork(store, name);
 }
 
-/** An address and ports that nobody has. In a transaction. */
-function allocate({ database }: Store, network: NetworkRecord, { container, ports }: Connected): number {
-  const endpoints = listEndpoints(database, network.id);
-  const used = new Set(endpoints.map((endpoint) => endpoint.address));
-  const address = freeAddress(network.subnet, used, network.lastAddress);
+interface Allocated {
+  readonly address: number;
+  readonly device: string;
+}
+
+/** An address that nobody has, or the one that is asked for. In a transaction. @throws {NoAddressLeft} {AddressRefused} */
+function allocate(
+  store: Store,
+  network: NetworkRecord,
+  container: string,
+  { address: asked }: NetworkAttachment,
+): Allocated {
+  const { database } = store;
+  const used = new Set(listEndpoints(database, network.id).map((endpoint) => endpoint.address));
+  const address =
+    asked === undefined
+      ? freeAddress(network.subnet, used, network.lastAddress)
+      : checkedAddress(network, asked, used);
   if (address === undefined) throw new NoAddressLeft({ network: network.name });
-  addEndpoint(database, { container, network: network.id, address });
+  const devices = new Set(endpointsOf(store, container).map(({ device }) => device));
+  let index = 0;
+  while (devices.has(`eth${index}`)) index++;
+  const device = `eth${index}`;
+  addEndpoint(database, { container, network: network.id, address, device });
+  return { address, device };
+}
+
+/** @throws {AddressRefused} */
+function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: ReadonlySet<number>): number {
+  const address = parseAddress(text);
+  const refused = (why: string) => new AddressRefused({ address: text, network: name, why });
+  if (name === DEFAULT_NETWORK)
+    throw refused("user specified IP address is supported on user defined networks only");
+  if (address === undefined || !isIn(subnet, address))
+    throw refused(`it is no address of a container in ${encodeSubnet(subnet)}`);
+  if (used.has(address)) throw refused("Address already in use");
+  return address;
+}
+
+/** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
+function allocatePorts({ database }: Store, container: string, ports: readonly PublishedPort[]): void {
   for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {
     const taken = listPorts(database);
     const wanted = { container, protocol, hostAddress, containerPort };
@@ -205,7 +331,28 @@ function allocate({ database }: Store, network: NetworkRecord, { container, port
       throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
     addPort(database, { ...wanted, hostPort: port });
   }
-  return address;
+}
+
+function makeDevice(
+  { container, pid }: Connected,
+  { network, address, device }: Allocated & { readonly network: NetworkRecord },
+  isDefault: boolean,
+): void {
+  const name = outsideName(container, device);
+  connectProcess(pid, {
+    ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device },
+    isDefault,
+  });
+}
+
+function connectionOf({
+  network,
+  address,
+}: {
+  readonly network: NetworkRecord;
+  readonly address: number;
+}): Connection {
+  return { network, address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
 }
 
 function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
@@ -217,13 +364,28 @@ function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
   );
 }
 
+/** Leads what asks the gateway of a network for names to `port`. */
+export function putNamePort(store: Store, network: string, port: number): void {
+  using _lock = lockFile(LOCK);
+  inTransaction(store.database, () => setNamePort(store.database, network, port));
+  putIntoForce(store);
+}
+
 /** Writes the rules that the records mean, unless they are in force since this boot. */
 function putIntoForce({ database, paths }: Store): void {
   const endpoints = listEndpoints(database);
-  const networks = allNetworks(database).map((network) => ({ ...network, bridge: bridgeOf(network) }));
+  const networks = allNetworks(database).map(({ namePort, ...network }) => ({
+    ...network,
+    bridge: bridgeOf(network),
+    ...(namePort !== null && { namePort }),
+  }));
+  const internal = new Set(networks.filter(({ isInternal }) => isInternal).map(({ id }) => id));
   const ports = listPorts(database).flatMap(
     ({ container, protocol, hostAddress, hostPort, containerPort }) => {
-      const endpoint = endpoints.find((other) => other.container === container);
+      // Into an internal network nothing is led.
+      const endpoint = endpoints.find(
+        (other) => other.container === container && !internal.has(other.network),
+      );
       if (endpoint === undefined) return [];
       const address = encodeAddress(endpoint.address);
       return [{ protocol, hostPort, address, containerPort, ...(hostAddress !== "" && { hostAddress }) }];
@@ -254,6 +416,8 @@ export function bridgeOf({ id }: Pick<NetworkRecord, "id">): string {
   return `teu-${id.slice(0, 10)}`;
 }
 
-function deviceOf(container: string): string {
-  return `veth${container.slice(0, 10)}`;
+/** The name on this machine of a container's device. */
+function outsideName(container: string, device: string): string {
+  const number = device.slice("eth".length);
+  return `${number === "0" ? "veth" : `ve${number}-`}${container.slice(0, 10)}`;
 }

@@ -19,7 +19,6 @@ import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
 
 const AF_INET = 2;
 const CLONE_NEWNET = 0x40000000;
-const INSIDE = "eth0";
 
 /** The subnets that this machine's devices are in. */
 export function usedSubnets(): Subnet[] {
@@ -53,14 +52,25 @@ export function removeDevice(name: string): void {
   }
 }
 
+/** A place in a network that is given to a process. */
+export interface Place {
+  readonly bridge: string;
+  readonly subnet: Subnet;
+  readonly address: number;
+  /** The name of the device on this side, and that of the other side. */
+  readonly name: string;
+  readonly device: string;
+  /** Whether what is on no link goes by this network. */
+  readonly isDefault: boolean;
+}
+
 /**
  * Gives process `pid`'s network namespace a device in the network of `bridge`, which is made if it is not there. The kernel removes the
  * device with the namespace.
  */
 export function connectProcess(
   pid: number,
-  name: string,
-  { bridge, subnet, address }: { bridge: string; subnet: Subnet; address: number },
+  { bridge, subnet, address, name, device, isDefault }: Place,
 ): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
@@ -68,16 +78,28 @@ export function connectProcess(
     createVethPair(outside, {
       name,
       bridge: ensureBridge(outside, bridge, subnet),
-      peerName: INSIDE,
+      peerName: device,
       peerNamespace: namespace,
       peerHardwareAddress: hardwareAddress(address),
     });
     using inside = socketIn(namespace);
-    const link = findLink(inside, INSIDE);
-    if (link === undefined) throw new RangeError(`The kernel made ${INSIDE}, and it is not there`);
+    const link = findLink(inside, device);
+    if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
     changeLink(inside, link, { isUp: true });
-    addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+    if (isDefault) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+/** Lets what is on no link go by `device` of process `pid`'s network namespace, after the one by which it went has gone. */
+export function moveDefaultRoute(pid: number, device: string, subnet: Subnet): void {
+  const namespace = openSync(`/proc/${pid}/ns/net`, "r");
+  try {
+    using inside = socketIn(namespace);
+    const link = findLink(inside, device);
+    if (link !== undefined) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
   } finally {
     closeSync(namespace);
   }

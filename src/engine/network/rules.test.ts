@@ -18,6 +18,7 @@ const cases = [
   { says: "a port of every address", networks: [network], ports: [port] },
   { says: "a port of one address", networks: [network], ports: [{ ...port, hostAddress: "127.0.0.1" }] },
   { says: "internal networks alone", networks: [inner], ports: [] },
+  { says: "a name server", networks: [{ ...network, namePort: 5300 }], ports: [] },
   { says: "everything", networks: [network, inner], ports: [port, { ...port, protocol: "udp" as const }] },
 ];
 needs(root, program("nft")).each(cases)(

@@ -7,7 +7,7 @@
  * reached from this machine alone, though the kernel must be allowed to route loopback addresses to the bridge (CVE-2020-8558).
  * Source: nft(8); moby libnetwork, drivers/bridge.
  */
-import { encodeSubnet, type Subnet } from "./address.ts";
+import { encodeAddress, encodeSubnet, gatewayOf, type Subnet } from "./address.ts";
 
 /** One network as the rules see it. */
 export interface RuledNetwork {
@@ -15,6 +15,8 @@ export interface RuledNetwork {
   readonly subnet: Subnet;
   /** Nothing goes in or out. */
   readonly isInternal: boolean;
+  /** Where its name server listens, at the gateway's address; absent: it has none. */
+  readonly namePort?: number;
 }
 
 /** One published port of a container that runs. */
@@ -40,7 +42,14 @@ export function encodeRules(
   const bridges = set(networks.map(({ bridge }) => quoted(bridge)));
   const open = networks.filter(({ isInternal }) => !isInternal);
   const chains = [
-    chain("nat_in", "type nat hook prerouting priority dstnat", ["fib daddr type local jump published"]),
+    chain("nat_in", "type nat hook prerouting priority dstnat", [
+      ...networks.flatMap(({ bridge, subnet, namePort }) => {
+        const gateway = encodeAddress(gatewayOf(subnet));
+        const asks = `iifname ${quoted(bridge)} ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53`;
+        return namePort === undefined ? [] : [`${asks} dnat ip to ${gateway}:${namePort}`];
+      }),
+      "fib daddr type local jump published",
+    ]),
     chain("nat_here", "type nat hook output priority -100", ["fib daddr type local jump published"]),
     chain("published", undefined, [
       "dnat ip to ip daddr . meta l4proto . th dport map @ports_of_address",

@@ -103,7 +103,7 @@ async function runBundle(
   });
   signal.throwIfAborted();
   const starting = performance.now();
-  connect(store, container, bundle.config, created.pid);
+  await connect(store, container, created.pid);
   await driver.start(id);
   inTransaction(store.database, () => markRunning(store.database, id, thisOwner()));
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });

@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
+import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { deleteRestart } from "./restarts.ts";
@@ -22,12 +23,14 @@ export interface ContainerSettings {
   readonly terminal?: boolean;
   /** Whether somebody may write to its standard input. */
   readonly interactive?: boolean;
-  /** The network of ours that it is in while it runs, if any. */
-  readonly network?: string;
+  /** The networks of ours that it is in while it runs; the first has its default route. Absent: it has no place in any. */
+  readonly networks?: readonly NetworkAttachment[];
   readonly ports?: readonly PublishedPort[];
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether it is started again by itself. */
   readonly restart?: RestartPolicy;
+  /** What is asked for names, in the place of the host's resolvers. */
+  readonly resolvers?: readonly string[];
   /** Further lines of its /etc/hosts. */
   readonly hosts?: readonly { readonly name: string; readonly address: string }[];
   /** Directories and files of the host, and volumes, that it sees. */
@@ -178,6 +181,11 @@ export function takeOver(database: Database, from: ContainerRecord, owner: Owner
       )
       .run(owner.pid, owner.startTime, owner.bootID, from.id, pid, startTime).changes > 0
   );
+}
+
+/** Notes that the container is asked for otherwise than before. */
+export function changeSettings(database: Database, id: string, settings: ContainerSettings): void {
+  database.query("UPDATE containers SET record = ?2 WHERE id = ?1").run(id, JSON.stringify(settings));
 }
 
 /** Forgets a container, and its active snapshot with it. The directory is gone already. */

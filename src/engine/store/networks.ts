@@ -11,6 +11,8 @@ export interface NetworkRecord {
   readonly isInternal: boolean;
   /** Given to a container last; 0: none yet. */
   readonly lastAddress: number;
+  /** Where the name server listens at the gateway's address; null: nowhere yet. */
+  readonly namePort: number | null;
   readonly createdAt: number;
 }
 
@@ -20,6 +22,8 @@ export interface EndpointRecord {
   readonly network: string;
   /** IPv4, as a number. */
   readonly address: number;
+  /** What its device is called inside. */
+  readonly device: string;
 }
 
 /** A port of the host that leads to a container, while that runs. */
@@ -45,6 +49,7 @@ interface NetworkRow {
   subnet: string;
   internal: number;
   last_address: number;
+  name_port: number | null;
   created_at: number;
 }
 
@@ -52,7 +57,7 @@ interface NetworkRow {
 export function addNetwork(
   database: Database,
   namespace: string,
-  network: Omit<NetworkRecord, "createdAt" | "lastAddress">,
+  network: Omit<NetworkRecord, "createdAt" | "lastAddress" | "namePort">,
 ): NetworkRecord {
   const { id, name, subnet, isInternal } = network;
   if (findNetworks(database, namespace, name).some((other) => other.name === name))
@@ -63,7 +68,7 @@ export function addNetwork(
       "INSERT INTO networks (id, namespace, name, subnet, internal, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )
     .run(id, namespace, name, encodeSubnet(subnet), isInternal ? 1 : 0, createdAt);
-  return { ...network, lastAddress: 0, createdAt };
+  return { ...network, lastAddress: 0, namePort: null, createdAt };
 }
 
 /** Forgets a network that nobody is connected to. */
@@ -91,20 +96,31 @@ export function findNetworks(database: Database, namespace: string, text: string
   return named.length > 0 || !/^[0-9a-f]+$/.test(text) ? named : all.filter(({ id }) => id.startsWith(text));
 }
 
-function fromRow({ id, name, subnet, internal, last_address, created_at }: NetworkRow): NetworkRecord {
+function fromRow({
+  id,
+  name,
+  subnet,
+  internal,
+  last_address,
+  name_port,
+  created_at,
+}: NetworkRow): NetworkRecord {
   const parsed = parseSubnet(subnet) ?? { base: 0, prefixLength: 32 }; // encodeSubnet wrote it
   return {
-    ...{ id, name, subnet: parsed, lastAddress: last_address },
+    ...{ id, name, subnet: parsed, lastAddress: last_address, namePort: name_port },
     isInternal: internal !== 0,
     createdAt: created_at,
   };
 }
 
 /** Connects a container. The caller is in a transaction, in which it found the address free. */
-export function addEndpoint(database: Database, { container, network, address }: EndpointRecord): void {
+export function addEndpoint(
+  database: Database,
+  { container, network, address, device }: EndpointRecord,
+): void {
   database
-    .query("INSERT INTO endpoints (container, network, address) VALUES (?1, ?2, ?3)")
-    .run(container, network, address);
+    .query("INSERT INTO endpoints (container, network, address, device) VALUES (?1, ?2, ?3, ?4)")
+    .run(container, network, address, device);
   database.query("UPDATE networks SET last_address = ?2 WHERE id = ?1").run(network, address);
 }
 
@@ -112,9 +128,23 @@ export function addEndpoint(database: Database, { container, network, address }:
 export function listEndpoints(database: Database, network?: string): EndpointRecord[] {
   return database
     .query<EndpointRecord, [string | null]>(
-      "SELECT container, network, address FROM endpoints WHERE ?1 IS NULL OR network = ?1 ORDER BY container",
+      `SELECT container, network, address, device FROM endpoints WHERE ?1 IS NULL OR network = ?1
+       ORDER BY container, device`,
     )
     .all(network ?? null);
+}
+
+/** Disconnects a container from one network. */
+export function deleteEndpoint(
+  database: Database,
+  { container, network }: Pick<EndpointRecord, "container" | "network">,
+): void {
+  database.query("DELETE FROM endpoints WHERE container = ?1 AND network = ?2").run(container, network);
+}
+
+/** Notes where a network's name server listens. */
+export function setNamePort(database: Database, network: string, port: number): void {
+  database.query("UPDATE networks SET name_port = ?2 WHERE id = ?1").run(network, port);
 }
 
 /** Publishes a port. The caller is in a transaction, in which it found the port free. */

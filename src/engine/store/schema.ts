@@ -163,4 +163,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX volume_uses_volume ON volume_uses (namespace, volume);
   `,
+  `
+  -- A container may be in several networks: what its device in each is called inside.
+  ALTER TABLE endpoints ADD COLUMN device TEXT NOT NULL DEFAULT 'eth0';
+  -- Where the network's name server listens, at the gateway's address; null: nowhere yet.
+  ALTER TABLE networks ADD COLUMN name_port INTEGER;
+  UPDATE containers SET record = json_remove(
+      json_set(record, '$.networks', json_array(json_object('name', json_extract(record, '$.network')))), '$.network')
+    WHERE json_extract(record, '$.network') IS NOT NULL;
+  `,
 ];

@@ -1,0 +1,97 @@
+/** Changes which networks a container is in, while it runs or not. */
+import { TeuError } from "../../base/index.ts";
+import { connectLive, disconnectLive, findNetwork } from "../network/connect.ts";
+import { isOf, type NetworkAttachment } from "../options/network.ts";
+import { type ContainerRecord, changeSettings } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import type { Store } from "../store/store.ts";
+import { driverOf } from "./driver-of.ts";
+import { tellAddresses } from "./network.ts";
+import { findContainer } from "./remove.ts";
+
+/** It is in that network already. Docker's words. */
+export class AlreadyConnected extends TeuError<"already-connected", { container: string; network: string }> {
+  constructor(context: { container: string; network: string }) {
+    const { container, network } = context;
+    super(
+      "already-connected",
+      "already-exists",
+      context,
+      `endpoint with name ${container} already exists in network ${network}`,
+    );
+  }
+}
+
+/** It is not in that network. Docker's words. */
+export class NotConnected extends TeuError<"not-connected", { container: string; network: string }> {
+  constructor(context: { container: string; network: string }) {
+    const { container, network } = context;
+    super(
+      "not-connected",
+      "failed-precondition",
+      context,
+      `container ${container} is not connected to network ${network}`,
+    );
+  }
+}
+
+/** It has no network namespace of its own that could be in networks. Docker's words. */
+export class NotConnectable extends TeuError<"not-connectable", { container: string }> {
+  constructor(context: { container: string }) {
+    super(
+      "not-connectable",
+      "failed-precondition",
+      context,
+      "container sharing network namespace with another container or host cannot be connected to any other network",
+    );
+  }
+}
+
+/** Connects the container that `text` names to one more network, at once where it runs, and for its next runs. */
+export async function connectToNetwork(
+  store: Store,
+  text: string,
+  attachment: NetworkAttachment,
+): Promise<void> {
+  const container = findContainer(store, text);
+  const network = findNetwork(store, attachment.name);
+  const { networks } = container.settings;
+  if (networks === undefined) throw new NotConnectable({ container: container.name });
+  if (networks.some((other) => isOf(other, network)))
+    throw new AlreadyConnected({ container: container.name, network: network.name });
+  const attached = { ...attachment, name: network.name };
+  const pid = await pidOf(store, container);
+  if (pid !== undefined) connectLive(store, { container: container.id, pid }, attached);
+  await remember(store, container, [...networks, attached]);
+}
+
+/** Takes the container that `text` names out of a network, at once where it runs, and for its next runs. */
+export async function disconnectFromNetwork(store: Store, text: string, name: string): Promise<void> {
+  const container = findContainer(store, text);
+  const network = findNetwork(store, name);
+  const { networks = [] } = container.settings;
+  if (!networks.some((other) => isOf(other, network)))
+    throw new NotConnected({ container: container.name, network: network.name });
+  const pid = await pidOf(store, container);
+  if (pid !== undefined) disconnectLive(store, { container: container.id, pid }, network);
+  await remember(
+    store,
+    container,
+    networks.filter((other) => !isOf(other, network)),
+  );
+}
+
+async function remember(
+  store: Store,
+  container: ContainerRecord,
+  networks: readonly NetworkAttachment[],
+): Promise<void> {
+  const settings = { ...container.settings, networks };
+  inTransaction(store.database, () => changeSettings(store.database, container.id, settings));
+  if (container.phase === "running") await tellAddresses(store, { ...container, settings });
+}
+
+async function pidOf(store: Store, { id, phase, settings }: ContainerRecord): Promise<number | undefined> {
+  if (phase !== "running") return undefined;
+  return await (await driverOf(store, settings.runtime)).pidOf(id);
+}

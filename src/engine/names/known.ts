@@ -1,0 +1,74 @@
+/** Which names a container can ask for: those of the containers in its networks. */
+
+import { addressBytes, encodeAddress } from "../network/address.ts";
+import { DEFAULT_NETWORK } from "../network/connect.ts";
+import { shortID } from "../options/name.ts";
+import { isOf } from "../options/network.ts";
+import { type ContainerRecord, listContainers } from "../store/containers.ts";
+import { allNetworks, type EndpointRecord, listEndpoints, type NetworkRecord } from "../store/networks.ts";
+import type { Store } from "../store/store.ts";
+import { type Answer, type Query, recordType } from "./message.ts";
+
+/** Who asks: a container, by its address in the network of whose server it asks. */
+export interface Asker {
+  readonly container: ContainerRecord;
+  /** The networks that it is in. */
+  readonly networks: readonly NetworkRecord[];
+}
+
+/** The networks of ours whose containers find each other by name: all but the pre-defined one, as docker has it. */
+export function namedNetworks({ database }: Store): NetworkRecord[] {
+  return allNetworks(database).filter(({ name }) => name !== DEFAULT_NETWORK);
+}
+
+/** The container that has `address` in `network`. */
+export function askerAt(store: Store, network: string, address: string): Asker | undefined {
+  const endpoints = listEndpoints(store.database);
+  const endpoint = endpoints.find(
+    (other) => other.network === network && encodeAddress(other.address) === address,
+  );
+  const container = containers(store).get(endpoint?.container ?? "");
+  if (container === undefined) return undefined;
+  const ids = new Set(
+    endpoints.filter((other) => other.container === container.id).map((other) => other.network),
+  );
+  return { container, networks: allNetworks(store.database).filter(({ id }) => ids.has(id)) };
+}
+
+/** What we know of the name that is asked for; undefined: it is none of ours. */
+export function answersTo(store: Store, asker: Asker, { name, type }: Query): Answer[] | undefined {
+  const all = containers(store);
+  const seen = asker.networks
+    .filter((network) => network.name !== DEFAULT_NETWORK)
+    .flatMap((network) =>
+      listEndpoints(store.database, network.id).map((endpoint) => ({ network, endpoint })),
+    );
+  if (type === recordType.ptr) {
+    const found = seen.find(({ endpoint }) => name === reverseName(endpoint));
+    const owner = found && all.get(found.endpoint.container);
+    return owner && [{ type: "ptr", name: `${owner.name}.${found.network.name}` }];
+  }
+  const named = seen.filter(({ network, endpoint }) => {
+    const container = all.get(endpoint.container);
+    return container !== undefined && namesOf(container, network).includes(name);
+  });
+  if (named.length === 0) return undefined;
+  // A name of ours without the records that are asked for is a name all the same.
+  if (type !== recordType.a) return [];
+  return named.map(({ endpoint }) => ({ type: "a", address: addressBytes(endpoint.address) }));
+}
+
+/** In lower case, as questions are compared. */
+function namesOf({ id, name, settings }: ContainerRecord, network: NetworkRecord): string[] {
+  const attachment = (settings.networks ?? []).find((other) => isOf(other, network));
+  const names = [name, shortID(id), ...(attachment?.aliases ?? [])].map((text) => text.toLowerCase());
+  return names.flatMap((text) => [text, `${text}.${network.name.toLowerCase()}`]);
+}
+
+function reverseName({ address }: EndpointRecord): string {
+  return `${[...addressBytes(address)].reverse().join(".")}.in-addr.arpa`;
+}
+
+function containers({ database, namespace }: Store): Map<string, ContainerRecord> {
+  return new Map(listContainers(database, namespace).map((container) => [container.id, container]));
+}

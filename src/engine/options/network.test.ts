@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { type NetworkChoice, parseNetworks } from "./network.ts";
+
+const parse = (
+  networks: readonly string[],
+  aliases: readonly string[] = [],
+  address?: string,
+): NetworkChoice => parseNetworks({ networks, aliases, address });
+
+test.each([
+  [["bridge"], { network: "bridge", attachments: [{ name: "bridge" }] }],
+  [["none"], { network: "none", attachments: [] }],
+  [["container:web"], { network: "container:web", attachments: [] }],
+  [["a", "b"], { network: "a", attachments: [{ name: "a" }, { name: "b" }] }],
+  [
+    ["name=a,alias=x,alias=y,ip=10.0.0.2", "b"],
+    { network: "a", attachments: [{ name: "a", aliases: ["x", "y"], address: "10.0.0.2" }, { name: "b" }] },
+  ],
+])("parseNetworks() reads %p", (words, want) => expect(parse(words)).toEqual(want));
+
+test("parseNetworks() gives the first network what has flags of its own", () => {
+  expect(parse(["name=a,alias=x", "b"], ["y"], "10.0.0.9").attachments).toEqual([
+    { name: "a", aliases: ["x", "y"], address: "10.0.0.9" },
+    { name: "b" },
+  ]);
+});
+
+test.each([
+  [["a", "host"], "cannot be connected to multiple networks with one of the networks in host mode"],
+  [["a", "a"], 'Network "a" is specified multiple times'],
+  [["name=a,mac=1"], "invalid field key mac"],
+  [["alias=a"], "network name or ID is empty"],
+  [["name=a,ip=10.0.0"], "invalid IPv4 address: 10.0.0"],
+])("parseNetworks() refuses %p: %s", (words, why) => expect(() => parse(words)).toThrow(why));
+
+test("parseNetworks() refuses an alias or an address where there is no network of ours", () => {
+  expect(() => parse(["host"], ["x"])).toThrow("an alias or an address with --network host");
+  expect(() => parse(["none"], [], "10.0.0.2")).toThrow("an alias or an address with --network none");
+});

@@ -1,0 +1,98 @@
+/**
+ * `--network NAME`, `--network name=NAME,alias=…,ip=…`, as often as a container has networks; `--network-alias` and `--ip` are those of the
+ * first. Source: docker run reference, --network.
+ */
+import { parseAddress } from "../network/address.ts";
+import { InvalidOption } from "./error.ts";
+
+/** What a container is to be in a network. */
+export interface NetworkAttachment {
+  /** The network's. */
+  readonly name: string;
+  /** Further names by which the network's containers find it. */
+  readonly aliases?: readonly string[];
+  /** IPv4 as text; absent: one that is free. */
+  readonly address?: string;
+}
+
+/** What the flags of one container say. */
+export interface NetworkWords {
+  readonly networks: readonly string[];
+  readonly aliases: readonly string[];
+  readonly address: string | undefined;
+}
+
+/** Which network a container sees, and which ones of ours it is in. */
+export interface NetworkChoice {
+  /** `none`, `host`, `container:…`, or the name of the first of ours. */
+  readonly network: string;
+  readonly attachments: readonly NetworkAttachment[];
+}
+
+/** Reads the flags together. @throws {InvalidOption} */
+export function parseNetworks({ networks, aliases, address }: NetworkWords): NetworkChoice {
+  const parsed = networks.map(parseAttachment);
+  const [first, ...others] = parsed;
+  const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
+  if (first === undefined) throw invalid("", "--network names no network");
+  const foreign = parsed.find(({ name }) => !isOurs(name));
+  if (foreign !== undefined && others.length > 0)
+    throw invalid(
+      foreign.name,
+      `container cannot be connected to multiple networks with one of the networks in ${foreign.name} mode`,
+    );
+  const twice = parsed.find(({ name }, index) => parsed.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined)
+    throw invalid(twice.name, `Network ${JSON.stringify(twice.name)} is specified multiple times`);
+  if (foreign !== undefined) {
+    if (aliases.length > 0 || address !== undefined || foreign.aliases || foreign.address)
+      throw invalid(
+        foreign.name,
+        `conflicting options: an alias or an address with --network ${foreign.name}`,
+      );
+    return { network: foreign.name, attachments: [] };
+  }
+  if (address !== undefined) checkAddress(address, "--ip");
+  const whole: NetworkAttachment = {
+    ...first,
+    ...(aliases.length > 0 && { aliases: [...(first.aliases ?? []), ...aliases] }),
+    ...(address !== undefined && { address }),
+  };
+  return { network: first.name, attachments: [whole, ...others] };
+}
+
+/** Whether it is the name of a network of ours, and no word for something else. */
+export function isOurs(network: string): boolean {
+  return network !== "none" && network !== "host" && !network.startsWith("container:");
+}
+
+/** Whether it is what a container is to be in that network, which it may name by its ID. */
+export function isOf(
+  { name }: NetworkAttachment,
+  network: { readonly id: string; readonly name: string },
+): boolean {
+  return name === network.name || network.id.startsWith(name);
+}
+
+function parseAttachment(text: string): NetworkAttachment {
+  if (!text.includes("=")) return { name: text };
+  let name = "";
+  let address: string | undefined;
+  const aliases: string[] = [];
+  for (const field of text.split(",")) {
+    const [key = "", value = ""] = field.split(/=(.*)/s);
+    if (key === "name") name = value;
+    else if (key === "alias") aliases.push(value);
+    else if (key === "ip") address = checkAddress(value, "--network");
+    else throw new InvalidOption({ option: "--network", value: text }, `invalid field key ${key}`);
+  }
+  if (name === "")
+    throw new InvalidOption({ option: "--network", value: text }, "network name or ID is empty");
+  return { name, ...(aliases.length > 0 && { aliases }), ...(address !== undefined && { address }) };
+}
+
+/** @throws {InvalidOption} */
+export function checkAddress(text: string, option: string): string {
+  if (parseAddress(text) !== undefined) return text;
+  throw new InvalidOption({ option, value: text }, `invalid IPv4 address: ${text}`);
+}
