@@ -67,7 +67,7 @@ export const CONTAINER_FLAGS = {
   entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
   network: {
     kind: "list",
-    value: "NAME|none|host",
+    value: "NAME|none|host|container:NAME",
     summary: "Network, or several, with what it is there: name=NAME,alias=NAME,ip=ADDRESS",
     aliases: ["net"],
   },
@@ -98,7 +98,11 @@ export const CONTAINER_FLAGS = {
     value: "NUMBER",
     summary: "-1000 to 1000: the rather to be killed",
   },
-  pid: { kind: "string", value: "host", summary: "Share the host's processes" },
+  pid: {
+    kind: "string",
+    value: "host|container:NAME",
+    summary: "Share the host's processes, or another container's",
+  },
   ipc: { kind: "string", value: "private|host", summary: "Share the host's shared memory" },
   uts: { kind: "string", value: "host", summary: "Share the host's name" },
   "add-host": {
@@ -144,7 +148,6 @@ export function containerRequest(
     aliases: flags["network-alias"],
     address: flags.ip,
   });
-  refuseContainers(network);
   const security = parseSecurity(flags["security-opt"]);
   return {
     options: {
@@ -180,6 +183,7 @@ export function containerRequest(
     },
     volumes: volumes.filter((volume) => volume.kind === "volume"),
     networks: attachments,
+    joins: joinsOf(network, flags),
     ports: portsOf(flags.publish, network),
     labels: parseAssignments("--label", flags.label, false),
     hosts: hostsOf(flags["add-host"], network),
@@ -242,18 +246,39 @@ function sharedNamespaces(
 ): ("pid" | "ipc" | "uts")[] {
   return (["pid", "ipc", "uts"] as const).filter((type) => {
     const word = words[type];
+    if (type === "pid" && containerIn(word ?? "") !== undefined) return false;
     if (word === "host" || word === undefined || word === "" || word === "private") return word === "host";
     throw new Unsupported({ what: `--${type} ${word}`, why: "only the host's namespace can be shared yet" });
   });
 }
 
-/** @throws {Unsupported} */
-function refuseContainers(word: string): void {
-  if (!word.startsWith("container:")) return;
-  throw new Unsupported(
-    { what: `network ${JSON.stringify(word)}`, why: "sharing another container's network is not built yet" },
-    { hint: "--network NAME joins a network of 'teu network ls'" },
-  );
+/** The containers whose namespaces are meant. @throws {InvalidOption} what the other container has a say in, in docker's words */
+function joinsOf(
+  network: string,
+  flags: Pick<
+    ParsedArguments<typeof CONTAINER_FLAGS>["flags"],
+    "pid" | "hostname" | "publish" | "add-host" | "dns"
+  >,
+): ContainerRequest["joins"] {
+  const other = containerIn(network);
+  const conflicts = [
+    ["hostname", flags.hostname !== undefined],
+    ["port publishing", flags.publish.length > 0],
+    ["custom host-to-IP mapping", flags["add-host"].length > 0],
+    ["dns", flags.dns.length > 0],
+  ] as const;
+  for (const [what, isAsked] of other === undefined ? [] : conflicts)
+    if (isAsked)
+      throw new InvalidOption(
+        { option: "--network", value: network },
+        `conflicting options: ${what} and the container type network mode`,
+      );
+  return given({ network: other, pid: containerIn(flags.pid ?? "") });
+}
+
+/** `container:web` → `web`. */
+function containerIn(word: string): string | undefined {
+  return /^container:(.+)$/.exec(word)?.[1];
 }
 
 /** @throws {InvalidOption} {Unsupported} */

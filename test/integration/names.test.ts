@@ -230,6 +230,47 @@ describe("a container that runs", () => {
       );
     }));
 
+  test("lends its network and its processes to another", () =>
+    cleanly(async () => {
+      await start("lender", "-p", "8091:80", "--hostname", "lent");
+      const serve = "mkdir /www; echo lent > /www/index.html; exec busybox httpd -f -p 80 -h /www";
+      const flags = ["--network", "container:lender", "--pid", "container:lender"];
+      await store.done("run", "-d", "--name", "borrower", ...flags, image, "sh", "-c", serve);
+      for (const end = Date.now() + 10_000; ; ) {
+        if ((await network.ask(network.outside, "http://192.0.2.1:8091/")).stdout === "lent\n") break;
+        if (Date.now() > end) throw new Error("the port leads nowhere");
+      }
+      expect(await addressesIn("borrower")).toEqual(await addressesIn("lender"));
+      expect(await store.done("exec", "borrower", "sh", "-c", "hostname; cat /etc/hostname")).toBe(
+        "lent\nlent\n",
+      );
+      expect(await store.done("exec", "borrower", "busybox", "ps")).toContain("sleep 1000");
+      // Both are started anew: its network is another one by then.
+      await store.done("stop", "-t", "0", "borrower", "lender");
+      expect((await store.teu("start", "borrower")).stderr).toContain(
+        "cannot join network of a non running container",
+      );
+      await store.done("start", "lender");
+      await store.done("start", "borrower");
+      expect(await addressesIn("borrower")).toEqual(await addressesIn("lender"));
+      const refused = await store.teu(
+        "run",
+        "--rm",
+        "--network",
+        "container:lender",
+        "-p",
+        "80",
+        image,
+        "true",
+      );
+      expect(refused.stderr).toContain(
+        "conflicting options: port publishing and the container type network mode",
+      );
+      expect(
+        (await store.teu("run", "--rm", "--network", "container:nobody", image, "true")).stderr,
+      ).toContain("No such container: nobody");
+    }));
+
   test("publishes its ports by a network that is not internal", () =>
     cleanly(async () => {
       await store.done("network", "create", "--internal", "inner");

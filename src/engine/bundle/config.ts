@@ -28,7 +28,7 @@ import {
   READONLY_PATHS,
 } from "./defaults.ts";
 
-/** Which network a container sees: one of its own with nothing but lo, the host's, or, by its name, one of ours. */
+/** Which network a container sees: one of its own with nothing but lo, the host's, another container's (`container:…`), or, by its name, one of ours. */
 export type Network = "none" | "host" | (string & {});
 
 /** How a person wants the container, beyond what the image says; every field is as parsed. */
@@ -88,6 +88,8 @@ export interface Surroundings {
   readonly seccomp: Seccomp | undefined;
   /** Whether the kernel can limit memory and swap together. */
   readonly hasSwapLimit: boolean;
+  /** Paths of namespaces that exist already. */
+  readonly joined?: Readonly<Partial<Record<NamespaceType, string>>>;
   /** Files of the bundle that are shown at these places. */
   readonly files: readonly { readonly source: HostPath; readonly destination: ContainerPath }[];
 }
@@ -126,7 +128,7 @@ export function makeConfig(
     mounts: mountsOf(options, surroundings),
     linux: {
       ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
-      namespaces: namespacesOf(options),
+      namespaces: namespacesOf(options, surroundings.joined),
       resources: resourcesOf(options, surroundings),
       ...(options.sysctl && Object.keys(options.sysctl).length > 0 && { sysctl: options.sysctl }),
       maskedPaths: MASKED_PATHS,
@@ -172,13 +174,13 @@ export function capabilitiesOf(user: User, capabilities = CAPABILITIES): Capabil
   return { bounding: capabilities, effective: capabilities, permitted: capabilities };
 }
 
-function namespacesOf(options: ContainerOptions): Namespace[] {
+function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] = {}): Namespace[] {
   const shared: readonly string[] = options.shared ?? [];
   const types = (["pid", "mount", "uts", "ipc", "cgroup"] as NamespaceType[]).filter(
     (type) => !shared.includes(type),
   );
   if (options.network !== "host") types.push("network");
-  return types.map((type) => ({ type }));
+  return types.map((type) => ({ type, ...(joined[type] !== undefined && { path: joined[type] }) }));
 }
 
 /** The kernel's file systems, then ours, then the caller's, shallow before deep: none may hide another. */

@@ -30,24 +30,30 @@ const LOCAL_LINES = [
   .map((line) => `${line}\n`)
   .join("");
 
-/** Writes the three into `bundle`. @returns where each is to be shown */
-export function writeFiles(
-  bundle: HostPath,
-  { hostname, network, hosts, resolvers }: Identity,
-): { source: HostPath; destination: ContainerPath }[] {
+const NAMES = ["hosts", "hostname", "resolv.conf"] as const;
+
+/** The three in `directory`, and where each is to be shown. */
+export function filesIn(directory: HostPath): { source: HostPath; destination: ContainerPath }[] {
+  return NAMES.map((name) => ({
+    source: join(directory, name) as HostPath,
+    destination: `/etc/${name}` as ContainerPath,
+  }));
+}
+
+/** Writes the three into `directory`. */
+export function writeFiles(directory: HostPath, { hostname, network, hosts, resolvers }: Identity): void {
   const isBridged = network !== "host" && network !== "none";
-  const texts = {
+  const texts: Record<(typeof NAMES)[number], string> = {
     // What names addresses of a network of ours is written with the container's own: it may name its gateway.
     hosts: `${network === "host" ? hostFile("/etc/hosts") : LOCAL_LINES}${isBridged ? "" : encodeHosts(hosts)}`,
     hostname: `${hostname}\n`,
     "resolv.conf": resolversOf(isBridged, resolvers),
   };
-  return Object.entries(texts).map(([name, text]) => {
-    const source = join(bundle, name) as HostPath;
-    writeFileSync(source, text);
-    chmodSync(source, 0o644); // whatever the umask: every user of the container reads them
-    return { source, destination: `/etc/${name}` as ContainerPath };
-  });
+  for (const name of NAMES) {
+    const path = join(directory, name);
+    writeFileSync(path, texts[name]);
+    chmodSync(path, 0o644); // whatever the umask: every user of the container reads them
+  }
 }
 
 function encodeHosts(hosts: readonly HostEntry[]): string {

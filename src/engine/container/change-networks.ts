@@ -5,7 +5,7 @@ import { isOf, type NetworkAttachment } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
-import { driverOf } from "./driver-of.ts";
+import { runningPid } from "./driver-of.ts";
 import { tellAddresses } from "./network.ts";
 import { findContainer } from "./remove.ts";
 
@@ -60,7 +60,7 @@ export async function connectToNetwork(
   if (networks.some((other) => isOf(other, network)))
     throw new AlreadyConnected({ container: container.name, network: network.name });
   const attached = { ...attachment, name: network.name };
-  const pid = await pidOf(store, container);
+  const pid = await runningPid(store, container);
   if (pid !== undefined) connectLive(store, { container: container.id, pid }, attached);
   await remember(store, container, [...networks, attached]);
 }
@@ -72,7 +72,7 @@ export async function disconnectFromNetwork(store: Store, text: string, name: st
   const { networks = [] } = container.settings;
   if (!networks.some((other) => isOf(other, network)))
     throw new NotConnected({ container: container.name, network: network.name });
-  const pid = await pidOf(store, container);
+  const pid = await runningPid(store, container);
   if (pid !== undefined) disconnectLive(store, { container: container.id, pid }, network);
   await remember(
     store,
@@ -89,9 +89,4 @@ async function remember(
   const settings = { ...container.settings, networks };
   inTransaction(store.database, () => changeSettings(store.database, container.id, settings));
   if (container.phase === "running") await tellAddresses(store, { ...container, settings });
-}
-
-async function pidOf(store: Store, { id, phase, settings }: ContainerRecord): Promise<number | undefined> {
-  if (phase !== "running") return undefined;
-  return await (await driverOf(store, settings.runtime)).pidOf(id);
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
+import type { ContainerRecord } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 
 /** The runtime at `path`, or ours. States of different runtimes lie apart: they do not know each other's files. */
@@ -10,4 +11,13 @@ export async function driverOf(store: Store, path: string | undefined): Promise<
   if (path === undefined) return await (await import("../driver/own.ts")).ownDriver(state("teu"));
   const { commandDriver } = await import("../driver/command.ts");
   return commandDriver(path, state(path.slice(path.lastIndexOf("/") + 1)));
+}
+
+/** The first process of a container that runs; undefined: it does not, or not any more. */
+export async function runningPid(
+  store: Store,
+  { id, phase, settings }: ContainerRecord,
+): Promise<number | undefined> {
+  if (phase !== "running") return undefined;
+  return await (await driverOf(store, settings.runtime)).pidOf(id);
 }

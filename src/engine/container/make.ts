@@ -6,9 +6,9 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, wr
 import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
-import type { RuntimeConfig, Seccomp } from "../../spec/index.ts";
-import { commandOf, makeConfig } from "../bundle/config.ts";
-import { writeFiles } from "../bundle/files.ts";
+import { parseRuntimeConfig, type RuntimeConfig, type Seccomp } from "../../spec/index.ts";
+import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
+import { filesIn, writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { InvalidOption } from "../options/error.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
@@ -21,6 +21,7 @@ import { inTransaction } from "../store/database.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
+import { pathsOf, rejoin } from "./join.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 
@@ -40,6 +41,9 @@ export function recordContainer(
   const { runtime, autoRemove, interactive, options } = request;
   const volumes = nameVolumes(volumesFor(request, image));
   const mounts = [...options.volumes, ...volumes];
+  const joins = Object.fromEntries(
+    Object.entries(request.joins).map(([type, text]) => [type, findContainer(store, text).id]),
+  );
   const stopSignal = request.stopSignal ?? image.process.stopSignal;
   const settings = {
     command: commandOf(image.process, options),
@@ -47,6 +51,7 @@ export function recordContainer(
     interactive,
     terminal: options.terminal,
     ...(request.networks.length > 0 && { networks: request.networks, ports: request.ports }),
+    ...(Object.keys(joins).length > 0 && { joins }),
     ...(request.resolvers.length > 0 && { resolvers: request.resolvers }),
     ...(runtime !== undefined && { runtime }),
     ...(mounts.length > 0 && { mounts }),
@@ -127,8 +132,8 @@ export async function makeBundle(
   const { path, rootfs } = openBundle(store, container);
   const volumes = await openVolumes(store, container, rootfs, { isNew: true });
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
-  // On the host's network it is known by the host's name, as docker has it.
-  const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
+  const joined = await pathsOf(store, request.joins);
+  const { hostname, files } = identify(store, container, request, kept);
   const seen = { ...options, volumes: [...options.volumes, ...volumes] };
   const config = makeConfig(image.process, seen, {
     hostname,
@@ -137,17 +142,32 @@ export async function makeBundle(
     user: image.resolveUser(rootfs, request.user),
     seccomp,
     hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
-    files: writeFiles(kept, {
-      hostname,
-      network: options.network,
-      hosts: request.hosts,
-      resolvers: request.resolvers,
-    }),
+    joined,
+    files,
   });
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
     writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });
   return { path, config };
+}
+
+/** What it is called, and the files that say so: those of the container whose network it is in, where there is one. */
+function identify(
+  store: Store,
+  container: ContainerRecord,
+  { options, joins, hosts, resolvers }: ContainerRequest,
+  kept: HostPath,
+): { hostname: string; files: Surroundings["files"] } {
+  if (joins.network !== undefined) {
+    const other = containerDirectory(store, findContainer(store, joins.network).id);
+    const text = readFileSync(join(other, "config.json"), "utf8");
+    const { hostname = nameOfHost() } = parseRuntimeConfig(text);
+    return { hostname, files: filesIn(other) };
+  }
+  // On the host's network it is known by the host's name, as docker has it.
+  const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
+  writeFiles(kept, { hostname, network: options.network, hosts, resolvers });
+  return { hostname, files: filesIn(kept) };
 }
 
 /** A limit may need more digits than a number has. */
@@ -161,8 +181,9 @@ export async function remakeBundle(store: Store, container: ContainerRecord): Pr
   const { path, rootfs } = openBundle(store, container);
   await openVolumes(store, container, rootfs, { isNew: false });
   const text = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
-  writeFileSync(join(path, "config.json"), text, { mode: 0o600 });
-  return { path, config: JSON.parse(text) as RuntimeConfig }; // we wrote it
+  const config = await rejoin(store, parseRuntimeConfig(text), container.settings.joins ?? {});
+  writeFileSync(join(path, "config.json"), encodeConfig(config), { mode: 0o600 });
+  return { path, config };
 }
 
 /** The bundle's directory, with the root mounted in it. */

@@ -9,6 +9,7 @@ import type { PublishedPort } from "../options/publish.ts";
 import type { VolumeMount } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
+import type { Joins } from "./join.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 
 /** Everything that a caller says of a new container. */
@@ -25,6 +26,8 @@ export interface ContainerRequest {
   readonly volumes: readonly VolumeMount[];
   /** Those of ours that it is in, the one with its default route first. */
   readonly networks: readonly NetworkAttachment[];
+  /** Containers whose namespaces it is to be in, as they were named. */
+  readonly joins: Joins;
   /** Ports of the host that lead to it. */
   readonly ports: readonly PublishedPort[];
   readonly labels: Readonly<Record<string, string>>;

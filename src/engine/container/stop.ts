@@ -65,19 +65,13 @@ export async function stopContainer(
 }
 
 /** As `signalContainer`, but that a container which ends at this moment is no error. */
-async function send(store: Store, { id, settings }: ContainerRecord, signal: number): Promise<void> {
+async function send(store: Store, container: ContainerRecord, signal: number): Promise<void> {
+  const driver = await driverOf(store, container.settings.runtime);
   try {
-    await (await driverOf(store, settings.runtime)).kill(id, signal);
+    await driver.kill(container.id, signal);
   } catch (error) {
-    if (findsRunning(store, id)) throw error;
-  }
-}
-
-function findsRunning(store: Store, id: string): boolean {
-  try {
-    return findContainer(store, id).phase === "running";
-  } catch {
-    return false; // removed with its end
+    // Its record may say for a moment longer that it runs.
+    if ((await driver.pidOf(container.id)) !== undefined) throw error;
   }
 }
 

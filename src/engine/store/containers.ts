@@ -12,6 +12,9 @@ import { deleteVolumeUses } from "./volumes.ts";
 /** How far a container has come. `creating` and `running` need an owner that is alive. */
 export type ContainerPhase = "creating" | "running" | "exited";
 
+/** What a container can have together with another one. */
+export type JoinedNamespace = "network" | "pid";
+
 /** What is kept of how a container was asked for. Its shape has a version of its own: CONTAINER_VERSION. */
 export interface ContainerSettings {
   /** The whole command line of the process, for people. */
@@ -26,6 +29,8 @@ export interface ContainerSettings {
   /** The networks of ours that it is in while it runs; the first has its default route. Absent: it has no place in any. */
   readonly networks?: readonly NetworkAttachment[];
   readonly ports?: readonly PublishedPort[];
+  /** IDs of the containers whose namespaces it is in. */
+  readonly joins?: Readonly<Partial<Record<JoinedNamespace, string>>>;
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether it is started again by itself. */
   readonly restart?: RestartPolicy;
