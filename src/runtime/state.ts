@@ -11,6 +11,7 @@ import {
   cString,
   errnoOf,
   mkdirSync,
+  readLinkIfAnySync,
   readTextIfAnySync,
   readTextSync,
   renameSync,
@@ -21,7 +22,6 @@ import type { CgroupPaths } from "./cgroup/path.ts";
 import type { ResctrlGroup } from "./resctrl/group.ts";
 
 const AT_FDCWD = -100;
-const PATH_MAX = 4096;
 
 /** Version of state.json: a newer teu reads older ones. */
 const STATE_VERSION = 1;
@@ -49,6 +49,10 @@ export interface SavedState {
   readonly resctrl?: ResctrlGroup;
   /** The caller's session keyring was kept: exec keeps it too. */
   readonly noNewKeyring?: true;
+  /** What its standard streams were, by the kernel's names: a checkpoint needs to know which pipes lead outside. */
+  readonly descriptors?: readonly string[];
+  /** It was restored into a time namespace, so that its clocks go on; exec joins it. */
+  readonly hasTimeNamespace?: true;
   /** Kinds of hooks in the configuration that run after create; most containers have none. */
   readonly laterHooks?: readonly HookName[];
   /** The text of config.json as it was at create: later changes have no effect. Source: runtime.md, Create. */
@@ -109,9 +113,7 @@ export function noteCgroupsPath(directory: string, cgroupsPath: string): void {
 
 /** What was noted; undefined: the usual place. */
 export function notedCgroupsPath(directory: string): string | undefined {
-  const link = new Uint8Array(PATH_MAX);
-  const length = syscall("readlinkat", AT_FDCWD, cString(`${directory}/${CGROUPS_LINK}`), link, link.length);
-  return length < 0 ? undefined : new TextDecoder().decode(link.subarray(0, length));
+  return readLinkIfAnySync(`${directory}/${CGROUPS_LINK}`);
 }
 
 /** Makes state.json visible, whole. */

@@ -173,6 +173,13 @@ export function renameSync(from: string, to: string): void {
   check(syscall("renameat2", AT_FDCWD, cString(from), AT_FDCWD, cString(to), 0), "rename", from);
 }
 
+/** Where the link at `path` leads, as it says; undefined where there is none. */
+export function readLinkIfAnySync(path: string): string | undefined {
+  const text = scratch();
+  const length = syscall("readlinkat", AT_FDCWD, cString(path), text, text.length);
+  return length < 0 ? undefined : decoder.decode(text.subarray(0, length));
+}
+
 /** Absolute and without links. */
 export function realpathSync(path: string): string {
   const descriptor = openSync(path, O.PATH);

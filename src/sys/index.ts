@@ -24,6 +24,7 @@ export {
   mkdirSync,
   openSync,
   readdirSync,
+  readLinkIfAnySync,
   readStartSync,
   readTextIfAnySync,
   readTextSync,

@@ -66,9 +66,12 @@ export function describeFeatures(): RuntimeFeatures {
     annotations: {
       "io.teu.runtime.version": version,
       "io.teu.runtime.commit": commit,
+      // runc's own, which containerd's and podman's users look for; whether there is a CRIU is another question.
+      "org.opencontainers.runc.checkpoint.enabled": "true",
     },
-    // With them a container's author sets properties of a unit on the host. Source: features.md, unsafe annotations.
-    potentiallyUnsafeConfigAnnotations: ["org.systemd.property."],
+    // With them a container's author sets properties of a unit on the host, and names a file of settings for CRIU. Source:
+    // features.md, unsafe annotations.
+    potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property."],
   };
 }
 

@@ -27,8 +27,8 @@ import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./word
 const COMMANDS: CommandTable<RuntimeContext> = {
   check: entry("show everything that is wrong with a bundle", async () => (await import("./check.ts")).check),
   checkpoint: entry(
-    "checkpoint a running container (not built yet)",
-    async () => (await import("./not-built.ts")).checkpoint,
+    "checkpoint a running container",
+    async () => (await import("./checkpoint.ts")).checkpoint,
   ),
   create: entry("create a container", async () => (await import("./create.ts")).create),
   delete: entry(
@@ -50,8 +50,8 @@ const COMMANDS: CommandTable<RuntimeContext> = {
   ),
   ps: entry("display the processes running inside a container", async () => (await import("./ps.ts")).ps),
   restore: entry(
-    "restore a container from a checkpoint (not built yet)",
-    async () => (await import("./not-built.ts")).restore,
+    "restore a container from a previous checkpoint",
+    async () => (await import("./restore.ts")).restore,
   ),
   resume: entry(
     "resume all processes that have been paused",

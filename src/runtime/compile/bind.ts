@@ -8,13 +8,21 @@ import type { PlanBuilder } from "../plan/builder.ts";
 import { T1 } from "./context.ts";
 import { componentsOf } from "./destination.ts";
 import { cloneTree, setAttributes, takeTree } from "./mount-calls.ts";
-import type { MountOptions } from "./mount-options.ts";
+import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import type { MountContext } from "./mounts.ts";
 import { place, refuseProc } from "./place.ts";
 
 /** The host's path of a bind source. */
 export function bindSource(mount: Mount, bundle: string): string {
   return resolvePath(bundle, mount.source ?? "");
+}
+
+/** Whether `mount` shows something of the host's. Source: config.md, Mounts, bind mounts. */
+export function isBindMount(
+  mount: Mount,
+  options: MountOptions = parseMountOptions(mount.options ?? []),
+): boolean {
+  return options.bind !== "no" || mount.type === "bind" || mount.type === "none";
 }
 
 export function compileBind(

@@ -28,6 +28,7 @@ import {
   type NamespacePlan,
   planNamespaces,
 } from "./namespaces.ts";
+import { compileNullStreams } from "./null-streams.ts";
 import {
   compileCloseDescriptors,
   compileEnvironment,
@@ -172,11 +173,13 @@ function compileFileSystem(
   );
   // A /dev from elsewhere is left as it is.
   if (isDevBound) openDestination(plan, "/dev", "directory", DEV);
-  else
+  else {
     compileDevices(plan, linux.devices ?? [], {
       inUserNamespace: namespaces.user !== "none" || world.isInUserNamespace,
       hasKcore: world.hasKcore,
     });
+    compileNullStreams(plan, world.nullStreams);
+  }
   compileCreateHooks(plan, config, world, made.pid);
   if (process?.terminal)
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "create" });

@@ -12,6 +12,7 @@ export const O_NOFOLLOW = O.NOFOLLOW;
 export const O_CLOEXEC = O.CLOEXEC;
 export const O_PATH = O.PATH;
 
+export const F_SETFD = 2;
 export const F_DUPFD_CLOEXEC = 1030;
 
 export const AT_FDCWD = -100;
@@ -107,10 +108,12 @@ export const SECCOMP_SET_MODE_FILTER = 1;
 export const CLOSE_RANGE_CLOEXEC = 4;
 export const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
 export const NETLINK_ROUTE = 0;
 export const SOCK_RAW = 3;
+export const SOCK_SEQPACKET = 5;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0x80000;
 export const SIOCSIFFLAGS = 0x8914;

@@ -64,6 +64,8 @@ export interface Circumstances {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly preserveFds: number;
+  /** Which of the standard streams are the host's /dev/null. */
+  readonly nullStreams: readonly number[];
   /** init dies when its parent does. */
   readonly dieWithParent: boolean;
 }

@@ -30,6 +30,7 @@ const WORLD: Circumstances = {
   noPivot: false,
   noNewKeyring: true,
   preserveFds: 0,
+  nullStreams: [],
   dieWithParent: false,
 };
 const V2 = {

@@ -4,7 +4,7 @@
  */
 import type { Linux, Mount } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
-import { compileBind } from "./bind.ts";
+import { compileBind, isBindMount } from "./bind.ts";
 import { compileCgroupMount } from "./cgroup-mount.ts";
 import {
   FSCONFIG_CMD_RECONFIGURE,
@@ -58,7 +58,7 @@ function isDelayed(mount: Mount, { bind, remount, attributes }: MountOptions): b
 
 function compileMount(plan: PlanBuilder, mount: Mount, context: MountContext): void {
   const options = parseMountOptions(mount.options ?? []);
-  const isBind = options.bind !== "no" || mount.type === "bind" || mount.type === "none";
+  const isBind = isBindMount(mount, options);
   if (options.remount) compileRemount(plan, mount, options, isBind);
   else if (isBind) compileBind(plan, mount, options, context);
   else if (mount.type === "cgroup" || mount.type === "cgroup2")

@@ -179,16 +179,19 @@ export function compileNamespaceSetup(
   plan.section("linux.namespaces", CLAUSE);
   if (namespaces.cgroup) plan.call("unshare", [CLONE_NEWCGROUP]);
   plan.call("setsid", []);
-  if ((made & CLONE_NEWNET) !== 0) {
-    const request = new Uint8Array(40);
-    request.set(new TextEncoder().encode("lo"));
-    request[16] = IFF_UP;
-    plan.call("socket", [AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0], { result: T1 });
-    plan.call("ioctl", [T1, SIOCSIFFLAGS, plan.bytes(request, '{ifr_name="lo", ifr_flags=IFF_UP}')]);
-    close(plan, T1);
-  }
+  if ((made & CLONE_NEWNET) !== 0) compileLoopback(plan);
   compileName(plan, "hostname", "sethostname", names.hostname);
   compileName(plan, "domainname", "setdomainname", names.domainname);
+}
+
+/** The one device that a new network namespace has. */
+export function compileLoopback(plan: PlanBuilder): void {
+  const request = new Uint8Array(40);
+  request.set(new TextEncoder().encode("lo"));
+  request[16] = IFF_UP;
+  plan.call("socket", [AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0], { result: T1 });
+  plan.call("ioctl", [T1, SIOCSIFFLAGS, plan.bytes(request, '{ifr_name="lo", ifr_flags=IFF_UP}')]);
+  close(plan, T1);
 }
 
 /** The parent moves devices in, and gives them their addresses through a socket of the namespace in which they then are. */

@@ -332,6 +332,7 @@ function circumstances(draw: typeof world extends fc.Arbitrary<infer T> ? T : ne
     hasKcore: true,
     isInUserNamespace: false,
     noNewKeyring: false,
+    nullStreams: [0, 2],
     dieWithParent: true,
   };
 }

@@ -49,6 +49,7 @@ export interface Choices {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly preserveFds: number;
+  readonly nullStreams: readonly number[];
   readonly dieWithParent: boolean;
 }
 

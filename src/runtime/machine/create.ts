@@ -4,12 +4,13 @@
  * Source: runtime-spec runtime.md, Create.
  */
 import { resolvePath, TeuError } from "../../base/index.ts";
-import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
+import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import {
   check,
   closeSync,
   cString,
   openSync,
+  readLinkIfAnySync,
   readTextSync,
   realpathSync,
   removeSync,
@@ -124,13 +125,15 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   const undo: (() => void)[] = [];
   using opened = new DisposableStack();
   const { rootless } = options;
+  const streams = document.process?.terminal ? [] : streamNames(options.stdio);
+  const resolved = { ...options, bundle, streams };
   try {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
     const { cgroupsPath } = unit?.linux ?? document.linux ?? {};
     if (cgroupsPath) noteCgroupsPath(directory, cgroupsPath);
     const config = options.amend?.(document, directory) ?? document;
-    const compiled = compileFor(config, { ...options, bundle }, directory, layout, planned);
+    const compiled = compileFor(config, resolved, directory, layout, planned);
     makeFifos(directory);
     const console =
       options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
@@ -142,8 +145,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     undo.push(() => removeCgroup(cgroup.paths));
     const group = resctrl && createResctrl(resctrl);
     if (group !== undefined) undo.push(() => removeResctrl(group));
-    const plan =
-      cgroup === planned ? compiled : compileFor(config, { ...options, bundle }, directory, layout, cgroup);
+    const plan = cgroup === planned ? compiled : compileFor(config, resolved, directory, layout, cgroup);
     delegateCgroup(cgroup.paths, cgroupOwner(config));
     attachDevicesIfAllowed(cgroup, rootless);
     const [first, limits] = partition(cgroup.limits, precedesJoin);
@@ -158,7 +160,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
       const execRecord = plan.rest?.().execRecord ?? -1;
       const context = hostContext({
         ...{ config, configText, plan, execRecord, directory, cgroup, console, group, undo, opened },
-        options: { ...options, bundle },
+        options: resolved,
         unit: unit?.name,
       });
       pid = conduct(plan, config, init, (step, said, about) => perform(context, step, said, about));
@@ -224,7 +226,8 @@ function hostContext(made: Made): HostContext {
   };
 }
 
-function checkConfig(config: RuntimeConfig): void {
+/** What a bundle has to satisfy before anything is made of it. @throws {TeuError} what is wrong with it */
+export function checkConfig(config: RuntimeConfig): void {
   validateConfig(config);
   if (isRootless()) validateRootless(config, { gid: process.getegid?.() ?? 0 });
   refuseForKernel(config.process ?? {}, config.linux);
@@ -241,7 +244,11 @@ export function readConfig(bundle: string, file = "config.json"): string {
   }
 }
 
-type Resolved = CreateOptions & { readonly bundle: string };
+type Resolved = CreateOptions & {
+  readonly bundle: string;
+  /** What the standard streams are, by the kernel's names; none where the process has a terminal. */
+  readonly streams: readonly string[];
+};
 
 function compileFor(
   config: RuntimeConfig,
@@ -259,6 +266,7 @@ function compileFor(
     noPivot,
     noNewKeyring,
     preserveFds,
+    nullStreams: [0, 1, 2].filter((stream) => options.streams[stream] === "/dev/null"),
     dieWithParent,
   };
   return compileCreate(config, lookUp(config, choices, layout, cgroup));
@@ -286,8 +294,8 @@ function start(plan: CreatePlan, { stdio, parent }: CreateOptions, cgroup: Cgrou
 /** Makes the container visible. */
 function save(made: Made, pid: number, segment: number): void {
   const { config, configText, options, cgroup, unit, group } = made;
-  const { bundle, containerID, noNewKeyring } = options;
-  const later = (["poststart", "poststop"] as const).filter((name) => config.hooks?.[name]?.length);
+  const { bundle, containerID, noNewKeyring, streams } = options;
+  const later = laterHooks(config);
   saveState(made.directory, {
     ociVersion: config.ociVersion,
     id: containerID,
@@ -302,9 +310,20 @@ function save(made: Made, pid: number, segment: number): void {
     ...(unit !== undefined && { unit }),
     ...(group !== undefined && { resctrl: group }),
     ...(noNewKeyring && { noNewKeyring: true }),
+    ...(streams.length > 0 && { descriptors: streams }),
     ...(later.length > 0 && { laterHooks: later }),
     configText,
   });
+}
+
+/** The kinds of hooks that run after create, those that there are. */
+export function laterHooks({ hooks }: RuntimeConfig): HookName[] {
+  return (["poststart", "poststop"] as const).filter((name) => hooks?.[name]?.length);
+}
+
+/** Descriptors of this process, by the kernel's names: `pipe:[4711]`. */
+export function streamNames(stdio: readonly number[]): string[] {
+  return stdio.map((descriptor) => readLinkIfAnySync(`/proc/self/fd/${descriptor}`) ?? "");
 }
 
 function partition<T>(list: readonly T[], test: (element: T) => boolean): [T[], T[]] {
@@ -349,5 +368,5 @@ export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan
   const unit = options.planUnit?.(config, options.containerID, layout);
   const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const directory = stateDirectory(options.root, options.containerID);
-  return compileFor(config, { ...options, bundle, stdio: [0, 1, 2] }, directory, layout, cgroup);
+  return compileFor(config, { ...options, bundle, stdio: [0, 1, 2], streams: [] }, directory, layout, cgroup);
 }

@@ -132,7 +132,7 @@ function completed(process: Process, own: Process | undefined): Process {
 function compileFor(
   config: RuntimeConfig,
   process: Process,
-  { id, pid, startTime, noNewKeyring }: SavedState,
+  { id, pid, startTime, noNewKeyring, hasTimeNamespace }: SavedState,
   paths: CgroupPaths,
   options: ExecOptions,
 ): CreatePlan {
@@ -143,7 +143,10 @@ function compileFor(
     pid,
     startTime,
     joins: joinFiles(paths),
-    namespaces: namespaces.reduce((flags, { type }) => flags | CLONE_FLAGS[type], 0),
+    namespaces: namespaces.reduce(
+      (flags, { type }) => flags | CLONE_FLAGS[type],
+      hasTimeNamespace ? CLONE_FLAGS.time : 0,
+    ),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     hasMountNamespace: namespaces.some(({ type }) => type === "mount"),
     ...(seccomp && { seccomp: compileFilter(seccomp) }),

@@ -56,7 +56,8 @@ function refuseOther(descriptor: number, field: string, path: string, type: Name
     throw new CannotJoinNamespace({ field, path, type, found: "own" }, "it is the runtime's own");
 }
 
-const LINKS: Readonly<Record<NamespaceType, string>> = {
+/** Their names below /proc/PID/ns. */
+export const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
   pid: "pid",
   network: "net",
   mount: "mnt",
@@ -69,6 +70,6 @@ const LINKS: Readonly<Record<NamespaceType, string>> = {
 
 /** Whether what `path` leads to is the namespace that the runtime itself is in. */
 export function isOwnNamespace(path: string, type: NamespaceType): boolean {
-  const [theirs, ours] = [statSync(path), statSync(`/proc/self/ns/${LINKS[type]}`)];
+  const [theirs, ours] = [statSync(path), statSync(`/proc/self/ns/${NAMESPACE_FILES[type]}`)];
   return theirs.inode === ours.inode && theirs.device === ours.device;
 }

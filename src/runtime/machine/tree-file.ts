@@ -5,17 +5,7 @@
  * Source: open_tree(2); mount_setattr(2), ID-mapped mounts; user_namespaces(7).
  */
 import { TeuError } from "../../base/index.ts";
-import {
-  check,
-  closeSync,
-  cString,
-  errno,
-  O,
-  openSync,
-  reap,
-  SystemCallFailed,
-  syscall,
-} from "../../sys/index.ts";
+import { check, cString, errno, SystemCallFailed, syscall } from "../../sys/index.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -26,15 +16,13 @@ import {
   MOUNT_ATTR_IDMAP,
   O_CLOEXEC,
   OPEN_TREE_CLONE,
-  SIGKILL,
 } from "../compile/constants.ts";
 import { T1 } from "../compile/context.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { IDMap, TreeStep } from "../plan/host-step.ts";
-import type { Plan } from "../plan/plan.ts";
 import { listen } from "./dialogue.ts";
+import { Helper } from "./helper.ts";
 import { writeIDMaps } from "./id-maps.ts";
-import { launch } from "./launch.ts";
 
 /** The source of a bind mount cannot be cloned, or its ids cannot be mapped. */
 export class CannotCloneTree extends TeuError<"cannot-clone-tree", { field: string; path: string }> {
@@ -100,30 +88,4 @@ function openUserNamespace({ uidMappings, gidMappings }: IDMap): number {
   });
   const path = `/proc/${helper.pid}/ns/user`;
   return check(syscall("openat", AT_FDCWD, cString(path), O_CLOEXEC), "openat", path);
-}
-
-/** An init that waits at its SYNC, and ends when it is disposed of. */
-class Helper implements Disposable {
-  readonly pid: number;
-  readonly socket: number;
-  readonly #pidfd: number;
-
-  constructor(plan: Plan, cloneFlags: number) {
-    const nothing = openSync("/dev/null", O.RDWR);
-    try {
-      const { pid, pidfd, socket } = launch(plan, { stdio: [nothing, nothing, nothing], cloneFlags });
-      this.pid = pid;
-      this.socket = socket;
-      this.#pidfd = pidfd;
-    } finally {
-      closeSync(nothing);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    syscall("pidfd_send_signal", this.#pidfd, SIGKILL, 0, 0);
-    reap(this.pid, { wait: true });
-    syscall("close", this.#pidfd);
-    syscall("close", this.socket);
-  }
 }

@@ -29,6 +29,15 @@ describe(`the life of a container of ${TESTED.name}`, () => {
     expect(readdirSync(container.stateFolder)).toEqual([]);
   });
 
+  test("streams that are the host's null device become the container's own, whose mode is nobody else's", async () => {
+    await using container = new Container();
+    // The same device by another inode: what is done to this one is not done to the host's.
+    const script = "stat -L -c '%d %i' /dev/null /proc/self/fd/0; echo x >/proc/self/fd/0; cat";
+    const { status, stdout } = await container.configure(script).run();
+    const [own, stdin, ...rest] = stdout.split("\n");
+    expect([status, stdin, rest]).toEqual([0, own, [""]]);
+  });
+
   test("the output of a created container goes where create's went", async () => {
     await using container = new Container();
     container.configure("echo to stdout; echo to stderr >&2");
