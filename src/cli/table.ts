@@ -149,6 +149,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     hidden: true,
     load: async () => (await import("./commands/name-server.ts")).command,
   },
+  system: {
+    summary: "Look after what teu keeps on this machine",
+    group: ABOUT,
+    load: async () => (await import("./commands/system.ts")).command,
+  },
   version: {
     summary: "Show which teu this is",
     group: ABOUT,

@@ -64,6 +64,11 @@ export { type RunImageOptions, runImage, startImage } from "./run-image.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";
+// The store as a whole.
+export { checkStore, type Problem } from "./system/check.ts";
+export { diskUsage } from "./system/df.ts";
+export { type PruneOptions, prune } from "./system/prune.ts";
+export { repairStore } from "./system/repair.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";
 // Volumes.

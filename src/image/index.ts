@@ -8,6 +8,7 @@ export { type ExportedImage, exportArchive } from "./archive/export.ts";
 export { importArchive } from "./archive/import.ts";
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
+export { compareLayer } from "./compare-layer.ts";
 export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";
 export { convertConfig, imageVolumes } from "./convert-config.ts";
 // A tree with all that describes it, once more.
@@ -26,4 +27,5 @@ export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/
 export { unpackImage } from "./unpack-image.ts";
 // Every digest, size, type and diffID of an image.
 export { type ImageProblem, validateImage } from "./validate-image.ts";
+export { walkImage } from "./walk-image.ts";
 export { writeImage, writeLayer } from "./write-image.ts";

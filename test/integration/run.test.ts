@@ -154,12 +154,6 @@ describe("flags", () => {
     // A made-up name, which nothing on that network resolves.
     expect((await sh("hostname", "--network", "host")).stdout.trim()).toBe(hostname());
   });
-
-  test("--network container:NAME is refused, not ignored", async () => {
-    const { status, stderr } = await sh("true", "--network", "container:other");
-    expect(status).toBe(125);
-    expect(stderr).toContain('Unsupported network "container:other"');
-  });
 });
 
 describe("streams and status", () => {

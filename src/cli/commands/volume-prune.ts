@@ -21,8 +21,9 @@ export const command = teuCommand({
   examples: [{ command: "teu volume prune", says: "Remove what containers that are gone have left" }],
   async run({ flags }, { environment }) {
     const isWanted = volumeFilter(flags.filter, ["label", "label!"]);
-    const { names, bytes } = pruneVolumes(await openEngine(environment), { all: flags.all, isWanted });
-    if (names.length > 0) print(`Deleted Volumes:\n${names.map((name) => `${name}\n`).join("")}\n`);
+    const pruned = pruneVolumes(await openEngine(environment), { all: flags.all, isWanted });
+    const bytes = pruned.reduce((sum, volume) => sum + volume.bytes, 0);
+    if (pruned.length > 0) print(`Deleted Volumes:\n${pruned.map(({ name }) => `${name}\n`).join("")}\n`);
     print(`Total reclaimed space: ${encodeSize(bytes)}\n`);
     return 0;
   },

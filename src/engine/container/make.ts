@@ -18,6 +18,7 @@ import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { noteImageUse } from "../store/images.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
@@ -79,6 +80,7 @@ export function recordContainer(
         settings,
         owner: thisOwner(),
       });
+      noteImageUse(store.database, store.namespace, image.target.digest);
       holdVolumes(store, id, volumes, (name) => !request.volumes.some((asked) => asked.name === name));
     });
   if (request.name !== undefined) add(request.name);

@@ -12,10 +12,12 @@ export interface ImageRecord {
   readonly size: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** When a container was made of it, the last time; null: never. */
+  readonly usedAt: number | null;
 }
 
 const COLUMNS =
-  "reference, media_type AS mediaType, digest, size, created_at AS createdAt, updated_at AS updatedAt";
+  "reference, media_type AS mediaType, digest, size, created_at AS createdAt, updated_at AS updatedAt, used_at AS usedAt";
 
 /** Points `reference` at a target; whatever it pointed at before is forgotten. */
 export function putImage(
@@ -31,6 +33,13 @@ export function putImage(
          media_type = excluded.media_type, digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`,
     )
     .run(namespace, image.reference, image.mediaType, image.digest, image.size, Date.now());
+}
+
+/** Notes that the images with this target are used now. */
+export function noteImageUse(database: Database, namespace: string, digest: Digest): void {
+  database
+    .query("UPDATE images SET used_at = ?3 WHERE namespace = ?1 AND digest = ?2")
+    .run(namespace, digest, Date.now());
 }
 
 /** The record of `reference`, if there is one. */

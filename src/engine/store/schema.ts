@@ -172,4 +172,8 @@ export const MIGRATIONS: readonly string[] = [
       json_set(record, '$.networks', json_array(json_object('name', json_extract(record, '$.network')))), '$.network')
     WHERE json_extract(record, '$.network') IS NOT NULL;
   `,
+  `
+  -- A container was made of it then, the last time; null: never.
+  ALTER TABLE images ADD COLUMN used_at INTEGER;
+  `,
 ];

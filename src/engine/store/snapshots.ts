@@ -57,6 +57,16 @@ export function snapshotChain(database: Database, number: number): SnapshotRecor
     .map(fromRow);
 }
 
+/** Calls a snapshot otherwise. */
+export function renameSnapshot(database: Database, number: number, key: string): void {
+  database.query("UPDATE snapshots SET key = ?2 WHERE number = ?1").run(number, key);
+}
+
+/** Puts the snapshots that stand on `from` on `to`, which holds the same. */
+export function moveSnapshots(database: Database, from: number, to: number): void {
+  database.query("UPDATE snapshots SET parent = ?2 WHERE parent = ?1").run(from, to);
+}
+
 /** Forgets a snapshot on which no other stands. */
 export function deleteSnapshot(database: Database, number: number): void {
   database.query("DELETE FROM snapshots WHERE number = ?1").run(number);

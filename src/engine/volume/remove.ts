@@ -43,30 +43,30 @@ export interface VolumePrune {
   /** Named ones too; docker since 23 spares them. */
   readonly all: boolean;
   readonly isWanted: (volume: VolumeSummary) => boolean;
+  /** Tell, and remove nothing. */
+  readonly isDryRun?: boolean;
 }
 
-/** Removes the volumes that no container has. @returns their names, and the bytes that they held */
+/** Removes the volumes that no container has. @returns what went, or would go */
 export function pruneVolumes(
   store: Store,
-  { all, isWanted }: VolumePrune,
-): { names: string[]; bytes: number } {
-  const names: string[] = [];
-  let bytes = 0;
+  { all, isWanted, isDryRun = false }: VolumePrune,
+): { name: string; bytes: number }[] {
+  const pruned: { name: string; bytes: number }[] = [];
   for (const volume of describeVolumes(store)) {
     const { name, isAnonymous, containers } = volume;
     if (containers.length > 0 || !(all || isAnonymous) || !isWanted(volume)) continue;
-    const size = treeSize(dataDirectory(store, name));
+    const bytes = treeSize(dataDirectory(store, name));
     try {
-      removeVolume(store, name);
+      if (!isDryRun) removeVolume(store, name);
     } catch (error) {
       // A container came, or somebody else was first.
       if (error instanceof VolumeInUse || error instanceof NoSuchVolume) continue;
       throw error;
     }
-    names.push(name);
-    bytes += size;
+    pruned.push({ name, bytes });
   }
-  return { names, bytes };
+  return pruned;
 }
 
 /** Ends the removals that killed commands have begun. */

@@ -1,0 +1,61 @@
+/** `teu system prune`. Docker's flags, a budget, and a reason for each thing that goes. */
+import { print } from "../../base/index.ts";
+import { InvalidOption, openEngine, parseMoment, parseSize, prune } from "../../engine/index.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { encodeSize } from "../text.ts";
+
+export const command = teuCommand({
+  name: "teu system prune",
+  summary: "Remove what nobody needs",
+  description: `Containers that have ended, networks without containers and content without a name go; with --all every image that no container has, with --volumes
+the volumes without a name that no container has. With --budget only images go, those used longest ago first, until the rest fits. Nothing is asked.`,
+  flags: {
+    all: { kind: "boolean", short: "a", summary: "Every image that no container has" },
+    volumes: { kind: "boolean", summary: "Volumes without a name too" },
+    filter: { kind: "list", value: "until=TIME", summary: "Only what is older: a time, or 24h" },
+    budget: { kind: "string", value: "SIZE", summary: "Remove images until the others take no more: 20g" },
+    "dry-run": { kind: "boolean", summary: "Tell what would go, and why; remove nothing" },
+    force: {
+      kind: "boolean",
+      short: "f",
+      summary: "For scripts that are written for docker; nothing is asked",
+    },
+    json: JSON_FLAG,
+  },
+  arguments: [],
+  examples: [
+    { command: "teu system prune --all --dry-run", says: "See what could go" },
+    { command: "teu system prune --budget 20g", says: "Keep images to 20 GB, from a timer" },
+  ],
+  async run({ flags }, { environment }) {
+    const until = untilOf(flags.filter);
+    const store = await openEngine(environment);
+    const isDryRun = flags["dry-run"];
+    let total = 0;
+    for await (const gone of prune(store, {
+      allImages: flags.all,
+      volumes: flags.volumes,
+      isDryRun,
+      ...(until !== undefined && { until }),
+      ...(flags.budget !== undefined && { budgetBytes: parseSize(flags.budget, "--budget") }),
+    })) {
+      total += gone.bytes;
+      const { kind, name, bytes, reason } = gone;
+      print(flags.json ? `${JSON.stringify(gone)}\n` : `${kind}  ${name}  ${encodeSize(bytes)}  ${reason}\n`);
+    }
+    if (!flags.json) print(`Total ${isDryRun ? "reclaimable" : "reclaimed"} space: ${encodeSize(total)}\n`);
+    return 0;
+  },
+});
+
+/** @throws {InvalidOption} */
+function untilOf(texts: readonly string[]): number | undefined {
+  let until: number | undefined;
+  for (const text of texts) {
+    const [, value] = /^until=(.+)$/.exec(text) ?? [];
+    if (value === undefined)
+      throw new InvalidOption({ option: "--filter", value: text }, `invalid filter '${text}': wants until=…`);
+    until = Date.parse(parseMoment(value));
+  }
+  return until;
+}

@@ -1,0 +1,153 @@
+/**
+ * `teu system prune`: removes what nobody needs, or tells what it would remove, each with the reason. With a budget, images go, those that
+ * were used longest ago first, until the rest fits.
+ */
+
+import { isAlive } from "../../base/index.ts";
+import { familiarReference, parseReference } from "../../spec/index.ts";
+import { removeContainer } from "../container/remove.ts";
+import { collectGarbage } from "../image/collect.ts";
+import { removeNetworks } from "../network/connect.ts";
+import { type ContainerRecord, listContainers } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { deleteImage, type ImageRecord, listImages } from "../store/images.ts";
+import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import { containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
+import { pruneVolumes } from "../volume/remove.ts";
+import { treeSize } from "../volume/size.ts";
+import { blobsOf, diskUsage } from "./df.ts";
+
+/** What to remove. */
+export interface PruneOptions {
+  /** Every image that no container has, not only what has no name. */
+  readonly allImages: boolean;
+  /** Volumes without a name that no container has. */
+  readonly volumes: boolean;
+  /** Only what is older than this moment, in milliseconds since 1970. */
+  readonly until?: number;
+  /** Instead of all this: images until everything of images is no more than so many bytes. */
+  readonly budgetBytes?: number;
+  /** Tell, and remove nothing. */
+  readonly isDryRun: boolean;
+}
+
+/** One thing that goes. */
+export interface Pruned {
+  readonly kind: "container" | "network" | "volume" | "image" | "content";
+  readonly name: string;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** Yields what goes, or would go. */
+export async function* prune(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
+  if (options.budgetBytes !== undefined) yield* fitBudget(store, options.budgetBytes, options);
+  else {
+    yield* pruneContainers(store, options);
+    yield* pruneNetworks(store, options);
+    if (options.volumes) yield* volumesOf(store, options);
+    if (options.allImages) yield* pruneImages(store, options);
+  }
+  if (options.isDryRun) return;
+  const { blobs, snapshots, bytes } = collectGarbage(store);
+  if (blobs.length > 0 || snapshots > 0)
+    yield {
+      ...{ kind: "content", name: `${blobs.length} blobs, ${snapshots} layers`, bytes },
+      reason: "no image that has a name, and no container, leads to it",
+    };
+}
+
+function isOld(createdAt: number, { until }: PruneOptions): boolean {
+  return until === undefined || createdAt < until;
+}
+
+async function* pruneContainers(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
+  for (const container of listContainers(store.database, store.namespace)) {
+    if (container.phase !== "exited" || isAlive(container.owner)) continue;
+    if (!isOld(container.createdAt, options)) continue;
+    const bytes = sizeOf(store, container);
+    if (!options.isDryRun) await removeContainer(store, container, { force: false });
+    const ended = container.exitStatus === null ? "never ran" : `ended with status ${container.exitStatus}`;
+    yield { kind: "container", name: container.name, bytes, reason: `it ${ended}` };
+  }
+}
+
+function sizeOf(store: Store, { id, snapshot }: ContainerRecord): number {
+  const written = snapshot === null ? 0 : treeSize(snapshotDirectory(store, snapshot));
+  return written + treeSize(containerDirectory(store, id));
+}
+
+/** One that a container that is stopped is in is kept: it will be asked for by name. */
+function* pruneNetworks(store: Store, options: PruneOptions): Generator<Pruned> {
+  const { database, namespace } = store;
+  const wanted = new Set(
+    listContainers(database, namespace).flatMap(({ settings }) =>
+      (settings.networks ?? []).map(({ name }) => name),
+    ),
+  );
+  const isIdle = ({ id, name, createdAt }: NetworkRecord): boolean =>
+    !wanted.has(name) && listEndpoints(database, id).length === 0 && isOld(createdAt, options);
+  const idle = listNetworks(database, namespace).filter(isIdle);
+  if (!options.isDryRun && idle.length > 0) removeNetworks(store, idle);
+  for (const { name } of idle) yield { kind: "network", name, bytes: 0, reason: "no container is in it" };
+}
+
+function* volumesOf(store: Store, options: PruneOptions): Generator<Pruned> {
+  const isWanted = ({ createdAt }: { readonly createdAt: number }) => isOld(createdAt, options);
+  const reason = "it has no name of its own, and its container is gone";
+  for (const volume of pruneVolumes(store, { all: false, isWanted, isDryRun: options.isDryRun }))
+    yield { kind: "volume", ...volume, reason };
+}
+
+function* pruneImages(store: Store, options: PruneOptions): Generator<Pruned> {
+  for (const image of unusedImages(store)) {
+    if (!isOld(image.createdAt, options)) continue;
+    if (!options.isDryRun && !forget(store, image)) continue;
+    yield pruned(store, image, "no container has it");
+  }
+}
+
+function pruned(store: Store, image: ImageRecord, reason: string): Pruned {
+  const bytes = [...blobsOf(store, image).values()].reduce((sum, size) => sum + size, 0);
+  return { kind: "image", name: familiarReference(parseReference(image.reference)), bytes, reason };
+}
+
+/** Those that were used longest ago first. */
+function unusedImages({ database, namespace }: Store): ImageRecord[] {
+  const used = new Set(listContainers(database, namespace).map(({ imageTarget }) => imageTarget.digest));
+  return listImages(database, namespace)
+    .filter(({ digest }) => !used.has(digest))
+    .sort((a, b) => lastUse(a) - lastUse(b));
+}
+
+function lastUse({ usedAt, updatedAt }: ImageRecord): number {
+  return Math.max(usedAt ?? 0, updatedAt);
+}
+
+/** Takes the name away, unless a container has the image by now. @returns whether it is gone */
+function forget({ database, namespace }: Store, { reference, digest }: ImageRecord): boolean {
+  return inTransaction(database, () => {
+    const isUsed = listContainers(database, namespace).some(
+      ({ imageTarget }) => imageTarget.digest === digest,
+    );
+    if (!isUsed) deleteImage(database, namespace, reference);
+    return !isUsed;
+  });
+}
+
+/** What an image takes is known when it is gone: layers are shared. */
+function* fitBudget(store: Store, budget: number, options: PruneOptions): Generator<Pruned> {
+  const used = () => diskUsage(store).find(({ type }) => type === "Images")?.bytes ?? 0;
+  let bytes = used();
+  for (const image of unusedImages(store)) {
+    if (bytes <= budget) return;
+    const told = pruned(store, image, `images take ${bytes} bytes of ${budget}, and it was used longest ago`);
+    if (options.isDryRun) bytes -= told.bytes;
+    else {
+      if (!forget(store, image)) continue;
+      collectGarbage(store);
+      bytes = used();
+    }
+    yield told;
+  }
+}
