@@ -32,6 +32,13 @@ export const cgroupV2: Need = {
 /** systemd is PID 1; test/vm/run -s boots such a machine. */
 export const systemd: Need = { says: "systemd", isMet: () => existsSync("/run/systemd/system") };
 
+/** A CRIU that works on this kernel, with these features by the names of `criu check --feature`. */
+export function criu(...features: readonly string[]): Need {
+  const says = ["a kernel that this criu works on", ...features].join(", ");
+  const words = ["criu", "check", ...features.flatMap((name) => ["--feature", name])];
+  return { says, isMet: () => Bun.which("criu") !== null && Bun.spawnSync(words).exitCode === 0 };
+}
+
 /** Not the emulated machine of test/vm: what takes many containers and has nothing to do with its kernel or its cgroups. */
 export const swift: Need = {
   says: "a machine that is not emulated",

@@ -97,7 +97,7 @@ export function restoreContainer(options: RestoreOptions, choices: RestoreChoice
     const made = make(options, asked, undo);
     const criu = startCriu(options, asked, made, own);
     let pid: number | undefined;
-    undo.push(() => end([criu.pid, pid], made.cgroup));
+    undo.push(() => end(criu, pid, made.cgroup));
     made.unit?.handOver(criu.pid, made.cgroup.paths);
     const response = converse(
       criu.socket,
@@ -194,6 +194,7 @@ function make(options: RestoreOptions, { config, layout }: Asked, undo: (() => v
 /** A criu that waits for its request, in the container's cgroups. */
 interface WaitingCriu {
   readonly pid: number;
+  readonly pidfd: number;
   readonly socket: number;
   /** Its number of each namespace that it inherits, by name. */
   readonly namespaces: NonNullable<CriuOptions["inherit_fd"]>;
@@ -228,8 +229,9 @@ function startCriu(
       ? {}
       : { cgroup: own(openSync(join.directory, O_PATH | O_DIRECTORY | O_CLOEXEC)) };
   const init = launch(plan, { stdio, cloneFlags, ...place });
+  own(init.pidfd);
   return {
-    pid: init.pid,
+    ...{ pid: init.pid, pidfd: init.pidfd },
     socket: own(becomeCriu(plan, config, init)),
     namespaces: namespaces.inherited.map(({ key }, index) => ({ key, fd: inherited[index] ?? -1 })),
     directories: { images_dir_fd: images, work_dir_fd: work },
@@ -258,7 +260,7 @@ function becomeCriu(plan: CreatePlan, config: RuntimeConfig, init: Launched): nu
     if (socket >= 0) closeSync(socket);
     throw error;
   } finally {
-    for (const descriptor of [init.socket, init.pidfd]) closeSync(descriptor);
+    closeSync(init.socket);
   }
 }
 
@@ -376,9 +378,10 @@ function isInOtherTime(pid: number): boolean {
   return statSync(`/proc/${pid}/ns/time`).inode !== statSync("/proc/self/ns/time").inode;
 }
 
-/** Ends criu and whatever it has restored, and reaps what is ours. */
-function end(pids: readonly (number | undefined)[], { paths }: CgroupPlan): void {
-  for (const pid of pids) if (pid !== undefined) syscall("kill", pid, SIGKILL);
+/** Ends criu and whatever it has restored, and reaps what is ours: `restored` is, and keeps its number until then. */
+function end(criu: WaitingCriu, restored: number | undefined, { paths }: CgroupPlan): void {
+  syscall("pidfd_send_signal", criu.pidfd, SIGKILL, 0, 0);
+  if (restored !== undefined) syscall("kill", restored, SIGKILL);
   killCgroup(paths);
-  for (const pid of pids) if (pid !== undefined) reap(pid, { wait: true });
+  for (const pid of [criu.pid, restored]) if (pid !== undefined) reap(pid, { wait: true });
 }

@@ -1,9 +1,10 @@
 /** podman and buildah run containers by this runtime: conmon reads the log and the pid file, podman the words of an error. */
 import { describe, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { needs, program, root } from "../../support/needs.ts";
+import { criu, needs, program, root } from "../../support/needs.ts";
 import { CALLER_TIMEOUT_MS, CallerFolder, callBy } from "../support/caller.ts";
 import { copyBySkopeo } from "../support/images.ts";
+import { findLeftovers } from "../support/leftovers.ts";
 import { TESTED } from "../support/runtime.ts";
 
 const shared = [root, ...["umoci", "skopeo", "busybox"].map((name) => program(name))];
@@ -11,31 +12,32 @@ const shared = [root, ...["umoci", "skopeo", "busybox"].map((name) => program(na
 /** On v1, and on v2 alone. */
 const PIDS_LIMIT = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
 
+/** What podman asks for by itself, a root without CAP_SYS_RESOURCE may not have. */
+const ULIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+
+function podmanIn(folder: CallerFolder): ReturnType<typeof callBy> {
+  return callBy(
+    ...["podman", "--runtime", folder.runtime, "--root", folder.at("root"), "--runroot", folder.at("run")],
+    ...["--tmpdir", folder.at("tmp"), "--storage-driver", "vfs", "--events-backend", "none"],
+    ...["--cgroup-manager", "cgroupfs"],
+  );
+}
+
+async function loadBox(podman: ReturnType<typeof callBy>, folder: CallerFolder): Promise<void> {
+  const image = folder.at("box.tar");
+  await copyBySkopeo(`oci:${await folder.makeLayout()}:box`, `docker-archive:${image}:box:latest`);
+  expect((await podman("load", "-q", "-i", image)).status).toBe(0);
+}
+
 describe(`podman and ${TESTED.name}`, () => {
   needs(...shared, program("podman"))(
     "containers run, are executed in, logged, paused, limited, stopped, started again and removed",
     async () => {
       await using folder = new CallerFolder();
-      const podman = callBy(
-        ...[
-          "podman",
-          "--runtime",
-          folder.runtime,
-          "--root",
-          folder.at("root"),
-          "--runroot",
-          folder.at("run"),
-        ],
-        ...["--tmpdir", folder.at("tmp"), "--storage-driver", "vfs", "--events-backend", "none"],
-        ...["--cgroup-manager", "cgroupfs"],
-      );
-      const image = folder.at("box.tar");
-      await copyBySkopeo(`oci:${await folder.makeLayout()}:box`, `docker-archive:${image}:box:latest`);
-      expect((await podman("load", "-q", "-i", image)).status).toBe(0);
-      // What podman asks for by itself, a root without CAP_SYS_RESOURCE may not have.
-      const ulimits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+      const podman = podmanIn(folder);
+      await loadBox(podman, folder);
       const run = (...words: string[]): ReturnType<typeof podman> =>
-        podman("run", "--network", "none", ...ulimits, ...words);
+        podman("run", "--network", "none", ...ULIMITS, ...words);
 
       expect(await run("--rm", "box", "echo", "hello")).toEqual({ status: 0, output: "hello" });
       expect((await run("--rm", "box", "sh", "-c", "exit 7")).status).toBe(7);
@@ -81,9 +83,47 @@ describe(`podman and ${TESTED.name}`, () => {
       expect(await status()).toBe("exited 137");
       expect((await podman("start", "long")).status).toBe(0);
       const joined = ["--rm", "--network", "container:long", "--pid", "container:long"];
-      expect((await podman("run", ...ulimits, ...joined, "box", "cat", "/proc/1/comm")).output).toBe("sleep");
+      expect((await podman("run", ...ULIMITS, ...joined, "box", "cat", "/proc/1/comm")).output).toBe("sleep");
       expect((await podman("rm", "-f", "-t", "0", "long")).status).toBe(0);
       expect((await podman("ps", "-aq")).output).toBe("");
+    },
+    CALLER_TIMEOUT_MS,
+  );
+
+  needs(...shared, program("podman"), criu())(
+    "a container is saved and goes on, here, and from an archive as on another machine",
+    async () => {
+      await using folder = new CallerFolder();
+      const podman = podmanIn(folder);
+      await loadBox(podman, folder);
+      const script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done";
+      const words = ["--name", "counts", "--network", "none", ...ULIMITS, "box", "sh", "-c", script];
+      expect((await podman("run", "-d", ...words)).status).toBe(0);
+      const lines = async (): Promise<string[]> => (await podman("logs", "counts")).output.split("\n");
+      const grows = async (): Promise<void> => {
+        const { length } = await lines();
+        while ((await lines()).length <= length) await Bun.sleep(50);
+        const all = await lines();
+        expect(all).toEqual(all.map((_, index) => String(index + 1)));
+      };
+      await grows();
+      expect((await podman("container", "checkpoint", "--leave-running", "counts")).status).toBe(0);
+      await grows();
+      expect((await podman("container", "checkpoint", "counts")).status).toBe(0);
+      const status = await podman("inspect", "-f", "{{.State.Status}} {{.State.Checkpointed}}", "counts");
+      expect(status.output).toBe("exited true");
+      expect((await podman("container", "restore", "counts")).status).toBe(0);
+      await grows();
+      expect((await podman("exec", "counts", "hostname")).status).toBe(0);
+
+      const archive = folder.at("counts.tar.gz");
+      expect((await podman("container", "checkpoint", "--export", archive, "counts")).status).toBe(0);
+      expect((await podman("rm", "counts")).status).toBe(0);
+      expect((await podman("container", "restore", "--import", archive)).status).toBe(0);
+      await grows();
+      expect((await podman("rm", "-f", "-t", "0", "counts")).status).toBe(0);
+      // Each conmon has podman clean up behind it, and the first of them may still be at it.
+      while (findLeftovers([folder.path]).length > 0) await Bun.sleep(50);
     },
     CALLER_TIMEOUT_MS,
   );
