@@ -8,6 +8,7 @@ import {
   type Operation,
   operate,
   parseRegistryConfig,
+  policyOf,
 } from "../distribution/registry/index.ts";
 import { type CliContext, JSON_FLAG } from "./context.ts";
 
@@ -31,13 +32,18 @@ export async function operateRegistry(
       : parseRegistryConfig(await readFile(flags.config, "utf8"), JSON.stringify(flags.config));
   const root = flags.root ?? config.root ?? join(stateRoot(environment), "registry");
   let result: Readonly<Record<string, unknown>> = {};
-  await operate(root, collectionOf(config), operation, (line: Line) => {
-    if (line.kind === "result") result = line.result;
-    if (flags.json) print(`${JSON.stringify(line.kind === "entry" ? line.entry : line.result)}\n`);
-    else if (line.kind === "entry") {
-      const text = encodeEntry(line.entry);
-      if (text !== undefined) print(`${text}\n`);
-    }
-  });
+  await operate(
+    root,
+    { collection: collectionOf(config), policy: policyOf(config) },
+    operation,
+    (line: Line) => {
+      if (line.kind === "result") result = line.result;
+      if (flags.json) print(`${JSON.stringify(line.kind === "entry" ? line.entry : line.result)}\n`);
+      else if (line.kind === "entry") {
+        const text = encodeEntry(line.entry);
+        if (text !== undefined) print(`${text}\n`);
+      }
+    },
+  );
   return result;
 }

@@ -71,6 +71,19 @@ needs(program("docker-registry"))(
       manifests: { digest: string }[];
     };
     expect(referrers.manifests.map(({ digest }) => digest)).toEqual([referrer]);
+    // What is taken over has no more room than what is pushed.
+    const config = join(folder, "full.yml");
+    writeFileSync(config, JSON.stringify({ quotas: [{ prefix: "", bytes: 1_000 }] }));
+    const full = await teu([
+      "registry",
+      "import",
+      theirs,
+      "--root",
+      join(folder, "full"),
+      "--config",
+      config,
+    ]);
+    expect([full.status, full.stdout]).toEqual([1, expect.stringContaining("the registry holds")]);
     const nothing = await teu(["registry", "import", folder, "--root", join(folder, "other")]);
     expect([nothing.status, nothing.stderr]).toEqual([
       1,

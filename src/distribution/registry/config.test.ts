@@ -46,6 +46,15 @@ immutableTags: [{ repositories: ["**"], tags: ["v*"], except: ["v0"] }]
       "access: [{ repository: [a], identities: ['*'], rights: [read] }]",
       "access[0].repository: found this field",
     ],
+    // Nobody was in a group that nobody had declared: the rule was lost to a wrong letter.
+    [
+      "{ groups: { ops: [bob] }, access: [{ repositories: [a], identities: ['*', 'group:opps'], rights: [read] }] }",
+      'access[0].identities[1]: found "group:opps", wants a group of groups: ops',
+    ],
+    [
+      "access: [{ repositories: [a], identities: ['group:ops'], rights: [read] }]",
+      'access[0].identities[0]: found "group:ops", wants a group, but groups has none',
+    ],
     ["htpasswd: x", "access: found nothing"],
     ["tokens: {}", "tokens: found no htpasswd"],
     ["tls: { certificate: a, key: b, requireClientCertificate: true }", "tls.requireClientCertificate"],

@@ -234,7 +234,7 @@ export function parseRegistryConfig(text: string, name: string): RegistryConfig 
 
 function contradictions(config: RegistryConfig): Issue[] {
   const issues: Issue[] = [];
-  const { access, htpasswd, tokens, trustedIssuer, tls, events } = config;
+  const { access, htpasswd, tokens, trustedIssuer, tls, events, groups = {} } = config;
   if (
     access === undefined &&
     (htpasswd !== undefined || trustedIssuer !== undefined || tls?.clientAuthority !== undefined)
@@ -258,11 +258,30 @@ function contradictions(config: RegistryConfig): Issue[] {
       });
   for (const [index, { identities }] of (access ?? []).entries())
     for (const [at, identity] of identities.entries())
-      if (!IDENTITY.test(identity))
-        issues.push({
+      issues.push(
+        ...identityIssues(identity, groups).map((issue) => ({
+          ...issue,
           path: ["access", index, "identities", at],
-          found: JSON.stringify(identity),
-          wants: "user:NAME, group:NAME, certificate:NAME, anonymous, authenticated or *",
-        });
+        })),
+      );
   return issues;
+}
+
+/** What is wrong with a word that says for whom a rule is. */
+function identityIssues(
+  identity: string,
+  groups: NonNullable<RegistryConfig["groups"]>,
+): Omit<Issue, "path">[] {
+  const found = JSON.stringify(identity);
+  if (!IDENTITY.test(identity))
+    return [{ found, wants: "user:NAME, group:NAME, certificate:NAME, anonymous, authenticated or *" }];
+  const [, group] = /^group:(.*)$/.exec(identity) ?? [];
+  if (group === undefined || Object.hasOwn(groups, group)) return [];
+  const known = Object.keys(groups);
+  return [
+    {
+      found,
+      wants: known.length === 0 ? "a group, but groups has none" : `a group of groups: ${known.join(", ")}`,
+    },
+  ];
 }

@@ -2,7 +2,7 @@
 
 // The configuration file, and what it says of access and storage.
 export { parseRegistryConfig, type RegistryConfig, type UpstreamConfig } from "./config.ts";
-export { collectionOf, registryOptions } from "./open-config.ts";
+export { collectionOf, policyOf, registryOptions } from "./open-config.ts";
 // The registry as a function, for tests and for whoever has a socket already.
 export { type OpenRegistry, openRegistry, type StorageOptions } from "./registry.ts";
 // The registry on a socket.

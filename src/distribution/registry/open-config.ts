@@ -70,7 +70,7 @@ export function collectionOf(config: RegistryConfig): OperationContext["collecti
 }
 
 /** What may not be stored, whoever asks. */
-function policyOf(config: RegistryConfig): StoragePolicy {
+export function policyOf(config: RegistryConfig): StoragePolicy {
   const matchers = (config.immutableTags ?? []).map(compileImmutable);
   return {
     isReadOnly: config.readOnly ?? false,

@@ -46,13 +46,17 @@ function makeCertificates(): void {
 }
 
 let roots = 0;
-async function serve(options: { requireClientCertificate?: boolean } = {}): Promise<Registry> {
+async function serve(
+  options: { requireClientCertificate?: boolean } = {},
+  onError: (error: unknown) => void = () => undefined,
+): Promise<Registry> {
   makeCertificates();
   copyFileSync(at("first.pem"), at("server.pem"));
   copyFileSync(at("first.key"), at("server.key"));
   return await serveRegistry({
     listen: "127.0.0.1:0",
     root: at(`root-${roots++}`),
+    onError,
     tls: { certificate: at("server.pem"), key: at("server.key"), clientAuthority: at("ca.pem"), ...options },
     means: {
       rules: new Rules([
@@ -137,16 +141,28 @@ describe("client certificates", () => {
 });
 
 describe("certificates of our own", () => {
-  tlsTest("are read again when they change; a pair that does not fit leaves the old one", async () => {
-    await using registry = await serve();
-    expect(await certificateOf(registry)).toBe("first");
-    copyFileSync(at("second.pem"), at("server.pem"));
-    await registry.reload();
-    expect(await certificateOf(registry)).toBe("first");
-    copyFileSync(at("second.key"), at("server.key"));
-    await registry.reload();
-    expect(await certificateOf(registry)).toBe("second");
-  });
+  tlsTest(
+    "are read again when they change; a pair that does not fit leaves the old one, and is told of once",
+    async () => {
+      const told: unknown[] = [];
+      await using registry = await serve({}, (error) => told.push(error));
+      expect(await certificateOf(registry)).toBe("first");
+      copyFileSync(at("second.pem"), at("server.pem"));
+      await registry.reload();
+      await registry.reload();
+      expect(await certificateOf(registry)).toBe("first");
+      expect(told.map(String)).toEqual([
+        expect.stringContaining(`${at("server.pem")}", "${at("server.key")}", `),
+      ]);
+      rmSync(at("server.key"));
+      await registry.reload();
+      expect(String(told[1])).toContain("ENOENT");
+      expect(await certificateOf(registry)).toBe("first");
+      copyFileSync(at("second.key"), at("server.key"));
+      await registry.reload();
+      expect(await certificateOf(registry)).toBe("second");
+    },
+  );
 });
 
 describe("bodies", () => {

@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { messageOf, TeuError } from "../../base/index.ts";
 import type { Connection } from "./auth/authenticator.ts";
 import type { TlsConfig } from "./config.ts";
 import type { Handler } from "./handler.ts";
@@ -34,7 +35,25 @@ export function showAddress(hostname: string, port: number): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** Listens. @param onError  Told when certificates that changed cannot be used; the old ones stay. */
+/** Certificates that changed cannot be used: those from before serve on. */
+export class CertificatesNotReloaded extends TeuError<
+  "certificates-not-reloaded",
+  { files: readonly string[]; reason: string }
+> {
+  constructor(context: { files: readonly string[]; reason: string }, cause: unknown) {
+    const files = context.files.map((file) => JSON.stringify(file)).join(", ");
+    super(
+      "certificates-not-reloaded",
+      "failed-precondition",
+      context,
+      `Cannot use the certificates in ${files} that changed, those from before serve on: ${context.reason}`,
+      { cause },
+    );
+  }
+}
+
+/** Listens. @param onError  Told once of each change of the certificates that cannot be used, and of answers that break off for
+ * a reason of ours. */
 export async function listenTls(
   { hostname, port, tls }: { hostname: string; port: number; tls: TlsConfig },
   handle: Handler,
@@ -45,7 +64,11 @@ export async function listenTls(
   const sockets = new Set<TLSSocket>();
   const http = createHttpServer((request, response) => {
     const connection = connections.get(request.socket);
-    answer(handle, request, response, connection).catch(() => response.destroy());
+    answer(handle, request, response, connection).catch((error: unknown) => {
+      // A client that has gone away is no failure.
+      if (!response.destroyed) onError(error);
+      response.destroy();
+    });
   });
   http.timeout = 0;
   http.requestTimeout = 0;
@@ -66,14 +89,20 @@ export async function listenTls(
     server.listen(port, hostname, resolve);
   });
   let version = await versionOf(tls);
+  let complaint = "";
   const reload = async (): Promise<void> => {
+    let now = "";
     try {
-      const now = await versionOf(tls);
+      now = await versionOf(tls);
       if (now === version) return;
       server.setSecureContext({ ...(await readFiles(tls)), ...asking });
       version = now;
+      complaint = "";
     } catch (error) {
-      onError(error);
+      const reason = messageOf(error);
+      if (`${now} ${reason}` === complaint) return;
+      complaint = `${now} ${reason}`;
+      onError(new CertificatesNotReloaded({ files: filesOf(tls), reason }, error));
     }
   };
   const timer = setInterval(reload, LOOK_AGAIN_MS);
@@ -105,9 +134,12 @@ async function readFiles({ certificate, key, clientAuthority }: TlsConfig) {
   return { cert, key: privateKey, ...ca };
 }
 
-async function versionOf({ certificate, key, clientAuthority }: TlsConfig): Promise<string> {
-  const paths = [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])];
-  const stats = await Promise.all(paths.map((path) => stat(path)));
+function filesOf({ certificate, key, clientAuthority }: TlsConfig): string[] {
+  return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])];
+}
+
+async function versionOf(tls: TlsConfig): Promise<string> {
+  const stats = await Promise.all(filesOf(tls).map((path) => stat(path)));
   return stats.map(({ ino, mtimeMs, size }) => `${ino} ${mtimeMs} ${size}`).join(" ");
 }
 

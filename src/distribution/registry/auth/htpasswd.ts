@@ -3,7 +3,7 @@
  * A hash takes some fifty milliseconds of a processor on purpose: what was right is remembered for a minute, few are
  * checked at once, and a name that does not exist takes as long as one that does.
  */
-import { createHmac, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { TeuError } from "../../../base/index.ts";
 import { Refusal } from "../refusal.ts";
 import { WatchedFile } from "./watched-file.ts";
@@ -56,9 +56,11 @@ export class Htpasswd {
     return htpasswd;
   }
 
-  /** Whether `name` is in the file. */
-  async has(name: string): Promise<boolean> {
-    return (await this.#file.read()).hashes.has(name);
+  /** Changes when the password of `name` does, and says nothing of it; undefined: there is no such name. */
+  async fingerprint(name: string): Promise<string | undefined> {
+    const hash = (await this.#file.read()).hashes.get(name);
+    // Whoever has it cannot try passwords: the salt, of 128 bits, is in what is hashed.
+    return hash && createHash("sha256").update(hash).digest("base64url").slice(0, 22);
   }
 
   /** Whether `name` has this password. @throws {Refusal} TOOMANYREQUESTS */

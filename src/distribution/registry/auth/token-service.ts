@@ -1,6 +1,7 @@
 /**
  * Tokens of our own: who proves to be somebody by a password gets a token that says so for some minutes, for the repositories
- * that were asked for. What the token grants is looked up again when it is used, so a right that was taken away is gone at once.
+ * that were asked for. What the token grants is looked up again when it is used, so a right that was taken away is gone at once. A
+ * refresh token stands for a password: it works while its user has that password.
  * Source: distribution, docs/spec/auth/token.md (GET) and oauth.md (POST).
  */
 import { randomUUID, type webcrypto } from "node:crypto";
@@ -93,7 +94,10 @@ export class TokenService {
       case "refresh_token": {
         const claims = await this.#claims(form.get("refresh_token") ?? "", REFRESH_TYPE);
         const identity = identityOf(claims?.["sub"]);
-        if (identity.kind !== "user" || !(await this.#htpasswd.has(identity.name)))
+        // It stands for a password, and goes with it.
+        const fingerprint =
+          identity.kind === "user" ? await this.#htpasswd.fingerprint(identity.name) : undefined;
+        if (fingerprint === undefined || claims?.["pwd"] !== fingerprint)
           throw new Refusal("UNAUTHORIZED", { message: "the refresh token is not valid" });
         return await this.#issue(identity, scopes, false);
       }
@@ -123,14 +127,17 @@ export class TokenService {
     const issuedAt = Math.floor(Date.now() / 1000);
     const subject = identity.kind === "anonymous" ? "" : identity.name;
     const token = await this.#sign(subject, issuedAt, this.#lifetimeS, { use: "access", access });
-    const refresh = wantsRefresh
-      ? { refresh_token: await this.#sign(subject, issuedAt, REFRESH_LIFETIME_S, { use: REFRESH_TYPE }) }
-      : {};
+    const refresh = wantsRefresh ? { refresh_token: await this.#refreshToken(subject, issuedAt) } : {};
     const times = { expires_in: this.#lifetimeS, issued_at: new Date(issuedAt * 1000).toISOString() };
     return Response.json(
       { token, access_token: token, ...times, ...refresh },
       { headers: { "cache-control": "no-store" } },
     );
+  }
+
+  async #refreshToken(subject: string, now: number): Promise<string> {
+    const pwd = await this.#htpasswd.fingerprint(subject);
+    return await this.#sign(subject, now, REFRESH_LIFETIME_S, { use: REFRESH_TYPE, pwd });
   }
 
   async #sign(subject: string, now: number, lifetimeS: number, claims: object): Promise<string> {

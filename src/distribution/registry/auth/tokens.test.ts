@@ -134,6 +134,41 @@ describe("our tokens", () => {
   });
 });
 
+describe("a refresh token", () => {
+  const options = { algorithm: "bcrypt", cost: 4 } as const;
+  const hash = async (password: string): Promise<string> => await Bun.password.hash(password, options);
+
+  test("works while its user has the password that it was had for, and not after", async () => {
+    const path = join(root, "changing");
+    let now = 0;
+    const write = (text: string): void => {
+      writeFileSync(path, text);
+      now += 2_000; // the file is looked at once a second
+    };
+    const [first, second] = [await hash("first"), await hash("second")];
+    write(`carol:${first}\n`);
+    const htpasswd = await Htpasswd.open(path, () => now);
+    const service = { service: "s", lifetimeS: 300, htpasswd, rules: new Rules([]) };
+    const tokens = await TokenService.open(service, (await keyPair()).privateJwk);
+    const post = async (form: Record<string, string>): Promise<Response> =>
+      await tokens.answer(new Request("http://r/", { method: "POST", body: new URLSearchParams(form) }));
+    const login = { grant_type: "password", username: "carol", password: "first", access_type: "offline" };
+    const got = (await (await post(login)).json()) as { refresh_token: string };
+    const use = async (): Promise<number | string> =>
+      await post({ grant_type: "refresh_token", refresh_token: got.refresh_token }).then(
+        ({ status }) => status,
+        String,
+      );
+    expect(await use()).toBe(200);
+    for (const lines of [`carol:${second}\n`, `dave:${first}\n`, ""]) {
+      write(lines);
+      expect(await use()).toContain("the refresh token is not valid");
+    }
+    write(`carol:${first}\ndave:${second}\n`);
+    expect(await use()).toBe(200);
+  });
+});
+
 describe("tokens of somebody whom we trust", () => {
   const now = (): number => Math.floor(Date.now() / 1000);
   const access = [{ type: "repository", name: "any/where", actions: ["pull"] }];

@@ -23,7 +23,9 @@ export function observe(handle: Handler, { metrics, log, isForwarded }: Observer
     const durationMs = performance.now() - begin;
     const { method, url, headers } = request;
     const { status } = response;
-    const bytes = Number(response.headers.get("content-length") ?? 0);
+    // These say how long a body would be, and have none (RFC 9110, 8.6).
+    const hasBody = method !== "HEAD" && status !== 304;
+    const bytes = hasBody ? Number(response.headers.get("content-length") ?? 0) : 0;
     const path = pathOf(url);
     metrics.end({ method, route: routeOf(path), status, seconds: durationMs / 1000, bytes });
     log?.add({

@@ -60,6 +60,16 @@ describe("metrics and health", () => {
       "teu_registry_uploads 0",
     ])
       expect(text.split("\n")).toContain(line);
+    // A HEAD was counted as if its answer had the body whose length it tells.
+    const sentBytes = async (): Promise<string | undefined> =>
+      /^teu_registry_sent_bytes_total \d+$/m.exec(
+        await (await fetch(`http://${registry.adminAddress}/metrics`)).text(),
+      )?.[0];
+    const before = await sentBytes();
+    const head = await fetch(`${url}/v2/a/manifests/1`, { method: "HEAD" });
+    const headers = { "if-none-match": head.headers.get("etag") ?? "" };
+    expect((await fetch(`${url}/v2/a/manifests/1`, { headers })).status).toBe(304);
+    expect([Number(head.headers.get("content-length")) > 0, await sentBytes()]).toEqual([true, before]);
     // What clients send becomes no label.
     await fetch(`${url}/v2/x${"y".repeat(50)}/unknown/z`, { method: "PROPFIND" });
     expect(await (await fetch(`http://${registry.adminAddress}/metrics`)).text()).not.toMatch(/PROPFIND|yyy/);
@@ -141,6 +151,21 @@ describe("EventSender", () => {
       stop: () => void server.stop(true),
     };
   }
+
+  test("is told also of what is done while nobody serves", async () => {
+    const root = newPath();
+    const url = "http://127.0.0.1:1/";
+    await (await serveRegistry({ listen: "127.0.0.1:0", root, events: [{ url }] })).close();
+    using storage = openStorage(root);
+    const repository = "a" as RepositoryName;
+    const digest = digestOf("x");
+    const manifest = { mediaType: MANIFEST, digest, size: 1, children: [], required: [] };
+    await storage.metadata.putManifest(repository, manifest, ["1" as Tag]);
+    expect(storage.metadata.events.after(url, 10)).toMatchObject([{ repository }]);
+    storage.metadata.events.keepFor([]);
+    await storage.metadata.putManifest(repository, manifest, ["2" as Tag]);
+    expect(storage.metadata.events.after(url, 10)).toEqual([]);
+  });
 
   async function until(condition: () => boolean): Promise<void> {
     while (!condition()) await Bun.sleep(2);

@@ -29,6 +29,9 @@ export class SqliteEvents {
 
   constructor(database: Database) {
     this.#database = database;
+    // Whom the process that serves tells hears also of what is done while nobody serves.
+    const sql = "SELECT EXISTS (SELECT 1 FROM event_listeners) AS isWanted";
+    this.#isWanted = database.query<{ isWanted: number }, []>(sql).get()?.isWanted === 1;
   }
 
   /** From now on changes are written down for these listeners; what others had not heard yet is forgotten. */

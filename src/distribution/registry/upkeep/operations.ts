@@ -6,6 +6,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TeuError } from "../../../base/index.ts";
 import type { RepositoryName } from "../../../spec/index.ts";
+import type { StoragePolicy } from "../storage/policy.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { check } from "./check.ts";
 import { type CollectOptions, collect } from "./collect.ts";
@@ -96,10 +97,10 @@ export function serveOperations(context: OperationContext): Disposable {
   };
 }
 
-/** Asks whoever serves `root` to do it, or does it here, with what `collection` says. */
+/** Asks whoever serves `root` to do it, or does it here, with what `collection` and `policy` say. */
 export async function operate(
   root: string,
-  collection: OperationContext["collection"],
+  { collection, policy }: { collection: OperationContext["collection"]; policy: StoragePolicy },
   operation: Operation,
   onLine: (line: Line) => void,
 ): Promise<void> {
@@ -109,7 +110,7 @@ export async function operate(
     body: JSON.stringify(operation),
   }).catch(() => undefined); // nobody listens: nobody serves the folder, as its lock will tell
   if (response === undefined) {
-    using storage = openStorage(root);
+    using storage = openStorage(root, policy);
     return await runOperation({ storage, root, collection }, operation, onLine);
   }
   const { name } = operation;
