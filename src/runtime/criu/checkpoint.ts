@@ -27,11 +27,12 @@ import {
   openDirectory,
   withWorkDirectory,
 } from "./choices.ts";
-import { savedDescriptors } from "./descriptors.ts";
+import { externalFiles, savedStreams } from "./descriptors.ts";
+import { CriuLacks } from "./errors.ts";
 import { mountsToDump } from "./external-mounts.ts";
 import { CGROUP_MODES, type CriuNotify, type CriuOptions } from "./messages.ts";
 import { externalNamespaces } from "./namespaces.ts";
-import { callCriu, criuVersion, findCriu, requireFeature } from "./process.ts";
+import { callCriu, criuVersion, findCriu, refuseUser, requireFeature } from "./process.ts";
 
 /** What checkpoint is told, beside what restore is told too. */
 export interface CheckpointChoices extends CriuChoices {
@@ -95,6 +96,9 @@ export function checkpointContainer(root: string, containerID: string, choices: 
   mkdirSync(imagePath, { recursive: true, mode: 0o700 });
   checkParent(imagePath, parentPath);
   if (statusFd !== undefined) checkStatusFd(statusFd);
+  refuseUser();
+  const config = savedConfig(state);
+  refuseUnsaved(config);
   const program = findCriu();
   const version = criuVersion(program);
   if (choices.preDump) requireFeature(program, "mem_track", "--pre-dump");
@@ -104,12 +108,12 @@ export function checkpointContainer(root: string, containerID: string, choices: 
     opened.defer(() => closeSync(descriptor));
     return descriptor;
   };
-  const config = savedConfig(state);
+  const streams = savedStreams(state);
   const opts = {
     images_dir_fd: own(openDirectory(imagePath)),
     ...withWorkDirectory(choices, own),
-    ...dumpOptions(state, config, choices, version),
-    ...(choices.preDump ? {} : saveFileSystem(state, config, choices)),
+    ...dumpOptions(state, config, choices, version, streams),
+    ...(choices.preDump ? {} : saveFileSystem(state, config, choices, streams)),
   };
   try {
     callCriu(program, choices.preDump ? "PRE_DUMP" : "DUMP", { opts }, watch(choices, version));
@@ -134,6 +138,21 @@ function checkParent(imagePath: string, parentPath: string | undefined): void {
   throw new InvalidParentPath({ path }, `invalid --parent-path: stat ${path}: not a directory`);
 }
 
+/** What CRIU would leave out without a word. @throws {CriuLacks} */
+function refuseUnsaved({ linux = {} }: RuntimeConfig): void {
+  const own = (linux.namespaces ?? []).filter(({ path }) => !path).map(({ type }) => type);
+  if (!linux.namespaces?.some(({ type }) => type === "mount"))
+    throw new CriuLacks({
+      what: "linux.namespaces",
+      why: "it is the host's mount namespace that would be restored",
+    });
+  if (Object.keys(linux.netDevices ?? {}).length > 0 && own.includes("network"))
+    throw new CriuLacks({
+      what: "linux.netDevices",
+      why: "devices in a network namespace of the container's own are not saved",
+    });
+}
+
 const F_GETFL = 3;
 const O_ACCMODE = 3;
 
@@ -149,11 +168,12 @@ function dumpOptions(
   config: RuntimeConfig,
   choices: CheckpointChoices,
   version: number,
+  streams: readonly string[],
 ): Omit<CriuOptions, "images_dir_fd"> {
   const { parentPath, statusFd, pageServer, cgroupsMode, plain, more } = choices;
   const freezer =
     state.cgroupPaths["freezer"] ?? (version >= FREEZES_V2 ? unifiedPath(state.cgroupPaths) : undefined);
-  const external = externalNamespaces(config, version);
+  const external = [...externalNamespaces(config, version), ...externalFiles(streams)];
   return {
     ...plain,
     ...more,
@@ -179,11 +199,12 @@ function saveFileSystem(
   state: SavedState,
   config: RuntimeConfig,
   { imagePath }: CheckpointChoices,
+  streams: readonly string[],
 ): Pick<CriuOptions, "ext_mnt"> {
   const cgroups = { layout: readCgroupLayout(), paths: state.cgroupPaths };
   const ext_mnt = mountsToDump(config, state.bundle, cgroups, state.pid);
   const path = resolvePath(imagePath, DESCRIPTORS_FILE);
-  writeTextSync(path, JSON.stringify(savedDescriptors(state)), { mode: 0o600 });
+  writeTextSync(path, JSON.stringify(streams), { mode: 0o600 });
   return { ext_mnt };
 }
 

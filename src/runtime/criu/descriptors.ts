@@ -1,9 +1,11 @@
 /**
- * The standard streams of a container, by the names that the kernel gives them: `pipe:[4711]`. A pipe that leads outside
- * cannot be saved; on restore the one of its name is replaced by a new one.
+ * The standard streams of a container, by names that its images keep: `pipe:[4711]` as the kernel says, and, what runc does
+ * not know, `file[1f:8a02]` for a file of the host's, by mount and inode as CRIU writes them. What leads outside is not
+ * saved; in the restore the new stream stands in for the one of its name.
+ * Source: runc, descriptors.json; criu(8), --external, --inherit-fd.
  */
 import { TeuError } from "../../base/index.ts";
-import { readLinkIfAnySync, readTextSync } from "../../sys/index.ts";
+import { readLinkIfAnySync, readTextIfAnySync, readTextSync, statSync } from "../../sys/index.ts";
 import type { SavedState } from "../state.ts";
 import type { CriuOptions } from "./messages.ts";
 
@@ -16,20 +18,35 @@ export class NoCheckpoint extends TeuError<"no-checkpoint", { path: string; why:
   }
 }
 
-const STREAMS = [0, 1, 2];
+const STREAMS = 3;
+const PIPE = /^pipe:\[\d+\]$/;
+const FILE = /^file\[[0-9a-f]+:[0-9a-f]+\]$/;
 
-/** As they were at create; of a container that an older teu made, as they are now. */
-export function savedDescriptors({
-  pid,
-  descriptors,
-}: Pick<SavedState, "pid" | "descriptors">): readonly string[] {
-  return descriptors ?? STREAMS.map((number) => readLinkIfAnySync(`/proc/${pid}/fd/${number}`) ?? "");
+/** The streams as they were at create; none where the container has a terminal. */
+export function savedStreams({ pid, descriptors = [] }: SavedState): readonly string[] {
+  return descriptors.map((name, number) => fileName(pid, number, name) ?? name);
 }
 
-/** Which of criu's own standard streams stand in for the pipes of the container. @throws {NoCheckpoint} */
-export function inheritedPipes(imagePath: string, file: string): NonNullable<CriuOptions["inherit_fd"]> {
+/** CRIU's name of a host's file that the container still has as it got it; undefined for whatever else. */
+function fileName(pid: number, number: number, name: string): string | undefined {
+  const path = `/proc/${pid}/fd/${number}`;
+  if (!name.startsWith("/") || name === "/dev/null" || readLinkIfAnySync(path) !== name) return undefined;
+  const { isFile, inode } = statSync(path);
+  const mount = /^mnt_id:\s*(\d+)$/m.exec(readTextIfAnySync(`/proc/${pid}/fdinfo/${number}`) ?? "")?.[1];
+  return isFile && mount !== undefined
+    ? `file[${Number(mount).toString(16)}:${inode.toString(16)}]`
+    : undefined;
+}
+
+/** For the dump: those that CRIU is not to look for inside. */
+export function externalFiles(streams: readonly string[]): readonly string[] {
+  return [...new Set(streams.filter((name) => FILE.test(name)))];
+}
+
+/** For the restore: which of criu's own standard streams stand in for those outside. @throws {NoCheckpoint} */
+export function inheritedStreams(imagePath: string, file: string): NonNullable<CriuOptions["inherit_fd"]> {
   return readNames(imagePath, file).flatMap((name, fd) =>
-    /^pipe:\[\d+\]$/.test(name) ? [{ key: name, fd }] : [],
+    PIPE.test(name) || FILE.test(name) ? [{ key: name, fd }] : [],
   );
 }
 
@@ -43,11 +60,9 @@ function readNames(imagePath: string, file: string): string[] {
     throw new NoCheckpoint({ path: imagePath, why }, error);
   }
   if (isNames(names)) return names;
-  throw new NoCheckpoint({ path: imagePath, why: `${file} is not a list of at most three names` });
+  throw new NoCheckpoint({ path: imagePath, why: `${file} is not a list of at most ${STREAMS} names` });
 }
 
 function isNames(value: unknown): value is string[] {
-  return (
-    Array.isArray(value) && value.length <= STREAMS.length && value.every((name) => typeof name === "string")
-  );
+  return Array.isArray(value) && value.length <= STREAMS && value.every((name) => typeof name === "string");
 }

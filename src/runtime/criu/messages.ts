@@ -154,13 +154,17 @@ export function decodeResponse(bytes: Uint8Array): CriuResponse {
   const [type, success] = [fields.number(1), fields.boolean(2)];
   if (type === undefined || success === undefined)
     throw new InvalidMessage({ why: "it says neither what it answers nor whether that succeeded", at: 0 });
+  const restored = fields.message(4)?.number(1) ?? 0;
+  // 0 and less mean groups of processes where a signal is sent.
+  if (type === REQUEST.RESTORE && success && restored <= 0)
+    throw new InvalidMessage({ why: "it tells no pid of what it has restored", at: 0 });
   const notify = fields.message(5);
   const features = fields.message(8);
   return {
     type,
     success,
     ...(notify && { notify: { script: notify.text(1) ?? "", pid: notify.number(2) ?? 0 } }),
-    restored: fields.message(4)?.number(1) ?? 0,
+    restored,
     cr_errno: fields.number(7) ?? 0,
     cr_errmsg: fields.text(9) ?? "",
     features: {

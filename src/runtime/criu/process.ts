@@ -12,6 +12,7 @@ import {
   spawn,
   syscall,
 } from "../../sys/index.ts";
+import { isRootless } from "../machine/rootless.ts";
 import { CriuFailed, CriuLacks, CriuMissing } from "./errors.ts";
 import { lastErrors } from "./log-excerpt.ts";
 import type { CriuFeatures, CriuRequest, CriuResponse, RequestType } from "./messages.ts";
@@ -23,6 +24,12 @@ const MFD_CLOEXEC = 1;
 const MAX_ERROR_BYTES = 65_536;
 /** The first descriptor behind the standard streams. */
 const SOCKET = 3;
+
+/** @throws {CriuLacks} for a plain user, whose processes CRIU may not look into */
+export function refuseUser(): void {
+  if (isRootless())
+    throw new CriuLacks({ what: "checkpoint of a plain user's", why: "CRIU needs to be root" });
+}
 
 /** criu's path. @throws {CriuMissing} */
 export function findCriu(): string {

@@ -51,12 +51,19 @@ import {
 } from "../resctrl/group.ts";
 import { claimState, noteCgroupsPath, saveState, startTimeOf } from "../state.ts";
 import { type CriuChoices, configFile, DESCRIPTORS_FILE, explain, LOG_LEVEL } from "./choices.ts";
-import { inheritedPipes, NoCheckpoint } from "./descriptors.ts";
+import { inheritedStreams, NoCheckpoint } from "./descriptors.ts";
 import { mountsOf, mountsToRestore } from "./external-mounts.ts";
 import { setUpLoopback } from "./loopback.ts";
 import { CGROUP_MODES, type CriuNotify, type CriuOptions } from "./messages.ts";
 import { type NamespacesToRestore, namespacesToRestore } from "./namespaces.ts";
-import { criuEnvironment, criuVersion, findCriu, refuseFailure, requireVersion } from "./process.ts";
+import {
+  criuEnvironment,
+  criuVersion,
+  findCriu,
+  refuseFailure,
+  refuseUser,
+  requireVersion,
+} from "./process.ts";
 import { converse } from "./service.ts";
 
 /** What restore is told, beside what checkpoint is told too. */
@@ -129,7 +136,7 @@ interface Asked {
   readonly program: string;
   readonly imagePath: string;
   readonly workPath: string;
-  readonly pipes: NonNullable<CriuOptions["inherit_fd"]>;
+  readonly streams: NonNullable<CriuOptions["inherit_fd"]>;
   readonly namespaces: NamespacesToRestore;
 }
 
@@ -139,9 +146,10 @@ function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor
   const config = parseRuntimeConfig(configText);
   checkConfig(config);
   checkConsole(config.process ?? {}, options);
+  refuseUser();
   const { imagePath, workPath = imagePath } = choices;
   if (!existsSync(imagePath)) throw new NoCheckpoint({ path: imagePath, why: "there is no such directory" });
-  const pipes = inheritedPipes(imagePath, DESCRIPTORS_FILE);
+  const streams = inheritedStreams(imagePath, DESCRIPTORS_FILE);
   const program = findCriu();
   const version = criuVersion(program);
   for (const option of ["lsm_profile", "lsm_mount_context"] as const)
@@ -149,7 +157,7 @@ function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor
       requireVersion(version, CHANGES_LSM, `--${option.replaceAll("_", "-")}`);
   mkdirSync(workPath, { recursive: true, mode: 0o700 });
   return {
-    ...{ bundle, configText, config, imagePath, workPath, program, pipes },
+    ...{ bundle, configText, config, imagePath, workPath, program, streams },
     layout: readCgroupLayout(),
     namespaces: namespacesToRestore(config, version, own),
   };
@@ -265,7 +273,7 @@ function becomeCriu(plan: CreatePlan, config: RuntimeConfig, init: Launched): nu
 }
 
 function requestOptions(
-  { bundle, config, layout, pipes, namespaces }: Asked,
+  { bundle, config, layout, streams, namespaces }: Asked,
   { cgroupsMode, plain, more }: RestoreChoices,
   { cgroup }: Made,
   criu: WaitingCriu,
@@ -285,7 +293,7 @@ function requestOptions(
     manage_cgroups_mode: CGROUP_MODES[cgroupsMode],
     orphan_pts_master: true,
     ext_mnt: mountsToRestore(config, bundle, { layout, paths: cgroup.paths }),
-    inherit_fd: [...criu.namespaces, ...pipes],
+    inherit_fd: [...criu.namespaces, ...streams],
     cg_root: cgroupsOf(criu.pid),
     ...(join_ns.length > 0 && { join_ns }),
     ...configFile(config),

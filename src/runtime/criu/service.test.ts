@@ -105,8 +105,8 @@ describe("converse()", () => {
     { says: "a failure at a moment", answer: "08 06 10 00", want: "criu failed: type NOTIFY errno 0" },
     {
       says: "an answer to something else",
-      answer: "08 02 10 01",
-      want: "it answers a request of type 2, not DUMP",
+      answer: "08 04 10 01",
+      want: "it answers a request of type 4, not DUMP",
     },
     { says: "no type", answer: "10 01", want: "it says neither what it answers" },
     { says: "no success", answer: "08 01", want: "it says neither what it answers" },
@@ -115,6 +115,13 @@ describe("converse()", () => {
   ])("$says is an error", ({ answer, want }) => {
     expect(() => converse(scripted(answer).socket, "DUMP", {})).toThrow(want);
   });
+
+  test.each(["08 02 10 01", "08 02 10 01 22 02 08 00", "08 02 10 01 22 0b 08 ff ff ff ff ff ff ff ff ff 01"])(
+    "a restore without a pid that can be sent a signal is an error: %s",
+    (answer) => {
+      expect(() => converse(scripted(answer).socket, "RESTORE", {})).toThrow("it tells no pid");
+    },
+  );
 
   test("an end without an answer is an error", () => {
     const [socket, theirs] = socketPair();

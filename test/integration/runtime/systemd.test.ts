@@ -1,12 +1,14 @@
 /** The systemd cgroup driver: containers as scopes, with the properties that runc gives them. */
 import { describe, expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { needs, program, root, systemd } from "../../support/needs.ts";
+import { join } from "node:path";
+import { criu, needs, program, root, systemd } from "../../support/needs.ts";
 import { type Change, changes, withLinux, withNewNamespace, withResources } from "../support/bundle.ts";
 import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
 
 const test = needs(root, program("busybox"), systemd);
 const compared = needs(root, program("busybox"), program("runc"), systemd);
+const checkpointed = needs(root, program("busybox"), systemd, criu());
 const without = needs(root, program("busybox"), {
   says: "a machine without systemd",
   isMet: () => !systemd.isMet(),
@@ -150,6 +152,32 @@ describe(`a container of ${TESTED.name} as a unit of systemd`, () => {
     expect(status).toBe(1);
     expect(stderr).toContain('controller "nonsense" not available');
     expect(container.show("LoadState")).toEqual({ LoadState: "not-found" });
+  });
+
+  checkpointed("a checkpoint ends the unit, and a restore makes it again, with its limits", async () => {
+    await using container = new Scope();
+    const script = "i=0; while :; do i=$((i+1)); echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.02; done";
+    container.configure(`exec </dev/null >/dev/null 2>&1; ${script}`, LIMITS);
+    const file = join(container.bundle.rootfs, "tmp/count");
+    const count = (): number => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);
+    const images = join(container.bundle.path, "images");
+    expect((await container.call(["run", "-d", container.id])).stderr).toBe("");
+    while (count() < 3) await Bun.sleep(20);
+    const before = container.show("ActiveState", "TasksMax", "MemoryMax", "Slice");
+    const saved = await container.call(["checkpoint", "--image-path", images, container.id]);
+    expect([saved.status, saved.stderr]).toEqual([0, ""]);
+    expect(container.show("ActiveState")).toEqual({ ActiveState: "inactive" });
+    const reached = count();
+
+    const words = ["restore", "-d", "--image-path", images, container.id];
+    expect((await container.call(words)).stderr).toBe("");
+    expect(container.show("ActiveState", "TasksMax", "MemoryMax", "Slice")).toEqual(before);
+    const { pid } = await container.state();
+    expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toContain(container.unit);
+    while (count() < reached + 3) await Bun.sleep(20);
+    expect(count()).toBeLessThan(reached + 1000);
+    expect((await container.call(["delete", "--force", container.id])).status).toBe(0);
+    expect(container.show("ActiveState")).toEqual({ ActiveState: "inactive" });
   });
 
   test("a unit of the same name is told of", async () => {
