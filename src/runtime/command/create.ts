@@ -4,6 +4,7 @@ import { syscall } from "../../sys/index.ts";
 import { type CreateOptions, createContainer } from "../machine/create.ts";
 import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logWarning } from "./log.ts";
+import { orRemove } from "./or-remove.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
 import { fromSystemd } from "./systemd.ts";
 import { unitPlanner } from "./units.ts";
@@ -59,10 +60,12 @@ export const create = runtimeCommand({
         ...(await unitPlanner(context)),
         ...(await fromSystemd(flags["preserve-fds"])),
       };
-      const { pid, pidfd } = createContainer(options);
-      sendPidfd(flags["pidfd-socket"], pidfd, "standard");
-      syscall("close", pidfd);
-      writePidFile(flags["pid-file"], pid);
+      const created = createContainer(options);
+      await orRemove(context, options, created, () => {
+        sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
+        writePidFile(flags["pid-file"], created.pid);
+      });
+      syscall("close", created.pidfd);
       return 0;
     } catch (error) {
       throw new CommandFailed("create", context.program, error);

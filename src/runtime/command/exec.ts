@@ -1,8 +1,9 @@
 /** `exec`: one more process in a running container. Source: runc exec. */
 import { TeuError } from "../../base/index.ts";
 import { type Capabilities, type Process, parseProcess } from "../../spec/index.ts";
-import { readTextSync, syscall } from "../../sys/index.ts";
-import { execProcess } from "../machine/exec.ts";
+import { readTextSync, reap, syscall } from "../../sys/index.ts";
+import { SIGKILL } from "../compile/constants.ts";
+import { type ExecutedProcess, execProcess } from "../machine/exec.ts";
 import { loadState, savedConfig } from "../state.ts";
 import { InvalidConfig, validateProcess } from "../validate.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
@@ -98,8 +99,10 @@ export const exec = runtimeCommand({
         ...(consoleSocket && { consoleSocket }),
         ...(onConsole && { onConsole }),
       });
-      sendPidfd(flags["pidfd-socket"], pidfd, "setns");
-      writePidFile(flags["pid-file"], pid);
+      orKill({ pid, pidfd }, () => {
+        sendPidfd(flags["pidfd-socket"], pidfd, "setns");
+        writePidFile(flags["pid-file"], pid);
+      });
       if (foreground !== undefined) {
         foreground.follow(pidfd);
         return await foreground.ended(pid);
@@ -111,6 +114,18 @@ export const exec = runtimeCommand({
     }
   },
 });
+
+/** A caller who cannot be told of the process would have it run unknown to anybody. */
+function orKill({ pid, pidfd }: ExecutedProcess, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+    syscall("close", pidfd);
+    reap(pid, { wait: true });
+    throw error;
+  }
+}
 
 type ExecFlags = {
   readonly [K in keyof typeof FLAGS]: (typeof FLAGS)[K]["kind"] extends "boolean"

@@ -1,14 +1,14 @@
 /** `run`: create and start; in the foreground also wait, with the container's exit status as ours, and delete. */
 import { check, syscall } from "../../sys/index.ts";
-import { deleteContainer } from "../delete.ts";
-import { type CreatedContainer, createContainer } from "../machine/create.ts";
+import { createContainer } from "../machine/create.ts";
 import { startContainer } from "../machine/start.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
 import { createFlags, createOptions } from "./create.ts";
 import { Foreground } from "./foreground.ts";
+import { orRemove, removeContainer } from "./or-remove.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
 import { fromSystemd, notifySocket } from "./systemd.ts";
-import { unitPlanner, unitStopper } from "./units.ts";
+import { unitPlanner } from "./units.ts";
 import { CommandFailed } from "./wording.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -34,12 +34,6 @@ export const run = runtimeCommand({
     const { root, program } = context;
     const options = createOptions(flags, containerID, context);
     const { onWarning } = options;
-    const remove = async (): Promise<void> =>
-      deleteContainer(root, containerID, {
-        force: true,
-        ...(onWarning && { onWarning }),
-        ...(context.cgroupManager === "systemd" && (await unitStopper(root, containerID))),
-      });
     try {
       if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");
       using foreground = detach ? undefined : new Foreground();
@@ -50,8 +44,8 @@ export const run = runtimeCommand({
         ...(await fromSystemd(flags["preserve-fds"])),
         ...(onConsole && { onConsole }),
       });
-      using notify = await orRemove(created, remove, () => notifySocket(root, containerID));
-      await orRemove(created, remove, () => {
+      using notify = await orRemove(context, options, created, () => notifySocket(root, containerID));
+      await orRemove(context, options, created, () => {
         sendPidfd(flags["pidfd-socket"], created.pidfd, "standard");
         writePidFile(flags["pid-file"], created.pid);
         startContainer(root, containerID);
@@ -61,25 +55,10 @@ export const run = runtimeCommand({
       notify?.follow(created.pid).catch(onWarning);
       foreground.follow(created.pidfd);
       const status = await foreground.ended(created.pid);
-      if (!keep) await remove();
+      if (!keep) await removeContainer(context, options);
       return status;
     } catch (error) {
       throw new CommandFailed("run", program, error);
     }
   },
 });
-
-/** A step between created and running; if it fails, the container goes too, and the first failure is told. */
-async function orRemove<T>(
-  created: CreatedContainer,
-  remove: () => Promise<void>,
-  step: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    syscall("close", created.pidfd);
-    await remove();
-    throw error;
-  }
-}

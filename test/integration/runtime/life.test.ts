@@ -1,9 +1,10 @@
 /** A container's life by runc's command line: create, start, state, kill, delete, exec, and what each leaves behind. */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../../support/needs.ts";
 import { baseConfig, withProcess } from "../support/bundle.ts";
+import { findLeftovers } from "../support/leftovers.ts";
 import { Container, TESTED } from "../support/runtime.ts";
 
 const test = needs(root, program("busybox"));
@@ -192,5 +193,61 @@ describe(`a bundle that ${TESTED.name} refuses`, () => {
     const result = await container.configure("true").call(["create", id]);
     expect(result.status).toBe(1);
     expect(readdirSync(container.stateFolder)).toEqual([]);
+  });
+});
+
+describe("a step that fails when the container is there already", () => {
+  const isOurs = TESTED.name === "teu";
+  const steps = [
+    {
+      says: "a pid file in no folder",
+      flags: ["--pid-file", "/no/such/folder/pid"],
+      names: "/no/such/folder",
+    },
+    { says: "a pid file where a folder is", flags: ["--pid-file", "etc"], names: "etc" },
+    // runc 1.1 does not know the flag.
+    ...(isOurs
+      ? [
+          {
+            says: "nobody at the pidfd socket",
+            flags: ["--pidfd-socket", "/no/such.sock"],
+            names: "no/such.sock",
+          },
+        ]
+      : []),
+  ];
+  /** Where `etc` is a folder that holds something, so that no file takes its place. */
+  function prepared(): Container {
+    const container = new Container();
+    mkdirSync(join(container.bundle.path, "etc/in"), { recursive: true });
+    return container.configure("exec sleep 1000");
+  }
+  const besides = (container: Container): string[] =>
+    readdirSync(container.bundle.path).filter((name) => name.startsWith("."));
+
+  const cases = [["create"], ["run", "-d"], ["run"]].flatMap((verb) =>
+    steps.map((step) => ({ verb, ...step })),
+  );
+  test.each(cases)("$verb with $says takes the container along", async ({ verb, flags, names }) => {
+    await using container = prepared();
+    const result = await container.call([...verb, ...flags, container.id]);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain(names);
+    expect(readdirSync(container.stateFolder)).toEqual([]);
+    expect(findLeftovers([container.id])).toEqual([]);
+    if (isOurs) expect(besides(container)).toEqual([]);
+  });
+
+  test.each(steps)("exec with $says ends its process, and no other", async ({ flags, names }) => {
+    await using container = prepared();
+    await container.call(["run", "-d", container.id]);
+    const words = ["exec", "-d", ...flags, container.id, "/bin/sh", "-c", "exec sleep 2000"];
+    const result = await container.call(words);
+    expect(result.status).toBe(255);
+    expect(result.stderr).toContain(names);
+    const listed = await container.call(["exec", container.id, "ps"]);
+    expect(listed.stdout).not.toContain("sleep 2000");
+    expect((await container.state()).status).toBe("running");
+    if (isOurs) expect(besides(container)).toEqual([]);
   });
 });
