@@ -1,7 +1,7 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory unpack
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack
  *
  * --write keeps the results as docs/reference/benchmarks.md. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -9,8 +9,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { benchCgroupJoin } from "./cgroup-join.ts";
+import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRuntime } from "./runtime.ts";
+import { benchSeccomp } from "./seccomp.ts";
 import { benchStart } from "./start.ts";
 import { encodeSection, machineLine, type Section, type Skipped } from "./support/report.ts";
 import { benchUnpack } from "./unpack.ts";
@@ -20,6 +22,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Skipped>>> = {
   runtime: benchRuntime,
   "cgroup-join": benchCgroupJoin,
   memory: benchMemory,
+  many: benchMany,
+  limit: benchSmallestLimit,
+  seccomp: benchSeccomp,
   unpack: benchUnpack,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");

@@ -1,31 +1,12 @@
 /** What a container that is created and not started keeps in memory: the proportional set sizes of all its processes. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TEU } from "../test/integration/teu.ts";
 import { makeTimedBundle } from "./support/bundle.ts";
+import { processesOf, proportionalSize } from "./support/memory.ts";
 import type { Section, Skipped } from "./support/report.ts";
 import { measure, SAMPLES, type Subject } from "./support/sample.ts";
-
-/** Everything that still runs on a container's behalf: processes in its cgroup, or that bear its ID. */
-function processesOf(id: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      const text = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");
-      return (
-        !/^State:\tZ/m.test(text("status")) && (text("cgroup").includes(id) || text("cmdline").includes(id))
-      );
-    } catch {
-      return false; // it has ended meanwhile
-    }
-  });
-}
-
-/** In kilobytes of 1024 bytes. */
-function proportionalSize(pid: string): number {
-  return Number(/^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
-}
 
 function createdBy(name: string, command: readonly string[], bundle: string, state: string): Subject {
   let count = 0;

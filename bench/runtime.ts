@@ -10,6 +10,7 @@ import { createContainer, deleteContainer, startContainer } from "../src/runtime
 import { reap } from "../src/sys/index.ts";
 import { TEU } from "../test/integration/teu.ts";
 import { makeTimedBundle } from "./support/bundle.ts";
+import { NEWEST_RUNC, newestRunc } from "./support/newest-runc.ts";
 import type { Section, Skipped, Table } from "./support/report.ts";
 import { type Measured, measure, SAMPLES, type Subject, timeCommand } from "./support/sample.ts";
 
@@ -31,7 +32,8 @@ interface Runtime {
 }
 
 let count = 0;
-const newID = ({ name }: Runtime): string => `teu-bench-${process.pid}-${name}-${++count}`;
+const newID = ({ name }: Runtime): string =>
+  `teu-bench-${process.pid}-${name.replaceAll(" ", "-")}-${++count}`;
 
 /** `run` to its end. */
 function runBy(runtime: Runtime, bundle: string): Subject {
@@ -84,11 +86,12 @@ async function timeBeside(peers: readonly string[], label: string): Promise<Tabl
   using sleeping = makeTimedBundle("sleep", "1000");
   // Where runtimes keep their state: in memory.
   const state = mkdtempSync("/run/teu-bench-");
+  const nameOf = (peer: string): string => (peer.startsWith("/") ? NEWEST_RUNC : peer);
   const at = (name: string, ...command: string[]): Runtime => ({
     name,
     command: [...command, "--root", join(state, name)],
   });
-  const runtimes = [...peers.map((peer) => at(peer, peer)), at("teu", TEU, "runtime")];
+  const runtimes = [...peers.map((peer) => at(nameOf(peer), peer)), at("teu", TEU, "runtime")];
   const running = runtimes.map((runtime) => ({ runtime, id: newID(runtime) }));
   const tables: Table[] = [];
   try {
@@ -142,7 +145,8 @@ function timeBesideCrun(): Table[] {
 export async function benchRuntime(): Promise<Section | Skipped> {
   const title = "A container's life";
   if (process.getuid?.() !== 0) return { title, reason: "it needs root" };
-  const tables: Table[] = await timeBeside(["runc"], "");
+  const newest = newestRunc();
+  const tables: Table[] = await timeBeside(["runc", ...(newest === undefined ? [] : [newest])], "");
   tables.push(...timeBesideCrun());
   return {
     title,
