@@ -11,7 +11,7 @@ set -eu
 peers='runc crun criu umoci skopeo buildah docker-registry debootstrap busybox-static uidmap attr acl libcap2-bin jq iproute2 nftables procps psmisc strace ca-certificates'
 callers='containerd docker.io podman buildah'
 compilers='clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-armhf-cross libseccomp-dev shellcheck'
-machine='apparmor qemu-system-x86 busybox-static cpio xz-utils kmod iproute2 procps systemd dbus'
+machine='apparmor secilc qemu-system-x86 busybox-static cpio xz-utils kmod iproute2 procps systemd dbus'
 
 wanted=
 for word in "${@:-peers}"; do

@@ -11,8 +11,6 @@ interface Entry {
   readonly find: (config: RuntimeConfig) => string | undefined;
 }
 
-const NOT_BUILT = "not built yet";
-
 /** `field`, if `value` is there and not empty. */
 function asked(field: string, value: unknown): string | undefined {
   if (value === undefined || value === "" || value === false) return undefined;
@@ -25,8 +23,6 @@ const TABLE: readonly Entry[] = [
     why: "the specification has no flags yet",
     find: ({ linux }) => asked("linux.personality.flags", linux?.personality?.flags),
   },
-  { why: NOT_BUILT, find: ({ linux }) => asked("linux.mountLabel", linux?.mountLabel) },
-  { why: NOT_BUILT, find: ({ process }) => asked("process.selinuxLabel", process?.selinuxLabel) },
 ];
 
 /** Each field that asks for what is not built, and why not. */

@@ -9,6 +9,7 @@ import type { PlanBuilder } from "../plan/builder.ts";
 import { MOUNT_ATTR_RDONLY } from "./constants.ts";
 import { type CgroupMount, close, T1, T2 } from "./context.ts";
 import { openDestination } from "./destination.ts";
+import { labelData } from "./labels.ts";
 import { cloneTree, type FileSystemData, newFileSystem, setAttributes } from "./mount-calls.ts";
 import type { MountOptions } from "./mount-options.ts";
 import type { MountContext } from "./mounts.ts";
@@ -31,7 +32,8 @@ export function compileCgroupMount(
     ["source", "tmpfs"],
     ["mode", "755"],
   ] as const;
-  newFileSystem(plan, "tmpfs", data, options.attributes.set & ~MOUNT_ATTR_RDONLY, T1);
+  const labelled = labelData("tmpfs", context.linux.mountLabel, data);
+  newFileSystem(plan, "tmpfs", labelled, options.attributes.set & ~MOUNT_ATTR_RDONLY, T1);
   place(plan, destination, "directory", { propagation: [] });
   for (const hierarchy of cgroup.mounts) {
     makeHierarchy(plan, hierarchy, options, context);

@@ -14,7 +14,7 @@ import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
 import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
-import { compileLabels, labelSlot } from "./labels.ts";
+import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { compileMounts, finishReadonly } from "./mounts.ts";
@@ -100,11 +100,14 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
   compileNamespaceSetup(plan, namespaces, config);
   compileNetDevices(plan, linux.netDevices);
   if (!world.noNewKeyring)
-    compileKeyring(plan, world.containerID, { inUserNamespace: namespaces.user !== "none" });
+    labellingKeys(plan, procfs, config.process, () =>
+      compileKeyring(plan, world.containerID, { inUserNamespace: namespaces.user !== "none" }),
+    );
   if (namespaces.mount)
     compileRoot(plan, world, {
       propagation: linux.rootfsPropagation,
       masks: (linux.maskedPaths ?? []).length > 0,
+      mountLabel: linux.mountLabel,
     });
   else compileUnmountedRoot(plan, world.rootfs);
   compileMounts(plan, mounts, { world, inUserNamespace: namespaces.user !== "none", linux });

@@ -12,7 +12,7 @@ import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
 import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
-import { compileLabels, labelSlot } from "./labels.ts";
+import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileChildGuards, compileGuards } from "./namespaces.ts";
 import {
   compileCloseDescriptors,
@@ -63,7 +63,8 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   compileFinalAffinity(plan, process.execCPUAffinity ?? {});
   compileOomScore(plan, process.oomScoreAdj, world);
   compileEntry(plan, world);
-  if (!world.noNewKeyring) compileKeyring(plan, world.containerID, undefined);
+  if (!world.noNewKeyring)
+    labellingKeys(plan, procfs, process, () => compileKeyring(plan, world.containerID, undefined));
   if (process.terminal) {
     openInRoot(plan, ROOT, "dev", { into: DEV, flags: O_PATH | O_DIRECTORY });
     compileConsole(plan, { size: process.consoleSize, uid: process.user.uid, ptmx: "exec" });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { PlanBuilder } from "../plan/builder.ts";
 import { printPlan } from "../plan/print.ts";
-import { compileLabels, labelSlot } from "./labels.ts";
+import { compileKeyring } from "./keyring.ts";
+import { compileLabels, labelData, labellingKeys, labelSlot } from "./labels.ts";
 
 const PROCESS = { user: { uid: 0, gid: 0 }, cwd: "/" };
 
@@ -24,11 +25,53 @@ test("compileLabels() writes through the parent's procfs and by no path of the c
   ]);
 });
 
-test.each([{}, { apparmorProfile: "" }])("labelSlot() opens nothing for %j", (label) => {
+test("compileLabels() writes an SELinux label, and labellingKeys() has keys made under it", () => {
   const plan = new PlanBuilder();
-  const process = { ...PROCESS, ...label };
+  const process = { ...PROCESS, selinuxLabel: "u:r:t" };
   const slot = labelSlot(plan, process);
-  expect(slot).toBeUndefined();
+  labellingKeys(plan, slot, process, () => compileKeyring(plan, "web", { inUserNamespace: false }));
   compileLabels(plan, slot, process);
-  expect(plan.finish().count).toBe(0);
+  const lines = printPlan(plan.finish()).split("\n");
+  expect(lines.filter((line) => /attr|write|keyctl/.test(line)).map((line) => line.slice(8))).toEqual([
+    'r20 = openat2(5, "self/attr/keycreate", {flags=02000001, resolve=0xb}, 24)',
+    'write(r20, "u:r:t", 5)',
+    expect.stringContaining('r20 = keyctl(1, "_ses.web")'),
+    expect.stringContaining("keyctl(5, "),
+    'r20 = openat2(5, "self/attr/keycreate", {flags=02000001, resolve=0xb}, 24)',
+    'write(r20, "")',
+    'r20 = openat2(5, "self/attr/exec", {flags=02000001, resolve=0xb}, 24)',
+    'write(r20, "u:r:t", 5)',
+  ]);
 });
+
+test.each([
+  {
+    type: "tmpfs",
+    label: "l",
+    data: [["size", "1"]] as const,
+    want: [
+      ["size", "1"],
+      ["context", "l"],
+    ],
+  },
+  { type: "devpts", label: "l", data: [] as const, want: [["context", "l"]] },
+  { type: "tmpfs", label: undefined, data: [] as const, want: [] },
+  { type: "tmpfs", label: "l", data: [["rootcontext", "own"]] as const, want: [["rootcontext", "own"]] },
+  { type: "proc", label: "l", data: [] as const, want: [] },
+  { type: "sysfs", label: "l", data: [] as const, want: [] },
+  { type: "mqueue", label: "l", data: [] as const, want: [] },
+])("labelData() of $type: $want", ({ type, label, data, want }) => {
+  expect(labelData(type, label, data)).toEqual(want as ReturnType<typeof labelData>);
+});
+
+test.each([{}, { apparmorProfile: "" }, { selinuxLabel: "" }])(
+  "labelSlot() opens nothing for %j",
+  (label) => {
+    const plan = new PlanBuilder();
+    const process = { ...PROCESS, ...label };
+    const slot = labelSlot(plan, process);
+    expect(slot).toBeUndefined();
+    compileLabels(plan, slot, process);
+    expect(plan.finish().count).toBe(0);
+  },
+);

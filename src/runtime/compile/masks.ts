@@ -24,10 +24,11 @@ import {
 } from "./constants.ts";
 import { close, HOST_NULL, MASK, ROOT, T1, T2 } from "./context.ts";
 import { openHow, openInRoot } from "./destination.ts";
+import { labelData } from "./labels.ts";
 import { attach, newFileSystem, setAttributes } from "./mount-calls.ts";
 
 /** The empty read-only tmpfs that covers directories, once, below the root where nothing ever sees it: clones need it attached. */
-export function compileMask(plan: PlanBuilder, below: Register): void {
+export function compileMask(plan: PlanBuilder, below: Register, mountLabel?: string): void {
   plan.section("linux.maskedPaths", "config-linux.md, Masked Paths");
   plan.call("openat", [AT_FDCWD, plan.text("/dev/null"), O_PATH | O_CLOEXEC], { result: HOST_NULL });
   const limits = [
@@ -35,7 +36,7 @@ export function compileMask(plan: PlanBuilder, below: Register): void {
     ["nr_blocks", "1"],
     ["nr_inodes", "1"],
   ] as const;
-  newFileSystem(plan, "tmpfs", limits, MOUNT_ATTR_RDONLY, MASK);
+  newFileSystem(plan, "tmpfs", labelData("tmpfs", mountLabel, limits), MOUNT_ATTR_RDONLY, MASK);
   attach(plan, MASK, below);
 }
 

@@ -3,6 +3,7 @@
  * Source: runtime-spec config.md, Mounts; fsopen(2), fspick(2), open_tree(2), mount_setattr(2), move_mount(2).
  */
 import type { Linux, Mount } from "../../spec/index.ts";
+import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { compileBind, isBindMount } from "./bind.ts";
 import { compileCgroupMount } from "./cgroup-mount.ts";
@@ -17,6 +18,7 @@ import {
 import { type Circumstances, close, MODE, ROOT, T1, T2 } from "./context.ts";
 import { compileCopyUp } from "./copy-up.ts";
 import { isProcOrSys, openDestination, openInRoot, relativePath } from "./destination.ts";
+import { labelData } from "./labels.ts";
 import { configure, loadMode, newFileSystem, setAttributes } from "./mount-calls.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { place } from "./place.ts";
@@ -29,7 +31,7 @@ const TMPFS_MODE = 0o1777;
 export interface MountContext {
   readonly world: Circumstances;
   readonly inUserNamespace: boolean;
-  readonly linux: Pick<Linux, "uidMappings" | "gidMappings">;
+  readonly linux: Pick<Linux, "uidMappings" | "gidMappings" | "mountLabel">;
 }
 
 /** All mounts of config.json. Read-only tmpfs stay writable until `finishReadonly`: destinations are made in them. */
@@ -63,12 +65,24 @@ function compileMount(plan: PlanBuilder, mount: Mount, context: MountContext): v
   else if (isBind) compileBind(plan, mount, options, context);
   else if (mount.type === "cgroup" || mount.type === "cgroup2")
     compileCgroupMount(plan, mount, options, context);
-  else if (mount.type === "tmpfs") compileTmpfs(plan, mount, options);
+  else if (mount.type === "tmpfs") compileTmpfs(plan, mount, options, context.linux.mountLabel);
   else {
-    newFileSystem(plan, mount.type ?? "", dataOf(mount, options), options.attributes.set, T1);
+    const { type = "" } = mount;
+    const { mountLabel } = context.linux;
+    const data = labelData(type, mountLabel, dataOf(mount, options));
+    newFileSystem(plan, type, data, options.attributes.set, T1);
+    if (type === "mqueue" && mountLabel) labelRoot(plan, mountLabel);
     setAttributes(plan, T1, options.recursive, true);
     place(plan, mount.destination, "directory", options);
   }
+}
+
+/** A queue's file system takes no label as a parameter; what is made in it has that of its root. */
+function labelRoot(plan: PlanBuilder, label: string): void {
+  openInRoot(plan, T1, ".", { into: T2, flags: O_DIRECTORY });
+  const value = plan.text(label);
+  plan.call("fsetxattr", [T2, plan.text("security.selinux"), value, byteLength(label) + 1, 0]);
+  close(plan, T2);
 }
 
 function dataOf({ source }: Mount, { flags, data }: MountOptions): (readonly [string, string | undefined])[] {
@@ -77,12 +91,17 @@ function dataOf({ source }: Mount, { flags, data }: MountOptions): (readonly [st
 }
 
 /** Without a mode of its own it has that of the directory that it covers, and with tmpcopyup what is in there, too. */
-function compileTmpfs(plan: PlanBuilder, mount: Mount, options: MountOptions): void {
+function compileTmpfs(
+  plan: PlanBuilder,
+  mount: Mount,
+  options: MountOptions,
+  mountLabel: string | undefined,
+): void {
   const { destination } = mount;
   const takesMode = !options.data.some(([key]) => key === "mode");
   if (takesMode) rememberMode(plan, destination);
   const set = options.attributes.set & (isDelayed(mount, options) ? ~MOUNT_ATTR_RDONLY : ~0);
-  newFileSystem(plan, "tmpfs", dataOf(mount, options), set, T1);
+  newFileSystem(plan, "tmpfs", labelData("tmpfs", mountLabel, dataOf(mount, options)), set, T1);
   if (takesMode) {
     openInRoot(plan, T1, ".", { into: T2, flags: O_DIRECTORY });
     plan.call("fchmod", [T2, MODE]);

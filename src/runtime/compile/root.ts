@@ -38,7 +38,11 @@ const DEFAULT_PROPAGATION = "rslave";
 export function compileRoot(
   plan: PlanBuilder,
   world: Pick<Circumstances, "rootfs" | "rootMount">,
-  { propagation, masks }: { propagation: string | undefined; masks: boolean },
+  {
+    propagation,
+    masks,
+    mountLabel,
+  }: { propagation: string | undefined; masks: boolean; mountLabel?: string | undefined },
 ): void {
   compilePropagation(plan, world.rootMount, propagation);
   plan.section("root.path", CLAUSE);
@@ -47,7 +51,7 @@ export function compileRoot(
   plan.call("open_tree", [T1, plan.text(""), AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE], {
     result: ROOT,
   });
-  if (masks) compileMask(plan, T1);
+  if (masks) compileMask(plan, T1, mountLabel);
   plan.section("root.path", CLAUSE);
   attach(plan, ROOT, T1);
   close(plan, T1);

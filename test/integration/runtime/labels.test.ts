@@ -3,9 +3,11 @@
  * Source: runtime-spec config.md, process.apparmorProfile, process.selinuxLabel; config-linux.md, Mount label.
  */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Need, needs, program, root } from "../../support/needs.ts";
-import { type Change, withLinux, withProcess } from "../support/bundle.ts";
+import { type Change, changes, withLinux, withMounts, withProcess } from "../support/bundle.ts";
 import { Container, TESTED } from "../support/runtime.ts";
 
 const ENABLED = "/sys/module/apparmor/parameters/enabled";
@@ -135,5 +137,64 @@ describe(`a kernel that lacks what ${TESTED.name} is asked for`, () => {
     const { status, stderr } = await container.call(["exec", "--apparmor", "x", container.id, "true"]);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/apparmor/i);
+  });
+});
+
+/**
+ * Runs where the kernel has SELinux and no policy yet: `test/vm/run -k security=selinux`. The policy lets everybody do everything, so
+ * that what is tested is whether the labels arrive.
+ */
+const SELINUX = "/sys/fs/selinux";
+const hasSELinux = existsSync(`${SELINUX}/load`);
+const seLinux: Need = { says: "a kernel with SELinux", isMet: () => hasSELinux };
+
+describe(`SELinux labels of a container of ${TESTED.name}`, () => {
+  const test = needs(root, program("busybox"), program("secilc"), seLinux);
+  const label = "system_u:system_r:container_t";
+  const mountLabel = "system_u:object_r:container_file_t";
+  const current = "cat /proc/self/attr/current | tr -d '\\000'; echo";
+
+  const loadPolicy = (): void => {
+    const folder = mkdtempSync(join(tmpdir(), "teu-selinux-"));
+    const source = join(import.meta.dir, "../../fixtures/selinux.cil");
+    const words = ["-M", "false", "-c", "31", "-o", join(folder, "policy"), "-f", "/dev/null", source];
+    const { success, stderr } = Bun.spawnSync(["secilc", ...words], { stderr: "pipe" });
+    if (!success) throw new Error(`secilc: ${stderr.toString()}`);
+    writeFileSync(`${SELINUX}/load`, readFileSync(join(folder, "policy")));
+    rmSync(folder, { recursive: true });
+  };
+
+  test("hold for PID 1, for an exec'd process and for what is mounted", async () => {
+    loadPolicy();
+    await using container = new Container();
+    const script = `${current}; grep -E ' /(tmp|dev|dev/shm|dev/pts|proc/scsi|sys/firmware) ' /proc/mounts; exec sleep 1000`;
+    container.configure(
+      script,
+      changes(
+        withProcess({ selinuxLabel: label }),
+        withLinux({ mountLabel }),
+        withMounts({ destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid"] }),
+      ),
+    );
+    expect(await container.call(["run", "-d", container.id])).toMatchObject({ status: 0, stderr: "" });
+    while (!container.outputOf(1).includes(" /tmp ")) await Bun.sleep(20);
+    const [own, ...mounts] = container.outputOf(1).trim().split("\n");
+    expect(own).toBe(label);
+    expect(mounts.length).toBeGreaterThan(2);
+    for (const mount of mounts) expect(mount).toContain(`context=${mountLabel}`);
+    const exec = await container.call(["exec", container.id, "/bin/sh", "-c", current]);
+    expect(exec.stdout.trim()).toBe(label);
+    const other = "system_u:system_r:host_t";
+    const words = ["exec", "--process-label", other, container.id, "/bin/sh", "-c", current];
+    expect((await container.call(words)).stdout.trim()).toBe(other);
+  });
+
+  test("that the policy does not know are refused, and nothing of the container stays", async () => {
+    loadPolicy();
+    await using container = new Container();
+    container.configure("true", withProcess({ selinuxLabel: "system_u:system_r:nobody_t" }));
+    const { status, stderr } = await container.call(["run", container.id]);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("nvalid argument");
   });
 });
