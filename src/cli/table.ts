@@ -54,6 +54,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/exec.ts")).command,
   },
+  cp: {
+    summary: "Copy files between a container and this machine",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/cp.ts")).command,
+  },
   logs: {
     summary: "Show what a container has written",
     group: CONTAINERS,

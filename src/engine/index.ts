@@ -8,8 +8,10 @@ export { attachToContainer, restartContainer, restartWhenDue } from "./container
 export { Detached } from "./container/attach.ts";
 // Networks.
 export { connectToNetwork, disconnectFromNetwork } from "./container/change-networks.ts";
+export { type CopyEnd, copyBetween, copyFromArchive, copyToArchive } from "./container/copy.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
+export { findContainer } from "./container/remove.ts";
 export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";

@@ -22,7 +22,9 @@ export interface ApplyOptions {
   readonly diffID?: DiffID | undefined;
   readonly limits?: LayerLimits;
   /** `none` for users who may not change owners and make devices. Default `restore`. */
-  readonly ownership?: "restore" | "none";
+  readonly ownership?: "restore" | "none" | "ours";
+  /** See `LayerWriterOptions`. */
+  readonly isLiteral?: boolean;
   /** Whether to return only when all of it is on disk. Default true; false where the caller syncs once for many. */
   readonly sync?: boolean;
 }
@@ -58,9 +60,10 @@ export async function applyLayer(
   signal?: AbortSignal,
 ): Promise<AppliedLayer> {
   const { files, mode, diffID: wanted, limits = DEFAULT_LIMITS, ownership = "restore" } = options;
+  const { isLiteral = false } = options;
   const algorithm = wanted === undefined ? "sha256" : digestAlgorithm(wanted);
   const hash = hasherFor(isSupportedAlgorithm(algorithm) ? algorithm : "sha256");
-  using writer = new LayerWriter(target, { files, mode, limits, ownership });
+  using writer = new LayerWriter(target, { files, mode, limits, ownership, isLiteral });
   const reader = new TarReader(writer);
   let size = 0;
   for await (const chunk of decompress(source)) {

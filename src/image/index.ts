@@ -19,11 +19,12 @@ export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./
 // What unpacking needs of Linux, as a value.
 export type { FileStatus, LayerFiles } from "./layer-files.ts";
 export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
-export { packLayer } from "./pack-layer.ts";
+export { packLayer, packMember } from "./pack-layer.ts";
 export { type Image, readImage } from "./read-image.ts";
 export { resolveUser, rootFileReader } from "./root-user.ts";
 export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";
+export { END_OF_ARCHIVE } from "./tar/writer.ts";
 export { unpackImage } from "./unpack-image.ts";
 // Every digest, size, type and diffID of an image.
 export { type ImageProblem, validateImage } from "./validate-image.ts";

@@ -41,6 +41,16 @@ export function parseLayerName(name: ByteString): LayerName {
   return { kind: "whiteout", parent, base: hidden };
 }
 
+/** The meaning where nothing is a mark: the archive is no layer. @throws {InvalidLayer} a path that no kernel takes */
+export function literalName(name: ByteString): LayerName {
+  const components = cleanPath(name);
+  const base = components.pop();
+  if (base === undefined) return { kind: "root" };
+  const parent = components.join("/") as LayerPath;
+  if (parent.length + base.length >= MAX_PATH_BYTES) throw invalid(name, "its path is too long");
+  return { kind: "entry", parent, base };
+}
+
 /** The components of `name`, without `.` and with `..` resolved by name alone. */
 export function cleanPath(name: ByteString): ByteString[] {
   const components: ByteString[] = [];

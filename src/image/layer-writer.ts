@@ -9,7 +9,7 @@ import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
 import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
 import { fileTypes, isDirectory, type LayerFiles } from "./layer-files.ts";
-import { cleanPath, joinPath, type LayerPath, parseLayerName } from "./layer-name.ts";
+import { cleanPath, joinPath, type LayerPath, literalName, parseLayerName } from "./layer-name.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, Time } from "./tar/entry.ts";
 import type { TarHandler } from "./tar/reader.ts";
@@ -26,8 +26,10 @@ export interface LayerWriterOptions {
   readonly files: LayerFiles;
   readonly mode: "overlay" | "plain";
   readonly limits: LayerLimits;
-  /** `restore` sets owners and makes device nodes; `none` does neither, for users who may not. */
-  readonly ownership: "restore" | "none";
+  /** `restore` sets owners and makes device nodes; `none` does neither, for users who may not; `ours` makes everything the caller's. */
+  readonly ownership: "restore" | "none" | "ours";
+  /** Whether the archive is no layer: names are never marks, and a directory takes nothing else's place, nor the other way round. */
+  readonly isLiteral?: boolean;
 }
 
 /** A hard link whose target must lie in a layer below. */
@@ -119,7 +121,7 @@ export class LayerWriter implements TarHandler {
     this.#bytes += entry.size;
     if (this.#bytes > maxBytes) throw new LayerTooLarge({ what: "bytes", limit: maxBytes });
     this.#directories.trim();
-    const name = parseLayerName(entry.name);
+    const name = this.#options.isLiteral ? literalName(entry.name) : parseLayerName(entry.name);
     switch (name.kind) {
       case "ignored":
         break;
@@ -232,6 +234,11 @@ export class LayerWriter implements TarHandler {
     this.#whiteouts.delete(path);
     const status = checked(this.#files.status(parent, base), "look at", path);
     const type = status.mode & fileTypes.mask;
+    if (this.#options.isLiteral && type === fileTypes.directory)
+      throw new InvalidLayer({
+        path: decodeName(path),
+        why: "cannot overwrite directory with non-directory",
+      });
     removeTree(this.#files, parent, base, path);
     if (type !== fileTypes.directory && type !== fileTypes.symlink) return;
     this.#directories.forgetBelow(path);
@@ -253,6 +260,7 @@ export class LayerWriter implements TarHandler {
     let isOpaque = false;
     let result = this.#files.makeDirectory(parent, base, 0o700);
     if (result === -EEXIST && !this.#isDirectory(parent, base, path)) {
+      if (this.#options.isLiteral) throw invalid(entry, "cannot overwrite non-directory with directory");
       isOpaque = this.#whiteouts.has(path);
       this.#makeRoom(parent, base, path);
       result = this.#files.makeDirectory(parent, base, 0o700);

@@ -52,6 +52,19 @@ export function* packLayer(source: string, options: PackOptions): Generator<Buff
   }
 }
 
+/**
+ * The tar of what is called `base` in the open `directory`, and of all below it, under the name `as`, without an end mark: archives of several
+ * are made so. As `packLayer` in everything else.
+ */
+export function* packMember(
+  directory: number,
+  base: ByteString,
+  as: ByteString,
+  options: PackOptions,
+): Generator<Buffer> {
+  yield* new Packing(options).member(directory, base, as);
+}
+
 class Packing {
   readonly #files: LayerFiles;
   readonly #options: PackOptions;
@@ -72,10 +85,10 @@ class Packing {
     if (this.#options.mode === "overlay" && this.#isOpaque(descriptor))
       yield this.#mark(path, OPAQUE_NAME, status.time);
     const names = checked(this.#files.list(descriptor), "list", path).sort();
-    for (const base of names) yield* this.#member(descriptor, base, joinPath(path, base));
+    for (const base of names) yield* this.member(descriptor, base, joinPath(path, base));
   }
 
-  *#member(parent: number, base: ByteString, path: LayerPath): Generator<Buffer> {
+  *member(parent: number, base: ByteString, path: LayerPath): Generator<Buffer> {
     const status = checked(this.#files.status(parent, base), "look at", path);
     if (this.#options.mode === "overlay" && isWhiteout(status)) {
       const slash = path.lastIndexOf("/");

@@ -197,7 +197,8 @@ function openBundle(store: Store, container: ContainerRecord): { path: HostPath;
   return { path, rootfs };
 }
 
-function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {
+/** Mounts the layers of a container, the writable one on top, on `target`. */
+export function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {
   if (snapshot === null) return;
   const [active, top] = snapshotChain(store.database, snapshot);
   if (active === undefined) return;

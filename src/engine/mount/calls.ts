@@ -8,6 +8,7 @@ const FSCONFIG_SET_STRING = 1;
 const AT_FDCWD = -100;
 const AT_RECURSIVE = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -17,10 +18,13 @@ const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
 
-/** Shows the tree at `source` at `target` too. @param changeMount  Does something with the mount before anybody sees it. */
+/**
+ * Shows the tree at `source` at `target` too: a path, or a descriptor of the place.
+ * @param changeMount  Does something with the mount before anybody sees it.
+ */
 export function bindTree(
   source: HostPath,
-  target: HostPath,
+  target: HostPath | number,
   changeMount: (mount: number) => void = () => undefined,
 ): void {
   const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
@@ -33,17 +37,13 @@ export function bindTree(
   }
 }
 
-/** Puts a mount that is nowhere yet on `target`. */
-export function attachMount(mount: number, target: HostPath): void {
-  const result = syscall(
-    "move_mount",
-    mount,
-    cString(""),
-    AT_FDCWD,
-    cString(target),
-    MOVE_MOUNT_F_EMPTY_PATH,
-  );
-  check(result, "move_mount", target);
+/** Puts a mount that is nowhere yet on `target`, a path or a descriptor. */
+export function attachMount(mount: number, target: HostPath | number): void {
+  const [directory, path, flag] =
+    typeof target === "number" ? [target, "", MOVE_MOUNT_T_EMPTY_PATH] : [AT_FDCWD, target, 0];
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | flag;
+  const result = syscall("move_mount", mount, cString(""), directory, cString(path), flags);
+  check(result, "move_mount", path);
 }
 
 /** Sets an option of a file system in the making; one without a value is a flag. @returns 0, or -errno */

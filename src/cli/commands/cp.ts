@@ -1,0 +1,70 @@
+/** `teu cp`: files between a container and this machine. Docker's words and rules. */
+import { writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { Unsupported } from "../../base/index.ts";
+import {
+  type CopyEnd,
+  copyBetween,
+  copyFromArchive,
+  copyToArchive,
+  findContainer,
+  InvalidOption,
+  openEngine,
+  type Store,
+} from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu cp",
+  summary: "Copy files between a container and this machine",
+  description: `One of the two is CONTAINER:PATH; a container need not run. With - for SOURCE an archive (tar) is read from stdin and unpacked into a directory of the
+container, with - for TARGET one is written to stdout. A directory goes into a directory that is there, under its name; SOURCE/. means what is in it.`,
+  flags: {
+    archive: { kind: "boolean", short: "a", summary: "Keep owners" },
+    "follow-link": { kind: "boolean", short: "L", summary: "Copy what SOURCE leads to where it is a link" },
+    quiet: {
+      kind: "boolean",
+      short: "q",
+      summary: "For scripts that are written for docker; nothing is shown",
+    },
+  },
+  arguments: [{ name: "SOURCE" }, { name: "TARGET" }],
+  examples: [
+    { command: "teu cp web:/etc/nginx/nginx.conf .", says: "Look at a file" },
+    { command: "teu cp site/. web:/usr/share/nginx/html", says: "Put what is in a folder into a container" },
+    { command: "teu cp web:/var/log - | tar -t", says: "List what is there" },
+  ],
+  async run({ flags, arguments: [from = "", to = ""] }, { environment }) {
+    const store = await openEngine(environment);
+    const options = { keepsOwners: flags.archive, followsLink: flags["follow-link"] };
+    const [source, target] = [endOf(store, from), endOf(store, to)];
+    if (source?.kind === target?.kind)
+      throw source?.kind === "container"
+        ? new Unsupported({ what: "copy", why: "copying between containers is not supported" })
+        : new InvalidOption({ option: "SOURCE", value: from }, "must specify at least one container source");
+    if (source === undefined) {
+      if (target?.kind !== "container")
+        throw new InvalidOption(
+          { option: "TARGET", value: to },
+          "must specify at least one container source",
+        );
+      await copyFromArchive(store, Bun.stdin.stream(), target, options);
+    } else if (target === undefined) await copyToArchive(store, source, writeWhole, options);
+    else await copyBetween(store, source, target, options);
+    return 0;
+  },
+});
+
+/** `-` is none: a stream. A path with a slash before its first colon is no container's. */
+function endOf(store: Store, text: string): CopyEnd | undefined {
+  if (text === "-") return undefined;
+  const [, name = "", path = ""] = /^([^/:]+):(.*)$/s.exec(text) ?? [];
+  if (name !== "" && name !== "." && name !== "..")
+    return { kind: "container", container: findContainer(store, name), path: path === "" ? "/" : path };
+  const end = /\/\.?$/.exec(text)?.[0] ?? (text === "." ? "/." : "");
+  return { kind: "host", path: `${resolve(text)}${end}` };
+}
+
+function writeWhole(piece: Uint8Array): void {
+  for (let at = 0; at < piece.length; ) at += writeSync(1, piece, at);
+}

@@ -1,0 +1,82 @@
+/**
+ * A container's files as it sees them, from outside: an open directory, below which every path is resolved by the kernel as if it were the
+ * root (openat2, RESOLVE_IN_ROOT), so that no link of the container's leads out, whatever it does meanwhile (CVE-2018-15664).
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
+import { type ByteString, byteString } from "../../image/index.ts";
+import { check, errno, layerFiles } from "../../sys/index.ts";
+import { bindTree, unmount } from "../mount/calls.ts";
+import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { takeLease } from "../store/leases.ts";
+import type { Store } from "../store/store.ts";
+import { dataDirectory } from "../volume/place.ts";
+import { ContainerBusy } from "./again.ts";
+import { runningPid } from "./driver-of.ts";
+import { mountRoot } from "./make.ts";
+
+const O_PATH = 0o10000000;
+
+/** The root: a descriptor, which is closed when it is disposed of. */
+export interface ContainerRoot extends Disposable {
+  readonly descriptor: number;
+}
+
+/** Opens the root of a container, whether it runs or not. @throws {ContainerBusy} it is being started */
+export async function openContainerRoot(store: Store, container: ContainerRecord): Promise<ContainerRoot> {
+  const pid = await runningPid(store, container);
+  if (pid === undefined) return mountStopped(store, container);
+  // What is mounted in there is seen too: the directory is one of its mount namespace.
+  const descriptor = check(layerFiles().openDirectory(`/proc/${pid}/root`), "open", `/proc/${pid}/root`);
+  // Another process could have this number by now.
+  if ((await runningPid(store, container)) !== pid) {
+    closeSync(descriptor);
+    throw new ContainerBusy({ id: container.id });
+  }
+  return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+}
+
+/** Its layers and what it sees of the host, mounted for us. Whoever is killed leaves that to the next command, with the lease. */
+function mountStopped(store: Store, container: ContainerRecord): ContainerRoot {
+  const claim = () => takeOver(store.database, container, thisOwner());
+  if (isAlive(container.owner) || !inTransaction(store.database, claim))
+    throw new ContainerBusy({ id: container.id });
+  using cleanUp = new DisposableStack();
+  cleanUp.defer(() => void takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY));
+  const directory = `new-${randomBytes(4).toString("hex")}`;
+  const lease = takeLease(store.database, `copy ${container.id}`, directory);
+  const place = join(store.paths.snapshots, directory, "lower") as HostPath;
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  cleanUp.defer(() => lease[Symbol.dispose]());
+  cleanUp.defer(() => removePlace(place));
+  mountRoot(store, container, place);
+  const descriptor = check(layerFiles().openDirectory(place), "open", place);
+  cleanUp.defer(() => closeSync(descriptor));
+  for (const mount of container.settings.mounts ?? []) {
+    const source = mount.kind === "bind" ? mount.source : dataDirectory(store, mount.name);
+    showAt(descriptor, source, byteString(mount.destination));
+  }
+  const kept = cleanUp.move();
+  return { descriptor, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Shows `source` at `destination`, where the container has had it; where there is nothing it has never run. */
+function showAt(root: number, source: HostPath, destination: ByteString): void {
+  const target = layerFiles<ByteString>().openInRoot(root, destination, O_PATH);
+  if (target === -errno.ENOENT || target === -errno.ENOTDIR) return;
+  check(target, "open", destination);
+  try {
+    bindTree(source, target);
+  } finally {
+    closeSync(target);
+  }
+}
+
+function removePlace(place: HostPath): void {
+  unmount(place);
+  rmdirSync(place);
+  rmdirSync(join(place, ".."));
+}
