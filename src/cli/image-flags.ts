@@ -12,6 +12,12 @@ export const INSECURE_FLAG = {
   summary: "Speak plain http to the registry; loopback ones are spoken to so anyhow",
 } as const;
 
+export const SIGNATURE_POLICY_FLAG = {
+  kind: "string",
+  value: "FILE",
+  summary: "Which signatures the image needs (default the policy.json of containers on this machine)",
+} as const;
+
 export const QUIET_FLAG = { kind: "boolean", short: "q", summary: "Show no progress" } as const;
 
 /** The value of --platform; absent: this machine's. */

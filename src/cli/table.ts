@@ -109,6 +109,21 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/rmi.ts")).command,
   },
+  sign: {
+    summary: "Sign an image in its registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/sign.ts")).command,
+  },
+  verify: {
+    summary: "Look whether an image is signed by a key",
+    group: IMAGES,
+    load: async () => (await import("./commands/verify.ts")).command,
+  },
+  "generate-key-pair": {
+    summary: "Make keys to sign images with",
+    group: IMAGES,
+    load: async () => (await import("./commands/generate-key-pair.ts")).command,
+  },
   inspect: {
     summary: "Show all that is known of images and containers",
     group: IMAGES,

@@ -12,6 +12,8 @@ export interface TransferOptions {
   readonly platform: Platform | undefined;
   /** Plain http to registries that are not on this machine. */
   readonly isInsecure: boolean;
+  /** The file that says which signatures an image needs; absent: this machine's. */
+  readonly signaturePolicy?: string | undefined;
   readonly onProgress?: TransferObserver;
 }
 

@@ -23,6 +23,8 @@ export interface RunImageOptions {
   /** Absent: this machine's. */
   readonly platform: Platform | undefined;
   readonly isInsecure: boolean;
+  /** The file that says which signatures an image needs; absent: this machine's. */
+  readonly signaturePolicy?: string | undefined;
   readonly onStep: StepObserver;
   readonly onMissing: (reference: string) => void;
   readonly onProgress: TransferObserver;

@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   image: ["base", "spec", "content"],
   "distribution/client": ["base", "spec", "content"],
   "distribution/registry": ["base", "spec", "content", "sys"],
+  signature: ["base", "spec", "distribution/client"],
   runtime: ["base", "sys", "spec"],
   engine: [
     "base",
@@ -23,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "image",
     "distribution/client",
     "distribution/registry",
+    "signature",
     "runtime",
   ],
   cli: [
@@ -33,14 +35,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "image",
     "distribution/client",
     "distribution/registry",
+    "signature",
     "runtime",
     "engine",
   ],
 };
 /** Entries beside index.ts: what they need of their layer is loaded, and not all of it. */
 const MORE_ENTRIES: readonly string[] = ["runtime/command/index.ts"];
-/** These four also work as a library under Node: no Bun interfaces. */
-const PORTABLE = ["spec", "content", "image", "distribution/client"];
+/** These also work as a library under Node: no Bun interfaces. */
+const PORTABLE = ["spec", "content", "image", "distribution/client", "signature"];
 
 interface Arrow {
   from: string;

@@ -2,13 +2,24 @@
 import { print, printError } from "../../base/index.ts";
 import { openEngine, pull } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import {
+  INSECURE_FLAG,
+  PLATFORM_FLAG,
+  platformOf,
+  QUIET_FLAG,
+  SIGNATURE_POLICY_FLAG,
+} from "../image-flags.ts";
 import { progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu pull",
   summary: "Get an image from its registry",
-  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, quiet: QUIET_FLAG },
+  flags: {
+    platform: PLATFORM_FLAG,
+    insecure: INSECURE_FLAG,
+    "signature-policy": SIGNATURE_POLICY_FLAG,
+    quiet: QUIET_FLAG,
+  },
   arguments: [{ name: "IMAGE" }],
   examples: [
     { command: "teu pull debian:12", says: "From Docker Hub" },
@@ -23,6 +34,7 @@ export const command = teuCommand({
     const { reference, digest } = await pull(store, image, {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,
+      signaturePolicy: flags["signature-policy"],
       onProgress: progress.update,
     });
     progress[Symbol.dispose]();

@@ -3,7 +3,13 @@ import { print, Unsupported } from "../../base/index.ts";
 import { InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
 import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import {
+  INSECURE_FLAG,
+  PLATFORM_FLAG,
+  platformOf,
+  QUIET_FLAG,
+  SIGNATURE_POLICY_FLAG,
+} from "../image-flags.ts";
 import { progressPrinter } from "../progress.ts";
 import { type TraceFormat, tracePrinter } from "../trace.ts";
 
@@ -19,6 +25,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
     ...CONTAINER_FLAGS,
     platform: PLATFORM_FLAG,
     insecure: INSECURE_FLAG,
+    "signature-policy": SIGNATURE_POLICY_FLAG,
     trace: {
       kind: "string",
       value: "text|json",
@@ -57,6 +64,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
     const options = {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,
+      signaturePolicy: flags["signature-policy"],
       onStep: tracePrinter(trace),
       onMissing: progress.missing,
       onProgress: progress.update,

@@ -1,7 +1,13 @@
 /** `teu unpack`: an image as a bundle that any OCI runtime runs. */
 import { openEngine, unpackBundle } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import {
+  INSECURE_FLAG,
+  PLATFORM_FLAG,
+  platformOf,
+  QUIET_FLAG,
+  SIGNATURE_POLICY_FLAG,
+} from "../image-flags.ts";
 import { progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
@@ -9,7 +15,12 @@ export const command = teuCommand({
   summary: "Unpack an image to a bundle that any OCI runtime runs",
   description: `DIR is made; it holds rootfs, with every layer applied, and config.json, made from the image's config and docker's
 defaults (no network but lo). The image is pulled when it is not here.`,
-  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, quiet: QUIET_FLAG },
+  flags: {
+    platform: PLATFORM_FLAG,
+    insecure: INSECURE_FLAG,
+    "signature-policy": SIGNATURE_POLICY_FLAG,
+    quiet: QUIET_FLAG,
+  },
   arguments: [{ name: "IMAGE" }, { name: "DIR" }],
   examples: [
     {
@@ -26,6 +37,7 @@ defaults (no network but lo). The image is pulled when it is not here.`,
     await unpackBundle(await openEngine(environment), image, directory, {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,
+      signaturePolicy: flags["signature-policy"],
       onMissing: progress.missing,
       onProgress: progress.update,
     });

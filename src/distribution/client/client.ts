@@ -21,6 +21,7 @@ import { type CredentialSource, credentialFiles, fileCredentials } from "./crede
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
 import { directFetch, type Fetch } from "./http.ts";
 import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
+import { listReferrers, type Referrers } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
@@ -108,6 +109,11 @@ export class RegistryClient {
     const actual = isSupportedAlgorithm(algorithm) ? digestOf(manifest.bytes, algorithm) : stated;
     if (actual !== stated)
       throw new ManifestDigestMismatch({ ...this.#where, expected: actual, actual: stated });
+  }
+
+  /** What refers to a manifest, of one artifact type if one is said. */
+  async referrers(subject: Digest, artifactType?: string, signal?: AbortSignal): Promise<Referrers> {
+    return await listReferrers(this.#session, this.#where, subject, artifactType, signal);
   }
 
   /** Whether the repository holds this manifest. */

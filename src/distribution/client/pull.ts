@@ -31,6 +31,8 @@ export interface PullOptions {
   readonly store: ContentStore;
   /** Which image of an index. */
   readonly platform: Platform;
+  /** Asked, with the digests from the root to the image, before anything is kept; what it throws ends the pull. */
+  readonly admit?: (digests: readonly Digest[]) => Promise<void>;
   readonly onProgress?: (event: PullEvent) => void;
   readonly signal?: AbortSignal;
 }
@@ -72,6 +74,7 @@ export async function pullImage(
   const image = chain.at(-1);
   if (image?.document.kind !== "manifest") throw new Error("the walk ends at a manifest");
   const { manifest } = image.document;
+  await options.admit?.(chain.map((one) => one.descriptor.digest));
   tell({ kind: "chosen", descriptor: image.descriptor, manifest });
   await forEachParallel(blobsOf(manifest), PARALLEL_BLOBS, signal, async (blob, either) => {
     await fetchBlob(client, store, blob, tell, either);

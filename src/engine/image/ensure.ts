@@ -1,14 +1,16 @@
 /** The image that a text means, with everything in it, from the store or else from its registry. */
 
 import { hasCode } from "../../base/index.ts";
-import { encodePlatform, familiarReference, parseReference } from "../../spec/index.ts";
+import type { RegistryClient } from "../../distribution/client/index.ts";
+import { encodePlatform, familiarReference, parseReference, type Reference } from "../../spec/index.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
+import { admitImage } from "./admit.ts";
 import { type ImageDocuments, isComplete, readImage } from "./content.ts";
 import { findImage } from "./find.ts";
 import { isAcceptable } from "./platform.ts";
-import { type PullOptions, pullImage } from "./pull.ts";
+import { clientOf, type PullOptions, pullImage } from "./pull.ts";
 
 /** How to get an image. */
 export interface EnsureOptions extends PullOptions {
@@ -32,6 +34,10 @@ export async function ensureImage(
   const start = performance.now();
   const local = findLocal(store, text, options);
   if (local !== undefined) {
+    const { name, image } = local;
+    const digests = [image.target.digest, image.descriptor.digest];
+    const open = (): Promise<RegistryClient> => clientOf(name, options.isInsecure ?? false);
+    await admitImage(options.signaturePolicy, name, digests, open, signal);
     tell(local, options, since(start));
     return local;
   }
@@ -40,7 +46,11 @@ export async function ensureImage(
   return { reference: name, image: await pullImage(store, text, options, signal) };
 }
 
-function findLocal(store: Store, text: string, options: EnsureOptions): EnsuredImage | undefined {
+function findLocal(
+  store: Store,
+  text: string,
+  options: EnsureOptions,
+): (EnsuredImage & { name: Reference }) | undefined {
   let record: ImageRecord;
   try {
     record = findImage(store, text).record;
@@ -49,9 +59,10 @@ function findLocal(store: Store, text: string, options: EnsureOptions): EnsuredI
     throw error;
   }
   try {
-    const reference = familiarReference(parseReference(record.reference));
+    const name = parseReference(record.reference);
+    const reference = familiarReference(name);
     const image = readImage(store, record, options.platform);
-    return isComplete(store, image) && isAcceptable(image, options) ? { reference, image } : undefined;
+    return isComplete(store, image) && isAcceptable(image, options) ? { reference, name, image } : undefined;
   } catch (error) {
     // Pulled for another platform: the index is here, this manifest is not.
     if (hasCode(error, "blob-not-found")) return undefined;

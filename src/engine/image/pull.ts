@@ -5,6 +5,7 @@
 import { hasCode } from "../../base/index.ts";
 import type { BlobEvent, PullEvent, PulledImage, RegistryClient } from "../../distribution/client/index.ts";
 import {
+  type Digest,
   encodePlatform,
   encodeReference,
   familiarReference,
@@ -16,6 +17,7 @@ import { inTransaction } from "../store/database.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
+import { admitImage } from "./admit.ts";
 import { type ImageDocuments, readImage } from "./content.ts";
 import { type PlatformChoice, requirePlatform } from "./platform.ts";
 
@@ -26,6 +28,8 @@ export type TransferObserver = (event: BlobEvent) => void;
 export interface PullOptions extends PlatformChoice {
   /** Plain http. */
   readonly isInsecure?: boolean;
+  /** The file that says what is accepted; absent: this machine's. */
+  readonly signaturePolicy?: string | undefined;
   readonly onStep?: StepObserver;
   readonly onProgress?: TransferObserver;
 }
@@ -75,7 +79,9 @@ async function fetch(
   const { content } = store;
   try {
     const stop = signal === undefined ? {} : { signal };
-    return await pull(client, reference, { store: content, platform, onProgress: tell.hear, ...stop });
+    const admit = (digests: readonly Digest[]): Promise<void> =>
+      admitImage(options.signaturePolicy, reference, digests, () => client, signal);
+    return await pull(client, reference, { store: content, platform, admit, onProgress: tell.hear, ...stop });
   } catch (error) {
     // What arrived is kept for the next attempt, but not where it is what fills the disk.
     if (hasCode(error, "storage-full")) content.pruneIngests(0);

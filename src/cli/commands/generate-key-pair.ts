@@ -1,0 +1,54 @@
+/** `teu generate-key-pair`: keys to sign images with. Cosign's word. */
+import { open, rm } from "node:fs/promises";
+import { printError, TeuError } from "../../base/index.ts";
+import { generateKeyPair } from "../../signature/index.ts";
+import { teuCommand } from "../context.ts";
+
+/** A key that is overwritten is lost. */
+class KeyExists extends TeuError<"key-exists", { path: string }> {
+  constructor(context: { path: string }) {
+    super(
+      "key-exists",
+      "already-exists",
+      context,
+      `Cannot write a key to ${JSON.stringify(context.path)}: it exists`,
+    );
+  }
+}
+
+export const command = teuCommand({
+  name: "teu generate-key-pair",
+  summary: "Make keys to sign images with",
+  description: `Writes PREFIX.key, which signs and is for its owner only, and PREFIX.pub, for everybody who verifies: ECDSA on P-256, in PEM (PKCS#8, not encrypted).
+'teu sign' takes other keys too: RSA, Ed25519, P-384, P-521, made by openssl.`,
+  flags: {
+    "output-key-prefix": { kind: "string", value: "PREFIX", summary: "Of both files' names (default teu)" },
+  },
+  arguments: [],
+  examples: [
+    { command: "teu generate-key-pair --output-key-prefix release", says: "release.key and release.pub" },
+  ],
+  async run({ flags }) {
+    const prefix = flags["output-key-prefix"] ?? "teu";
+    const { privateKey, publicKey } = generateKeyPair();
+    await write(`${prefix}.key`, privateKey, 0o600);
+    try {
+      await write(`${prefix}.pub`, publicKey, 0o644);
+    } catch (error) {
+      await rm(`${prefix}.key`);
+      throw error;
+    }
+    printError(`Private key written to ${prefix}.key\nPublic key written to ${prefix}.pub\n`);
+    return 0;
+  },
+});
+
+async function write(path: string, text: string, mode: number): Promise<void> {
+  try {
+    await using file = await open(path, "wx", mode);
+    await file.writeFile(text);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") throw new KeyExists({ path });
+    throw error;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Keys that sign images. The key decides by which algorithm and hash a signature is checked, never the signature or the document
+ * around it (CVE-2025-24976 and its kind). Source: sigstore, pkg/signature, LoadVerifier; RFC 8410, 5915, 5208.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import { Unsupported } from "../base/index.ts";
+import { InvalidKey } from "./errors.ts";
+
+/** Verifies what its owner signed. */
+export interface PublicKey {
+  /** What it is called in messages. */
+  readonly name: string;
+  /** SHA-256 of it, in base64: by this, bundles say which key they want. */
+  readonly hint: string;
+  isSignature(message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** Signs. */
+export interface PrivateKey {
+  readonly publicKey: PublicKey;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** `null`: the algorithm hashes by itself. */
+type Hash = "sha256" | "sha384" | "sha512" | null;
+
+/** Cosign signs with SHA-256 by any key, the bundles' own rule is the hash that fits the curve. */
+const CURVE_HASHES: Readonly<Record<string, readonly [Hash, ...Hash[]]>> = {
+  prime256v1: ["sha256"],
+  secp384r1: ["sha256", "sha384"],
+  secp521r1: ["sha256", "sha512"],
+};
+const MIN_RSA_BITS = 2048;
+const PUBLIC =
+  /^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END (?:RSA )?PUBLIC KEY-----\s*$/;
+const PRIVATE = /^\s*-----BEGIN (?:(?:RSA|EC|ENCRYPTED) )?PRIVATE KEY-----/;
+const OF_COSIGN = /^\s*-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----/;
+
+/** Reads a public key in PEM. @param name  What it is called in messages: its file. @throws {InvalidKey} */
+export function parsePublicKey(pem: string, name: string): PublicKey {
+  // A private key has a public half too, but is a mistake here.
+  if (!PUBLIC.test(pem)) throw new InvalidKey({ name, reason: "it is not one public key in PEM" });
+  return publicKeyOf(
+    read(() => createPublicKey(pem), name),
+    name,
+  );
+}
+
+/** A public key of node's. @throws {InvalidKey} @throws {Unsupported} */
+export function publicKeyOf(key: KeyObject, name: string): PublicKey {
+  const hashes = hashesOf(key, name);
+  const der = key.export({ type: "spki", format: "der" });
+  return {
+    name,
+    hint: createHash("sha256").update(der).digest("base64"),
+    isSignature: (message, signature) =>
+      hashes.some((hash) => {
+        try {
+          return verify(hash, message, key, signature);
+        } catch {
+          return false; // bytes that are no signature of this algorithm at all
+        }
+      }),
+  };
+}
+
+/**
+ * Reads a private key in PEM: PKCS#8, or what openssl makes for one algorithm.
+ * @param password  Of an encrypted one.
+ * @throws {InvalidKey} @throws {Unsupported} cosign's own encryption
+ */
+export function parsePrivateKey(pem: string, name: string, password?: string): PrivateKey {
+  if (OF_COSIGN.test(pem))
+    throw new Unsupported(
+      {
+        what: `key ${JSON.stringify(name)}`,
+        why: "cosign's encryption of private keys (XSalsa20) is not built",
+      },
+      { hint: "Make one with 'teu generate-key-pair', and 'cosign import-key-pair' reads it too" },
+    );
+  if (!PRIVATE.test(pem)) throw new InvalidKey({ name, reason: "it is not a private key in PEM" });
+  if (/BEGIN ENCRYPTED/.test(pem) && password === undefined)
+    throw new InvalidKey(
+      { name, reason: "it is encrypted" },
+      { hint: "Set COSIGN_PASSWORD to its password" },
+    );
+  const options = password === undefined ? { key: pem } : { key: pem, passphrase: password };
+  const key = read(() => createPrivateKey(options), name);
+  const [hash] = hashesOf(key, name);
+  return {
+    publicKey: publicKeyOf(createPublicKey(key), name),
+    sign: (message) => sign(hash, message, key),
+  };
+}
+
+/** A new pair for ECDSA on P-256, in PEM, as cosign makes them but not encrypted. */
+export function generateKeyPair(): { privateKey: string; publicKey: string } {
+  return generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+}
+
+/** With what a key is used, the way to sign first. */
+function hashesOf(key: KeyObject, name: string): readonly [Hash, ...Hash[]] {
+  const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case "ed25519":
+      return [null];
+    case "rsa":
+      if (modulusLength < MIN_RSA_BITS)
+        throw new InvalidKey({
+          name,
+          reason: `RSA of ${modulusLength} bits is too weak, ${MIN_RSA_BITS} at least`,
+        });
+      return ["sha256"];
+    case "ec": {
+      const hashes = CURVE_HASHES[namedCurve];
+      if (hashes !== undefined) return hashes;
+      throw new Unsupported({
+        what: `key ${JSON.stringify(name)}`,
+        why: `curve ${namedCurve} is not one of P-256, P-384, P-521`,
+      });
+    }
+    default:
+      throw new Unsupported({
+        what: `key ${JSON.stringify(name)}`,
+        why: `${key.asymmetricKeyType} is not one of ECDSA, RSA (PKCS#1 v1.5), Ed25519`,
+      });
+  }
+}
+
+function read(make: () => KeyObject, name: string): KeyObject {
+  try {
+    return make();
+  } catch (error) {
+    throw new InvalidKey({ name, reason: "it cannot be read" }, { cause: error });
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The payload of signatures in cosign's first format: which digest is signed, and under which name.
+ * Source: containers/image docs/containers-signature.5.md, JSON data format; cosign specs/SIGNATURE_SPEC.md.
+ */
+import { type Check, type Digest, isDigest, mustBe, object, parseJSON, string } from "../spec/index.ts";
+
+/** Of the layers of a manifest of signatures. */
+export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
+/** Where a layer has its signature, in base64. */
+export const SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature";
+const TYPE = "cosign container image signature";
+
+/** What somebody signed. */
+export interface Claim {
+  /** The name under which it was signed, if the format has one: a repository, or with a tag or digest. */
+  readonly identity: string | undefined;
+  readonly digests: readonly string[];
+}
+
+interface Payload {
+  critical: {
+    type: string;
+    identity: { "docker-reference": string };
+    image: { "docker-manifest-digest": Digest };
+  };
+}
+
+const digest: Check<Digest> = (value) =>
+  typeof value === "string" && isDigest(value)
+    ? undefined
+    : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "a digest" }];
+const type: Check<string> = (value) =>
+  value === TYPE
+    ? undefined
+    : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: JSON.stringify(TYPE) }];
+const payloadCheck = object<Payload>({
+  critical: object<Payload["critical"]>({
+    type,
+    identity: object<Payload["critical"]["identity"]>({ "docker-reference": string }),
+    image: object<Payload["critical"]["image"]>({ "docker-manifest-digest": digest }),
+  }),
+});
+
+/** Reads a payload. @throws {InvalidDocument} @throws {InvalidJSON} */
+export function parsePayload(bytes: Uint8Array): Claim {
+  const text = new TextDecoder().decode(bytes);
+  const { critical } = mustBe(payloadCheck, parseJSON(text, "signature payload"), "signature payload");
+  return {
+    identity: critical.identity["docker-reference"],
+    digests: [critical.image["docker-manifest-digest"]],
+  };
+}
+
+/** Writes one. @param identity  `HOST/REPOSITORY`, perhaps with a tag */
+export function encodePayload(identity: string, digest: Digest): Uint8Array {
+  const critical = {
+    identity: { "docker-reference": identity },
+    image: { "docker-manifest-digest": digest },
+    type: TYPE,
+  };
+  return new TextEncoder().encode(JSON.stringify({ critical, optional: null }));
+}
