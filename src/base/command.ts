@@ -35,6 +35,8 @@ export type CommandShape = Omit<Command<Flags, never>, "run">;
 /** A command that can be called with words, its flags' types hidden. */
 export interface Callable<Context> {
   readonly shape: CommandShape;
+  /** Its own commands, where it is a word for several. */
+  readonly table?: CommandTable<Context>;
   call(argv: readonly string[], context: Context): number | Promise<number>;
 }
 

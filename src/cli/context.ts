@@ -39,6 +39,7 @@ export function commandGroup(
   const shape = { ...group, flags: {}, arguments: [] };
   return {
     shape,
+    table,
     async call([word, ...rest], context) {
       if (word !== undefined && !HELP.has(word))
         return await (await loadCommand(table, word, shape.name)).call(rest, context);

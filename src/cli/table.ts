@@ -164,6 +164,16 @@ export const COMMANDS: CommandTable<CliContext> = {
     hidden: true,
     load: async () => (await import("./commands/after-exit.ts")).command,
   },
+  completion: {
+    summary: "Print what lets a shell complete the words of teu",
+    group: ABOUT,
+    load: async () => (await import("./commands/completion.ts")).command,
+  },
+  complete: {
+    summary: "Tell a shell how a word may go on, for teu itself",
+    hidden: true,
+    load: async () => (await import("./commands/complete.ts")).command,
+  },
   "name-server": {
     summary: "Answer containers who ask for each other, for teu itself",
     hidden: true,

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { commandsPage } from "../../scripts/generate-commands.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { findLeftovers } from "./support/leftovers.ts";
 import { run, TEU } from "./teu.ts";
@@ -46,6 +47,11 @@ describe("commands in the documentation", () => {
     expect(result.status).toBe(0);
     expect(findLeftovers([home])).toEqual([]);
   });
+});
+
+// Written anew by `bun scripts/generate-commands.ts --write`.
+test("the reference of the commands says what they say", async () => {
+  expect(textOf("docs/reference/commands.md")).toBe(await commandsPage());
 });
 
 describe("links in the documentation", () => {
