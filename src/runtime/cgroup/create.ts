@@ -13,7 +13,7 @@ export class CgroupNotEmpty extends TeuError<"cgroup-not-empty", { path: string;
       "cgroup-not-empty",
       "failed-precondition",
       context,
-      `Cannot use cgroup ${context.path}: container's cgroup is not empty: ${context.processes} process(es) found`,
+      `linux.cgroupsPath: cannot use cgroup ${context.path}: container's cgroup is not empty: ${context.processes} process(es) found`,
     );
   }
 }
@@ -25,7 +25,7 @@ export class CgroupFrozen extends TeuError<"cgroup-frozen", { path: string }> {
       "cgroup-frozen",
       "failed-precondition",
       context,
-      `Cannot use cgroup ${context.path}: container's cgroup unexpectedly frozen`,
+      `linux.cgroupsPath: cannot use cgroup ${context.path}: container's cgroup unexpectedly frozen`,
     );
   }
 }
@@ -38,7 +38,7 @@ export class CgroupNotCreated extends TeuError<"cgroup-not-created", { path: str
       "cgroup-not-created",
       isRefused ? "permission-denied" : "failed-precondition",
       context,
-      `Cannot create cgroup ${context.path}: ${context.errno}`,
+      `linux.cgroupsPath: cannot create cgroup ${context.path}: ${context.errno}`,
       { cause },
     );
   }

@@ -37,6 +37,7 @@ export class CommandFailed extends TeuError<"command-failed", { command: string 
 const STAGES: Readonly<Record<string, string>> = {
   "covers-proc": "unable to start container process: error during container init: ",
   "not-ordinary-directory": "unable to start container process: error during container init: ",
+  "step-failed": "unable to start container process: ",
   "plan-failed": "unable to start container process: error during container init: ",
   "outside-root": "unable to start container process: error during container init: ",
   "init-died": "unable to start container process: ",

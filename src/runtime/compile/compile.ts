@@ -12,7 +12,7 @@ import { type Circumstances, DEV, ROOT, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
-import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges, compileRlimits } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
@@ -235,7 +235,8 @@ function compileProcess(
   plan.section("created", "runtime.md, Lifecycle");
   plan.sync("ready", { descriptors: [ROOT] });
   plan.host({ kind: "affinity" });
-  if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
+  compileRlimits(plan, process.rlimits);
+  plan.section("created", "runtime.md, Lifecycle");
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
   plan.host({ kind: "state" });
   compileCloseDescriptors(plan);

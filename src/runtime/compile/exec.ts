@@ -10,7 +10,7 @@ import { compileConsole, compileStreams } from "./console.ts";
 import { AT_FDCWD, F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
-import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges, compileRlimits } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileChildGuards, compileGuards } from "./namespaces.ts";
@@ -76,7 +76,8 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   plan.sync("ready", { descriptors: [ROOT] });
   const { initial, final } = process.execCPUAffinity ?? {};
   if (!initial && !final) plan.host({ kind: "affinity" });
-  if ((process.rlimits ?? []).length > 0) plan.host({ kind: "rlimits" });
+  compileRlimits(plan, process.rlimits);
+  plan.section("ready", "runc exec");
   if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
   plan.host({ kind: "state" });
   compileCloseDescriptors(plan);

@@ -64,6 +64,13 @@ export function compileOomScore(
   close(plan, T1);
 }
 
+/** The parent sets them, while init waits at the record before: outside root's rights are still whole. */
+export function compileRlimits(plan: PlanBuilder, limits: Process["rlimits"] = []): void {
+  if (limits.length === 0) return;
+  plan.section("process.rlimits", "config.md, process.rlimits");
+  plan.host({ kind: "rlimits" });
+}
+
 /** From root to the process's own user, in its own directory. */
 export function compileIdentity(
   plan: PlanBuilder,

@@ -14,6 +14,8 @@ import type { NamespacePlan } from "./namespaces.ts";
 /** `struct message` of init.c: kind PID, and the pid as its first value. */
 const MESSAGE_PID = 3;
 const MESSAGE_BYTES = 48;
+const CLAUSE = "config-linux.md, Namespaces";
+const MAPPINGS_CLAUSE = "config-linux.md, User namespace mappings";
 
 type TimeOffsets = Readonly<Record<string, TimeOffset>>;
 
@@ -30,24 +32,27 @@ export function compileStage(
 ): void {
   const clocks = Object.entries(timeOffsets);
   if (user === "new") {
-    plan.section("linux.uidMappings", "config-linux.md, User namespace mappings");
+    plan.section("linux.namespaces", CLAUSE);
     plan.call("unshare", [CLONE_NEWUSER]);
   }
   if (time) {
-    plan.section("linux.timeOffsets", "config-linux.md, Offset for Time Namespace");
+    plan.section("linux.namespaces", CLAUSE);
     plan.call("unshare", [CLONE_NEWTIME]);
   }
+  if (clocks.length > 0) plan.section("linux.timeOffsets", "config-linux.md, Offset for Time Namespace");
   if (user === "new") {
+    plan.section("linux.uidMappings", MAPPINGS_CLAUSE);
     plan.sync("id-maps");
     plan.host({ kind: "id-maps" });
   } else if (clocks.length > 0) plan.sync("time-offsets");
   if (clocks.length > 0) plan.host({ kind: "time-offsets", text: encodeOffsets(clocks) });
   if (user === "new") {
-    plan.section("linux.uidMappings", "config-linux.md, User namespace mappings");
+    plan.section("linux.gidMappings", MAPPINGS_CLAUSE);
     plan.call("setresgid", [0, 0, 0]);
+    plan.section("linux.uidMappings", MAPPINGS_CLAUSE);
     plan.call("setresuid", [0, 0, 0]);
   }
-  plan.section("linux.namespaces", "config-linux.md, Namespaces");
+  plan.section("linux.namespaces", CLAUSE);
   compileStageClone(plan, stage);
 }
 

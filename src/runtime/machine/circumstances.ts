@@ -22,7 +22,7 @@ export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> 
       "invalid-rootfs",
       "invalid",
       context,
-      `invalid rootfs: ${JSON.stringify(context.path)} is not a directory`,
+      `root.path: invalid rootfs: ${JSON.stringify(context.path)} is not a directory`,
       { cause },
     );
   }

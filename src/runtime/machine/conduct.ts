@@ -4,13 +4,15 @@ import { architecture, closeSync, errno, syscall } from "../../sys/index.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { SIGKILL } from "../compile/constants.ts";
 import { recordAt } from "../plan/decode.ts";
+import { isConfigField } from "../plan/field.ts";
 import type { HostStep } from "../plan/host-step.ts";
-import { type Plan, sectionOf } from "../plan/plan.ts";
+import { type PlacedHostStep, type Plan, sectionOf } from "../plan/plan.ts";
 import { type Failure, listen, reply, type Said } from "./dialogue.ts";
 import {
   CoversProc,
   InitDied,
   NotOrdinaryDirectory,
+  naming,
   OutsideRoot,
   PlanFailed,
   ProgramNotRunnable,
@@ -38,7 +40,7 @@ export function conduct(
   perform: Perform,
 ): number {
   // init counts the segments that it is sent; the first is the plan itself.
-  const segments: { plan: Plan; steps: Map<number, HostStep[]> }[] = [{ plan, steps: hostSteps(plan) }];
+  const segments: { plan: Plan; steps: Map<number, PlacedHostStep[]> }[] = [{ plan, steps: hostSteps(plan) }];
   const staged = plan.isStaged;
   let pid = staged ? undefined : init.pid;
   let created = false;
@@ -70,15 +72,12 @@ export function conduct(
         case "hook":
           throw hookFailure(said, hooks);
         case "sync": {
-          const answer = answerTo(
-            said,
-            segments[said.segment]?.steps.get(said.record) ?? [],
-            perform,
-            pid ?? init.pid,
-          );
+          const { plan: asking, steps } = segments[said.segment] ?? { plan, steps: new Map() };
+          const field = sectionOf(asking, said.record)?.field ?? "";
+          const answer = answerTo(said, field, steps.get(said.record) ?? [], perform, pid ?? init.pid);
           created ||= answer.created;
           if (answer.segment !== undefined)
-            segments.push({ plan: answer.segment, steps: hostSteps(answer.segment) });
+            segments.push({ plan: within(field, answer.segment), steps: hostSteps(answer.segment) });
           send(init.socket, answer);
           break;
         }
@@ -98,20 +97,36 @@ export function conduct(
 
 const NOTHING_SAID = { kind: "sync", segment: 0, record: 0, code: 0, values: [], descriptors: [] } as const;
 
+/** @param field  What init was at when it asked. */
 function answerTo(
   said: Extract<Said, { kind: "sync" }>,
-  steps: readonly HostStep[],
+  field: string,
+  steps: readonly PlacedHostStep[],
   perform: Perform,
   pid: number,
 ): HostAnswer & { created: boolean } {
   const answer: HostAnswer & { created: boolean } = { created: false };
   try {
-    for (const step of steps)
-      Object.assign(answer, perform(step, said, pid), step.kind === "state" && { created: true });
+    for (const { step, section } of steps) {
+      const about = isConfigField(section.field) ? section.field : field;
+      Object.assign(
+        answer,
+        naming(about, () => perform(step, said, pid)),
+      );
+      if (step.kind === "state") answer.created = true;
+    }
     return answer;
   } finally {
     for (const descriptor of said.descriptors) closeSync(descriptor);
   }
+}
+
+/** A segment that was asked for on the way of a field: what fails in it failed for that. */
+function within(field: string, segment: Plan): Plan {
+  const sections = segment.sections.map((section) =>
+    isConfigField(field) && !isConfigField(section.field) ? { ...section, field } : section,
+  );
+  return { ...segment, sections };
 }
 
 function send(
@@ -131,12 +146,12 @@ function send(
 }
 
 /** The host steps by the record that they follow. */
-function hostSteps(plan: Plan): Map<number, HostStep[]> {
-  const after = new Map<number, HostStep[]>();
+function hostSteps(plan: Plan): Map<number, PlacedHostStep[]> {
+  const after = new Map<number, PlacedHostStep[]>();
   for (const placed of plan.hostSteps) {
     const steps = after.get(placed.after);
-    if (steps === undefined) after.set(placed.after, [placed.step]);
-    else steps.push(placed.step);
+    if (steps === undefined) after.set(placed.after, [placed]);
+    else steps.push(placed);
   }
   return after;
 }

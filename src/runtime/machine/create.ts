@@ -14,6 +14,7 @@ import {
   readTextSync,
   realpathSync,
   removeSync,
+  SystemCallFailed,
   syscall,
 } from "../../sys/index.ts";
 import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
@@ -39,6 +40,7 @@ import { validateRootless } from "../validate-rootless.ts";
 import { lookUp } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
+import { naming, StepFailed } from "./errors.ts";
 import { runHooks, runPoststopHooks } from "./hooks.ts";
 import { type HostContext, perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
@@ -131,7 +133,7 @@ export function createContainer(options: CreateOptions): CreatedContainer {
     const directory = claimState(options.root, options.containerID);
     undo.push(() => removeSync(directory));
     const { cgroupsPath } = unit?.linux ?? document.linux ?? {};
-    if (cgroupsPath) noteCgroupsPath(directory, cgroupsPath);
+    if (cgroupsPath) naming("linux.cgroupsPath", () => noteCgroupsPath(directory, cgroupsPath));
     const config = options.amend?.(document, directory) ?? document;
     const compiled = compileFor(config, resolved, directory, layout, planned);
     makeFifos(directory);
@@ -282,13 +284,25 @@ function makeFifos(directory: string): void {
 
 function start(plan: CreatePlan, { stdio, parent }: CreateOptions, cgroup: CgroupPlan): Launched {
   const { cloneFlags } = plan;
-  if (cgroup.join.directory === undefined) return launch(plan, { stdio, cloneFlags, parent });
-  const directory = openSync(cgroup.join.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const { directory: path } = cgroup.join;
+  const directory = path === undefined ? undefined : openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
-    return launch(plan, { stdio, cloneFlags, parent, cgroup: directory });
+    return launch(plan, { stdio, cloneFlags, parent, ...(directory !== undefined && { cgroup: directory }) });
+  } catch (error) {
+    throw nameClone(error, cloneFlags, directory !== undefined);
   } finally {
-    closeSync(directory);
+    if (directory !== undefined) closeSync(directory);
   }
+}
+
+/** What the clone of init failed for: the namespaces, or the cgroup that it is born into. The errnos are clone(2)'s. */
+function nameClone(error: unknown, cloneFlags: number, intoCgroup: boolean): unknown {
+  if (!(error instanceof SystemCallFailed) || error.context.call !== "clone3") return error;
+  const isCgroups = intoCgroup && ["EBUSY", "EOPNOTSUPP", "ENODEV", "EACCES"].includes(error.context.errno);
+  if (isCgroups) return new StepFailed("linux.cgroupsPath", error);
+  const isNamespaces =
+    cloneFlags !== 0 && ["EPERM", "ENOSPC", "EUSERS", "EINVAL"].includes(error.context.errno);
+  return isNamespaces ? new StepFailed("linux.namespaces", error) : error;
 }
 
 /** Makes the container visible. */

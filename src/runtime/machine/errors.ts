@@ -1,7 +1,8 @@
 /** What can go wrong between a plan and a running process, as errors that name the field of config.json. */
 import { TeuError } from "../../base/index.ts";
-import { architecture, errnoName, errnoSentence } from "../../sys/index.ts";
+import { architecture, errnoName, errnoSentence, SystemCallFailed } from "../../sys/index.ts";
 import { recordAt } from "../plan/decode.ts";
+import { isConfigField, memberOf } from "../plan/field.ts";
 import { type Plan, sectionOf } from "../plan/plan.ts";
 import { describeRecord } from "../plan/print.ts";
 
@@ -11,8 +12,9 @@ export class PlanFailed extends TeuError<
   { field: string; clause: string; record: number; call: string; errno: string }
 > {
   constructor(plan: Plan, index: number, number: number) {
-    const { field = "plan", clause = "" } = sectionOf(plan, index) ?? {};
+    const { field: section = "plan", clause = "" } = sectionOf(plan, index) ?? {};
     const call = describeRecord(plan, recordAt(plan, index, architecture));
+    const field = memberOf(section, call);
     const errno = errnoName(number);
     super(
       "plan-failed",
@@ -20,6 +22,23 @@ export class PlanFailed extends TeuError<
       { field, clause, record: index, call, errno },
       `${field}: ${call}: ${errnoSentence(number)}`,
     );
+  }
+}
+
+/** A call of the parent's, for a field of config.json, failed: before init was there, or while it waited. */
+export class StepFailed extends TeuError<"step-failed", { field: string; call: string; errno: string }> {
+  constructor(field: string, cause: SystemCallFailed) {
+    const { call, errno } = cause.context;
+    super("step-failed", cause.kind, { field, call, errno }, `${field}: ${cause.message}`, { cause });
+  }
+}
+
+/** Does `step` for `field`. @throws {StepFailed} where that is one of config.json and a call fails */
+export function naming<T>(field: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw error instanceof SystemCallFailed && isConfigField(field) ? new StepFailed(field, error) : error;
   }
 }
 

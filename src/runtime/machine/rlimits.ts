@@ -1,6 +1,7 @@
 /** Resource limits of another process. Source: prlimit(2); runtime-spec config.md, process.rlimits. */
 import type { Rlimit } from "../../spec/index.ts";
-import { check, syscall } from "../../sys/index.ts";
+import { SystemCallFailed, syscall } from "../../sys/index.ts";
+import { StepFailed } from "./errors.ts";
 
 /** In the order of their numbers. Source: asm-generic/resource.h. */
 const RESOURCES = [
@@ -27,10 +28,12 @@ export function rlimitNumber(type: string): number {
   return type.startsWith("RLIMIT_") ? RESOURCES.indexOf(type.slice(7)) : -1;
 }
 
-/** Sets all `limits` of `pid`. @throws {SystemCallFailed} naming the limit. */
+/** Sets all `limits` of `pid`. @throws {StepFailed} naming the limit. */
 export function setRlimits(pid: number, limits: readonly Rlimit[]): void {
-  for (const { type, soft, hard } of limits) {
+  limits.forEach(({ type, soft, hard }, index) => {
     const value = BigUint64Array.of(BigInt.asUintN(64, BigInt(soft)), BigInt.asUintN(64, BigInt(hard)));
-    check(syscall("prlimit64", pid, rlimitNumber(type), value, 0), "prlimit64", type);
-  }
+    const result = syscall("prlimit64", pid, rlimitNumber(type), value, 0);
+    if (result < 0)
+      throw new StepFailed(`process.rlimits[${index}]`, new SystemCallFailed("prlimit64", -result, type));
+  });
 }

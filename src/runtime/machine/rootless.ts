@@ -6,6 +6,7 @@ import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import { limitOf, NO_CGROUP } from "../cgroup/none.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
+import { naming } from "./errors.ts";
 
 /** Whether the caller is no root at all: what only root may do outside has to be done inside, or by helpers. */
 export function isRootless(): boolean {
@@ -64,7 +65,7 @@ export function createCgroupOrNone(
 /** Attaches the device program. Without rights to load one there are none to make or open a device by, either. */
 export function attachDevicesIfAllowed(plan: CgroupPlan, rootless: boolean | undefined): void {
   try {
-    attachDevices(plan);
+    naming("linux.resources.devices", () => attachDevices(plan));
   } catch (error) {
     if (!isRefused(error) || !(rootless ?? hasLimitedRights())) throw error;
   }

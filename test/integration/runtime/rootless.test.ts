@@ -204,12 +204,12 @@ describe(`a plain user's container of ${TESTED.name}`, () => {
     {
       says: "a cgroup that may not be made",
       change: changes(rootless(oneID), withLinux({ cgroupsPath: "/teu-rootless-test" })),
-      want: "Cannot create cgroup",
+      want: "linux.cgroupsPath: cannot create cgroup",
     },
     {
       says: "no cgroup, when --rootless=false",
       change: rootless(oneID),
-      want: "Cannot create cgroup",
+      want: "linux.cgroupsPath: cannot create cgroup",
       flags: ["--rootless=false"],
     },
     {
