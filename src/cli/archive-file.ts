@@ -1,4 +1,4 @@
-/** The file that `load -i` reads and `save -o` writes; without a name, our standard streams. */
+/** The file that `load -i` reads and `save -o` or `export -o` writes; without a name, our standard streams. */
 import {
   closeSync,
   createReadStream,
@@ -15,11 +15,14 @@ import { errno, isTerminal, SystemCallFailed } from "../sys/index.ts";
 
 /** The archive would come from a keyboard or go to a screen. */
 export class TerminalRefused extends TeuError<"terminal-refused", { command: string }> {
-  constructor(command: "load" | "save") {
+  constructor(command: "load" | "save" | "export") {
     const [what, hint] =
       command === "load"
         ? ["load images from", "Name a file with -i, or pipe one in"]
-        : ["save images to", "Name a file with -o, or redirect the output"];
+        : [
+            command === "save" ? "save images to" : "export a container to",
+            "Name a file with -o, or redirect the output",
+          ];
     super("terminal-refused", "invalid", { command }, `Cannot ${what} a terminal`, { hint });
   }
 }
@@ -37,9 +40,10 @@ export function readArchive(path: string | undefined): ReadStream {
 export async function writeArchive(
   path: string | undefined,
   pieces: AsyncIterable<Uint8Array>,
+  command: "save" | "export" = "save",
 ): Promise<void> {
   if (path === undefined) {
-    if (isTerminal(1)) throw new TerminalRefused("save");
+    if (isTerminal(1)) throw new TerminalRefused(command);
     await writePieces(1, "standard output", pieces);
   } else if (isSpecial(path)) {
     // A device or a pipe is written to: to put a file in its place would take /dev/null from the whole machine.

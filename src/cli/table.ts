@@ -14,6 +14,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/run.ts")).command,
   },
+  create: {
+    summary: "Make a container, and start nothing in it",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/create.ts")).command,
+  },
   ps: {
     summary: "List containers",
     group: CONTAINERS,
@@ -53,6 +58,41 @@ export const COMMANDS: CommandTable<CliContext> = {
     summary: "Run one more program in a container",
     group: CONTAINERS,
     load: async () => (await import("./commands/exec.ts")).command,
+  },
+  pause: {
+    summary: "Stop all processes of containers where they are",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/pause.ts")).command,
+  },
+  unpause: {
+    summary: "Let paused containers go on",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/unpause.ts")).command,
+  },
+  top: {
+    summary: "Show the processes of a container",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/top.ts")).command,
+  },
+  rename: {
+    summary: "Call a container otherwise",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/rename.ts")).command,
+  },
+  diff: {
+    summary: "Show what a container has written",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/diff.ts")).command,
+  },
+  commit: {
+    summary: "Make an image of what a container has written",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/commit.ts")).command,
+  },
+  export: {
+    summary: "Write all files of a container as a tar archive",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/export.ts")).command,
   },
   cp: {
     summary: "Copy files between a container and this machine",

@@ -8,10 +8,15 @@ export { attachToContainer, restartContainer, restartWhenDue } from "./container
 export { Detached } from "./container/attach.ts";
 // Networks.
 export { connectToNetwork, disconnectFromNetwork } from "./container/change-networks.ts";
+export { type Change, changesOf } from "./container/changes.ts";
+export { commitContainer, exportContainer } from "./container/commit.ts";
 export { type CopyEnd, copyBetween, copyFromArchive, copyToArchive } from "./container/copy.ts";
 export { type ExecRequest, execInContainer } from "./container/exec.ts";
 export { type ContainerSummary, listContainers } from "./container/list.ts";
+export { pauseContainer, unpauseContainer } from "./container/pause.ts";
+export { listProcesses } from "./container/processes.ts";
 export { findContainer } from "./container/remove.ts";
+export { renameContainer } from "./container/rename.ts";
 export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";
@@ -19,6 +24,7 @@ export { waitForContainer } from "./container/wait.ts";
 // Taking both away.
 export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
+export { parseConfigChange } from "./image/config-change.ts";
 // Images.
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
@@ -62,7 +68,7 @@ export { type EnginePaths, enginePaths } from "./paths.ts";
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
-export { type RunImageOptions, runImage, startImage } from "./run-image.ts";
+export { createFromImage, type RunImageOptions, runImage, startImage } from "./run-image.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { Store } from "./store/store.ts";

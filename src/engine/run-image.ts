@@ -11,7 +11,7 @@ import { type EnsuredImage, ensureImage } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
 import { userOf } from "./options/user.ts";
-import { type HeldImage, runContainer, startContainer } from "./run/run.ts";
+import { createContainer, type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
 import { unpackLayers } from "./snapshot/unpack.ts";
@@ -51,6 +51,18 @@ export function startImage(
 ): Promise<string> {
   return withImage(store, text, request, options, (image, held) =>
     startContainer(store, image, { ...request, ...held }, options.onStep),
+  );
+}
+
+/** Makes a container of the image that `text` means, for `teu start`. @returns its ID */
+export function createFromImage(
+  store: Store,
+  text: string,
+  request: ContainerRequest,
+  options: RunImageOptions,
+): Promise<string> {
+  return withImage(store, text, request, options, (image, held) =>
+    createContainer(store, image, { ...request, ...held }),
   );
 }
 

@@ -2,6 +2,8 @@
 
 // Where processes stand among the cgroups.
 export { type CgroupLayout, type Hierarchy, readCgroupLayout } from "./cgroup/layout.ts";
+// Stopping a container where it is; its processes.
+export { cgroupPids } from "./cgroup/processes.ts";
 // Every capability that we know, by number.
 export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
 // The plan: what create would do, as data and as text.
@@ -23,6 +25,7 @@ export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine
 export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from "./machine/exec.ts";
 export type { InitParent } from "./machine/launch.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
+export { pauseContainer, resumeContainer } from "./pause.ts";
 export { type PlanRecord, recordAt } from "./plan/decode.ts";
 export type { Plan } from "./plan/plan.ts";
 export { printPlan } from "./plan/print.ts";

@@ -52,8 +52,9 @@ function encodePort({
   return `${hostAddress || "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`;
 }
 
-function status({ phase, exitStatus, finishedAt, startedAt }: ContainerSummary, now: number): string {
+function status(container: ContainerSummary, now: number): string {
+  const { phase, exitStatus, finishedAt, startedAt, isPaused } = container;
+  if (phase === "creating" || (phase === "exited" && startedAt === null)) return "Created";
   if (phase === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
-  if (phase === "creating") return "Created";
-  return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}`;
+  return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}${isPaused ? " (Paused)" : ""}`;
 }

@@ -1,6 +1,7 @@
 /** One more program in a container that runs, in the foreground. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
 import { capabilitiesOf } from "../bundle/config.ts";
@@ -12,6 +13,18 @@ import { bundleDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { findContainer } from "./remove.ts";
 import { ContainerNotRunning } from "./stop.ts";
+
+/** It stands still, and what would run in it too. Docker's words. */
+export class ContainerPaused extends TeuError<"container-paused", { id: string }> {
+  constructor(context: { id: string }) {
+    super(
+      "container-paused",
+      "failed-precondition",
+      context,
+      `Container ${context.id} is paused, unpause the container before exec`,
+    );
+  }
+}
 
 /** What to run, and how. */
 export interface ExecRequest {
@@ -26,8 +39,9 @@ export interface ExecRequest {
 
 /** Runs it and waits for it. @returns its exit status. @throws {ContainerNotRunning} */
 export async function execInContainer(store: Store, text: string, request: ExecRequest): Promise<number> {
-  const { id, phase, settings } = findContainer(store, text);
+  const { id, phase, settings, isPaused } = findContainer(store, text);
   if (phase !== "running") throw new ContainerNotRunning({ id });
+  if (isPaused) throw new ContainerPaused({ id });
   const { interactive, terminal } = request;
   const bundle = bundleDirectory(store, id);
   using streams = new Streams({ interactive, terminal });

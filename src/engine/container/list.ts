@@ -24,6 +24,8 @@ export interface ContainerSummary {
   /** When its program began, the last time; null: never. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+  /** Whether it is stopped where it is. */
+  readonly isPaused: boolean;
   /** Its address in the network that it is in, while it runs. */
   readonly address?: string;
   /** Ports of the host that lead to it, while it runs. */
@@ -35,7 +37,7 @@ export function listContainers(store: Store): ContainerSummary[] {
   const endpoints = listEndpoints(store.database);
   const published = listPorts(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
-    const { id, name, image, createdAt, startedAt } = record;
+    const { id, name, image, createdAt, startedAt, isPaused } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
     const { command, labels = {} } = record.settings;
     const imageDigest = record.imageTarget.digest;
@@ -45,7 +47,7 @@ export function listContainers(store: Store): ContainerSummary[] {
       .map(({ container: _, ...port }) => port);
     return {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
-      ...{ createdAt, startedAt, finishedAt },
+      ...{ createdAt, startedAt, finishedAt, isPaused },
       ...(endpoint && { address: encodeAddress(endpoint.address) }),
       ports,
     };

@@ -12,7 +12,7 @@ import { bindTree, unmount } from "../mount/calls.ts";
 import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
-import type { Store } from "../store/store.ts";
+import { bundleDirectory, type Store } from "../store/store.ts";
 import { dataDirectory } from "../volume/place.ts";
 import { ContainerBusy } from "./again.ts";
 import { runningPid } from "./driver-of.ts";
@@ -25,10 +25,24 @@ export interface ContainerRoot extends Disposable {
   readonly descriptor: number;
 }
 
-/** Opens the root of a container, whether it runs or not. @throws {ContainerBusy} it is being started */
-export async function openContainerRoot(store: Store, container: ContainerRecord): Promise<ContainerRoot> {
+/**
+ * Opens the root of a container, whether it runs or not.
+ * @param options.withMounts  Whether what is mounted in it is seen too; else its layers alone.
+ * @throws {ContainerBusy} it is being started
+ */
+export async function openContainerRoot(
+  store: Store,
+  container: ContainerRecord,
+  { withMounts = true }: { readonly withMounts?: boolean } = {},
+): Promise<ContainerRoot> {
   const pid = await runningPid(store, container);
-  if (pid === undefined) return mountStopped(store, container);
+  if (pid === undefined) return mountStopped(store, container, withMounts);
+  if (!withMounts) {
+    // Where its runtime found it.
+    const path = join(bundleDirectory(store, container.id), "rootfs");
+    const descriptor = check(layerFiles().openDirectory(path), "open", path);
+    return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+  }
   // What is mounted in there is seen too: the directory is one of its mount namespace.
   const descriptor = check(layerFiles().openDirectory(`/proc/${pid}/root`), "open", `/proc/${pid}/root`);
   // Another process could have this number by now.
@@ -40,7 +54,7 @@ export async function openContainerRoot(store: Store, container: ContainerRecord
 }
 
 /** Its layers and what it sees of the host, mounted for us. Whoever is killed leaves that to the next command, with the lease. */
-function mountStopped(store: Store, container: ContainerRecord): ContainerRoot {
+function mountStopped(store: Store, container: ContainerRecord, withMounts: boolean): ContainerRoot {
   const claim = () => takeOver(store.database, container, thisOwner());
   if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
@@ -55,7 +69,7 @@ function mountStopped(store: Store, container: ContainerRecord): ContainerRoot {
   mountRoot(store, container, place);
   const descriptor = check(layerFiles().openDirectory(place), "open", place);
   cleanUp.defer(() => closeSync(descriptor));
-  for (const mount of container.settings.mounts ?? []) {
+  for (const mount of withMounts ? (container.settings.mounts ?? []) : []) {
     const source = mount.kind === "bind" ? mount.source : dataDirectory(store, mount.name);
     showAt(descriptor, source, byteString(mount.destination));
   }

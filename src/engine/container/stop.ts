@@ -69,6 +69,8 @@ async function send(store: Store, container: ContainerRecord, signal: number): P
   const driver = await driverOf(store, container.settings.runtime);
   try {
     await driver.kill(container.id, signal);
+    // It hears of the signal when it goes on.
+    if (container.isPaused) await driver.resume(container.id);
   } catch (error) {
     // Its record may say for a moment longer that it runs.
     if ((await driver.pidOf(container.id)) !== undefined) throw error;

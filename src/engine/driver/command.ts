@@ -48,6 +48,11 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
   }
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const call = (words: readonly string[]) => run([path, "--root", state, ...words]);
+  const mustDo = async (operation: string, ...words: readonly string[]): Promise<string> => {
+    const { isFine, printed, said } = await call([operation, ...words]);
+    if (!isFine) throw new RuntimeFailed({ runtime: path, operation, said });
+    return printed;
+  };
   return {
     name: path,
     create: (request) => create(path, state, request),
@@ -62,9 +67,17 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
       const { pid, status } = JSON.parse(printed) as RuntimeState; // the specification's document
       return status === "stopped" ? undefined : pid;
     },
+    async pidsOf(id) {
+      return JSON.parse(await mustDo("ps", "--format", "json", id)) as number[]; // runc's own form
+    },
+    async pause(id) {
+      await mustDo("pause", id);
+    },
+    async resume(id) {
+      await mustDo("resume", id);
+    },
     async kill(id, signal) {
-      const { isFine, said } = await call(["kill", id, `${signal}`]);
-      if (!isFine) throw new RuntimeFailed({ runtime: path, operation: "kill", said });
+      await mustDo("kill", id, `${signal}`);
     },
     async delete(id) {
       // runc says nothing about a container that it does not know; others may.

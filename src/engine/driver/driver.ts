@@ -39,6 +39,11 @@ export interface RuntimeDriver {
   exec(request: ExecProcessRequest): Promise<Created>;
   /** The container's first process; undefined when there is none, or none any more. */
   pidOf(id: string): Promise<number | undefined>;
+  /** Every process of the container, as the host counts. */
+  pidsOf(id: string): Promise<number[]>;
+  /** Stops all processes of the container where they are; `resume` lets them go on. */
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
   kill(id: string, signal: number): Promise<void>;
   /** Kills what is left of the container and forgets it; none by this ID is no error. */
   delete(id: string): Promise<void>;

@@ -49,6 +49,15 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
         throw error;
       }
     },
+    async pidsOf(id) {
+      return runtime.cgroupPids(runtime.loadState(state, id).cgroupPaths);
+    },
+    async pause(id) {
+      runtime.pauseContainer(state, id);
+    },
+    async resume(id) {
+      runtime.resumeContainer(state, id);
+    },
     async kill(id, signal) {
       runtime.killContainer(state, id, signal);
     },

@@ -12,7 +12,7 @@ import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startDetached } from "../container/start.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
-import { type ContainerRecord, markExited, markRunning } from "../store/containers.ts";
+import { type ContainerRecord, markCreated, markExited, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { forwardSignals } from "./signals.ts";
@@ -81,6 +81,23 @@ export async function startContainer(
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     request.signal.throwIfAborted();
     await startDetached(store, container, bundle, observe);
+  });
+  return container.id;
+}
+
+/** Makes a container of `image` that can be started, and starts nothing. @returns its ID */
+export async function createContainer(
+  store: Store,
+  image: UnpackedImage,
+  request: RunRequest,
+): Promise<string> {
+  const container = recordContainer(store, image, request);
+  request.onRecorded();
+  await removingAfterFailure(store, container, async () => {
+    await makeBundle(store, container, image, request, request.seccomp);
+    request.signal.throwIfAborted();
+    await stopAndUnmount(store, container);
+    inTransaction(store.database, () => markCreated(store.database, container.id));
   });
   return container.id;
 }

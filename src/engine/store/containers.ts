@@ -73,6 +73,8 @@ export interface ContainerRecord {
   /** When its program began, the last time; null: never. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+  /** Whether it is stopped where it is. */
+  readonly isPaused: boolean;
   readonly owner: Owner;
 }
 
@@ -108,6 +110,7 @@ interface Row {
   created_at: number;
   started_at: number | null;
   finished_at: number | null;
+  paused: number;
   owner_pid: number;
   owner_start: number;
   owner_boot: string;
@@ -154,7 +157,7 @@ export function addContainer(
 export function markRunning(database: Database, id: string, owner: Owner): void {
   database
     .query(
-      `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL,
+      `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL, paused = 0,
          owner_pid = ?2, owner_start = ?3, owner_boot = ?4, started_at = ?5 WHERE id = ?1`,
     )
     .run(id, owner.pid, owner.startTime, owner.bootID, Date.now());
@@ -169,10 +172,33 @@ export function markExited(
 ): void {
   database
     .query(
-      `UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3,
+      `UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3, paused = 0,
          owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
     )
     .run(id, exitStatus, finishedAt);
+}
+
+/** The container is whole and has never been started; nobody owns it. */
+export function markCreated(database: Database, id: string): void {
+  database
+    .query(
+      `UPDATE containers SET status = 'exited', owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
+    )
+    .run(id);
+}
+
+/** Notes whether the container is stopped where it is. */
+export function notePaused(database: Database, id: string, isPaused: boolean): void {
+  database.query("UPDATE containers SET paused = ?2 WHERE id = ?1").run(id, isPaused ? 1 : 0);
+}
+
+/** Calls a container otherwise. The caller is in a transaction. @throws {NameInUse} */
+export function renameContainer(database: Database, namespace: string, id: string, name: string): void {
+  const other = database
+    .query<{ id: string }, [string, string]>("SELECT id FROM containers WHERE namespace = ?1 AND name = ?2")
+    .get(namespace, name);
+  if (other !== null) throw new NameInUse({ name, id: other.id });
+  database.query("UPDATE containers SET name = ?2 WHERE id = ?1").run(id, name);
 }
 
 /** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */
@@ -246,6 +272,7 @@ function fromRow(row: Row): ContainerRecord {
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
+    isPaused: row.paused !== 0,
     owner: { pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
   };
 }

@@ -176,4 +176,8 @@ export const MIGRATIONS: readonly string[] = [
   -- A container was made of it then, the last time; null: never.
   ALTER TABLE images ADD COLUMN used_at INTEGER;
   `,
+  `
+  -- It is stopped where it is; the next start begins unpaused.
+  ALTER TABLE containers ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -1,0 +1,42 @@
+/** `teu commit`. Docker's flags. */
+import { print, Unsupported } from "../../base/index.ts";
+import { commitContainer, openEngine, parseConfigChange } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+
+export const command = teuCommand({
+  name: "teu commit",
+  summary: "Make an image of what a container has written",
+  flags: {
+    author: { kind: "string", short: "a", value: "TEXT", summary: "Whose image it is" },
+    change: {
+      kind: "list",
+      short: "c",
+      value: "INSTRUCTION",
+      summary: "Change its config: CMD, ENV, USER, …",
+    },
+    message: { kind: "string", short: "m", value: "TEXT", summary: "What was done" },
+    "no-pause": { kind: "boolean", summary: "Let the container go on meanwhile" },
+    pause: {
+      kind: "boolean",
+      short: "p",
+      summary: "For scripts that are written for docker; it is done anyhow",
+    },
+  },
+  arguments: [{ name: "CONTAINER" }, { name: "IMAGE", isOptional: true }],
+  examples: [
+    { command: `teu commit -c 'CMD ["serve"]' web web:patched`, says: "Keep what was changed by hand" },
+  ],
+  async run({ flags, arguments: [name = "", reference] }, { environment }) {
+    if (reference === undefined)
+      throw new Unsupported({ what: "commit without a name", why: "an image without a name is not kept" });
+    const changes = flags.change.map(parseConfigChange);
+    const { author, message } = flags;
+    const digest = await commitContainer(await openEngine(environment), name, {
+      ...{ reference, changes, pauses: !flags["no-pause"] },
+      ...(author !== undefined && { author }),
+      ...(message !== undefined && { message }),
+    });
+    print(`${digest}\n`);
+    return 0;
+  },
+});

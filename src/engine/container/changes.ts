@@ -1,0 +1,92 @@
+/** `teu diff`: what a container has written, by its writable layer alone. Source: docker diff reference; overlayfs.rst, whiteouts. */
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, mkdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HostPath } from "../../base/index.ts";
+import { type ByteString, decodeName } from "../../image/index.ts";
+import { check, layerFiles } from "../../sys/index.ts";
+import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
+import { openMerged } from "../snapshot/overlay.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { takeLease } from "../store/leases.ts";
+import { snapshotChain } from "../store/snapshots.ts";
+import type { Store } from "../store/store.ts";
+
+/** One path that is not as the image has it. */
+export interface Change {
+  readonly kind: "added" | "changed" | "deleted";
+  readonly path: string;
+}
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+const TYPE = 0o170000;
+const IS_DIRECTORY = 0o040000;
+const IS_CHARACTER = 0o020000;
+
+/** The changes, by path. */
+export function changesOf(store: Store, container: ContainerRecord): Change[] {
+  if (container.snapshot === null) return [];
+  const [active, top] = snapshotChain(store.database, container.snapshot);
+  if (active === undefined) return [];
+  const files = layerFiles<ByteString>();
+  using lower = openLower(store, top);
+  const upper = check(files.openDirectory(filesDirectory(store, active)), "open", "writable layer");
+  try {
+    return [...walk(upper, lower.descriptor, "")];
+  } finally {
+    closeSync(upper);
+  }
+}
+
+/** What the image shows; -1 where it has no layers. */
+function openLower(
+  store: Store,
+  top: Parameters<typeof layerDirectories>[1] | undefined,
+): Disposable & { readonly descriptor: number } {
+  if (top === undefined) return { descriptor: -1, [Symbol.dispose]: () => undefined };
+  const [first, ...rest] = layerDirectories(store, top);
+  const directory = `new-${randomBytes(4).toString("hex")}`;
+  using _lease = takeLease(store.database, "diff", directory);
+  const place = join(store.paths.snapshots, directory, "lower") as HostPath;
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  try {
+    using merged = openMerged(store.paths.snapshots, [first as HostPath, ...rest], place); // a layer is one at least
+    const descriptor = check(layerFiles().openDirectory(merged.path), "open", merged.path);
+    return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+  } finally {
+    rmdirSync(place);
+    rmdirSync(join(place, ".."));
+  }
+}
+
+/** @param lower  The same directory of the image; -1: it has none there. */
+function* walk(upper: number, lower: number, path: string): Generator<Change> {
+  const files = layerFiles<ByteString>();
+  const names = files.list(upper);
+  if (typeof names === "number") {
+    check(names, "list", path);
+    return;
+  }
+  for (const name of names.sort()) {
+    const at = `${path}/${decodeName(name)}`;
+    const status = files.status(upper, name);
+    if (typeof status === "number") continue; // it has just gone: the container runs
+    const type = status.mode & TYPE;
+    if (type === IS_CHARACTER && status.major === 0 && status.minor === 0) {
+      yield { kind: "deleted", path: at };
+      continue;
+    }
+    const isBelow = lower >= 0 && typeof files.status(lower, name) !== "number";
+    yield { kind: isBelow ? "changed" : "added", path: at };
+    if (type !== IS_DIRECTORY) continue;
+    const inner = files.open(upper, name, DIRECTORY, 0);
+    if (inner < 0) continue; // as above
+    const innerLower = isBelow ? files.open(lower, name, DIRECTORY, 0) : -1;
+    try {
+      yield* walk(inner, innerLower, at);
+    } finally {
+      closeSync(inner);
+      if (innerLower >= 0) closeSync(innerLower);
+    }
+  }
+}

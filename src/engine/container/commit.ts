@@ -1,0 +1,103 @@
+/**
+ * `teu commit`: an image of what a container has written, on the image that it was made of. And `teu export`: all its files as one archive.
+ * Source: docker commit and export references; image-spec config.md.
+ */
+import {
+  type ByteString,
+  END_OF_ARCHIVE,
+  packLayer,
+  packMember,
+  writeImage,
+  writeLayer,
+} from "../../image/index.ts";
+import { type Digest, encodeReference, type ImageConfig, parseReference } from "../../spec/index.ts";
+import { check, layerFiles } from "../../sys/index.ts";
+import { applyConfigChanges, type ConfigChange } from "../image/config-change.ts";
+import { readImage } from "../image/content.ts";
+import { thisPlatform } from "../image/platform.ts";
+import { filesDirectory } from "../snapshot/directories.ts";
+import { inTransaction } from "../store/database.ts";
+import { putImage } from "../store/images.ts";
+import { takeLease } from "../store/leases.ts";
+import { snapshotChain } from "../store/snapshots.ts";
+import type { Store } from "../store/store.ts";
+import { whilePaused } from "./pause.ts";
+import { findContainer } from "./remove.ts";
+import { openContainerRoot } from "./root.ts";
+
+/** What the new image is to say of itself. */
+export interface CommitRequest {
+  readonly reference: string;
+  readonly author?: string;
+  readonly message?: string;
+  readonly changes: readonly ConfigChange[];
+  /** Whether the container stands still meanwhile. */
+  readonly pauses: boolean;
+}
+
+/** Makes the image. @returns its digest */
+export async function commitContainer(store: Store, text: string, request: CommitRequest): Promise<Digest> {
+  const container = findContainer(store, text);
+  parseReference(request.reference); // what is wrong with it is told before anything is made
+  using _lease = takeLease(store.database, `commit ${container.id}`);
+  const base = readImage(store, container.imageTarget, thisPlatform());
+  const active =
+    container.snapshot === null ? undefined : snapshotChain(store.database, container.snapshot)[0];
+  const upper = active === undefined ? undefined : filesDirectory(store, active);
+  const pack = async () =>
+    upper === undefined
+      ? undefined
+      : await writeLayer(
+          store.content,
+          packLayer(upper, { files: layerFiles<ByteString>(), mode: "overlay" }),
+          "gzip",
+        );
+  const layer = await (request.pauses ? whilePaused(store, container, pack) : pack());
+  const { config, manifest } = base;
+  const old = manifest.layers.flatMap((descriptor, index) => {
+    const diffID = config.rootfs.diff_ids[index];
+    return diffID === undefined ? [] : [{ descriptor, diffID }];
+  });
+  const created = new Date().toISOString();
+  const { rootfs: _, ...rest } = config;
+  const said: Omit<ImageConfig, "rootfs"> = {
+    ...rest,
+    created,
+    ...(request.author !== undefined && { author: request.author }),
+    config: applyConfigChanges(config.config ?? {}, request.changes),
+    history: [
+      ...(config.history ?? []),
+      {
+        created,
+        created_by: container.settings.command.join(" "),
+        ...(request.author !== undefined && { author: request.author }),
+        ...(request.message !== undefined && { comment: request.message }),
+      },
+    ],
+  };
+  const { digest, mediaType, size } = writeImage(store.content, {
+    layers: [...old, ...(layer === undefined ? [] : [layer])],
+    config: said,
+  });
+  inTransaction(store.database, () =>
+    putImage(store.database, store.namespace, {
+      reference: encodeReference(parseReference(request.reference)),
+      digest,
+      mediaType,
+      size,
+    }),
+  );
+  return digest;
+}
+
+/** All files of a container as a tar archive, as it sees them but for what is mounted. Each piece is valid until the next is asked for. */
+export async function* exportContainer(store: Store, text: string): AsyncGenerator<Uint8Array> {
+  const container = findContainer(store, text);
+  using root = await openContainerRoot(store, container, { withMounts: false });
+  const files = layerFiles<ByteString>();
+  const names = files.list(root.descriptor);
+  if (typeof names === "number") check(names, "list", "/");
+  else
+    for (const name of names.sort()) yield* packMember(root.descriptor, name, name, { files, mode: "plain" });
+  yield END_OF_ARCHIVE;
+}

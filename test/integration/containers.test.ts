@@ -1,0 +1,180 @@
+/** What docker's daily commands do with containers that are there: create, pause, rename, top, diff, commit, export. */
+import { afterAll, afterEach, beforeAll, describe, expect } from "bun:test";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox"), program("ps")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [
+    busyboxLayer(),
+    { "data/kept": "kept\n", "data/gone": "gone\n", "data/tree/x": "x\n" },
+  ]);
+  await store.done("pull", "--quiet", image);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+afterEach(async () => {
+  if (!isAble) return;
+  const containers = (await store.done("ps", "-aq")).split("\n").filter((id) => id !== "");
+  if (containers.length > 0) await store.done("rm", "-f", "-v", ...containers);
+});
+
+const start = (...words: string[]) => store.done("run", "-d", "--network", "none", ...words);
+const said = async (...words: string[]) => (await store.teu(...words)).stderr;
+
+describe("teu create", () => {
+  test("makes a container that starts later, with all that was asked for", async () => {
+    const words = ["create", "--name", "later", "--network", "none", "-v", "/v", "-e", "A=b", image];
+    const id = (await store.done(...words, "sh", "-c", "echo $A; touch /v/x")).trim();
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(await store.done("ps", "-a")).toMatch(/Created +later/);
+    expect(await store.done("ps")).not.toContain("later");
+    expect(readdirSync(store.path("run/containers"))).toEqual([]);
+    expect(await store.done("start", "-a", "later")).toBe("b\n");
+    expect(await store.done("ps", "-a")).toMatch(/Exited \(0\) .* +later/);
+    expect(await said(...words)).toContain('The container name "/later" is already in use');
+  });
+
+  test("leaves nothing of what cannot be made", async () => {
+    expect(await said("create", "--user", "nobody-knows", image)).toContain("nobody-knows");
+    expect(await store.done("ps", "-aq")).toBe("");
+  });
+});
+
+describe("teu pause", () => {
+  test("stops a container where it is, until it is unpaused or ended", async () => {
+    await start("--name", "walker", image, "sh", "-c", "while true; do echo x >> /count; sleep 0.01; done");
+    const read = async () => (await store.done("cp", "walker:/count", "-")).split("x").length;
+    while ((await store.teu("exec", "walker", "ls", "/count")).status !== 0) await Bun.sleep(5);
+    await store.done("pause", "walker");
+    const before = await read();
+    await Bun.sleep(50);
+    expect(await read()).toBe(before);
+    expect(await store.done("ps")).toContain("(Paused)");
+    expect(await said("pause", "walker")).toContain("is already paused");
+    expect(await said("exec", "walker", "true")).toContain("is paused, unpause the container before exec");
+    await store.done("unpause", "walker");
+    for (const end = Date.now() + 10_000; (await read()) === before; )
+      if (Date.now() > end) throw new Error("it does not go on");
+    expect(await said("unpause", "walker")).toContain("is not paused");
+    await store.done("pause", "walker");
+    await store.done("stop", "-t", "0", "walker");
+    expect(await store.done("ps", "-a")).toMatch(/Exited/);
+    expect(await said("pause", "walker")).toContain("is not running");
+    await store.done("start", "walker");
+    expect(await store.done("ps")).not.toContain("(Paused)");
+    await store.done("pause", "walker");
+    await store.done("rm", "-f", "walker");
+  });
+});
+
+test("teu rename gives a container another name", async () => {
+  await start("--name", "old", image, "sleep", "1000");
+  await start("--name", "other", image, "sleep", "1000");
+  await store.done("rename", "old", "new");
+  expect(await store.done("exec", "new", "echo", "here")).toBe("here\n");
+  expect(await said("exec", "old", "true")).toContain("No such container: old");
+  expect(await said("rename", "new", "other")).toContain('The container name "/other" is already in use');
+  expect(await said("rename", "new", "a/b")).toContain("Invalid container name");
+});
+
+test("teu top shows the container's processes and no others", async () => {
+  await start("--name", "busy", image, "sh", "-c", "sleep 1234 & exec sleep 4321");
+  for (const end = Date.now() + 10_000; !(await store.done("top", "busy")).includes("sleep 1234"); )
+    if (Date.now() > end) throw new Error("its processes did not come up");
+  const [heading = "", ...lines] = (await store.done("top", "busy")).trimEnd().split("\n");
+  expect(heading).toMatch(/UID +PID +PPID/);
+  expect(lines.length).toBe(2);
+  expect(await store.done("top", "busy", "-o", "pid,args")).toMatch(
+    /^ *PID +COMMAND\n( *\d+ sleep \d+\n){2}$/,
+  );
+  expect(await said("top", "busy", "-o", "args")).toContain("Couldn't find PID field in ps output");
+});
+
+describe("what a container has written", () => {
+  const SCRIPT =
+    "echo new > /data/new; echo changed > /data/kept; rm /data/gone; rm -r /data/tree; mkdir /data/tree; mkdir -p /own/deep; ln -s x /own/link";
+  const write = async (name: string) =>
+    await store.done("run", "--name", name, "--network", "none", image, "sh", "-c", SCRIPT);
+
+  test("is told by teu diff", async () => {
+    await write("writer");
+    const lines = (await store.done("diff", "writer")).trimEnd().split("\n");
+    expect(lines.filter((line) => !/ \/(etc|proc|sys|dev)/.test(line))).toEqual([
+      "C /data",
+      "D /data/gone",
+      "C /data/kept",
+      "A /data/new",
+      "C /data/tree",
+      "A /own",
+      "A /own/deep",
+      "A /own/link",
+    ]);
+    expect(JSON.parse(await store.done("diff", "--json", "writer"))).toContainEqual({
+      kind: "deleted",
+      path: "/data/gone",
+    });
+  });
+
+  test("becomes an image by teu commit, which others understand", async () => {
+    await write("writer");
+    const words = ["-a", "somebody", "-m", "by hand", "-c", 'CMD ["cat", "/data/new"]', "-c", "ENV X=y"];
+    const digest = (await store.done("commit", ...words, "writer", "test/committed:1")).trim();
+    expect(digest).toMatch(/^sha256:/);
+    const look = "cat /data/new /data/kept; ls /data /data/tree; echo $X";
+    expect(await store.done("run", "--rm", "--network", "none", "test/committed:1", "sh", "-c", look)).toBe(
+      "new\nchanged\n/data:\nkept\nnew\ntree\n\n/data/tree:\ny\n",
+    );
+    expect(await store.done("run", "--rm", "--network", "none", "test/committed:1")).toBe("new\n");
+    const [{ config }] = JSON.parse(await store.done("inspect", "test/committed:1"));
+    expect(config.history.at(-1)).toMatchObject({ author: "somebody", comment: "by hand" });
+    expect(await store.done("system", "check")).toBe("Everything is right\n");
+    expect(await said("commit", "writer", "Not A Name")).toContain("nvalid");
+    await store.done("rmi", "-f", "test/committed:1");
+  });
+
+  test("is committed while the container runs, which goes on afterwards", async () => {
+    await start("--name", "runs", image, "sh", "-c", "echo a > /a; exec sleep 1000");
+    for (const end = Date.now() + 10_000; (await store.teu("exec", "runs", "ls", "/a")).status !== 0; )
+      if (Date.now() > end) throw new Error("it did not write");
+    await store.done("commit", "runs", "test/running");
+    expect(await store.done("ps")).not.toContain("(Paused)");
+    expect(await store.done("run", "--rm", "--network", "none", "test/running", "cat", "/a")).toBe("a\n");
+    await store.done("rmi", "-f", "test/running");
+  });
+
+  test.each(["running", "stopped"])("is in the archive of teu export, of one that is %s", async (state) => {
+    await start("--name", "whole", "-v", "/v", image, "sh", "-c", "echo a > /a; touch /v/x; exec sleep 1000");
+    for (const end = Date.now() + 10_000; (await store.teu("exec", "whole", "ls", "/v/x")).status !== 0; )
+      if (Date.now() > end) throw new Error("it did not write");
+    if (state === "stopped") await store.done("stop", "-t", "0", "whole");
+    const file = store.path(`whole-${state}.tar`);
+    await store.done("export", "-o", file, "whole");
+    const tree = store.path(`whole-${state}`);
+    mkdirSync(tree);
+    expect(Bun.spawnSync(["tar", "-C", tree, "-xf", file]).success).toBe(true);
+    expect(readFileSync(join(tree, "a"), "utf8")).toBe("a\n");
+    expect(readFileSync(join(tree, "data/kept"), "utf8")).toBe("kept\n");
+    expect(readdirSync(join(tree, "v"))).toEqual([]);
+    const piped = Bun.spawnSync([TEU, "export", "whole"], { env: { ...store.env } });
+    expect(piped.stdout.equals(readFileSync(file))).toBe(true);
+  });
+});
