@@ -315,6 +315,37 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     expect(await readUntil(second, "2-two")).toContain("two\r\n2-two\r\n");
   });
 
+  // runc 1.1 gives the terminal to nobody, and waits.
+  oursAlone("restore in the foreground gives its own terminal to a container that has one", async () => {
+    await using container = new SavedContainer();
+    using socket = consoleSocket();
+    const script = "n=0; while read line; do n=$((n+1)); echo $n-$line; [ $line = end ] && exit 5; done";
+    container.configure(script, withProcess({ terminal: true }));
+    const run = ["run", "--detach", "--console-socket", socket.path, container.id];
+    expect(await container.quietly(run)).toEqual(ENDED);
+    const first = socket.take();
+    writeSync(first, "one\n");
+    await readUntil(first, "1-one");
+    expect(await container.checkpoint()).toEqual(ENDED);
+    let output = "";
+    const child = Bun.spawn(container.words("restore", "--image-path", container.images, container.id), {
+      cwd: container.bundle.path,
+      env: { PATH: process.env["PATH"] ?? "" },
+      terminal: {
+        cols: 91,
+        rows: 17,
+        data(_, data) {
+          output += new TextDecoder().decode(data);
+        },
+      },
+    });
+    child.terminal?.write("two\n");
+    await until(() => output.includes("2-two\r\n"));
+    child.terminal?.write("end\n");
+    expect(await child.exited).toBe(5);
+    expect(readdirSync(container.stateFolder)).toEqual([]);
+  });
+
   test("restore in the foreground ends with the container's exit status, and deletes it", async () => {
     await using container = new SavedContainer();
     container.configure("while ! [ -e /tmp/go ]; do sleep 0.02; done; exit 7");
@@ -414,7 +445,8 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     }
   });
 
-  test("--manage-cgroups-mode ignore lets it go on in another cgroup", async () => {
+  // runc 1.1 does not know the mode on v1, and on v2 restores into the cgroup that was saved.
+  oursAlone("--manage-cgroups-mode ignore lets it go on in another cgroup", async () => {
     await using container = new SavedContainer();
     const paths = ["a", "b"].map((name) => `/teu-checkpoint-${container.id}/${name}`);
     try {
@@ -439,9 +471,7 @@ describe(`checkpoints of ${TESTED.name}`, () => {
   test("hooks run at their moments: those of the runtime before it goes on, poststop when it is gone", async () => {
     await using container = new SavedContainer();
     const log = join(container.bundle.path, "hooks");
-    const hook = (name: string) => [
-      { path: "/bin/sh", args: ["sh", "-c", `echo ${name} $(grep -o '"status":"[a-z]*"') >>${log}`] },
-    ];
+    const hook = (name: string) => [{ path: "/bin/sh", args: ["sh", "-c", `echo ${name} >>${log}`] }];
     container.configure(COUNT, (config) => ({
       ...config,
       hooks: {
@@ -455,18 +485,8 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     expect(await container.restore()).toEqual(ENDED);
     await container.counts();
     await container.call(["delete", "--force", container.id]);
-    expect(
-      readFileSync(log, "utf8")
-        .replaceAll(/ ?"status":/g, " ")
-        .split("\n"),
-    ).toEqual([
-      'createRuntime "creating"',
-      'poststart "running"',
-      'poststop "stopped"',
-      'createRuntime "creating"',
-      'poststop "stopped"',
-      "",
-    ]);
+    const names = ["createRuntime", "poststart", "poststop", "createRuntime", "poststop"];
+    expect(readFileSync(log, "utf8").trim().split("\n")).toEqual(names);
   });
 
   oursAlone("a hook that fails fails the restore, and nothing is left", async () => {
@@ -475,11 +495,11 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     expect(await container.checkpoint()).toEqual(ENDED);
     container.configure(COUNT, (config) => ({
       ...config,
-      hooks: { createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", "echo no >&2; exit 3"] }] },
+      hooks: { createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", "grep -o creating >&2; exit 3"] }] },
     }));
     const { status, log } = await container.restore();
     expect(status).toBe(1);
-    expect(log).toContain("error running createRuntime hook #0: exit status 3, stdout: , stderr: no");
+    expect(log).toContain("error running createRuntime hook #0: exit status 3, stdout: , stderr: creating");
     expect(readdirSync(container.stateFolder)).toEqual([]);
     expect(await container.configure(COUNT).restore()).toEqual(ENDED);
     await container.counts();
@@ -531,12 +551,13 @@ describe(`checkpoints of ${TESTED.name}`, () => {
       await container.configure(COUNT, withNewNamespace("cgroup")).start();
       await container.counts();
       expect(await container.checkpoint()).toEqual(ENDED);
+      // By the same ID: on v2 runc 1.1 restores into the cgroup that was saved, whatever the container's is.
       const { path } = container.bundle;
-      const words = ["restore", "-d", "--image-path", container.images, "--bundle", path, other.id];
+      const words = ["restore", "-d", "--image-path", container.images, "--bundle", path, container.id];
       expect(await other.quietly(words)).toEqual(ENDED);
       await container.counts();
-      expect((await other.call(["exec", other.id, "hostname"])).stdout).toBe("box\n");
-      await other.call(["delete", "--force", other.id]);
+      expect((await other.call(["exec", container.id, "hostname"])).stdout).toBe("box\n");
+      await other.call(["delete", "--force", container.id]);
     }
   });
 
