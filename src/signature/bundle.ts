@@ -18,6 +18,8 @@ import {
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { PrivateKey } from "./key.ts";
 import type { Claim } from "./simple-signing.ts";
+import type { LogEntry } from "./transparency-log.ts";
+import type { Signed } from "./trust.ts";
 
 /** The artifact type under which bundles are kept, and their media type. */
 export const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -26,8 +28,7 @@ export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 const STATEMENTS = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 const IN_TOTO = "application/vnd.in-toto+json";
 
-/** An entry of a transparency log, as a bundle has it. */
-export interface LogEntry {
+interface Entry {
   readonly logIndex: string;
   readonly logId: { readonly keyId: string };
   readonly integratedTime: string;
@@ -45,7 +46,7 @@ interface Material {
   readonly publicKey?: { readonly hint?: string };
   readonly certificate?: { readonly rawBytes: string };
   readonly x509CertificateChain?: { readonly certificates: readonly { readonly rawBytes: string }[] };
-  readonly tlogEntries?: readonly LogEntry[];
+  readonly tlogEntries?: readonly Entry[];
 }
 
 interface Statement {
@@ -55,14 +56,8 @@ interface Statement {
 }
 
 /** A bundle, taken apart; nothing in it is verified. */
-export interface Bundle {
+export interface Bundle extends Signed {
   readonly claim: Claim;
-  /** What was signed, and by what, where the envelope has one signature or more. */
-  readonly message: Uint8Array;
-  readonly signatures: readonly Uint8Array[];
-  /** Of who signed, in DER, where he has no key that one could know. */
-  readonly certificate: Uint8Array | undefined;
-  readonly entries: readonly LogEntry[];
 }
 
 const certificate = object<{ rawBytes: string }>({ rawBytes: string });
@@ -76,12 +71,12 @@ const bundleCheck = object<{ mediaType: string; verificationMaterial: Material; 
     ),
     tlogEntries: optional(
       array(
-        object<LogEntry>({
+        object<Entry>({
           logIndex: string,
-          logId: object<LogEntry["logId"]>({ keyId: string }),
+          logId: object<Entry["logId"]>({ keyId: string }),
           integratedTime: string,
           inclusionPromise: optional(
-            object<NonNullable<LogEntry["inclusionPromise"]>>({ signedEntryTimestamp: string }),
+            object<NonNullable<Entry["inclusionPromise"]>>({ signedEntryTimestamp: string }),
           ),
           canonicalizedBody: string,
         }),
@@ -118,9 +113,20 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   return {
     claim: parseStatement(payload),
     message: preAuthenticationEncoding(IN_TOTO, payload),
+    payload,
     signatures: envelope.signatures.map(({ sig }) => base64(sig, "dsseEnvelope", "signatures")),
     certificate: raw === undefined ? undefined : base64(raw, "verificationMaterial", "certificate"),
-    entries: material.tlogEntries ?? [],
+    entries: (material.tlogEntries ?? []).map(entryOf),
+  };
+}
+
+function entryOf({ logIndex, logId, integratedTime, inclusionPromise, canonicalizedBody }: Entry): LogEntry {
+  return {
+    logIndex: Number(logIndex),
+    logID: Buffer.from(logId.keyId, "base64").toString("hex"),
+    integratedTime: Number(integratedTime),
+    body: canonicalizedBody,
+    promise: inclusionPromise?.signedEntryTimestamp,
   };
 }
 

@@ -4,17 +4,13 @@ import { messageOf, Unsupported } from "../base/index.ts";
 import type { RegistryClient } from "../distribution/client/index.ts";
 import { type Digest, encodeReference, type Reference } from "../spec/index.ts";
 import { decodeBase64 } from "./base64.ts";
+import { parseCertificates } from "./certificate.ts";
 import { InvalidKey, PolicyRefused } from "./errors.ts";
 import { refuseIdentity } from "./identity.ts";
-import { type PublicKey, parsePublicKey } from "./key.ts";
-import {
-  type Policy,
-  parsePolicy,
-  type Requirement,
-  requirementsFor,
-  type SigstoreSigned,
-} from "./policy.ts";
-import { trustKeys } from "./trust.ts";
+import { parsePublicKey } from "./key.ts";
+import { type Policy, parsePolicy, requirementsFor, type SigstoreSigned } from "./policy.ts";
+import { trustedLog } from "./transparency-log.ts";
+import { type Trust, trustIdentity, trustKeys } from "./trust.ts";
 import { verifyImage } from "./verify.ts";
 
 /** A policy, and the file that it is from. */
@@ -57,13 +53,13 @@ export async function enforcePolicy(
           why: "signatures by GPG are not built",
         });
       case "sigstoreSigned": {
-        const { keys, signedIdentity } = await readRequirement(requirement, path, scope);
-        const identity = signedIdentity ?? { type: "matchRepoDigestOrExact" };
+        const signed = requirement as SigstoreSigned; // checked when it was parsed
+        const identity = signed.signedIdentity ?? { type: "matchRepoDigestOrExact" };
         const demand = {
           image,
           digests,
-          trust: trustKeys(keys),
-          refuseIdentity: (signed: string | undefined) => refuseIdentity(identity, reference, signed),
+          trust: await readTrust(signed, path, scope),
+          refuseIdentity: (name: string | undefined) => refuseIdentity(identity, reference, name),
         };
         try {
           await verifyImage(client, demand, signal);
@@ -78,29 +74,51 @@ export async function enforcePolicy(
     }
 }
 
-async function readRequirement(
-  requirement: Requirement & { type: "sigstoreSigned" },
-  path: string,
-  scope: string,
-): Promise<{ keys: PublicKey[]; signedIdentity: SigstoreSigned["signedIdentity"] }> {
-  const known = ["type", "keyPath", "keyPaths", "keyData", "keyDatas", "signedIdentity"];
-  const unbuilt = Object.keys(requirement).find((name) => !known.includes(name));
-  if (unbuilt !== undefined)
+/** Whom a requirement trusts. */
+async function readTrust(requirement: SigstoreSigned, path: string, scope: string): Promise<Trust> {
+  if (Object.hasOwn(requirement, "pki"))
     throw new Unsupported({
-      what: `sigstoreSigned.${unbuilt} in ${JSON.stringify(path)} for ${scope}`,
-      why: "only keys are built",
+      what: `sigstoreSigned.pki in ${JSON.stringify(path)} for ${scope}`,
+      why: "keys and fulcio are built",
     });
-  const signed = requirement as SigstoreSigned; // checked when it was parsed
-  const keys: PublicKey[] = [];
-  for (const file of [signed.keyPath ?? [], signed.keyPaths ?? []].flat())
-    keys.push(parsePublicKey(await readKey(file), file));
-  for (const data of [signed.keyData ?? [], signed.keyDatas ?? []].flat()) {
-    const name = `keyData in ${path}`;
-    const pem = decodeBase64(data);
-    if (pem === undefined) throw new InvalidKey({ name, reason: "it is no base64" });
-    keys.push(parsePublicKey(new TextDecoder().decode(pem), name));
+  const { keyPath, keyPaths, keyData, keyDatas, fulcio } = requirement;
+  const { rekorPublicKeyPath, rekorPublicKeyPaths, rekorPublicKeyData, rekorPublicKeyDatas } = requirement;
+  const logs = await readAll(
+    [rekorPublicKeyPath ?? [], rekorPublicKeyPaths ?? []].flat(),
+    [rekorPublicKeyData ?? [], rekorPublicKeyDatas ?? []].flat(),
+    path,
+    trustedLog,
+  );
+  if (fulcio === undefined) {
+    const keys = await readAll(
+      [keyPath ?? [], keyPaths ?? []].flat(),
+      [keyData ?? [], keyDatas ?? []].flat(),
+      path,
+      parsePublicKey,
+    );
+    return trustKeys(keys, logs);
   }
-  return { keys, signedIdentity: signed.signedIdentity };
+  const { caPath, caData, subjectEmail: subject, oidcIssuer: issuer } = fulcio;
+  const authorities = await readAll([caPath ?? []].flat(), [caData ?? []].flat(), path, parseCertificates);
+  return trustIdentity({ subject, issuer }, authorities, logs);
+}
+
+/** What lies in files, and what stands in the policy itself, in base64. @throws {InvalidKey} */
+async function readAll<T>(
+  paths: readonly string[],
+  data: readonly string[],
+  policy: string,
+  parse: (pem: string, name: string) => T,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (const path of paths) all.push(parse(await readKey(path), path));
+  for (const text of data) {
+    const name = `data in ${policy}`;
+    const pem = decodeBase64(text);
+    if (pem === undefined) throw new InvalidKey({ name, reason: "it is no base64" });
+    all.push(parse(new TextDecoder().decode(pem), name));
+  }
+  return all;
 }
 
 async function readKey(file: string): Promise<string> {

@@ -6,5 +6,6 @@ export { refuseIdentity } from "./identity.ts";
 // Keys, in PEM.
 export { generateKeyPair, parsePrivateKey, parsePublicKey } from "./key.ts";
 export { signImage } from "./sign.ts";
-export { trustKeys } from "./trust.ts";
+export { trustIdentity, trustKeys } from "./trust.ts";
+export { parseTrustedRoot } from "./trusted-root.ts";
 export { verifyImage } from "./verify.ts";

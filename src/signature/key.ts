@@ -18,6 +18,10 @@ import { InvalidKey } from "./errors.ts";
 export interface PublicKey {
   /** What it is called in messages. */
   readonly name: string;
+  /** Which signatures by it are not understood. */
+  readonly limit?: string;
+  /** It itself. */
+  readonly der: Uint8Array;
   /** SHA-256 of it, in base64: by this, bundles say which key they want. */
   readonly hint: string;
   isSignature(message: Uint8Array, signature: Uint8Array): boolean;
@@ -60,6 +64,9 @@ export function publicKeyOf(key: KeyObject, name: string): PublicKey {
   const der = key.export({ type: "spki", format: "der" });
   return {
     name,
+    // node:crypto has no hook for the prefix that RFC 8032, 5.1 puts before the hash.
+    ...(key.asymmetricKeyType === "ed25519" && { limit: "Ed25519ph, by which cosign signs, is not built" }),
+    der,
     hint: createHash("sha256").update(der).digest("base64"),
     isSignature: (message, signature) =>
       hashes.some((hash) => {

@@ -28,6 +28,26 @@ describe("parsePolicy()", () => {
     ["a wrong letter in a requirement", signed({ keypath: "k" }), "found no key"],
     ["two keys", signed({ keyPath: "k", keyData: "eA==" }), "found keyPath and keyData"],
     [
+      "a certificate's authority without a log",
+      signed({ fulcio: { caPath: "c", oidcIssuer: "i", subjectEmail: "e" } }),
+      "found fulcio without a log",
+    ],
+    [
+      "two authorities",
+      signed({
+        fulcio: { caPath: "c", caData: "", oidcIssuer: "i", subjectEmail: "e" },
+        rekorPublicKeyPath: "r",
+      }),
+      "fulcio: found two",
+    ],
+    // No key at all would be anybody's, no log at all would ask for nothing.
+    [
+      "a list of no logs",
+      signed({ keyPath: "k", rekorPublicKeyPaths: [] }),
+      "rekorPublicKeyPaths: found an empty list",
+    ],
+    ["a list of no keys", signed({ keyDatas: [] }), "keyDatas: found an empty list"],
+    [
       "an unknown identity",
       signed({ keyPath: "k", signedIdentity: { type: "match" } }),
       "signedIdentity.type",
@@ -188,7 +208,7 @@ describe("enforcePolicy()", () => {
     [
       "another key's",
       [{ type: "sigstoreSigned", keyData: keyData(other.publicKey) }],
-      "was not made with keyData",
+      "was not made with data in policy.json",
     ],
     [
       "both keys'",
@@ -196,7 +216,7 @@ describe("enforcePolicy()", () => {
         { type: "sigstoreSigned", keyPath },
         { type: "sigstoreSigned", keyData: keyData(other.publicKey) },
       ],
-      "was not made with keyData",
+      "was not made with data in policy.json",
     ],
     ["a key's, and rejects", [{ type: "sigstoreSigned", keyPath }, ...REJECT], "it is to be rejected"],
     [
@@ -216,16 +236,12 @@ describe("enforcePolicy()", () => {
       'one is for "r.io/app:1"',
     ],
     ["GPG's", [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/x" }], "Unsupported signedBy"],
-    [
-      "Fulcio's",
-      [{ type: "sigstoreSigned", fulcio: {}, rekorPublicKeyPath: "/x" }],
-      "Unsupported sigstoreSigned.fulcio",
-    ],
+    ["a public infrastructure's", [{ type: "sigstoreSigned", pki: {} }], "Unsupported sigstoreSigned.pki"],
     // What is asked for besides the key must not be passed over.
     [
-      "a log's too",
-      [{ type: "sigstoreSigned", keyPath, rekorPublicKeyPath: "/x" }],
-      "Unsupported sigstoreSigned.rekorPublicKeyPath",
+      "a key's and a log's",
+      [{ type: "sigstoreSigned", keyPath, rekorPublicKeyData: keyData(other.publicKey) }],
+      "one is in no transparency log",
     ],
   ])("that accepts %s", async (_, requirements, answer) => {
     expect(await ask(requirements)).toContain(answer);

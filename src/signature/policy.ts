@@ -25,14 +25,27 @@ export type Requirement =
   | { readonly type: "sigstoreSigned"; readonly [field: string]: unknown }
   | { readonly type: "signedBy" };
 
-/** A requirement of signatures by some keys. */
+/** A requirement of signatures by some keys, or by somebody whom Fulcio certified, and of a log's promise. */
 export interface SigstoreSigned {
   readonly type: "sigstoreSigned";
   readonly keyPath?: string;
   readonly keyPaths?: readonly string[];
   readonly keyData?: string;
   readonly keyDatas?: readonly string[];
+  readonly fulcio?: Fulcio;
+  readonly rekorPublicKeyPath?: string;
+  readonly rekorPublicKeyPaths?: readonly string[];
+  readonly rekorPublicKeyData?: string;
+  readonly rekorPublicKeyDatas?: readonly string[];
   readonly signedIdentity?: SignedIdentity;
+}
+
+/** An authority, and whom it has to have certified. */
+export interface Fulcio {
+  readonly caPath?: string;
+  readonly caData?: string;
+  readonly oidcIssuer: string;
+  readonly subjectEmail: string;
 }
 
 /** A policy, checked. */
@@ -42,15 +55,12 @@ export interface Policy {
 }
 
 const KEY_FIELDS = ["keyPath", "keyPaths", "keyData", "keyDatas"] as const;
-/** Of sigstoreSigned, in newer versions: named when an image needs them. */
-const UNBUILT_FIELDS = [
-  "fulcio",
-  "pki",
+const LOG_FIELDS = [
   "rekorPublicKeyPath",
   "rekorPublicKeyPaths",
   "rekorPublicKeyData",
   "rekorPublicKeyDatas",
-];
+] as const;
 
 const typed = object<{ type: string }>({ type: string });
 const requirementCheck: Check<Requirement> = (value) => {
@@ -97,28 +107,54 @@ const identityCheck: Check<SignedIdentity> = (value) => {
   if (wrong.length > 0) return wrong.map((name) => ({ path: [name], found: "nothing", wants: "string" }));
   return only(identity, ["type", ...fields]);
 };
+const fulcioFields = object<Fulcio>({
+  caPath: optional(string),
+  caData: optional(string),
+  oidcIssuer: string,
+  subjectEmail: string,
+});
+const fulcioCheck: Check<Fulcio> = (value) => {
+  const issues = fulcioFields(value);
+  if (issues !== undefined) return issues;
+  const fulcio = value as Fulcio; // just checked
+  if ((fulcio.caPath === undefined) === (fulcio.caData === undefined))
+    return [
+      { path: [], found: fulcio.caPath === undefined ? "no authority" : "two", wants: "caPath or caData" },
+    ];
+  return only(fulcio, ["caPath", "caData", "oidcIssuer", "subjectEmail"]);
+};
 const signedFields = object<SigstoreSigned>({
   type: oneOf(["sigstoreSigned"]),
   keyPath: optional(string),
   keyPaths: optional(array(string)),
   keyData: optional(string),
   keyDatas: optional(array(string)),
+  fulcio: optional(fulcioCheck),
+  rekorPublicKeyPath: optional(string),
+  rekorPublicKeyPaths: optional(array(string)),
+  rekorPublicKeyData: optional(string),
+  rekorPublicKeyDatas: optional(array(string)),
   signedIdentity: optional(identityCheck),
 });
 
 function sigstoreSigned(value: object): readonly Issue[] | undefined {
   const issues = signedFields(value);
   if (issues !== undefined) return issues;
-  const named = [...KEY_FIELDS, "fulcio", "pki"].filter((name) => Object.hasOwn(value, name));
+  const issue = (found: string, wants: string): Issue[] => [{ path: [], found, wants }];
+  const has = (name: string): boolean => Object.hasOwn(value, name);
+  const named = [...KEY_FIELDS, "fulcio", "pki"].filter(has);
   if (named.length !== 1)
-    return [
-      {
-        path: [],
-        found: named.length === 0 ? "no key" : named.join(" and "),
-        wants: `one of ${KEY_FIELDS.join(", ")}`,
-      },
-    ];
-  return only(value, ["type", "signedIdentity", ...KEY_FIELDS, ...UNBUILT_FIELDS]);
+    return issue(named.join(" and ") || "no key", `one of ${KEY_FIELDS.join(", ")}, fulcio`);
+  const logs = LOG_FIELDS.filter(has);
+  if (logs.length > 1) return issue(logs.join(" and "), "one of them");
+  // A certificate lasts minutes, and only a log knows when it was used.
+  if (has("fulcio") && logs.length === 0)
+    return issue("fulcio without a log", `one of ${LOG_FIELDS.join(", ")}`);
+  // Of no key nothing would be asked.
+  for (const name of ["keyPaths", "keyDatas", "rekorPublicKeyPaths", "rekorPublicKeyDatas"])
+    if (has(name) && (value as Record<string, unknown[]>)[name]?.length === 0)
+      return [{ path: [name], found: "an empty list", wants: "a key" }];
+  return only(value, ["type", "signedIdentity", ...KEY_FIELDS, ...LOG_FIELDS, "fulcio", "pki"]);
 }
 
 /** The fields that are not among `names`. */

@@ -2,12 +2,26 @@
  * The payload of signatures in cosign's first format: which digest is signed, and under which name.
  * Source: containers/image docs/containers-signature.5.md, JSON data format; cosign specs/SIGNATURE_SPEC.md.
  */
-import { type Check, type Digest, isDigest, mustBe, object, parseJSON, string } from "../spec/index.ts";
+import {
+  type Check,
+  type Digest,
+  integer,
+  isDigest,
+  mustBe,
+  object,
+  parseJSON,
+  string,
+} from "../spec/index.ts";
+import type { LogEntry } from "./transparency-log.ts";
 
 /** Of the layers of a manifest of signatures. */
 export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
 /** Where a layer has its signature, in base64. */
 export const SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature";
+/** Where it has the certificate of who signed, in PEM, those of who certified him, and the promise of a log. */
+export const CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate";
+export const CHAIN_ANNOTATION = "dev.sigstore.cosign/chain";
+export const LOG_ANNOTATION = "dev.sigstore.cosign/bundle";
 const TYPE = "cosign container image signature";
 
 /** What somebody signed. */
@@ -59,4 +73,27 @@ export function encodePayload(identity: string, digest: Digest): Uint8Array {
     type: TYPE,
   };
   return new TextEncoder().encode(JSON.stringify({ critical, optional: null }));
+}
+
+interface LogAnnotation {
+  readonly SignedEntryTimestamp: string;
+  readonly Payload: Omit<LogEntry, "promise">;
+}
+
+const logCheck = object<LogAnnotation>({
+  SignedEntryTimestamp: string,
+  Payload: object<LogAnnotation["Payload"]>({
+    body: string,
+    integratedTime: integer(),
+    logIndex: integer(),
+    logID: string,
+  }),
+});
+
+/** Reads the promise of a log, if there is one. @throws {InvalidDocument} @throws {InvalidJSON} */
+export function parseLogAnnotation(text: string | undefined): LogEntry[] {
+  if (text === undefined) return [];
+  const name = `annotation ${LOG_ANNOTATION}`;
+  const { SignedEntryTimestamp, Payload } = mustBe(logCheck, parseJSON(text, name), name);
+  return [{ ...Payload, promise: SignedEntryTimestamp }];
 }

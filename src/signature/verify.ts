@@ -9,7 +9,15 @@ import { decodeBase64 } from "./base64.ts";
 import { parseBundle } from "./bundle.ts";
 import { SignatureNotAccepted } from "./errors.ts";
 import { type FoundSignature, findSignatures } from "./find.ts";
-import { type Claim, parsePayload, SIGNATURE_ANNOTATION } from "./simple-signing.ts";
+import {
+  CERTIFICATE_ANNOTATION,
+  CHAIN_ANNOTATION,
+  type Claim,
+  LOG_ANNOTATION,
+  parseLogAnnotation,
+  parsePayload,
+  SIGNATURE_ANNOTATION,
+} from "./simple-signing.ts";
 import type { Signed, Trust } from "./trust.ts";
 
 /** What is asked of a signature. */
@@ -70,7 +78,15 @@ function fromSimple({
   const signature = decodeBase64(annotations[SIGNATURE_ANNOTATION] ?? "");
   if (signature === undefined || signature.length === 0)
     throw new RangeError("one has no signature in base64");
-  return { message: payload, signatures: [signature], annotations, claim: () => parsePayload(payload) };
+  return {
+    message: payload,
+    payload,
+    signatures: [signature],
+    certificate: annotations[CERTIFICATE_ANNOTATION],
+    chain: annotations[CHAIN_ANNOTATION],
+    entries: parseLogAnnotation(annotations[LOG_ANNOTATION]),
+    claim: () => parsePayload(payload),
+  };
 }
 
 function fromBundle(bytes: Uint8Array): Signed & { claim: () => Claim } {

@@ -59,8 +59,8 @@ describe("teu sign and teu verify", () => {
   test("keys are not overwritten, and what is not built is refused by name", async () => {
     const again = await store.teu("generate-key-pair", "--output-key-prefix", key);
     expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("it exists")]);
-    for (const word of ["sign", "verify"])
-      expect((await store.teu(word, "a")).stderr).toContain("without --key");
+    expect((await store.teu("sign", "a")).stderr).toContain("without --key");
+    expect((await store.teu("verify", "a")).stderr).toContain("Cannot tell whom to trust");
   });
 });
 

@@ -1,8 +1,16 @@
 /** `teu verify`: whether an image is signed by a key. */
 import { readFile } from "node:fs/promises";
-import { print, Unsupported } from "../../base/index.ts";
+import { print } from "../../base/index.ts";
 import { RegistryClient } from "../../distribution/client/index.ts";
-import { parsePublicKey, refuseIdentity, trustKeys, verifyImage } from "../../signature/index.ts";
+import { InvalidOption } from "../../engine/index.ts";
+import {
+  parsePublicKey,
+  parseTrustedRoot,
+  refuseIdentity,
+  trustIdentity,
+  trustKeys,
+  verifyImage,
+} from "../../signature/index.ts";
 import { DEFAULT_TAG, parseReference } from "../../spec/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { INSECURE_FLAG } from "../image-flags.ts";
@@ -14,6 +22,21 @@ export const command = teuCommand({
 names another repository than IMAGE's does not count, unless --identity names it; bundles that cosign makes name none. Status 1: none counts.`,
   flags: {
     key: { kind: "string", value: "FILE", summary: "The public key, in PEM" },
+    "trusted-root": {
+      kind: "string",
+      value: "FILE",
+      summary: "Instead of a key: Sigstore's authorities and logs, for signatures by certificate",
+    },
+    "certificate-identity": {
+      kind: "string",
+      value: "NAME",
+      summary: "Whose certificate it must be: an e-mail address, or a build's URI",
+    },
+    "certificate-oidc-issuer": {
+      kind: "string",
+      value: "URL",
+      summary: "Where he must have logged in to get it",
+    },
     identity: {
       kind: "string",
       value: "REPOSITORY",
@@ -25,11 +48,14 @@ names another repository than IMAGE's does not count, unless --identity names it
   arguments: [{ name: "IMAGE" }],
   examples: [
     { command: "teu verify --key teu.pub registry.example.org/app:1", says: "Prints digest, key and name" },
+    {
+      command:
+        "teu verify --trusted-root trusted_root.json --certificate-identity me@example.org --certificate-oidc-issuer https://accounts.google.com registry.example.org/app:1",
+      says: "By certificate, without a word to Sigstore",
+    },
   ],
   async run({ flags, arguments: [text = ""] }) {
-    if (flags.key === undefined)
-      throw new Unsupported({ what: "verifying without --key", why: "certificates of Fulcio are not built" });
-    const key = parsePublicKey(await readFile(flags.key, "utf8"), flags.key);
+    const trust = await readTrust(flags);
     const reference = parseReference(text);
     const wanted = flags.identity === undefined ? reference : parseReference(flags.identity);
     const client = new RegistryClient(reference, { insecure: flags.insecure });
@@ -37,7 +63,7 @@ names another repository than IMAGE's does not count, unless --identity names it
     const accepted = await verifyImage(client, {
       image: text,
       digests: [digest],
-      trust: trustKeys([key]),
+      trust,
       refuseIdentity: (signed) =>
         signed === undefined && flags.identity === undefined
           ? undefined
@@ -51,3 +77,27 @@ names another repository than IMAGE's does not count, unless --identity names it
     return 0;
   },
 });
+
+/** A key, or all that it takes without one. @throws {InvalidOption} */
+async function readTrust(flags: {
+  key: string | undefined;
+  "trusted-root": string | undefined;
+  "certificate-identity": string | undefined;
+  "certificate-oidc-issuer": string | undefined;
+}): Promise<ReturnType<typeof trustKeys>> {
+  const {
+    key,
+    "trusted-root": root,
+    "certificate-identity": subject,
+    "certificate-oidc-issuer": issuer,
+  } = flags;
+  if (key !== undefined && root === undefined && subject === undefined && issuer === undefined)
+    return trustKeys([parsePublicKey(await readFile(key, "utf8"), key)]);
+  if (key !== undefined || root === undefined || subject === undefined || issuer === undefined)
+    throw new InvalidOption(
+      { option: "--key", value: key ?? "" },
+      "Cannot tell whom to trust: wants --key, or --trusted-root with --certificate-identity and --certificate-oidc-issuer",
+    );
+  const { authorities, logs } = parseTrustedRoot(await readFile(root, "utf8"), root);
+  return trustIdentity({ subject, issuer }, authorities, logs);
+}
