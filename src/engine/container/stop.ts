@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
-import type { ContainerRecord } from "../store/containers.ts";
+import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
@@ -59,9 +59,21 @@ export async function stopContainer(
   inTransaction(store.database, () => noteStop(store, container));
   const ended = waitForContainer(store, container.id);
   await send(store, container, signal);
+  if (container.isPaused) await goOn(store, container);
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
     await send(store, container, SIGKILL);
   await ended;
+}
+
+/** It hears of a signal when it goes on. One that SIGKILL has ended by then is no error. */
+async function goOn(store: Store, { id, settings }: ContainerRecord): Promise<void> {
+  const driver = await driverOf(store, settings.runtime);
+  try {
+    await driver.resume(id);
+  } catch (error) {
+    if ((await driver.pidOf(id)) !== undefined) throw error;
+  }
+  inTransaction(store.database, () => notePaused(store.database, id, false));
 }
 
 /** As `signalContainer`, but that a container which ends at this moment is no error. */
@@ -69,8 +81,6 @@ async function send(store: Store, container: ContainerRecord, signal: number): P
   const driver = await driverOf(store, container.settings.runtime);
   try {
     await driver.kill(container.id, signal);
-    // It hears of the signal when it goes on.
-    if (container.isPaused) await driver.resume(container.id);
   } catch (error) {
     // Its record may say for a moment longer that it runs.
     if ((await driver.pidOf(container.id)) !== undefined) throw error;
