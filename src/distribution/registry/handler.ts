@@ -16,7 +16,7 @@ import { listReferrers } from "./referrers.ts";
 import { Refusal, refusalFrom } from "./refusal.ts";
 import { parseRoute, type Route } from "./route.ts";
 import type { Storage } from "./storage/storage.ts";
-import { listRepositories, listTags } from "./tags.ts";
+import { listRepositories, listTags, searchRepositories } from "./tags.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What a handler works on and whom it tells. */
@@ -49,7 +49,9 @@ export function makeHandler(options: HandlerOptions): Handler {
       refuseWebPages(request);
       const { path, query } = splitURL(request.url);
       if (path === TOKEN_PATH && options.tokens !== undefined) return await options.tokens.answer(request);
-      const route = parseRoute(request.method, path);
+      const named = parseRoute(request.method, path);
+      const namespace = isReading(request) ? query.get("ns") : null;
+      const route = namespace === null ? named : routeIn(options.cache, namespace, named);
       if (options.isReadOnly && !isReading(request)) throw new Refusal("UNSUPPORTED", READ_ONLY);
       if ("repository" in route && !isReading(request) && options.cache.has(route.repository))
         throw new Refusal("DENIED", {
@@ -58,6 +60,8 @@ export function makeHandler(options: HandlerOptions): Handler {
       const caller = await options.access.require(request, route, query, connection);
       connection?.callers?.push(caller.name);
       response = await dispatch(options, route, query, request, caller);
+      // It says that the answer is of that registry, and not of whichever has such a repository.
+      if (namespace !== null && route !== named) response.headers.set("oci-namespace", namespace);
       if (options.warnings !== undefined && "repository" in route)
         for (const text of options.warnings(route.repository))
           response.headers.append("warning", `299 - "${text}"`);
@@ -69,6 +73,18 @@ export function makeHandler(options: HandlerOptions): Handler {
     response.headers.set(...API_VERSION);
     return response;
   };
+}
+
+/**
+ * The route as a mirror of `namespace` has it: containerd asks mirrors for `library/debian` with `ns=docker.io`. A registry without
+ * upstreams is no mirror, and is asked for what it has; one that has others does not answer for this one.
+ * Source: distribution-spec spec.md, Registry Proxying; containerd docs/hosts.md.
+ */
+function routeIn(cache: PullThrough, namespace: string, route: Route): Route {
+  if (cache.isEmpty || !("repository" in route)) return route;
+  const repository = cache.nameHere(namespace, route.repository);
+  if (repository !== undefined) return { ...route, repository };
+  throw new Refusal("NAME_UNKNOWN", { message: "no upstream of this name", detail: { ns: namespace } });
 }
 
 /**
@@ -98,6 +114,8 @@ function dispatch(
       return allow(request, { GET: () => Response.json({}) });
     case "catalog":
       return allow(request, { GET: () => listRepositories(storage.metadata, query, caller) });
+    case "search":
+      return allow(request, { GET: () => searchRepositories(storage.metadata, query, caller) });
     case "tags":
       return allow(request, { GET: () => listTags(storage.metadata, route.repository, query) });
     case "referrers":

@@ -44,6 +44,7 @@ export async function registryOptions(
     scrubEveryMs: (config.scrub?.everyHours ?? 0) * 60 * MINUTE_MS,
     upstreams: (config.upstreams ?? []).map((upstream) => ({
       prefix: upstream.prefix,
+      registry: upstream.registry,
       freshMs: (upstream.freshMinutes ?? DEFAULT_FRESH_MINUTES) * MINUTE_MS,
       open: (repository) => openUpstream(upstream, repository),
     })),

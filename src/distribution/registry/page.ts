@@ -11,12 +11,14 @@ const MAX_ENTRIES = 10_000;
 /**
  * The part of a list that `query` asks for, and the headers that lead to the next.
  * @param list  Entries in order; asked for one more than the page has, which tells whether there are others.
+ * @param rest  What else the next part is asked for by.
  * @throws {Refusal} PAGINATION_NUMBER_INVALID
  */
 export async function cutPage<T extends string>(
   path: string,
   query: URLSearchParams,
   list: (slice: Slice) => Awaitable<T[]>,
+  rest: Readonly<Record<string, string>> = {},
 ): Promise<{ entries: readonly T[]; headers: Record<string, string> }> {
   const n = query.get("n");
   if (n !== null && !/^\d{1,15}$/.test(n)) throw new Refusal("PAGINATION_NUMBER_INVALID", { detail: { n } });
@@ -26,7 +28,7 @@ export async function cutPage<T extends string>(
   if (!isLast) entries.length = count;
   const end = entries.at(-1);
   if (end === undefined || isLast) return { entries, headers: {} };
-  return { entries, headers: { link: nextLink(path, { n: String(count), last: end }) } };
+  return { entries, headers: { link: nextLink(path, { ...rest, n: String(count), last: end }) } };
 }
 
 /** A `Link` header's value, relative: what a proxy in front calls us is not ours to know. */

@@ -17,6 +17,7 @@ import { Refusal } from "./refusal.ts";
 export type Route =
   | { readonly kind: "base" }
   | { readonly kind: "catalog" }
+  | { readonly kind: "search" }
   | { readonly kind: "tags"; readonly repository: RepositoryName }
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly target: TagOrDigest }
   | { readonly kind: "blob"; readonly repository: RepositoryName; readonly digest: Digest }
@@ -30,6 +31,8 @@ export type TagOrDigest =
   | { readonly kind: "digest"; readonly digest: Digest };
 
 const PREFIX = "/v2/";
+/** Ours: the specification has no search. */
+export const SEARCH_PATH = "/_teu/search";
 
 /**
  * Parses `path` (without query) of a request with `method`.
@@ -38,6 +41,7 @@ const PREFIX = "/v2/";
 export function parseRoute(method: string, path: string): Route {
   if (path === "/v2/" || path === "/v2") return { kind: "base" };
   if (path === "/v2/_catalog") return { kind: "catalog" };
+  if (path === SEARCH_PATH) return { kind: "search" };
   if (!path.startsWith(PREFIX)) throw nothingAt(path);
   if (path.endsWith("/tags/list"))
     return { kind: "tags", repository: nameOf(path, path.length - "/tags/list".length) };

@@ -7,7 +7,8 @@ import type { RepositoryName } from "../../spec/index.ts";
 import type { Caller } from "./auth/caller.ts";
 import { cutPage } from "./page.ts";
 import { Refusal } from "./refusal.ts";
-import type { Metadata } from "./storage/metadata.ts";
+import { SEARCH_PATH } from "./route.ts";
+import type { Metadata, Slice } from "./storage/metadata.ts";
 
 /** GET /v2/<name>/tags/list */
 export async function listTags(
@@ -29,18 +30,53 @@ export async function listRepositories(
   query: URLSearchParams,
   caller: Caller,
 ): Promise<Response> {
-  const { entries, headers } = await cutPage("/v2/_catalog", query, async ({ after, limit }) => {
-    const readable: RepositoryName[] = [];
-    while (readable.length < limit) {
-      const names = await metadata.repositories({ after, limit: READ_ENTRIES });
-      readable.push(...names.filter((name) => caller.allows(name, "read")));
-      if (names.length < READ_ENTRIES) break;
-      after = names.at(-1) ?? after;
-      await yieldToOthers();
-    }
-    return readable.slice(0, limit);
-  });
+  const { entries, headers } = await cutPage("/v2/_catalog", query, (slice) =>
+    readable(metadata, caller, "", slice),
+  );
   return Response.json({ repositories: entries }, { headers });
+}
+
+/** GET /_teu/search?q=: of the repositories with this text in their name those that the caller may read. */
+export async function searchRepositories(
+  metadata: Metadata,
+  query: URLSearchParams,
+  caller: Caller,
+): Promise<Response> {
+  // Names have no capitals; people write them.
+  const text = (query.get("q") ?? "").toLowerCase();
+  if (text === "" || text.length > MAX_TEXT)
+    throw new Refusal("UNSUPPORTED", {
+      status: 400,
+      message: `q wants a text of up to ${MAX_TEXT} characters`,
+    });
+  const { entries, headers } = await cutPage(
+    SEARCH_PATH,
+    query,
+    (slice) => readable(metadata, caller, text, slice),
+    { q: text },
+  );
+  return Response.json({ repositories: entries }, { headers });
+}
+
+/** No name is longer. */
+const MAX_TEXT = 255;
+
+/** Repositories with `text` in their name that the caller may read, in order. */
+async function readable(
+  metadata: Metadata,
+  caller: Caller,
+  text: string,
+  { after, limit }: Slice,
+): Promise<RepositoryName[]> {
+  const found: RepositoryName[] = [];
+  while (found.length < limit) {
+    const names = await metadata.repositories({ after, limit: READ_ENTRIES });
+    found.push(...names.filter((name) => name.includes(text) && caller.allows(name, "read")));
+    if (names.length < READ_ENTRIES) break;
+    after = names.at(-1) ?? after;
+    await yieldToOthers();
+  }
+  return found.slice(0, limit);
 }
 
 /** Of the repositories a caller may be allowed few: they are read so many at a time. */

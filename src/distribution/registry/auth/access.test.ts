@@ -198,6 +198,27 @@ test("_catalog has what the caller may read, in pages that are full", async () =
   expect(await list("read", "?n=2&last=public/x")).toEqual(["team/a", "team/b"]);
 });
 
+test("a search finds what the caller may read, in pages", async () => {
+  for (const name of ["public/find", "secret/find", "team/find-1", "team/find-2"]) await pushImage(name, "1");
+  const search = async (as: string, query: string): Promise<Response> =>
+    await call(as, "GET", `/_teu/search?${query}`);
+  const namesOf = async (response: Response): Promise<string[]> =>
+    ((await response.json()) as { repositories: string[] }).repositories;
+  expect(await namesOf(await search("read", "q=FIND"))).toEqual([
+    "public/find",
+    "team/find-1",
+    "team/find-2",
+  ]);
+  const page = await search("read", "q=find&n=2");
+  expect(await namesOf(page)).toEqual(["public/find", "team/find-1"]);
+  const [, next = ""] = /<([^>]+)>; rel="next"/.exec(page.headers.get("link") ?? "") ?? [];
+  expect(await namesOf(await call("read", "GET", next))).toEqual(["team/find-2"]);
+  expect(await namesOf(await search("read", "q=%25"))).toEqual([]);
+  for (const query of ["", "q=", `q=${"x".repeat(256)}`])
+    expect((await search("read", query)).status).toBe(400);
+  expect((await call("read", "POST", "/_teu/search?q=a")).status).toBe(405);
+});
+
 test("a blob is mounted only from where the caller may read (CVE-2024-39897)", async () => {
   const digest = digestOf("private");
   await call("owner", "POST", `/v2/secret/x/blobs/uploads/?digest=${digest}`, "private");

@@ -21,7 +21,7 @@ export interface Need {
 /** Whether a tag exists: to move one is another right than to make one. */
 export type HasTag = (repository: RepositoryName, tag: Tag) => Awaitable<boolean>;
 
-/** What a request needs. `base` and `catalog` need no right on one repository. */
+/** What a request needs. `base`, `catalog` and `search` need no right on one repository. */
 export async function needsOf(
   method: string,
   route: Route,
@@ -31,6 +31,7 @@ export async function needsOf(
   switch (route.kind) {
     case "base":
     case "catalog":
+    case "search":
       return [];
     case "tags":
     case "referrers":

@@ -36,6 +36,7 @@ class Script {
 
   readonly upstream: Upstream = {
     prefix: "up",
+    registry: "up.example",
     freshMs: 0,
     open: (repository) => ({
       resolve: async (target) => {
@@ -135,6 +136,35 @@ describe("pulling", () => {
     expect((await fetch(`${url}/manifests/1`, { method: "DELETE" })).status).toBe(403);
     const own = url.replace("/up/", "/upper/");
     expect((await fetch(`${own}/blobs/uploads/`, { method: "POST" })).status).toBe(202);
+  });
+});
+
+describe("a mirror's client", () => {
+  const ask = async (path: string): Promise<(string | number | null)[]> => {
+    const { status, headers } = await fetch(`http://${registry.address}/v2/${path}`);
+    return [status, headers.get("oci-namespace")];
+  };
+
+  test("says by ns which registry it means, and gets what that has", async () => {
+    const { layer } = script.image("1", noise(10));
+    expect(await ask("library/x/manifests/1?ns=up.example")).toEqual([200, "up.example"]);
+    expect(await ask(`library/x/blobs/${layer}?ns=up.example`)).toEqual([200, "up.example"]);
+    expect(script.asked).toEqual(["library/x 1", `blob ${layer}`]);
+    // The prefix may be in the mirror's path.
+    expect(await ask("up/library/x/manifests/1?ns=up.example")).toEqual([200, "up.example"]);
+    expect(await ask("library/x/manifests/1")).toEqual([404, null]);
+  });
+
+  test("who means a registry that is none of ours gets nothing of the same name that is", async () => {
+    script.image("1", noise(10));
+    expect(await ask("up/library/x/manifests/1")).toEqual([200, null]);
+    expect(await ask("up/library/x/manifests/1?ns=other.example")).toEqual([404, null]);
+    expect(await ask("../x/manifests/1?ns=up.example")).toEqual([404, null]);
+  });
+
+  test("pushes nothing by it", async () => {
+    const url = `http://${registry.address}/v2/library/x/blobs/uploads/?ns=up.example`;
+    expect((await fetch(url, { method: "POST" })).headers.get("location")).toStartWith("/v2/library/x/");
   });
 });
 

@@ -7,6 +7,7 @@ import { hasCode } from "../../../base/index.ts";
 import {
   type Descriptor,
   type Digest,
+  isRepositoryName,
   MAX_MANIFEST_BYTES,
   type ManifestOrIndex,
   parseManifestOrIndex,
@@ -39,6 +40,8 @@ export interface UpstreamRepository {
 export interface Upstream {
   /** Of the repositories here; what comes after it and a `/` is the repository's name there. */
   readonly prefix: string;
+  /** What references call it, and so clients who ask us in its place. */
+  readonly registry: string;
   /** How long what a tag names is believed. */
   readonly freshMs: number;
   open(repository: RepositoryName): UpstreamRepository;
@@ -84,6 +87,24 @@ export class PullThrough implements AsyncDisposable {
   /** Whether a repository is an upstream's. */
   has(repository: RepositoryName): boolean {
     return this.#upstreamOf(repository) !== undefined;
+  }
+
+  /**
+   * What a repository of `registry` is called here: clients that take us for a mirror ask by its name there.
+   * @returns undefined: we have none of that registry @see distribution-spec spec.md, Registry Proxying
+   */
+  nameHere(registry: string, repository: RepositoryName): RepositoryName | undefined {
+    const upstream = this.#upstreams.find((one) => one.registry === registry);
+    if (upstream === undefined) return undefined;
+    // Whoever put the prefix into his mirror's path has named it already.
+    if (this.#upstreamOf(repository)?.registry === registry) return repository;
+    const name = `${upstream.prefix}/${repository}`;
+    return isRepositoryName(name) ? name : undefined;
+  }
+
+  /** Whether there are upstreams at all. */
+  get isEmpty(): boolean {
+    return this.#upstreams.length === 0;
   }
 
   /** Fetches what a tag or digest names, if it is an upstream's and not here or not fresh. @throws {Refusal} UNAVAILABLE */
