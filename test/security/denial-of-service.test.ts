@@ -4,8 +4,10 @@
  * Guard: `start` opens the gate without waiting for a reader; whatever is waited for has an end, or a process that is watched.
  */
 import { describe, expect } from "bun:test";
+import { join } from "node:path";
 import { changes, withProcess, withResources } from "../integration/support/bundle.ts";
 import { Container, TESTED } from "../integration/support/runtime.ts";
+import { naiveRuntime } from "../kits/naive-runtime.ts";
 import { needs, program, root } from "../support/needs.ts";
 
 const test = needs(root, program("busybox"));
@@ -24,6 +26,15 @@ describe(`a container of ${TESTED.name} keeps nobody waiting`, () => {
     expect((Bun.nanoseconds() - began) / 1e9).toBeLessThan(process.env["VM_GUEST"] === undefined ? 1 : 10);
   });
 
+  test("and bites: who writes to the fifo of a dead init as a shell does waits for ever", async () => {
+    await using container = new Container();
+    await container.configure("true").call(["create", container.id]);
+    process.kill((await container.state()).pid, "SIGKILL");
+    await container.waitFor("stopped");
+    const fifo = join(container.stateFolder, container.id, "exec.fifo");
+    expect(naiveRuntime('timeout 1 sh -c \'echo 0 >"$1"\' sh "$1"; echo $?', fifo)).toBe("124\n");
+  });
+
   test("start on an init that is stopped by a signal and then killed comes back", async () => {
     await using container = new Container();
     await container.configure("true").call(["create", container.id]);
@@ -39,22 +50,34 @@ describe(`a container of ${TESTED.name} keeps nobody waiting`, () => {
 
   test("a fork bomb under a limit is removed whole", async () => {
     await using container = new Container();
-    container.configure("bomb() { bomb & bomb; }; bomb", withResources({ pids: { limit: 40 } }));
+    container.configure("exec 2>&1; bomb() { bomb & bomb; }; bomb", withResources({ pids: { limit: 40 } }));
     await container.call(["run", "-d", container.id]);
+    // It bites: the kernel has refused it processes.
+    for (let waited = 0; !container.outputOf(1).includes("can't fork") && waited < 1000; waited++)
+      await Bun.sleep(10);
+    expect(container.outputOf(1)).toContain("can't fork");
     const { status, stderr } = await container.call(["delete", "--force", container.id]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
   test("a program that ignores every signal is removed", async () => {
     await using container = new Container();
-    container.configure("trap '' HUP INT TERM USR1; while :; do sleep 1000; done");
+    container.configure("trap '' HUP INT TERM USR1; echo ready; while :; do sleep 1000; done");
     await container.call(["run", "-d", container.id]);
+    while (!container.outputOf(1).includes("ready")) await Bun.sleep(10);
+    // It bites: who asks it to go is not heard.
+    for (const signal of ["HUP", "INT", "TERM", "USR1"])
+      expect((await container.call(["kill", container.id, signal])).status).toBe(0);
+    expect((await container.state()).status).toBe("running");
     expect((await container.call(["delete", "--force", container.id])).status).toBe(0);
   });
 
   test("init is killed for want of memory: an error, and nothing is left", async () => {
     await using container = new Container();
     const args = ["/bin/sh", "-c", "true", "x".repeat(100_000)];
+    // It bites for want of memory alone.
+    await using roomy = new Container();
+    expect((await roomy.configure("", withProcess({ args })).run()).status).toBe(0);
     container.configure("", changes(withResources({ memory: { limit: 4096 } }), withProcess({ args })));
     const { status, stderr } = await container.call(["run", container.id], { timeoutMs: 20_000 });
     expect(status).not.toBe(0);
@@ -69,6 +92,9 @@ describe(`a container of ${TESTED.name} keeps nobody waiting`, () => {
     const { status, stderr } = await container.call(["exec", container.id, "true"], { timeoutMs: 10_000 });
     expect(status).not.toBe(0);
     expect(stderr).toContain("paused");
+    // It bites: who goes in all the same does not come back.
+    const words = ["exec", "--ignore-paused", container.id, "true"];
+    expect((await container.call(words, { timeoutMs: 2000 })).status).not.toBe(0);
     expect((await container.call(["delete", "--force", container.id], { timeoutMs: 20_000 })).status).toBe(0);
   });
 
@@ -78,6 +104,8 @@ describe(`a container of ${TESTED.name} keeps nobody waiting`, () => {
       const path = `${container.bundle.rootfs}/etc/passwd`;
       const command = make.includes("%s") ? make.replace("%s", path) : `${make} ${path}`;
       Bun.spawnSync(["sh", "-c", `rm ${path}; ${command}`]);
+      // It bites: who reads it as a file does not come to its end.
+      expect(naiveRuntime('timeout 1 cat "$1" >/dev/null; echo $?', path)).toBe("124\n");
       container.configure("echo $HOME");
       expect((await container.call(["run", container.id], { timeoutMs: 20_000 })).stdout).toBe("/\n");
     }
