@@ -93,7 +93,6 @@ export function checkpointContainer(root: string, containerID: string, choices: 
   const status = statusOf(root, state);
   if (status !== "running" && status !== "paused") throw new CannotCheckpoint({ id: containerID, status });
   const { imagePath, parentPath, statusFd } = choices;
-  mkdirSync(imagePath, { recursive: true, mode: 0o700 });
   checkParent(imagePath, parentPath);
   if (statusFd !== undefined) checkStatusFd(statusFd);
   refuseUser();
@@ -103,6 +102,7 @@ export function checkpointContainer(root: string, containerID: string, choices: 
   const version = criuVersion(program);
   if (choices.preDump) requireFeature(program, "mem_track", "--pre-dump");
   if (choices.plain.lazy_pages) requireFeature(program, "lazy_pages", "--lazy-pages");
+  mkdirSync(imagePath, { recursive: true, mode: 0o700 });
   using opened = new DisposableStack();
   const own = (descriptor: number): number => {
     opened.defer(() => closeSync(descriptor));

@@ -1,8 +1,9 @@
 /** The names of standard streams, of this process's descriptors and in files that others wrote. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { check, cString, syscall } from "../../sys/index.ts";
 import type { SavedState } from "../state.ts";
 import { externalFiles, inheritedStreams, savedStreams } from "./descriptors.ts";
 
@@ -19,15 +20,27 @@ describe("savedStreams()", () => {
     expect(savedStreams(stateOf(names))).toEqual(names);
   });
 
-  test("names a host's file by mount and inode as long as the process has it", () => {
+  test("a file that the process can get to by itself is looked for there, and keeps its name", () => {
     const path = join(folder, "file");
     // The lowest free number is far from 0: the list has a place for it all the same.
     const descriptor = openSync(path, "w");
     try {
       const names = [...Array.from({ length: descriptor }, () => ""), path];
+      expect(savedStreams(stateOf(names))).toEqual(names);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+
+  test("what is in no mount of the process's is named by mount and inode, as long as the process has it", () => {
+    // A memory file lies in a file system of the kernel's that is mounted nowhere.
+    const descriptor = check(syscall("memfd_create", cString("x"), 1), "memfd_create");
+    try {
+      const path = readlinkSync(`/proc/self/fd/${descriptor}`);
+      const names = [...Array.from({ length: descriptor }, () => ""), path];
       const name = savedStreams(stateOf(names)).at(-1) ?? "";
       expect(name).toMatch(/^file\[[0-9a-f]+:[0-9a-f]+\]$/);
-      expect(name).toEndWith(`:${statSync(path).ino.toString(16)}]`);
+      expect(name).toEndWith(`:${statSync(`/proc/self/fd/${descriptor}`).ino.toString(16)}]`);
       expect(externalFiles([name, "pipe:[1]", name, "/x", "file[x:y]"])).toEqual([name]);
     } finally {
       closeSync(descriptor);

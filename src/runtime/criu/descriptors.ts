@@ -1,6 +1,6 @@
 /**
  * The standard streams of a container, by names that its images keep: `pipe:[4711]` as the kernel says, and, what runc does
- * not know, `file[1f:8a02]` for a file of the host's, by mount and inode as CRIU writes them. What leads outside is not
+ * not know, `file[1f:8a02]` for a file that no mount of the container's leads to, by mount and inode as CRIU writes them. What leads outside is not
  * saved; in the restore the new stream stands in for the one of its name.
  * Source: runc, descriptors.json; criu(8), --external, --inherit-fd.
  */
@@ -27,15 +27,19 @@ export function savedStreams({ pid, descriptors = [] }: SavedState): readonly st
   return descriptors.map((name, number) => fileName(pid, number, name) ?? name);
 }
 
-/** CRIU's name of a host's file that the container still has as it got it; undefined for whatever else. */
+/** CRIU's name of what the container still has as it got it and cannot get to by itself; undefined for whatever else. */
 function fileName(pid: number, number: number, name: string): string | undefined {
   const path = `/proc/${pid}/fd/${number}`;
-  if (!name.startsWith("/") || name === "/dev/null" || readLinkIfAnySync(path) !== name) return undefined;
-  const { isFile, inode } = statSync(path);
+  if (!name.startsWith("/") || readLinkIfAnySync(path) !== name) return undefined;
   const mount = /^mnt_id:\s*(\d+)$/m.exec(readTextIfAnySync(`/proc/${pid}/fdinfo/${number}`) ?? "")?.[1];
-  return isFile && mount !== undefined
-    ? `file[${Number(mount).toString(16)}:${inode.toString(16)}]`
-    : undefined;
+  if (mount === undefined || mountsOf(pid).has(mount)) return undefined;
+  return `file[${Number(mount).toString(16)}:${statSync(path).inode.toString(16)}]`;
+}
+
+/** The numbers of all mounts in its mount namespace. */
+function mountsOf(pid: number): Set<string | undefined> {
+  const lines = readTextSync(`/proc/${pid}/mountinfo`).split("\n");
+  return new Set(lines.map((line) => line.split(" ", 1)[0]));
 }
 
 /** For the dump: those that CRIU is not to look for inside. */

@@ -27,6 +27,7 @@ import { planNoCgroup } from "../cgroup/none.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/plan.ts";
 import { killCgroup } from "../cgroup/processes.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
+import type { CgroupWrite } from "../cgroup/write.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, SIGKILL } from "../compile/constants.ts";
 import { compileRestore } from "../compile/restore.ts";
@@ -195,8 +196,13 @@ function make(options: RestoreOptions, { config, layout }: Asked, undo: (() => v
   if (group !== undefined) undo.push(() => removeResctrl(group));
   delegateCgroup(cgroup.paths, cgroupOwner(config));
   attachDevicesIfAllowed(cgroup, rootless);
-  writeAllToCgroup(cgroup.limits);
+  writeAllToCgroup(cgroup.limits.filter((write) => !isOfProcesses(write)));
   return { directory, console, unit, cgroup, group };
+}
+
+/** A limit of as many as the container has would not hold criu and its helpers; it is written when they are done. */
+function isOfProcesses({ controller }: CgroupWrite): boolean {
+  return controller === "pids";
 }
 
 /** A criu that waits for its request, in the container's cgroups. */
@@ -331,6 +337,7 @@ function onNotify({ script, pid }: CriuNotify, descriptors: readonly number[], m
     }
     case "post-restore":
       if (made.group !== undefined) enterResctrl(made.group, pid);
+      writeAllToCgroup(made.cgroup.limits.filter(isOfProcesses));
       if (hasOwn("network", moment.asked.config)) setUpLoopback(pid);
       save(pid, moment);
   }

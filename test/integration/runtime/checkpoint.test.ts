@@ -151,6 +151,12 @@ class SavedContainer extends Container {
   }
 }
 
+/** /dev is bound, so that the null device of its streams is nowhere inside. */
+const withHostsDevices: Change = (config) => {
+  const others = (config.mounts ?? []).filter(({ destination }) => !destination.startsWith("/dev"));
+  return { ...config, mounts: [...others, mount("/dev", "bind", "/dev", "bind")] };
+};
+
 async function until(isSo: () => boolean): Promise<void> {
   for (const end = Date.now() + 30_000; !isSo(); await Bun.sleep(10))
     if (Date.now() > end) throw new Error("what was waited for did not come");
@@ -182,8 +188,15 @@ describe(`checkpoints of ${TESTED.name}`, () => {
       const inside = await container.call(["exec", container.id, "sh", "-c", "hostname; echo $$; ip link"]);
       expect(inside.stdout).toMatch(/^box\n\d+\n1: lo:/);
     }
+    expect((await container.call(["start", container.id])).stderr).toContain("already running");
+    for (const words of [["pause"], ["resume"], ["update", "--pids-limit", "78"]])
+      expect(await container.call([...words, container.id])).toMatchObject({ status: 0, stderr: "" });
+    expect(JSON.parse((await container.call(["ps", "-f", "json", container.id])).stdout)).toContain(
+      (await container.state()).pid,
+    );
+    await container.counts();
     const stats = await container.call(["events", "--stats", container.id]);
-    expect(JSON.parse(stats.stdout)).toMatchObject({ type: "stats", data: { pids: { limit: 77 } } });
+    expect(JSON.parse(stats.stdout)).toMatchObject({ type: "stats", data: { pids: { limit: 78 } } });
     expect((await container.call(["kill", container.id, "KILL"])).status).toBe(0);
     await container.waitFor("stopped");
     expect((await container.call(["delete", container.id])).status).toBe(0);
@@ -362,6 +375,9 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     ["a user namespace", withUserNamespace(100_000), []],
     ["no mount of cgroups", (config) => ({ ...config, mounts: config.mounts?.slice(0, -1) ?? [] }), []],
     ["a user of its own", withProcess({ user: { uid: 1000, gid: 1000 } }), [resources]],
+    ["a time namespace", withNewNamespace("time"), [ours]],
+    ["the host's /dev", withHostsDevices, [ours]],
+    ["a limit of four processes", withResources({ pids: { limit: 4 } }), [ours]],
     ["limits of memory", withResources({ memory: { limit: 256 << 20 } }), [cgroupV2]],
   ];
   for (const [says, change, wanted] of namespaces)
@@ -637,12 +653,14 @@ describe("checkpoints without a CRIU that works", () => {
   withoutCriu("the error says what to install, and the container runs on", async () => {
     await using container = new SavedContainer();
     await container.configure(COUNT).start();
-    const words = ["checkpoint", "--image-path", container.images, container.id];
+    const images = join(container.images, "new");
+    const words = ["checkpoint", "--image-path", images, container.id];
     const missing = await container.quietly(words, { path: "/nonexistent" });
     expect(missing.status).toBe(1);
     expect(missing.log).toContain(
       String.raw`exec: \"criu\": executable file not found in $PATH: install CRIU, for instance by \"apt-get install criu\"`,
     );
+    expect(existsSync(images)).toBe(false);
     await container.counts();
   });
 
