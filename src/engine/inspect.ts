@@ -1,6 +1,15 @@
 /** All that is known of what a text names: a container, or else an image. */
 import { hasCode } from "../base/index.ts";
-import { chainIDs, encodePlatform, type ImageConfig, type Manifest, type Platform } from "../spec/index.ts";
+import {
+  chainIDs,
+  encodePlatform,
+  familiarReference,
+  type ImageConfig,
+  type Manifest,
+  type Platform,
+  parseReference,
+} from "../spec/index.ts";
+import { describeContainer } from "./container/describe.ts";
 import { type ContainerSummary, listContainers } from "./container/list.ts";
 import { findContainer } from "./container/remove.ts";
 import { readImage } from "./image/content.ts";
@@ -21,16 +30,17 @@ export interface ImageInspection {
   readonly chainIDs: readonly string[];
 }
 
-/** What `text` names. @throws {NoSuchImage} neither a container nor an image goes by it */
-export function inspect(
+/** What `text` names, by our words and by docker's. @throws {NoSuchImage} neither a container nor an image goes by it */
+export async function inspect(
   store: Store,
   text: string,
   platform: Platform = thisPlatform(),
-): ImageInspection | ({ kind: "container" } & ContainerSummary) {
+): Promise<ImageInspection | ({ kind: "container" } & ContainerSummary)> {
   try {
-    const { id } = findContainer(store, text);
-    const container = listContainers(store).find((summary) => summary.id === id);
-    if (container !== undefined) return { kind: "container", ...container };
+    const record = findContainer(store, text);
+    const container = listContainers(store).find((summary) => summary.id === record.id);
+    if (container !== undefined)
+      return { kind: "container", ...container, ...(await describeContainer(store, record)) };
   } catch (error) {
     if (!hasCode(error, "no-such-container")) throw error;
   }
@@ -46,5 +56,26 @@ export function inspect(
     manifest,
     config,
     chainIDs: chainIDs(config.rootfs.diff_ids),
+    ...dockerShape(record.reference, record.digest, manifest, config),
+  };
+}
+
+/** Docker's keys. Source: Docker Engine API, ImageInspect. */
+function dockerShape(reference: string, digest: string, manifest: Manifest, config: ImageConfig): object {
+  const name = familiarReference(parseReference(reference));
+  const repository = name.replace(/[:@][^/]*$/, "");
+  const latest = config.history?.at(-1);
+  return {
+    Id: digest,
+    RepoTags: name.includes("@") ? [] : [name],
+    RepoDigests: [`${repository}@${digest}`],
+    Comment: latest?.comment ?? "",
+    Created: config.created ?? "",
+    Author: config.author ?? "",
+    Config: config.config ?? {},
+    Architecture: config.architecture,
+    Os: config.os,
+    Size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    RootFS: { Type: "layers", Layers: config.rootfs.diff_ids },
   };
 }

@@ -178,3 +178,78 @@ describe("what a container has written", () => {
     expect(piped.stdout.equals(readFileSync(file))).toBe(true);
   });
 });
+
+describe("templates and filters", () => {
+  test("of ps", async () => {
+    await start(
+      "--name",
+      "first",
+      "-l",
+      "app=shop",
+      "-l",
+      "tier=web",
+      "-v",
+      "data:/v",
+      image,
+      "sleep",
+      "1000",
+    );
+    await store.done("run", "--name", "second", "--network", "none", "-l", "app=shop", image, "true");
+    const ps = async (...words: string[]) => (await store.done("ps", ...words)).trimEnd();
+    expect(await ps("--format", '{{.Names}} {{.State}} {{.Label "tier"}}')).toBe("first running web");
+    expect(await ps("-a", "--filter", "label=app=shop", "--format", "{{.Names}}")).toBe("second\nfirst");
+    expect(await ps("-aq", "--no-trunc", "--filter", "name=^fir")).toMatch(/^[0-9a-f]{64}$/);
+    expect(await ps("--filter", "status=exited", "--format", "table {{.Names}}\\t{{.Image}}")).toBe(
+      `NAMES    IMAGE\nsecond   ${image}:latest`.replace(":latest:latest", ":latest"),
+    );
+    expect(await ps("-l", "--format", "{{.Names}}")).toBe("second");
+    expect(await ps("--filter", "exited=0", "--filter", "since=first", "--format", "{{.Names}}")).toBe(
+      "second",
+    );
+    expect(await ps("-a", "--filter", "volume=data", "--format", "{{.Mounts}}")).toBe("data");
+    expect(JSON.parse(await ps("--format", "json"))).toMatchObject({ Names: "first", State: "running" });
+    expect(await said("ps", "--filter", "colour=red")).toContain("invalid filter 'colour=red'");
+    expect(await said("ps", "--format", "{{.Nosuch}}")).toContain('no entry for key "Nosuch"');
+    expect(await said("ps", "--format", "{{.Names")).toContain("template parsing error");
+  });
+
+  test("of inspect: docker's keys", async () => {
+    const flags = [
+      "--name",
+      "seen",
+      "-e",
+      "A=b",
+      "-v",
+      "data:/v:ro",
+      "--restart",
+      "on-failure:3",
+      "-m",
+      "64m",
+      "-l",
+      "a=b",
+    ];
+    const id = (await start(...flags, image, "sleep", "1000")).trim();
+    const look = async (template: string) => (await store.done("inspect", "-f", template, "seen")).trimEnd();
+    expect(await look("{{.Id}} {{.Name}} {{.State.Status}} {{.State.Running}}")).toBe(
+      `${id} /seen running true`,
+    );
+    const pid = Number(await look("{{.State.Pid}}"));
+    expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe("sleep\x001000\0");
+    expect(await look("{{range .Config.Env}}{{println .}}{{end}}")).toContain("\nA=b");
+    expect(await look("{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}}{{end}}")).toBe(
+      "volume data /v false",
+    );
+    expect(
+      await look("{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}} {{.HostConfig.NetworkMode}}"),
+    ).toBe("on-failure 67108864 none");
+    expect(await look('{{index .Config.Labels "a"}} {{.Path}} {{join .Args " "}}')).toBe("b sleep 1000");
+    await store.done("stop", "-t", "0", "seen");
+    expect(await look("{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}}")).toBe("exited 137 0");
+    expect(await store.done("inspect", "-f", "{{.Os}} {{.RootFS.Type}} {{json .RepoTags}}", image)).toBe(
+      `linux layers ["${image}:latest"]\n`,
+    );
+    expect(await store.done("images", "--format", "{{.Repository}}:{{.Tag}}")).toBe(`${image}:latest\n`);
+    expect(await store.done("volume", "ls", "--format", "{{.Name}}")).toBe("data\n");
+    expect(await store.done("network", "ls", "--format", "{{.Name}} {{.Driver}}")).not.toContain("{{");
+  });
+});

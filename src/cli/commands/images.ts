@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type ImageSummary, listImages, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeAge, encodeSize, encodeTable } from "../text.ts";
 
 export const command = teuCommand({
@@ -9,19 +10,53 @@ export const command = teuCommand({
   summary: "List images",
   description:
     "An image's ID is the digest of what its name points at, as at its registry. The size is that of its layers as stored.",
-  flags: { quiet: { kind: "boolean", short: "q", summary: "Print IDs only" }, json: JSON_FLAG },
+  flags: {
+    format: FORMAT_FLAG,
+    "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
+    quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
+    json: JSON_FLAG,
+  },
   arguments: [],
   examples: [{ command: "teu images --json", says: "For programs" }],
   async run({ flags }, { environment }) {
     const images = listImages(await openEngine(environment));
     if (flags.json) print(`${JSON.stringify(images)}\n`);
-    else if (flags.quiet) print(images.map(({ id }) => `${shortID(id)}\n`).join(""));
-    else print(encodeTable(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], images.map(row)));
+    else if (flags.quiet) print(images.map(({ id }) => `${flags["no-trunc"] ? id : shortID(id)}\n`).join(""));
+    else if (flags.format !== undefined)
+      print(
+        formatList(
+          flags.format,
+          images.map((image) => fieldsOf(image, flags["no-trunc"])),
+          HEADINGS,
+        ),
+      );
+    else
+      print(
+        encodeTable(
+          COLUMNS.map((key) => HEADINGS[key] ?? ""),
+          images.map((image) => {
+            const fields = fieldsOf(image, flags["no-trunc"]);
+            return COLUMNS.map((key) => fields[key] ?? "");
+          }),
+        ),
+      );
     return 0;
   },
 });
 
-function row({ name, id, created, size }: ImageSummary): string[] {
+/** Docker's placeholders, and what stands above each in a table. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  Repository: "REPOSITORY",
+  Tag: "TAG",
+  Digest: "DIGEST",
+  ID: "IMAGE ID",
+  CreatedSince: "CREATED",
+  CreatedAt: "CREATED AT",
+  Size: "SIZE",
+};
+const COLUMNS = ["Repository", "Tag", "ID", "CreatedSince", "Size"];
+
+function fieldsOf({ name, id, created, size }: ImageSummary, isWhole: boolean): Record<string, string> {
   const [tagged = ""] = name.split("@");
   const at = tagged.lastIndexOf(":");
   const hasTag = at > tagged.lastIndexOf("/");
@@ -30,7 +65,15 @@ function row({ name, id, created, size }: ImageSummary): string[] {
   const tag = hasTag && tagged === name ? tagged.slice(at + 1) : "<none>";
   const age = created === undefined ? "" : encodeAge(Date.parse(created), Date.now());
   const shownSize = size === undefined ? "not here" : encodeSize(size).replace(" ", "");
-  return [repository, tag, shortID(id), age, shownSize];
+  return {
+    Repository: repository,
+    Tag: tag,
+    Digest: id,
+    ID: isWhole ? id : shortID(id),
+    CreatedSince: age,
+    CreatedAt: created ?? "",
+    Size: shownSize,
+  };
 }
 
 function shortID(id: string): string {

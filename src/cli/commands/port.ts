@@ -10,7 +10,7 @@ export const command = teuCommand({
   arguments: [{ name: "CONTAINER" }],
   examples: [{ command: "teu port web", says: "Show where a server is to be reached" }],
   async run({ arguments: [name = ""] }, { environment }) {
-    const found = inspect(await openEngine(environment), name);
+    const found = await inspect(await openEngine(environment), name);
     if (found.kind !== "container")
       throw new InvalidOption({ option: "CONTAINER", value: name }, `No such container: ${name}`);
     for (const { protocol, hostAddress, hostPort, containerPort } of found.ports)

@@ -1,7 +1,9 @@
-/** `teu ps`: the containers. Docker's words and columns. */
+/** `teu ps`: the containers. Docker's words, columns, filters and templates. */
 import { print } from "../../base/index.ts";
 import { type ContainerSummary, listContainers, openEngine } from "../../engine/index.ts";
+import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeAge, encodeTable, printable } from "../text.ts";
 
 export const command = teuCommand({
@@ -9,38 +11,111 @@ export const command = teuCommand({
   summary: "List containers",
   flags: {
     all: { kind: "boolean", short: "a", summary: "Show those that have ended too" },
+    filter: {
+      kind: "list",
+      short: "f",
+      value: "NAME=VALUE",
+      summary:
+        "Only those with: name, id, status, label, ancestor, network, volume, publish, exited, before, since",
+    },
+    format: FORMAT_FLAG,
+    last: {
+      kind: "integer",
+      short: "n",
+      value: "NUMBER",
+      summary: "The last ones that were made, whatever they do",
+    },
+    latest: { kind: "boolean", short: "l", summary: "The last one that was made" },
+    "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
     json: JSON_FLAG,
   },
   arguments: [],
-  examples: [{ command: "teu ps -a", says: "Show every container, running or not" }],
+  examples: [
+    { command: "teu ps -a", says: "Show every container, running or not" },
+    { command: "teu ps --filter label=app=shop --format '{{.Names}}: {{.Status}}'", says: "Some of some" },
+  ],
   async run({ flags }, { environment }) {
-    const store = await openEngine(environment);
-    const shown = listContainers(store).filter(({ phase }) => flags.all || phase !== "exited");
+    const filter = containerFilter(flags.filter);
+    const all = listContainers(await openEngine(environment));
+    const count = flags.latest ? 1 : flags.last;
+    const isShown = ({ phase }: ContainerSummary): boolean =>
+      flags.all || count !== undefined || filter.asksForEnded || phase !== "exited";
+    const shown = all
+      .filter((container) => isShown(container) && filter.isWanted(container, all))
+      .slice(0, count);
+    const length = flags["no-trunc"] ? undefined : ID_CHARACTERS;
     if (flags.json) print(`${JSON.stringify(shown)}\n`);
-    else if (flags.quiet) print(shown.map(({ id }) => `${id.slice(0, 12)}\n`).join(""));
-    else print(encodeTable(HEADING, shown.map(row)));
+    else if (flags.quiet) print(shown.map(({ id }) => `${id.slice(0, length)}\n`).join(""));
+    else if (flags.format !== undefined)
+      print(
+        formatList(
+          flags.format,
+          shown.map((container) => fieldsOf(container, flags["no-trunc"])),
+          HEADINGS,
+        ),
+      );
+    else
+      print(
+        encodeTable(
+          COLUMNS.map((key) => HEADINGS[key] ?? ""),
+          shown.map(row(flags["no-trunc"])),
+        ),
+      );
     return 0;
   },
 });
 
-const HEADING = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
+/** Docker's placeholders, and what stands above each in a table. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  ID: "CONTAINER ID",
+  Image: "IMAGE",
+  Command: "COMMAND",
+  RunningFor: "CREATED",
+  CreatedAt: "CREATED AT",
+  Status: "STATUS",
+  State: "STATE",
+  Ports: "PORTS",
+  Names: "NAMES",
+  Labels: "LABELS",
+  Networks: "NETWORKS",
+  Mounts: "MOUNTS",
+  LocalVolumes: "LOCAL VOLUMES",
+};
+const COLUMNS = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+const ID_CHARACTERS = 12;
 const COMMAND_CHARACTERS = 20;
 
-function row(container: ContainerSummary): string[] {
-  const { id, image, command, createdAt, name } = container;
+const row =
+  (isWhole: boolean) =>
+  (container: ContainerSummary): string[] => {
+    const fields = fieldsOf(container, isWhole);
+    return COLUMNS.map((key) => String(fields[key]));
+  };
+
+function fieldsOf(container: ContainerSummary, isWhole: boolean): Record<string, unknown> {
+  const { id, image, command, createdAt, name, labels, networks, volumes } = container;
   const line = printable(command.join(" "));
-  const short = line.length > COMMAND_CHARACTERS ? `${line.slice(0, COMMAND_CHARACTERS - 1)}…` : line;
+  const isLong = !isWhole && line.length > COMMAND_CHARACTERS;
   const now = Date.now();
-  return [
-    id.slice(0, 12),
-    image,
-    JSON.stringify(short),
-    encodeAge(createdAt, now),
-    status(container, now),
-    container.ports.map(encodePort).join(", "),
-    name,
-  ];
+  return {
+    ID: isWhole ? id : id.slice(0, ID_CHARACTERS),
+    Image: image,
+    Command: JSON.stringify(isLong ? `${line.slice(0, COMMAND_CHARACTERS - 1)}…` : line),
+    RunningFor: encodeAge(createdAt, now),
+    CreatedAt: new Date(createdAt).toISOString(),
+    Status: status(container, now),
+    State: stateOf(container),
+    Ports: container.ports.map(encodePort).join(", "),
+    Names: name,
+    Labels: Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(","),
+    Label: (key: unknown) => labels[String(key)] ?? "",
+    Networks: networks.join(","),
+    Mounts: volumes.join(","),
+    LocalVolumes: volumes.length,
+  };
 }
 
 function encodePort({
@@ -52,9 +127,15 @@ function encodePort({
   return `${hostAddress || "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`;
 }
 
+function stateOf({ phase, startedAt, isPaused }: ContainerSummary): string {
+  if (phase === "running") return isPaused ? "paused" : "running";
+  return startedAt === null ? "created" : "exited";
+}
+
 function status(container: ContainerSummary, now: number): string {
-  const { phase, exitStatus, finishedAt, startedAt, isPaused } = container;
-  if (phase === "creating" || (phase === "exited" && startedAt === null)) return "Created";
-  if (phase === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
+  const { exitStatus, finishedAt, startedAt, isPaused } = container;
+  const state = stateOf(container);
+  if (state === "created") return "Created";
+  if (state === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
   return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}${isPaused ? " (Paused)" : ""}`;
 }

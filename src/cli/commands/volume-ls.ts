@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { describeVolumes, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeTable } from "../text.ts";
 import { volumeFilter } from "../volume-filter.ts";
 
@@ -15,6 +16,7 @@ export const command = teuCommand({
       value: "NAME=VALUE",
       summary: "Only those with: name, label, driver, dangling=true",
     },
+    format: FORMAT_FLAG,
     quiet: { kind: "boolean", short: "q", summary: "Print names only" },
     json: JSON_FLAG,
   },
@@ -28,6 +30,16 @@ export const command = teuCommand({
     const volumes = describeVolumes(await openEngine(environment)).filter(isWanted);
     if (flags.json) print(`${JSON.stringify(volumes)}\n`);
     else if (flags.quiet) print(volumes.map(({ name }) => `${name}\n`).join(""));
+    else if (flags.format !== undefined)
+      print(
+        formatList(
+          flags.format,
+          volumes.map(({ name, driver, scope, mountpoint, containers }) => ({
+            ...{ Name: name, Driver: driver, Scope: scope, Mountpoint: mountpoint, Links: containers.length },
+          })),
+          { Name: "VOLUME NAME", Driver: "DRIVER", Scope: "SCOPE", Mountpoint: "MOUNTPOINT", Links: "LINKS" },
+        ),
+      );
     else
       print(
         encodeTable(

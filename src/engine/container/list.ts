@@ -26,6 +26,9 @@ export interface ContainerSummary {
   readonly finishedAt: number | null;
   /** Whether it is stopped where it is. */
   readonly isPaused: boolean;
+  /** Names of the networks that it is to be in, and of the volumes that it has. */
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
   /** Its address in the network that it is in, while it runs. */
   readonly address?: string;
   /** Ports of the host that lead to it, while it runs. */
@@ -49,13 +52,17 @@ export function listContainers(store: Store): ContainerSummary[] {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
       ...{ createdAt, startedAt, finishedAt, isPaused },
       ...(endpoint && { address: encodeAddress(endpoint.address) }),
+      networks: (record.settings.networks ?? []).map((network) => network.name),
+      volumes: (record.settings.mounts ?? []).flatMap((mount) =>
+        mount.kind === "volume" ? [mount.name] : [],
+      ),
       ports,
     };
   });
 }
 
 /** How far it has come: its end may be on disk before somebody has dealt with it. */
-function lately(
+export function lately(
   store: Store,
   { id, phase, exitStatus, finishedAt }: ContainerRecord,
 ): Pick<ContainerRecord, "phase" | "exitStatus" | "finishedAt"> {

@@ -1,0 +1,162 @@
+/** All that is known of one container, in the shape of docker's inspect, for templates and programs that know it. Source: Docker Engine API, ContainerInspect. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
+import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { endpointsOf } from "../network/connect.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { listNetworks, listPorts } from "../store/networks.ts";
+import { findRestart } from "../store/restarts.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+import { dataDirectory } from "../volume/place.ts";
+import { runningPid } from "./driver-of.ts";
+import { lately } from "./list.ts";
+
+/** Docker's time of what has not happened. */
+const NEVER = "0001-01-01T00:00:00Z";
+
+/** @returns docker's keys, those that have a meaning here */
+export async function describeContainer(store: Store, container: ContainerRecord): Promise<object> {
+  const { id, name, image, imageTarget, createdAt, settings } = container;
+  const directory = containerDirectory(store, id);
+  const path = join(directory, "config.json");
+  const config = existsSync(path) ? parseRuntimeConfig(readFileSync(path, "utf8")) : undefined;
+  const [program = "", ...args] = settings.command;
+  return {
+    Id: id,
+    Created: timeOf(createdAt),
+    Path: program,
+    Args: args,
+    State: await stateOf(store, container),
+    Image: imageTarget.digest,
+    ResolvConfPath: join(directory, "resolv.conf"),
+    HostnamePath: join(directory, "hostname"),
+    HostsPath: join(directory, "hosts"),
+    Name: `/${name}`,
+    RestartCount: findRestart(store.database, id)?.attempts ?? 0,
+    Driver: "overlay",
+    Platform: "linux",
+    HostConfig: hostConfigOf(container, config),
+    Mounts: mountsOf(store, container),
+    Config: configOf(container, config, image),
+    NetworkSettings: networkSettingsOf(store, container),
+  };
+}
+
+function timeOf(moment: number | null): string {
+  return moment === null ? NEVER : new Date(moment).toISOString();
+}
+
+async function stateOf(store: Store, container: ContainerRecord): Promise<object> {
+  const { phase, exitStatus, finishedAt } = lately(store, container);
+  const { startedAt, isPaused } = container;
+  const isRunning = phase === "running";
+  const isDue = (findRestart(store.database, container.id)?.dueAt ?? null) !== null;
+  const ended = startedAt === null ? "created" : isDue ? "restarting" : "exited";
+  return {
+    Status: isRunning ? (isPaused ? "paused" : "running") : ended,
+    Running: isRunning,
+    Paused: isPaused,
+    Restarting: !isRunning && isDue,
+    OOMKilled: false,
+    Dead: false,
+    Pid: (isRunning ? await runningPid(store, container) : undefined) ?? 0,
+    ExitCode: exitStatus ?? 0,
+    Error: "",
+    StartedAt: timeOf(startedAt),
+    FinishedAt: timeOf(finishedAt),
+  };
+}
+
+function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
+  const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
+  const resources = config?.linux?.resources;
+  const hasNetwork = config?.linux?.namespaces?.some(({ type }) => type === "network") ?? true;
+  const own = networks?.[0]?.name ?? (hasNetwork ? "none" : "host");
+  return {
+    Binds: mounts.map((mount) => {
+      const source = mount.kind === "bind" ? mount.source : mount.name;
+      return `${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
+    }),
+    NetworkMode: joins?.network === undefined ? own : `container:${joins.network}`,
+    PortBindings: Object.fromEntries(
+      ports.map(({ protocol, hostAddress = "", hostPort, containerPort }) => [
+        `${containerPort}/${protocol}`,
+        [{ HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}` }],
+      ]),
+    ),
+    RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
+    AutoRemove: settings.autoRemove,
+    ReadonlyRootfs: config?.root?.readonly ?? false,
+    CapAdd: null,
+    Dns: resolvers,
+    ExtraHosts: hosts.map((host) => `${host.name}:${host.address}`),
+    Memory: Number(resources?.memory?.limit ?? 0),
+    PidsLimit: resources?.pids?.limit === undefined ? null : Number(resources.pids.limit),
+    OomScoreAdj: config?.process?.oomScoreAdj ?? 0,
+    Runtime: settings.runtime ?? "teu",
+  };
+}
+
+function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
+  return (settings.mounts ?? []).map((mount) => ({
+    Type: mount.kind,
+    ...(mount.kind === "volume" && { Name: mount.name, Driver: "local" }),
+    Source: mount.kind === "bind" ? mount.source : dataDirectory(store, mount.name),
+    Destination: mount.destination,
+    Mode: mount.readonly ? "ro" : "",
+    RW: !mount.readonly,
+    Propagation: mount.kind === "bind" ? mount.propagation : "",
+  }));
+}
+
+function configOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined, image: string): object {
+  const process = config?.process;
+  const { uid = 0, gid = 0 } = process?.user ?? {};
+  return {
+    Hostname: config?.hostname ?? "",
+    User: uid === 0 && gid === 0 ? "" : `${uid}:${gid}`,
+    Tty: settings.terminal ?? false,
+    OpenStdin: settings.interactive ?? false,
+    Env: process?.env ?? [],
+    Cmd: settings.command,
+    Image: image,
+    WorkingDir: process?.cwd ?? "/",
+    Entrypoint: null,
+    Labels: settings.labels ?? {},
+    StopSignal: settings.stopSignal ?? "SIGTERM",
+  };
+}
+
+function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): object {
+  const networks = listNetworks(store.database, store.namespace);
+  const places = endpointsOf(store, id).flatMap((endpoint) => {
+    const network = networks.find((other) => other.id === endpoint.network);
+    return network === undefined ? [] : [{ endpoint, network }];
+  });
+  const shown = places.map(({ endpoint, network }) => [
+    network.name,
+    {
+      NetworkID: network.id,
+      Gateway: encodeAddress(gatewayOf(network.subnet)),
+      IPAddress: encodeAddress(endpoint.address),
+      IPPrefixLen: network.subnet.prefixLength,
+      Aliases: settings.networks?.find(({ name }) => name === network.name)?.aliases ?? [],
+    },
+  ]);
+  const published = new Map<string, { HostIp: string; HostPort: string }[]>();
+  for (const { container, containerPort, protocol, hostAddress, hostPort } of listPorts(store.database)) {
+    if (container !== id) continue;
+    const key = `${containerPort}/${protocol}`;
+    const binding = { HostIp: hostAddress || "0.0.0.0", HostPort: `${hostPort}` };
+    published.set(key, [...(published.get(key) ?? []), binding]);
+  }
+  const [first] = places;
+  return {
+    Ports: Object.fromEntries(published),
+    Gateway: first === undefined ? "" : encodeAddress(gatewayOf(first.network.subnet)),
+    IPAddress: first === undefined ? "" : encodeAddress(first.endpoint.address),
+    IPPrefixLen: first?.network.subnet.prefixLength ?? 0,
+    Networks: Object.fromEntries(shown),
+  };
+}
