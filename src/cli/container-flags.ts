@@ -16,6 +16,7 @@ import {
   parseEnvironmentFile,
   parseHost,
   parseMemory,
+  parseMount,
   parseName,
   parseNetworks,
   parsePublish,
@@ -26,6 +27,7 @@ import {
   parseTmpfs,
   parseUlimit,
   parseVolume,
+  parseVolumesFrom,
 } from "../engine/index.ts";
 import { CAPABILITY_NAMES } from "../runtime/index.ts";
 
@@ -53,6 +55,16 @@ export const CONTAINER_FLAGS = {
     short: "v",
     value: "[SOURCE:]DIR[:ro]",
     summary: "Show a host directory or file, or a volume, by its name",
+  },
+  mount: {
+    kind: "list",
+    value: "FIELDS",
+    summary: "The same by fields: type=bind|volume|tmpfs,source=…,target=…,readonly",
+  },
+  "volumes-from": {
+    kind: "list",
+    value: "CONTAINER[:ro]",
+    summary: "Show what another container has of the host, and its volumes",
   },
   hostname: { kind: "string", value: "NAME", summary: "The container's own host name" },
   memory: {
@@ -142,7 +154,8 @@ export function containerRequest(
       { option: "--restart", value: flags.restart },
       "Conflicting options: --restart and --rm",
     );
-  const volumes = flags.volume.map(parseVolume);
+  const mounts = flags.mount.map(parseMount);
+  const volumes = [...flags.volume.map(parseVolume), ...mounts.filter((mount) => mount.kind !== "tmpfs")];
   const { network, attachments } = parseNetworks({
     networks: flags.network.length > 0 ? flags.network : [DEFAULT_NETWORK],
     aliases: flags["network-alias"],
@@ -166,7 +179,10 @@ export function containerRequest(
         CAPABILITY_NAMES,
       ),
       noNewPrivileges: security.noNewPrivileges,
-      tmpfs: flags.tmpfs.map(parseTmpfs),
+      tmpfs: [
+        ...flags.tmpfs.map(parseTmpfs),
+        ...mounts.flatMap((mount) => (mount.kind === "tmpfs" ? [mount.tmpfs] : [])),
+      ],
       rlimits: flags.ulimit.map(parseUlimit),
       sysctl: parseAssignments("--sysctl", flags.sysctl, true),
       shared: sharedNamespaces({ pid: flags.pid, ipc: flags.ipc, uts: flags.uts }),
@@ -182,6 +198,7 @@ export function containerRequest(
       }),
     },
     volumes: volumes.filter((volume) => volume.kind === "volume"),
+    volumesFrom: flags["volumes-from"].map(parseVolumesFrom),
     networks: attachments,
     joins: joinsOf(network, flags),
     ports: portsOf(flags.publish, network),

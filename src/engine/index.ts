@@ -59,10 +59,11 @@ export { parseCapabilities } from "./options/capabilities.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseCPUs, parseMemory, parseSize } from "./options/limits.ts";
+export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, parseNetworks } from "./options/network.ts";
 export { type PublishedPort, parsePublish } from "./options/publish.ts";
-export { parseVolume, parseVolumeName } from "./options/volume.ts";
+export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
 export { removeContainers, removeImages } from "./remove-each.ts";

@@ -184,6 +184,67 @@ describe("a volume without a name", () => {
     }));
 });
 
+describe("--mount and --volumes-from", () => {
+  test("show what is asked for by fields", () =>
+    cleanly(async () => {
+      const folder = store.path("mounted");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "file"), "of the host\n");
+      const flags = [
+        `type=bind,source=${folder},target=/b,readonly`,
+        "source=byfield,target=/data",
+        "type=tmpfs,target=/t,tmpfs-size=1m",
+      ];
+      const script = "cat /b/file /data/link; touch /b/x 2>&1; grep ' /t ' /proc/mounts";
+      const seen = await sh(script, ...flags.flatMap((one) => ["--mount", one]));
+      expect(seen).toContain("of the host\nof the image\ntouch: /b/x: Read-only file system\n");
+      expect(seen).toContain("size=1024k");
+      expect(await names()).toEqual(["byfield"]);
+      const missing = await store.teu(
+        "run",
+        "--rm",
+        "--mount",
+        "type=bind,source=/no/such,target=/b",
+        image,
+        "true",
+      );
+      expect(missing.stderr).toContain("bind source path does not exist");
+      expect(existsSync("/no/such")).toBe(false);
+    }));
+
+  test("show what another container has, also when that is gone", () =>
+    cleanly(async () => {
+      const folder = store.path("lent");
+      mkdirSync(folder);
+      const flags = ["-v", "/anonymous", "-v", "lent:/named", "-v", `${folder}:/bound`];
+      await store.done("create", "--name", "lender", "--network", "none", ...flags, image, "true");
+      await sh("touch /anonymous/a /named/n /bound/b", "--volumes-from", "lender");
+      expect(
+        await sh("ls /anonymous /named /bound; touch /named/x 2>&1 || true", "--volumes-from", "lender:ro"),
+      ).toBe("/anonymous:\na\n\n/bound:\nb\n\n/named:\nn\ntouch: /named/x: Read-only file system\n");
+      // What it has of its own goes before.
+      expect(await sh("ls /named", "--volumes-from", "lender", "--tmpfs", "/named")).toBe("");
+      await store.done(
+        "run",
+        "--name",
+        "heir",
+        "--network",
+        "none",
+        "--volumes-from",
+        "lender",
+        image,
+        "true",
+      );
+      await store.done("rm", "-v", "lender");
+      expect((await names()).length).toBe(2);
+      await store.done("rm", "-v", "heir");
+      expect(await names()).toEqual(["lent"]);
+      expect((await store.teu("run", "--rm", "--volumes-from", "nobody", image, "true")).stderr).toContain(
+        "No such container: nobody",
+      );
+    }));
+});
+
 describe("the driver local", () => {
   test("mounts what its options name while a container has the volume", () =>
     cleanly(async () => {

@@ -12,11 +12,10 @@ import { filesIn, writeFiles } from "../bundle/files.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { InvalidOption } from "../options/error.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
-import type { VolumeMount } from "../options/volume.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
-import { addContainer, type ContainerRecord } from "../store/containers.ts";
+import { addContainer, type ContainerMount, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { noteImageUse } from "../store/images.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
@@ -40,8 +39,8 @@ export function recordContainer(
 ): ContainerRecord {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
-  const volumes = nameVolumes(volumesFor(request, image));
-  const mounts = [...options.volumes, ...volumes];
+  const mounts = mountsFor(store, request, image);
+  const isNamed = (name: string) => request.volumes.some((asked) => asked.name === name);
   const joins = Object.fromEntries(
     Object.entries(request.joins).map(([type, text]) => [type, findContainer(store, text).id]),
   );
@@ -81,7 +80,12 @@ export function recordContainer(
         owner: thisOwner(),
       });
       noteImageUse(store.database, store.namespace, image.target.digest);
-      holdVolumes(store, id, volumes, (name) => !request.volumes.some((asked) => asked.name === name));
+      holdVolumes(
+        store,
+        id,
+        mounts.filter((mount) => mount.kind === "volume"),
+        (name) => !isNamed(name),
+      );
     });
   if (request.name !== undefined) add(request.name);
   else addWithMadeName(add);
@@ -97,8 +101,9 @@ function addWithMadeName(add: (name: string) => void): void {
   }
 }
 
-/** The volumes that are asked for, by the caller and, where that puts nothing else, by the image. @throws {InvalidOption} */
-function volumesFor({ options, volumes }: ContainerRequest, image: UnpackedImage): VolumeMount[] {
+/** What a container is to see of the host: what its caller asks for, what other containers have, what its image wants. */
+function mountsFor(store: Store, request: ContainerRequest, image: UnpackedImage): ContainerMount[] {
+  const { options, volumes, volumesFrom } = request;
   const taken = new Set<string>();
   for (const { destination } of [...options.volumes, ...volumes, ...(options.tmpfs ?? [])]) {
     if (taken.has(destination))
@@ -108,16 +113,20 @@ function volumesFor({ options, volumes }: ContainerRequest, image: UnpackedImage
       );
     taken.add(destination);
   }
-  const ofImage = image.volumes.filter((destination) => !taken.has(destination));
-  return [
-    ...volumes,
-    ...ofImage.map((destination) => ({
-      kind: "volume" as const,
-      destination,
-      readonly: false,
-      copies: true,
-    })),
-  ];
+  const isFree = ({ destination }: { readonly destination: string }): boolean => {
+    const isNew = !taken.has(destination);
+    taken.add(destination);
+    return isNew;
+  };
+  const borrowed = volumesFrom.flatMap(({ container, readonly }) =>
+    (findContainer(store, container).settings.mounts ?? [])
+      .filter(isFree)
+      .map((mount) => (readonly === undefined ? mount : { ...mount, readonly })),
+  );
+  const ofImage = image.volumes
+    .map((destination) => ({ kind: "volume" as const, destination, readonly: false, copies: true }))
+    .filter(isFree);
+  return [...options.volumes, ...nameVolumes([...volumes, ...ofImage]), ...borrowed];
 }
 
 /** Makes the directories of a new container, mounts its root and writes its config.json. */
@@ -136,7 +145,8 @@ export async function makeBundle(
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   const joined = await pathsOf(store, request.joins);
   const { hostname, files } = identify(store, container, request, kept);
-  const seen = { ...options, volumes: [...options.volumes, ...volumes] };
+  const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");
+  const seen = { ...options, volumes: [...binds, ...volumes] };
   const config = makeConfig(image.process, seen, {
     hostname,
     cgroupsPath: cgroupsPath(container.id),

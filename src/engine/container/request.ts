@@ -6,7 +6,7 @@ import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
-import type { VolumeMount } from "../options/volume.ts";
+import type { VolumeMount, VolumesFrom } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 import type { Joins } from "./join.ts";
@@ -24,6 +24,8 @@ export interface ContainerRequest {
   readonly autoRemove: boolean;
   /** Those of the engine; directories of the host are among the options. */
   readonly volumes: readonly VolumeMount[];
+  /** Containers whose mounts it has too, where it has nothing of its own there. */
+  readonly volumesFrom: readonly VolumesFrom[];
   /** Those of ours that it is in, the one with its default route first. */
   readonly networks: readonly NetworkAttachment[];
   /** Containers whose namespaces it is to be in, as they were named. */

@@ -26,6 +26,24 @@ export interface VolumeMount {
   readonly copies: boolean;
 }
 
+/** A container whose mounts are wanted. */
+export interface VolumesFrom {
+  readonly container: string;
+  /** Absent: as it has them. */
+  readonly readonly?: boolean;
+}
+
+/** Parses the value of `--volumes-from`. @throws {InvalidOption} */
+export function parseVolumesFrom(text: string): VolumesFrom {
+  const [, container = "", mode] = /^([^:]+)(?::(ro|rw|z|Z))?$/.exec(text) ?? [];
+  if (container === "")
+    throw new InvalidOption(
+      { option: "--volumes-from", value: text },
+      `invalid volumes-from ${JSON.stringify(text)}: wants CONTAINER[:ro]`,
+    );
+  return { container, ...(mode === "ro" && { readonly: true }) };
+}
+
 const PROPAGATION = new Set(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
 /** Words that change nothing here: consistency on macOS; relabelling, since our containers have no SELinux label. */
 const WITHOUT_EFFECT = new Set(["consistent", "cached", "delegated", "z", "Z"]);

@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { type AskedMount, parseMount } from "./mount.ts";
+
+const RO = { readonly: true };
+const RW = { readonly: false };
+const cases: [string, object][] = [
+  [
+    "type=bind,source=/etc,target=/a",
+    { kind: "bind", source: "/etc", destination: "/a", ...RW, propagation: "rprivate" },
+  ],
+  [
+    "type=bind,src=/etc/,dst=/a/b/..,ro,bind-propagation=rslave",
+    { kind: "bind", source: "/etc", destination: "/a", ...RO, propagation: "rslave" },
+  ],
+  ["target=/a", { kind: "volume", destination: "/a", ...RW, copies: true }],
+  [
+    "type=volume,source=data,target=/a,readonly=true,volume-nocopy",
+    { kind: "volume", name: "data", destination: "/a", ...RO, copies: false },
+  ],
+  [
+    "type=tmpfs,destination=/t,tmpfs-size=1m,tmpfs-mode=1770",
+    {
+      kind: "tmpfs",
+      tmpfs: { destination: "/t", options: ["nosuid", "nodev", "noexec", "size=1m", "mode=1770"] },
+    },
+  ],
+];
+test.each(cases)("parseMount() reads %s", (text, want) =>
+  expect(parseMount(text)).toEqual(want as AskedMount),
+);
+
+test.each([
+  ["type=bind,source=/etc", "target is required"],
+  ["type=bind,target=/a", "source must be an absolute path"],
+  ["type=bind,source=etc,target=/a", "source must be an absolute path"],
+  ["type=bind,source=/no/such/path,target=/a", "bind source path does not exist: /no/such/path"],
+  ["type=bind,source=/etc,target=a", "target must be an absolute path"],
+  ["type=bind,source=/etc,target=/", "target must be an absolute path"],
+  ["type=bind,source=/etc,target=/a,target=/b", "target is given twice"],
+  ["type=bind,source=/etc,target=/a,colour=red", "unexpected key 'colour'"],
+  ["type=bind,source=/etc,target=/a,ro=maybe", "wants true or false"],
+  ["type=tmpfs,source=x,target=/a", "a tmpfs has no source"],
+  ["type=tmpfs,target=/a,tmpfs-size=big", "invalid size 'big'"],
+  ["type=volume,source=a/b,target=/a", "invalid characters for a local volume name"],
+  ["type=npipe,target=/a", "Unsupported --mount type=npipe"],
+  ["target=/a,volume-opt=x", "Unsupported --mount with volume-opt"],
+])("parseMount() refuses %s: %s", (text, why) => expect(() => parseMount(text)).toThrow(why));
