@@ -88,4 +88,14 @@ export const MIGRATIONS: readonly string[] = [
     heard INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // A manifest takes its tags along, by a foreign key: for want of figures the planner then looked at all tags of the repository, for each
+  // manifest. These say that a repository has many tags and a manifest few. They are not counted, so that plans never change.
+  `
+  ANALYZE sqlite_schema;
+  INSERT INTO sqlite_stat1 VALUES
+    ('tags', 'tags', '1000000 10000 1'),
+    ('tags', 'tags_digest', '1000000 10000 2 1'),
+    ('tags', 'tags_pushed', '1000000 10000 2 1');
+  ANALYZE sqlite_schema;
+  `,
 ];

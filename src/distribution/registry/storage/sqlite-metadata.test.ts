@@ -29,6 +29,18 @@ describe("SqliteMetadata", () => {
     expect(again.blob(name, digestOf("49"))).toBe(49);
   });
 
+  test("finds the tags that go with a manifest by its digest: it looked at all tags of the repository", () => {
+    const database = openDatabase(newPath());
+    const plan = database
+      .query<{ detail: string }, []>(
+        "EXPLAIN QUERY PLAN DELETE FROM manifests WHERE repository = 1 AND digest = 'x'",
+      )
+      .all()
+      .map(({ detail }) => detail);
+    expect(plan).toContain("SEARCH tags USING INDEX tags_digest (repository=? AND digest=?)");
+    database.close();
+  });
+
   test("does not touch what a newer teu wrote", () => {
     const path = newPath();
     const database = openDatabase(path);

@@ -13,6 +13,8 @@ import type { SqliteEvents } from "./sqlite-events.ts";
 
 /** Rows of one step. */
 const BATCH = 250;
+/** Others wait so long: rows with much that goes with them end a step early. */
+const STEP_MS = 5;
 const NUMBER = "(SELECT number FROM repositories WHERE name = ?1)";
 
 /** See `DIGEST_TAG`. */
@@ -207,8 +209,15 @@ export class SqliteUpkeep {
         const rows = this.#database
           .query<Row, [string, string, number]>(sql)
           .all(repository, after, beforeMs);
-        const garbage = rows.filter(({ isGarbage }) => isGarbage === 1);
-        for (const one of garbage) {
+        const garbage: Sized[] = [];
+        const endMs = performance.now() + STEP_MS;
+        let last: Digest | undefined;
+        for (const { isGarbage, ...one } of rows) {
+          // What is not looked at any more is looked at first in the next step.
+          if (last !== undefined && performance.now() >= endMs) break;
+          last = one.digest;
+          if (isGarbage === 0) continue;
+          garbage.push(one);
           this.#doom(repository, one);
           if (isDryRun) continue;
           this.#database
@@ -218,7 +227,7 @@ export class SqliteUpkeep {
           if (table === "manifests")
             this.#events.add({ type: "manifest.deleted", repository, data: { digest: one.digest } });
         }
-        return { garbage, last: rows.at(-1)?.digest };
+        return { garbage, last };
       })
       .immediate();
   }
