@@ -45,7 +45,7 @@ export function describeFeatures(): RuntimeFeatures {
     linux: {
       namespaces: namespaceTypes.filter((type) => isBuilt({ linux: { namespaces: [{ type }] } })).toSorted(),
       capabilities: CAPABILITY_NAMES,
-      cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: true },
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: true, rdma: true },
       seccomp: {
         enabled: true,
         actions: seccompActions.toSorted(),

@@ -6,13 +6,13 @@
  */
 import { hasCode, TeuError, Unsupported } from "../../base/index.ts";
 import type { Linux, Resources, RuntimeConfig } from "../../spec/index.ts";
-import { check, existsSync, reap, syscall } from "../../sys/index.ts";
+import { check, existsSync, readTextSync, reap, syscall } from "../../sys/index.ts";
 import { devicePolicy } from "../cgroup/device-rules.ts";
 import { writeCgroupFile } from "../cgroup/file.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPaths } from "../cgroup/path.ts";
 import { annotatedProperties } from "../cgroup/systemd/annotations.ts";
-import { SystemdBus } from "../cgroup/systemd/bus.ts";
+import { SystemdBus, userSockets } from "../cgroup/systemd/bus.ts";
 import { deviceProperties } from "../cgroup/systemd/devices.ts";
 import {
   limitPropertiesV1,
@@ -25,6 +25,7 @@ import { type UnitName, unitOf } from "../cgroup/systemd/unit.ts";
 import { UnifiedOnV1 } from "../cgroup/v1.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import { type Launched, launch } from "./launch.ts";
+import { hasLimitedRights } from "./rootless.ts";
 
 /** There is no systemd to ask. The words are runc's. */
 export class NoSystemd extends TeuError<"no-systemd"> {
@@ -62,10 +63,11 @@ export type PlanUnit = typeof planUnit;
 
 /** Plans the unit of one container. @throws {NoSystemd} {InvalidUnit} {Unsupported} */
 export function planUnit(config: RuntimeConfig, containerID: string, layout: CgroupLayout): ContainerUnit {
-  if (process.geteuid?.() !== 0)
-    throw new Unsupported({ what: "--systemd-cgroup", why: "a user's own systemd is not built yet" });
   if (!isRunning()) throw new NoSystemd();
-  const unit = unitOf(config.linux?.cgroupsPath, containerID);
+  const isUsers = hasLimitedRights();
+  if (isUsers && layout.v1.length > 0)
+    throw new Unsupported({ what: "--systemd-cgroup", why: "a user's own systemd has no cgroup v1 to give" });
+  const unit = unitOf(config.linux?.cgroupsPath, containerID, isUsers ? managersCgroup() : undefined);
   const resources = withRoundQuota(config.linux?.resources ?? {});
   if (layout.v1.length > 0 && Object.keys(resources.unified ?? {}).length > 0) throw new UnifiedOnV1();
   let systemd: SystemdBus | undefined;
@@ -83,14 +85,15 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
     name: unit.name,
     linux: { ...config.linux, resources, cgroupsPath: unit.path },
     start() {
-      systemd = new SystemdBus();
+      systemd = connect();
       waiter = startWaiter();
       const version = versionOf(systemd);
       const job = beginStart(systemd, unit.name, [
         ...scopeProperties(unit, containerID, waiter.pid, layout),
         ...annotatedProperties(config.annotations),
         ...startProperties(resources, version),
-        ...deviceProperties(devicePolicy(resources.devices ?? [], config.linux?.devices)),
+        // A user's systemd may load no programs for devices, and a user makes none.
+        ...(isUsers ? [] : deviceProperties(devicePolicy(resources.devices ?? [], config.linux?.devices))),
       ]);
       isOurs = true;
       finishStart(systemd, unit.name, job);
@@ -110,6 +113,29 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
       if (isOurs) stopUnit(unit.name);
     },
   };
+}
+
+/** With the systemd that has the caller's cgroups to give: the system's for the host's root, anybody else's own. */
+function connect(): SystemdBus {
+  if (!hasLimitedRights()) return new SystemdBus();
+  const uid = uidOutside();
+  return new SystemdBus(userSockets(process.env, uid), uid);
+}
+
+/** Whom the kernel tells others that we are: in a user namespace, where podman calls a runtime, not the id that we see. */
+function uidOutside(): number {
+  const uid = process.geteuid?.() ?? 0;
+  for (const line of readTextSync("/proc/self/uid_map").trim().split("\n")) {
+    const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+    if (uid >= inside && uid < inside + size) return uid - inside + outside;
+  }
+  return uid;
+}
+
+/** Where a user's systemd is, and all its units below it: `/user.slice/user-1000.slice/user@1000.service`. */
+function managersCgroup(): string {
+  using systemd = connect();
+  return String(systemd.get("ControlGroup"));
 }
 
 function isRunning(): boolean {
@@ -216,7 +242,7 @@ function resetFailed(systemd: SystemdBus, unit: string): void {
 
 /** Stops the unit and has systemd forget it. One that is gone, as an empty scope is by itself, is no failure. */
 export function stopUnit(unit: string): void {
-  using systemd = new SystemdBus();
+  using systemd = connect();
   try {
     const [job] = systemd.call("StopUnit", "ss", unit, "replace");
     systemd.waitForJob(String(job));
@@ -233,7 +259,7 @@ export function stopUnit(unit: string): void {
  */
 export function setLimits(unit: string, given: Resources, layout: CgroupLayout): Resources {
   const resources = withRoundQuota(given);
-  using systemd = new SystemdBus();
+  using systemd = connect();
   tellLimits(systemd, unit, resources, layout);
   return resources;
 }

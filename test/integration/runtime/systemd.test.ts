@@ -1,10 +1,12 @@
 /** The systemd cgroup driver: containers as scopes, with the properties that runc gives them. */
 import { describe, expect } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { criu, needs, program, root, systemd } from "../../support/needs.ts";
 import { type Change, changes, withLinux, withNewNamespace, withResources } from "../support/bundle.ts";
-import { Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
+import { ALONE, oneID, rootless, UID, UserContainer, withRanges } from "../support/rootless.ts";
+import { type CallOptions, Container, RUNC, type Runtime, TESTED } from "../support/runtime.ts";
+import type { Finished } from "../teu.ts";
 
 const test = needs(root, program("busybox"), systemd);
 const compared = needs(root, program("busybox"), program("runc"), systemd);
@@ -216,5 +218,110 @@ describe(`a container of ${TESTED.name} as a unit of systemd`, () => {
     const { status, stderr } = await container.configure("true").call(["create", container.id]);
     expect(status).toBe(1);
     expect(stderr).toContain("systemd not running on this host, cannot use systemd cgroups manager");
+  });
+});
+
+/**
+ * A systemd of the user's own, as user@.service starts one, but for PAM. Calls are made from below it, as from a session that it
+ * has started: the kernel lets nobody else put processes into its cgroups.
+ */
+class UserSystemd implements AsyncDisposable {
+  readonly name: string = `teu-test-user-${process.pid}`;
+  readonly runtime: string = `/run/teu-test-user-${process.pid}`;
+  readonly cgroup: string = `/system.slice/${this.name}.service`;
+
+  static async start(): Promise<UserSystemd> {
+    const theirs = new UserSystemd();
+    mkdirSync(theirs.runtime, { mode: 0o700 });
+    Bun.spawnSync(["chown", `${UID}:${UID}`, theirs.runtime]);
+    // systemd-run knows no user but those of this machine's passwd, and a user's systemd hangs up on who is in none.
+    const own = `/sys/fs/cgroup${theirs.cgroup}`;
+    const script = `chown ${UID}:${UID} ${own} ${own}/cgroup.procs ${own}/cgroup.subtree_control ${own}/cgroup.threads && exec "$@"`;
+    const { success, stderr } = Bun.spawnSync([
+      ...["systemd-run", "--quiet", `--unit=${theirs.name}`],
+      ...["--property=Delegate=yes", "--property=DefaultDependencies=no"],
+      ...["--setenv=HOME=/", `--setenv=XDG_RUNTIME_DIR=${theirs.runtime}`],
+      ...["sh", "-c", script, "sh", ...withRanges(theirs.runtime), "/lib/systemd/systemd", "--user"],
+    ]);
+    if (!success) throw new Error(stderr.toString());
+    for (
+      const until = Date.now() + 60_000;
+      !existsSync(`${theirs.runtime}/systemd/private`);
+      await Bun.sleep(50)
+    )
+      if (Date.now() > until) throw new Error("the user's systemd does not come up");
+    mkdirSync(`/sys/fs/cgroup${theirs.cgroup}/caller`);
+    return theirs;
+  }
+
+  /** Before a command. */
+  get prefix(): readonly string[] {
+    const enter = `echo 0 >/sys/fs/cgroup${this.cgroup}/caller/cgroup.procs && exec "$@"`;
+    return ["sh", "-c", enter, "sh", ...ALONE];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    Bun.spawnSync(["systemctl", "stop", this.name]);
+    rmSync(this.runtime, { recursive: true, force: true });
+  }
+}
+
+/** A container of the user, under their systemd. */
+class UserScope extends UserContainer {
+  readonly #systemd: UserSystemd;
+
+  constructor(runtime: Runtime, theirs: UserSystemd) {
+    super({ name: runtime.name, command: [...runtime.command, "--systemd-cgroup"] }, () => theirs.prefix);
+    this.#systemd = theirs;
+  }
+
+  override call(words: readonly string[], options: CallOptions = {}): Promise<Finished> {
+    return super.call(words, { ...options, env: { XDG_RUNTIME_DIR: this.#systemd.runtime, ...options.env } });
+  }
+}
+
+describe(`a plain user's container of ${TESTED.name} as a unit of their own systemd`, () => {
+  const ours = TESTED.name === "teu" ? test : test.skip;
+  const limited = changes(
+    rootless(oneID),
+    withNewNamespace("cgroup"),
+    withResources({ pids: { limit: 20 }, memory: { limit: 67_108_864 } }),
+  );
+
+  ours("is a scope below it, with its limits, and goes", async () => {
+    await using theirs = await UserSystemd.start();
+    await using container = new UserScope(TESTED, theirs);
+    container.configure("exec sleep 1000", limited);
+    expect((await container.call(["run", "-d", container.id])).stderr).toBe("");
+    const { pid } = await container.state();
+    const path = `${theirs.cgroup}/user.slice/teu-${container.id}.scope`;
+    expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toBe(`0::${path}\n`);
+    const read = (file: string): string => readFileSync(`/sys/fs/cgroup${path}/${file}`, "utf8").trim();
+    expect([read("pids.max"), read("memory.max"), read("cgroup.procs")]).toEqual([
+      "20",
+      "67108864",
+      String(pid),
+    ]);
+    const exec = await container.call(["exec", container.id, "cat", "/proc/self/cgroup"]);
+    expect(exec).toEqual({ status: 0, stdout: "0::/\n", stderr: "" });
+    const updated = await container.call(["update", "--pids-limit", "9", container.id]);
+    expect(updated).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(read("pids.max")).toBe("9");
+    const deleted = await container.call(["delete", "--force", container.id]);
+    expect(deleted).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(existsSync(`/sys/fs/cgroup${path}`)).toBe(false);
+  });
+
+  ours("without one it says where it looked", async () => {
+    await using container = new UserContainer({
+      name: TESTED.name,
+      command: [...TESTED.command, "--systemd-cgroup"],
+    });
+    const env = { XDG_RUNTIME_DIR: "/nowhere" };
+    const { status, stderr } = await container
+      .configure("true", limited)
+      .call(["run", container.id], { env });
+    expect(status).toBe(1);
+    expect(stderr).toContain("there is no socket /nowhere/bus, /nowhere/systemd/private");
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A connection to systemd: over the system's bus, or where that is not up over systemd's own socket. One thing at a time:
- * a call waits for its reply; JobRemoved signals that come meanwhile are kept.
+ * A connection to systemd, the system's or a user's own: over a bus, or where that is not up over systemd's own socket. One thing
+ * at a time: a call waits for its reply; JobRemoved signals that come meanwhile are kept.
  * Source: D-Bus specification, Authentication Protocol; org.freedesktop.systemd1(5).
  */
 import { TeuError } from "../../../base/index.ts";
@@ -39,8 +39,33 @@ export class SystemdUnreachable extends TeuError<"systemd-unreachable", { why: s
   }
 }
 
-const BUS_SOCKET = "/run/dbus/system_bus_socket";
-const PRIVATE_SOCKET = "/run/systemd/private";
+/** Of the systemd that is PID 1. */
+const SYSTEM_SOCKETS: readonly string[] = ["/run/dbus/system_bus_socket", "/run/systemd/private"];
+/** systemd's own, without a bus between. */
+const PRIVATE_SOCKET = "/systemd/private";
+
+/**
+ * Of a user's own systemd: what the environment names, then what it has in the user's runtime directory.
+ * Source: D-Bus specification, Server Addresses; sd_bus_open_user(3).
+ */
+export function userSockets(
+  { DBUS_SESSION_BUS_ADDRESS: addresses = "", XDG_RUNTIME_DIR: runtime = "" }: Environment,
+  uid: number,
+): readonly string[] {
+  const named = addresses.split(";").flatMap((address) => {
+    const path = /^unix:(?:[^,]*,)*path=([^,]+)/.exec(address)?.[1];
+    return path === undefined ? [] : [unescapeAddress(path)];
+  });
+  const directory = runtime || `/run/user/${uid}`;
+  return [...named, `${directory}/bus`, `${directory}${PRIVATE_SOCKET}`];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function unescapeAddress(text: string): string {
+  return text.replace(/%([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
+}
+
 const BUS = {
   destination: "org.freedesktop.DBus",
   path: "/org/freedesktop/DBus",
@@ -64,8 +89,11 @@ export class SystemdBus implements Disposable {
   /** By the path of the job: how it ended. */
   readonly #jobs = new Map<string, string>();
 
-  /** @throws {SystemdUnreachable} {SystemdRefused} */
-  constructor(sockets: readonly string[] = [BUS_SOCKET, PRIVATE_SOCKET]) {
+  /**
+   * @param uid  Who we are to the other end; in a user namespace another than to ourselves.
+   * @throws {SystemdUnreachable} {SystemdRefused}
+   */
+  constructor(sockets: readonly string[] = SYSTEM_SOCKETS, uid: number = process.geteuid?.() ?? 0) {
     const path = sockets.find((socket) => existsSync(socket));
     if (path === undefined) throw new SystemdUnreachable({ why: `there is no socket ${sockets.join(", ")}` });
     try {
@@ -74,8 +102,8 @@ export class SystemdBus implements Disposable {
       throw new SystemdUnreachable({ why: `connecting to ${path}` }, error);
     }
     try {
-      this.#authenticate();
-      if (path !== PRIVATE_SOCKET) this.#join();
+      this.#authenticate(uid);
+      if (!path.endsWith(PRIVATE_SOCKET)) this.#join();
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -107,9 +135,9 @@ export class SystemdBus implements Disposable {
   }
 
   /** EXTERNAL: the kernel tells the other end who we are. */
-  #authenticate(): void {
-    const uid = Buffer.from(String(process.geteuid?.() ?? 0)).toString("hex");
-    this.#send(Buffer.from(`\0AUTH EXTERNAL ${uid}\r\n`));
+  #authenticate(uid: number): void {
+    const digits = Buffer.from(String(uid)).toString("hex");
+    this.#send(Buffer.from(`\0AUTH EXTERNAL ${digits}\r\n`));
     const until = Date.now() + PATIENCE_MS;
     let end = -1;
     while (end < 0) {

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import type { Resources } from "../../../spec/index.ts";
 import { devicePolicy } from "../device-rules.ts";
 import { annotatedProperties } from "./annotations.ts";
+import { userSockets } from "./bus.ts";
 import { deviceProperties } from "./devices.ts";
 import { bitsOf, limitPropertiesV1, limitPropertiesV2, startProperties, withRoundQuota } from "./limits.ts";
 import { InvalidDbusMessage, readValues, splitSignature, type Value, Writer } from "./marshal.ts";
@@ -19,6 +20,29 @@ test.each([
   [undefined, "teu-box.scope", "/system.slice/teu-box.scope"],
 ])("unitOf() %s is %s", (cgroupsPath, name, path) => {
   expect(unitOf(cgroupsPath, "box")).toMatchObject({ name, path });
+});
+
+test.each([
+  ["app.slice:p:x", "/user@7.service/app.slice/p-x.scope"],
+  [":p:x", "/user@7.service/user.slice/p-x.scope"],
+  [undefined, "/user@7.service/user.slice/teu-box.scope"],
+  ["-.slice:p:x", "/user@7.service/p-x.scope"],
+])("unitOf() %s of a user's own systemd is at %s", (cgroupsPath, path) => {
+  expect(unitOf(cgroupsPath, "box", "/user@7.service").path).toBe(path);
+});
+
+test.each([
+  [{}, ["/run/user/7/bus", "/run/user/7/systemd/private"]],
+  [{ XDG_RUNTIME_DIR: "/x" }, ["/x/bus", "/x/systemd/private"]],
+  [
+    {
+      DBUS_SESSION_BUS_ADDRESS: "unix:abstract=/tmp/a,guid=1;unix:guid=1,path=/a%20b,x=y",
+      XDG_RUNTIME_DIR: "/x",
+    },
+    ["/a b", "/x/bus", "/x/systemd/private"],
+  ],
+])("userSockets() of %j", (environment, want) => {
+  expect(userSockets(environment, 7)).toEqual(want);
 });
 
 test.each([

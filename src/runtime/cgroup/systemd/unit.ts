@@ -21,11 +21,16 @@ export interface UnitName {
   readonly path: string;
 }
 
+/** Of a user's own systemd, runc's. */
+const DEFAULT_USER_SLICE = "user.slice";
 const DEFAULT_SLICE = "system.slice";
 const DEFAULT_PREFIX = "teu";
 
-/** @throws {InvalidUnit} */
-export function unitOf(cgroupsPath: string | undefined, containerID: string): UnitName {
+/**
+ * @param manager  The cgroup of the user's own systemd, which has all its units below it; absent: the system's.
+ * @throws {InvalidUnit}
+ */
+export function unitOf(cgroupsPath: string | undefined, containerID: string, manager?: string): UnitName {
   const parts = cgroupsPath ? cgroupsPath.split(":") : ["", DEFAULT_PREFIX, containerID];
   const [slice = "", prefix = "", name = ""] = parts;
   if (parts.length !== 3)
@@ -37,8 +42,8 @@ export function unitOf(cgroupsPath: string | undefined, containerID: string): Un
     throw new InvalidUnit({ text: name }, `invalid unit name: ${name}: a slice holds no processes`);
   const unit = `${prefix}-${name}.scope`;
   if (!/^[\w:.\\@-]{1,255}$/.test(unit)) throw new InvalidUnit({ text: unit }, `invalid unit name: ${unit}`);
-  const parent = slice || DEFAULT_SLICE;
-  return { name: unit, slice: parent, path: `${expandSlice(parent)}/${unit}` };
+  const parent = slice || (manager === undefined ? DEFAULT_SLICE : DEFAULT_USER_SLICE);
+  return { name: unit, slice: parent, path: `${manager ?? ""}${expandSlice(parent)}/${unit}` };
 }
 
 /** `a-b.slice` → `/a.slice/a-b.slice`: each dash is a level. The root slice is the empty path. @throws {InvalidUnit} */
