@@ -1,7 +1,7 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry
  *
  * --write keeps the results as docs/reference/benchmarks.md. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { benchCgroupJoin } from "./cgroup-join.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
+import { benchRegistry } from "./registry.ts";
 import { benchRuntime } from "./runtime.ts";
 import { benchSeccomp } from "./seccomp.ts";
 import { benchStart } from "./start.ts";
@@ -26,6 +27,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Skipped>>> = {
   limit: benchSmallestLimit,
   seccomp: benchSeccomp,
   unpack: benchUnpack,
+  registry: benchRegistry,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");
 const HEAD = `# Benchmarks
