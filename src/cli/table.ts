@@ -169,6 +169,21 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/inspect.ts")).command,
   },
+  ls: {
+    summary: "List the tags of a repository at its registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/ls.ts")).command,
+  },
+  login: {
+    summary: "Tell a registry who we are, and keep that",
+    group: IMAGES,
+    load: async () => (await import("./commands/login.ts")).command,
+  },
+  logout: {
+    summary: "Forget who we are to a registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/logout.ts")).command,
+  },
   runtime: {
     summary: "Create, start and remove containers of bundles, as runc does",
     group: PARTS,

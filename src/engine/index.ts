@@ -66,6 +66,8 @@ export { type PublishedPort, parsePublish } from "./options/publish.ts";
 export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
+// Registries, asked directly.
+export { listRemoteTags, logIn, logOut } from "./remote.ts";
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";

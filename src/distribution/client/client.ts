@@ -26,6 +26,7 @@ import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
 import { streamOf } from "./stream.ts";
+import { listTags } from "./tags.ts";
 
 /** How a client behaves; everything has a default. */
 export interface RegistryClientOptions {
@@ -114,6 +115,11 @@ export class RegistryClient {
   /** What refers to a manifest, of one artifact type if one is said. */
   async referrers(subject: Digest, artifactType?: string, signal?: AbortSignal): Promise<Referrers> {
     return await listReferrers(this.#session, this.#where, subject, artifactType, signal);
+  }
+
+  /** The tags of the repository, page by page. */
+  tags(signal?: AbortSignal): AsyncGenerator<string> {
+    return listTags(this.#session, this.#where, signal);
   }
 
   /** Whether the repository holds this manifest. */

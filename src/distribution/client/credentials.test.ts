@@ -59,13 +59,13 @@ describe("fileCredentials()", () => {
   });
 
   test.each([
-    ["credHelpers", { credHelpers: { "r.io": "pass" }, auths: { "r.io": auth("u:p") } }],
-    ["credsStore and an empty entry", { credsStore: "pass", auths: { "r.io": {} } }],
-  ])("refuses %s by name, and only for that registry", async (_, content) => {
+    ["credHelpers", { credHelpers: { "r.io": "none-here" }, auths: { "r.io": auth("u:p") } }],
+    ["credsStore and an empty entry", { credsStore: "none-here", auths: { "r.io": {} } }],
+  ])("asks the helper of %s, and only for that registry", async (_, content) => {
     const path = file(content);
     const failure = await find([path], "r.io/a").catch((error: unknown) => error);
-    expect(hasCode(failure, "unsupported")).toBe(true);
-    expect(String(failure)).toContain("docker-credential-pass");
+    expect(hasCode(failure, "credential-helper-failed")).toBe(true);
+    expect(String(failure)).toContain("docker-credential-none-here");
     expect(await find([path], "other.io/a")).toBeUndefined();
   });
 

@@ -6,8 +6,9 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { TeuError, Unsupported } from "../../base/index.ts";
+import { TeuError } from "../../base/index.ts";
 import type { RegistryName, RepositoryName } from "../../spec/index.ts";
+import { askHelper } from "./credential-helper.ts";
 
 /** Who we are to a registry. */
 export type Credentials =
@@ -56,7 +57,7 @@ export function fileCredentials(files: readonly string[]): CredentialSource {
   return async (registry, repository) => {
     for (const path of files) {
       const file = await readCredentialsFile(path);
-      const found = file === undefined ? undefined : findCredentials(file, path, registry, repository);
+      const found = file === undefined ? undefined : await findCredentials(file, path, registry, repository);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -85,22 +86,23 @@ async function readCredentialsFile(path: string): Promise<Json | undefined> {
   return value;
 }
 
-function findCredentials(
+async function findCredentials(
   file: Json,
   path: string,
   registry: RegistryName,
   repository: RepositoryName,
-): Credentials | undefined {
+): Promise<Credentials | undefined> {
   const helpers = record(file["credHelpers"]);
   const auths = record(file["auths"]);
   for (const key of keysFor(registry, repository)) {
-    if (typeof helpers[key] === "string") throw helperUnsupported(helpers[key], registry);
-    const entry = auths[key] ?? auths[Object.keys(auths).find((name) => hostOf(name) === key) ?? ""];
+    if (typeof helpers[key] === "string") return await askHelper(helpers[key], key);
+    const name = auths[key] === undefined ? Object.keys(auths).find((other) => hostOf(other) === key) : key;
+    const entry = name === undefined ? undefined : auths[name];
     if (!isRecord(entry)) continue;
     const found = parseEntry(entry, path, registry);
     if (found !== undefined) return found;
     // An empty entry means: logged in, and the secret lies in the store.
-    if (typeof file["credsStore"] === "string") throw helperUnsupported(file["credsStore"], registry);
+    if (typeof file["credsStore"] === "string") return await askHelper(file["credsStore"], name ?? key);
   }
   return undefined;
 }
@@ -140,16 +142,6 @@ function parseEntry(entry: Json, path: string, registry: RegistryName): Credenti
   if (typeof username === "string" && username !== "" && typeof password === "string")
     return { kind: "basic", username, password };
   return undefined;
-}
-
-function helperUnsupported(helper: string, registry: RegistryName): Unsupported {
-  return new Unsupported(
-    {
-      what: `credential helper docker-credential-${helper}`,
-      why: `the credentials for ${registry} lie in it, and helpers are not run yet`,
-    },
-    { hint: `Put them into a file: DOCKER_CONFIG=DIR with "auths" in DIR/config.json` },
-  );
 }
 
 function record(value: unknown): Json {

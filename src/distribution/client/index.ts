@@ -25,6 +25,7 @@ export {
   UntrustedAddress,
 } from "./errors.ts";
 export type { Fetch } from "./http.ts";
+export { forgetLogin, type KeptIn, keepLogin, type Login } from "./login.ts";
 export type { ResolvedManifest } from "./manifest.ts";
 // Whole images, between a registry and a content store.
 export type { BlobEvent, PullEvent, PushEvent } from "./progress.ts";

@@ -16,6 +16,7 @@ import {
 import { discard, readCapped } from "./body.ts";
 import { BadRegistryAnswer, ManifestNotFound } from "./errors.ts";
 import { getManifest } from "./manifest.ts";
+import { MAX_PAGES, nextPage } from "./pages.ts";
 import type { Repository } from "./repository.ts";
 import type { Session } from "./session.ts";
 
@@ -25,8 +26,7 @@ export interface Referrers {
   readonly descriptors: readonly Descriptor[];
 }
 
-/** A list without an end is an attack; 50,000 referrers are some hundred pages. */
-const MAX_PAGES = 1000;
+/** 50,000 are some hundred pages. */
 const MAX_REFERRERS = 100_000;
 
 /** All that refers to `subject`, of one artifact type if one is said. */
@@ -90,7 +90,7 @@ async function getPage(
     throw bad(repository, operation, `a page is larger than ${MAX_MANIFEST_BYTES} bytes`);
   return {
     descriptors: parseImageIndex(bytes).manifests,
-    next: nextOf(session, repository, url, response.headers.get("link"), operation),
+    next: nextPage(session, repository, url, response.headers.get("link"), operation),
   };
 }
 
@@ -114,22 +114,6 @@ async function listByTag(
 /** A registry need not filter. */
 function filtered(descriptors: readonly Descriptor[], artifactType: string | undefined): Descriptor[] {
   return descriptors.filter((one) => artifactType === undefined || one.artifactType === artifactType);
-}
-
-/** Where the next page is: on the same registry, whatever it says. Source: RFC 8288. */
-function nextOf(
-  session: Session,
-  repository: Repository,
-  url: string,
-  link: string | null,
-  operation: string,
-): string | undefined {
-  const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(link ?? "") ?? [];
-  if (target === undefined) return undefined;
-  const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
-  if (next?.origin !== session.origin)
-    throw bad(repository, operation, `the next page is elsewhere, at ${JSON.stringify(target)}`);
-  return next.href;
 }
 
 function bad({ registry }: Repository, operation: string, reason: string): BadRegistryAnswer {

@@ -1,0 +1,52 @@
+/** `teu login`: who we are to a registry. Docker's flags; the registry is asked before anything is kept. */
+import { print, printError } from "../../base/index.ts";
+import { InvalidOption, logIn } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { INSECURE_FLAG } from "../image-flags.ts";
+
+export const command = teuCommand({
+  name: "teu login",
+  summary: "Tell a registry who we are, and keep that",
+  description: `It is kept where docker keeps it: in the helper that docker's config.json names, or in that file itself, which only its owner reads. Without REGISTRY
+it is Docker Hub.`,
+  flags: {
+    username: { kind: "string", short: "u", value: "NAME", summary: "The account" },
+    password: {
+      kind: "string",
+      short: "p",
+      value: "TEXT",
+      summary: "Others on this machine see it: rather --password-stdin",
+    },
+    "password-stdin": { kind: "boolean", summary: "Read the password, or a token, from stdin" },
+    insecure: INSECURE_FLAG,
+  },
+  arguments: [{ name: "REGISTRY", isOptional: true }],
+  examples: [{ command: "teu login -u me --password-stdin registry.example < token", says: "From a file" }],
+  async run({ flags, arguments: [registry = "docker.io"] }, { environment }) {
+    const { username, password } = flags;
+    if (password !== undefined && flags["password-stdin"])
+      throw new InvalidOption(
+        { option: "--password", value: "" },
+        "--password and --password-stdin are mutually exclusive",
+      );
+    if (username === undefined || username === "")
+      throw new InvalidOption({ option: "--username", value: "" }, "Must provide --username");
+    if (password !== undefined)
+      printError("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
+    const secret = flags["password-stdin"] ? (await Bun.stdin.text()).replace(/\r?\n$/, "") : password;
+    if (secret === undefined || secret === "")
+      throw new InvalidOption(
+        { option: "--password", value: "" },
+        "Must provide --password-stdin, and a password",
+      );
+    const kept = await logIn(
+      registry,
+      { username, password: secret },
+      { isInsecure: flags.insecure, environment },
+    );
+    if (kept.kind === "file")
+      printError(`The password is in ${kept.path}, where everybody who is you can read it\n`);
+    print("Login Succeeded\n");
+    return 0;
+  },
+});
