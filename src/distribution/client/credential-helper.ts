@@ -33,13 +33,14 @@ const TOKEN_NAME = "<token>";
 /** The credentials for `server` that `helper` keeps, if it has some. @throws {CredentialHelperFailed} */
 export async function askHelper(helper: string, server: string): Promise<Credentials | undefined> {
   const { status, output, errors } = await call(helper, "get", server, server);
+  // Of a failure the protocol has the text on standard output.
   const said = `${output}${errors}`.trim();
   if (status !== 0) {
     if (said.toLowerCase().includes(NOT_FOUND)) return undefined;
     throw new CredentialHelperFailed({
       helper,
       server,
-      why: errors.trim().slice(0, 200) || `status ${status}`,
+      why: said.slice(0, 200) || `status ${status}`,
     });
   }
   const { Username, Secret } = parseAnswer(helper, server, output);
@@ -67,12 +68,13 @@ export async function eraseFromHelper(helper: string, server: string): Promise<v
 }
 
 async function must(helper: string, verb: string, server: string, input: string): Promise<void> {
-  const { status, errors } = await call(helper, verb, server, input);
+  const { status, output, errors } = await call(helper, verb, server, input);
+  const said = `${output}${errors}`.trim();
   if (status !== 0)
     throw new CredentialHelperFailed({
       helper,
       server,
-      why: errors.trim().slice(0, 200) || `status ${status}`,
+      why: said.slice(0, 200) || `status ${status}`,
     });
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../../base/index.ts";
@@ -69,6 +69,21 @@ describe("fileCredentials()", () => {
     expect(await find([path], "other.io/a")).toBeUndefined();
   });
 
+  test("tells what a helper says of its failure on standard output", async () => {
+    const program = join(folder, "docker-credential-locked");
+    writeFileSync(program, "#!/bin/sh\ncat >/dev/null\necho the keychain is locked\nexit 1\n");
+    chmodSync(program, 0o755);
+    const before = process.env["PATH"];
+    process.env["PATH"] = `${folder}:${before}`;
+    try {
+      const path = file({ credHelpers: { "r.io": "locked" } });
+      const failure = await find([path], "r.io/a").catch((error: unknown) => error);
+      expect(String(failure)).toContain("the keychain is locked");
+    } finally {
+      process.env["PATH"] = before;
+    }
+  });
+
   test.each(["{secret", "[]", '{"auths":{"r.io":{"auth":"c2VjcmV0"}}}'])(
     "names a broken file and shows nothing of %j",
     async (content) => {
@@ -89,4 +104,5 @@ test("credentialFiles() follows DOCKER_CONFIG, then podman's places", () => {
     "/h/.config/containers/auth.json",
   ]);
   expect(credentialFiles({ HOME: "/h" })[0]).toBe("/h/.docker/config.json");
+  expect(credentialFiles({ HOME: "/h", REGISTRY_AUTH_FILE: "/f", DOCKER_CONFIG: "/d" })).toEqual(["/f"]);
 });

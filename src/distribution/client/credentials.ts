@@ -40,8 +40,10 @@ export class InvalidCredentialsFile extends TeuError<
   }
 }
 
-/** The files that hold credentials, the first that knows the registry wins. */
+/** The files that hold credentials, the first that knows the registry wins. REGISTRY_AUTH_FILE stands for all of them, as in podman. */
 export function credentialFiles(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const only = environment["REGISTRY_AUTH_FILE"];
+  if (only !== undefined && only !== "") return [only];
   const home = environment["HOME"] ?? homedir();
   const runtime = environment["XDG_RUNTIME_DIR"];
   const config = environment["XDG_CONFIG_HOME"] ?? join(home, ".config");
