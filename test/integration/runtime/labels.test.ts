@@ -3,9 +3,18 @@
  * Source: runtime-spec config.md, process.apparmorProfile, process.selinuxLabel; config-linux.md, Mount label.
  */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Need, needs, program, root } from "../../support/needs.ts";
 import { type Change, changes, withLinux, withMounts, withProcess } from "../support/bundle.ts";
 import { Container, TESTED } from "../support/runtime.ts";
@@ -38,6 +47,14 @@ function parser(flag: "-r" | "-R"): void {
   if (!success) throw new Error(`apparmor_parser ${flag}: ${stderr.toString()}`);
 }
 
+/** What a runtime writes to, as files of nobody's. */
+function plantAttributes(folder: string): void {
+  for (const name of ["self/attr/apparmor/exec", "self/attr/exec", "thread-self/attr/exec"]) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), "");
+  }
+}
+
 const ASK = "cat /proc/self/attr/current; cat /etc/denied; cat /proc/self/attr/apparmor/exec 2>/dev/null";
 const DENIED = `${PROFILE} (enforce)\n`;
 
@@ -65,6 +82,50 @@ describe(`the AppArmor profile of a container of ${TESTED.name}`, () => {
       parser("-R");
     }
   });
+
+  // CVE-2019-16884, 2019-19921, 2023-28642, 2025-52881: the profile is written to something else, and the program runs without it.
+  const ATTACKS: { says: string; plant: (rootfs: string) => void; change?: Change }[] = [
+    {
+      says: "a /proc that is a link to a tree with files of the same names",
+      plant: (rootfs) => {
+        plantAttributes(join(rootfs, "fake"));
+        rmSync(join(rootfs, "proc"), { recursive: true });
+        symlinkSync("/fake", join(rootfs, "proc"));
+      },
+    },
+    {
+      says: "files of the same names below the procfs",
+      plant: (rootfs) => plantAttributes(join(rootfs, "proc")),
+    },
+    {
+      says: "a file system in memory over /proc/self/attr",
+      plant: () => undefined,
+      change: withMounts({ destination: "/proc/self/attr", type: "tmpfs", source: "tmpfs" }),
+    },
+    {
+      says: "a volume over /proc",
+      plant: (rootfs) => plantAttributes(join(rootfs, "../volume")),
+      change: (config) =>
+        withMounts({ destination: "/proc", type: "bind", source: "volume", options: ["bind"] })(config),
+    },
+  ];
+  test.each(ATTACKS)(
+    "holds, or the container is refused: $says",
+    async ({ plant, change = (same) => same }) => {
+      parser("-r");
+      try {
+        await using container = new Container();
+        const { rootfs } = container.bundle;
+        await Bun.write(`${rootfs}/etc/denied`, "secret\n");
+        plant(rootfs);
+        container.configure(ASK, changes(withProcess({ apparmorProfile: PROFILE }), change));
+        const { stdout } = await container.run();
+        expect(["", DENIED]).toContain(stdout);
+      } finally {
+        parser("-R");
+      }
+    },
+  );
 
   test("exec --apparmor gives one to a container that has none", async () => {
     parser("-r");
