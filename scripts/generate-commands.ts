@@ -14,13 +14,19 @@ const HEAD = `# The commands of teu
 Written by \`bun scripts/generate-commands.ts --write\` from the commands themselves; what \`teu COMMAND --help\` shows. \`teu runtime\` has runc's command line.
 `;
 
+/** Each command once, whatever other names it has. */
+const seen = new Set<string>();
+
 async function pagesOf(table: CommandTable<CliContext>): Promise<string[]> {
   const pages: string[] = [];
   for (const { hidden, load } of Object.values(table)) {
     if (hidden) continue;
     const { shape, table: below } = await load();
     if (below !== undefined) pages.push(...(await pagesOf(below)));
-    else pages.push(`## ${shape.name}\n\n\`\`\`\n${encodeHelp(shape).trimEnd()}\n\`\`\`\n`);
+    else if (!seen.has(shape.name)) {
+      seen.add(shape.name);
+      pages.push(`## ${shape.name}\n\n\`\`\`\n${encodeHelp(shape).trimEnd()}\n\`\`\`\n`);
+    }
   }
   return pages;
 }

@@ -124,6 +124,21 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/rm.ts")).command,
   },
+  container: {
+    summary: "Commands about containers, by docker's long names",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/container.ts")).command,
+  },
+  image: {
+    summary: "Commands about images, by docker's long names",
+    group: IMAGES,
+    load: async () => (await import("./commands/image.ts")).command,
+  },
+  history: {
+    summary: "Show how an image came to be",
+    group: IMAGES,
+    load: async () => (await import("./commands/history.ts")).command,
+  },
   pull: {
     summary: "Get an image from its registry",
     group: IMAGES,

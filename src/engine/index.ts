@@ -26,6 +26,7 @@ export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 export { parseConfigChange } from "./image/config-change.ts";
 // Images.
+export { imageHistory } from "./image/history.ts";
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
 export { tagImage } from "./image/tag.ts";
@@ -78,7 +79,7 @@ export type { Store } from "./store/store.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage } from "./system/df.ts";
-export { type PruneOptions, prune } from "./system/prune.ts";
+export { type PruneKind, prune } from "./system/prune.ts";
 export { repairStore } from "./system/repair.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";

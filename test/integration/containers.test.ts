@@ -253,3 +253,33 @@ describe("templates and filters", () => {
     expect(await store.done("network", "ls", "--format", "{{.Name}} {{.Driver}}")).not.toContain("{{");
   });
 });
+
+describe("docker's long names", () => {
+  test("call the same commands", async () => {
+    await store.done("container", "run", "--name", "long", "--network", "none", image, "true");
+    expect(await store.done("container", "ls", "-a", "--format", "{{.Names}}")).toBe("long\n");
+    expect(await store.done("image", "ls", "--format", "{{.Repository}}")).toBe(`${image}\n`);
+    expect(await store.done("container", "prune")).toMatch(/^long\nTotal reclaimed space: /);
+    expect(await store.done("ps", "-aq")).toBe("");
+  });
+
+  test("teu history tells what made which layer, and image prune takes what nobody has", async () => {
+    await store.done("run", "--name", "one", "--network", "none", image, "sh", "-c", "echo x > /x");
+    await store.done("commit", "-m", "by hand", "one", "test/history");
+    const steps = JSON.parse(await store.done("history", "--json", "test/history")) as {
+      createdBy: string;
+      bytes: number;
+    }[];
+    expect(steps[0]).toMatchObject({ createdBy: "sh -c echo x > /x", comment: "by hand" });
+    expect(steps[0]?.bytes).toBeGreaterThan(0);
+    expect(steps.length).toBe(3);
+    expect(await store.done("image", "history", "test/history")).toMatch(
+      /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n/,
+    );
+    await store.done("rm", "one");
+    expect(await store.done("image", "prune")).toContain("Total reclaimed space: 0 B");
+    expect(await store.done("image", "prune", "--all")).toContain("Untagged: test/history:latest\n");
+    expect(await store.done("images", "-q")).toBe("");
+    await store.done("pull", "--quiet", image);
+  });
+});

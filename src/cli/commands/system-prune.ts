@@ -1,8 +1,9 @@
 /** `teu system prune`. Docker's flags, a budget, and a reason for each thing that goes. */
 import { print } from "../../base/index.ts";
-import { InvalidOption, openEngine, parseMoment, parseSize, prune } from "../../engine/index.ts";
+import { openEngine, type PruneKind, parseSize, prune } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { encodeSize } from "../text.ts";
+import { untilOf } from "../until.ts";
 
 export const command = teuCommand({
   name: "teu system prune",
@@ -33,8 +34,11 @@ the volumes without a name that no container has. With --budget only images go, 
     const isDryRun = flags["dry-run"];
     let total = 0;
     for await (const gone of prune(store, {
-      allImages: flags.all,
-      volumes: flags.volumes,
+      kinds: new Set<PruneKind>([
+        ...(["container", "network", "content"] as const),
+        ...(flags.all ? (["image"] as const) : []),
+        ...(flags.volumes ? (["volume"] as const) : []),
+      ]),
       isDryRun,
       ...(until !== undefined && { until }),
       ...(flags.budget !== undefined && { budgetBytes: parseSize(flags.budget, "--budget") }),
@@ -47,15 +51,3 @@ the volumes without a name that no container has. With --budget only images go, 
     return 0;
   },
 });
-
-/** @throws {InvalidOption} */
-function untilOf(texts: readonly string[]): number | undefined {
-  let until: number | undefined;
-  for (const text of texts) {
-    const [, value] = /^until=(.+)$/.exec(text) ?? [];
-    if (value === undefined)
-      throw new InvalidOption({ option: "--filter", value: text }, `invalid filter '${text}': wants until=…`);
-    until = Date.parse(parseMoment(value));
-  }
-  return until;
-}

@@ -66,7 +66,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
     ...(request.author !== undefined && { author: request.author }),
     config: applyConfigChanges(config.config ?? {}, request.changes),
     history: [
-      ...(config.history ?? []),
+      ...toldHistory(config, old.length),
       {
         created,
         created_by: container.settings.command.join(" "),
@@ -88,6 +88,13 @@ export async function commitContainer(store: Store, text: string, request: Commi
     }),
   );
   return digest;
+}
+
+/** A history has a step for each layer, or it would tell of the wrong ones: the image need not have one. */
+function toldHistory({ history = [] }: ImageConfig, layers: number): NonNullable<ImageConfig["history"]> {
+  const told = history.filter(({ empty_layer: isEmpty }) => isEmpty !== true).length;
+  const untold = Array.from({ length: Math.max(0, layers - told) }, () => ({ created_by: "" }));
+  return [...history, ...untold];
 }
 
 /** All files of a container as a tar archive, as it sees them but for what is mounted. Each piece is valid until the next is asked for. */

@@ -17,12 +17,12 @@ import { pruneVolumes } from "../volume/remove.ts";
 import { treeSize } from "../volume/size.ts";
 import { blobsOf, diskUsage } from "./df.ts";
 
+/** Kinds of things: of images every one that no container has, of volumes those without a name; content is what no image leads to. */
+export type PruneKind = "container" | "network" | "volume" | "image" | "content";
+
 /** What to remove. */
 export interface PruneOptions {
-  /** Every image that no container has, not only what has no name. */
-  readonly allImages: boolean;
-  /** Volumes without a name that no container has. */
-  readonly volumes: boolean;
+  readonly kinds: ReadonlySet<PruneKind>;
   /** Only what is older than this moment, in milliseconds since 1970. */
   readonly until?: number;
   /** Instead of all this: images until everything of images is no more than so many bytes. */
@@ -33,7 +33,7 @@ export interface PruneOptions {
 
 /** One thing that goes. */
 export interface Pruned {
-  readonly kind: "container" | "network" | "volume" | "image" | "content";
+  readonly kind: PruneKind;
   readonly name: string;
   readonly bytes: number;
   readonly reason: string;
@@ -43,12 +43,13 @@ export interface Pruned {
 export async function* prune(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
   if (options.budgetBytes !== undefined) yield* fitBudget(store, options.budgetBytes, options);
   else {
-    yield* pruneContainers(store, options);
-    yield* pruneNetworks(store, options);
-    if (options.volumes) yield* volumesOf(store, options);
-    if (options.allImages) yield* pruneImages(store, options);
+    const { kinds } = options;
+    if (kinds.has("container")) yield* pruneContainers(store, options);
+    if (kinds.has("network")) yield* pruneNetworks(store, options);
+    if (kinds.has("volume")) yield* volumesOf(store, options);
+    if (kinds.has("image")) yield* pruneImages(store, options);
   }
-  if (options.isDryRun) return;
+  if (options.isDryRun || !options.kinds.has("content")) return;
   const { blobs, snapshots, bytes } = collectGarbage(store);
   if (blobs.length > 0 || snapshots > 0)
     yield {

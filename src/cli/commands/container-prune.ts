@@ -1,0 +1,37 @@
+/** `teu container prune`. Docker's words. */
+import { print } from "../../base/index.ts";
+import { openEngine, prune } from "../../engine/index.ts";
+import { teuCommand } from "../context.ts";
+import { encodeSize } from "../text.ts";
+import { untilOf } from "../until.ts";
+
+export const command = teuCommand({
+  name: "teu container prune",
+  summary: "Remove all containers that have ended",
+  flags: {
+    filter: { kind: "list", value: "until=TIME", summary: "Only what is older: a time, or 24h" },
+    force: {
+      kind: "boolean",
+      short: "f",
+      summary: "For scripts that are written for docker; nothing is asked",
+    },
+  },
+  arguments: [],
+  examples: [{ command: "teu container prune --filter until=24h", says: "Those of before yesterday" }],
+  async run({ flags }, { environment }) {
+    const until = untilOf(flags.filter);
+    const store = await openEngine(environment);
+    let bytes = 0;
+    const options = {
+      kinds: new Set(["container"] as const),
+      isDryRun: false,
+      ...(until !== undefined && { until }),
+    };
+    for await (const gone of prune(store, options)) {
+      bytes += gone.bytes;
+      print(`${gone.name}\n`);
+    }
+    print(`Total reclaimed space: ${encodeSize(bytes)}\n`);
+    return 0;
+  },
+});

@@ -1,0 +1,44 @@
+/** `teu container`: docker's nouns for the commands of containers. */
+import type { CommandTable } from "../../base/index.ts";
+import { aliases } from "../aliases.ts";
+import { type CliContext, commandGroup } from "../context.ts";
+
+const TABLE: CommandTable<CliContext> = {
+  ...aliases({
+    attach: "attach",
+    commit: "commit",
+    cp: "cp",
+    create: "create",
+    diff: "diff",
+    exec: "exec",
+    export: "export",
+    inspect: "inspect",
+    kill: "kill",
+    logs: "logs",
+    ls: "ps",
+    pause: "pause",
+    port: "port",
+    rename: "rename",
+    restart: "restart",
+    rm: "rm",
+    run: "run",
+    start: "start",
+    stop: "stop",
+    top: "top",
+    unpause: "unpause",
+    wait: "wait",
+  }),
+  prune: {
+    summary: "Remove all containers that have ended",
+    load: async () => (await import("./container-prune.ts")).command,
+  },
+};
+
+export const command = commandGroup(
+  {
+    name: "teu container",
+    summary: "Commands about containers, by docker's long names",
+    examples: [{ command: "teu container ls -a", says: "As 'teu ps -a'" }],
+  },
+  TABLE,
+);

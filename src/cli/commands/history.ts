@@ -1,0 +1,64 @@
+/** `teu history`: how an image came to be. Docker's columns. */
+import { print } from "../../base/index.ts";
+import { imageHistory, openEngine } from "../../engine/index.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { encodeAge, encodeSize, encodeTable, printable } from "../text.ts";
+
+const HEADINGS: Readonly<Record<string, string>> = {
+  ID: "IMAGE",
+  CreatedSince: "CREATED",
+  CreatedAt: "CREATED AT",
+  CreatedBy: "CREATED BY",
+  Size: "SIZE",
+  Comment: "COMMENT",
+};
+const COLUMNS = ["ID", "CreatedSince", "CreatedBy", "Size", "Comment"];
+const WIDTH = 45;
+
+export const command = teuCommand({
+  name: "teu history",
+  summary: "Show how an image came to be",
+  description:
+    "The last step comes first. The size is that of the layer as stored; a step that made none has 0 B.",
+  flags: {
+    format: FORMAT_FLAG,
+    "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
+    json: JSON_FLAG,
+  },
+  arguments: [{ name: "IMAGE" }],
+  examples: [{ command: "teu history --no-trunc debian", says: "Every step in full" }],
+  async run({ flags, arguments: [name = ""] }, { environment }) {
+    const steps = imageHistory(await openEngine(environment), name);
+    if (flags.json) {
+      print(`${JSON.stringify(steps)}\n`);
+      return 0;
+    }
+    const rows = steps.map(({ layer, created, createdBy, bytes, comment }) => {
+      const line = printable(createdBy);
+      const isLong = !flags["no-trunc"] && line.length > WIDTH;
+      return {
+        ID:
+          layer === undefined
+            ? "<missing>"
+            : flags["no-trunc"]
+              ? layer
+              : layer.slice(layer.indexOf(":") + 1).slice(0, 12),
+        CreatedSince: created === undefined ? "" : encodeAge(Date.parse(created), Date.now()),
+        CreatedAt: created ?? "",
+        CreatedBy: isLong ? `${line.slice(0, WIDTH - 1)}…` : line,
+        Size: encodeSize(bytes).replace(" ", ""),
+        Comment: printable(comment),
+      };
+    });
+    if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
+    else
+      print(
+        encodeTable(
+          COLUMNS.map((key) => HEADINGS[key] ?? ""),
+          rows.map((row) => COLUMNS.map((key) => row[key as keyof typeof row])),
+        ),
+      );
+    return 0;
+  },
+});

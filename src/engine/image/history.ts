@@ -1,0 +1,37 @@
+/** How an image came to be: the steps that its config tells of, each with the layer that it made. Source: image-spec config.md, history. */
+import type { Digest } from "../../spec/index.ts";
+import type { Store } from "../store/store.ts";
+import { readImage } from "./content.ts";
+import { findImage } from "./find.ts";
+import { thisPlatform } from "./platform.ts";
+
+/** One step. */
+export interface HistoryStep {
+  /** Of the layer that it made; absent: it made none. */
+  readonly layer: Digest | undefined;
+  readonly created: string | undefined;
+  readonly createdBy: string;
+  /** Of the layer, as stored. */
+  readonly bytes: number;
+  readonly comment: string;
+}
+
+/** The steps, the last first. Layers that the config tells nothing of come at the end. @throws {NoSuchImage} */
+export function imageHistory(store: Store, text: string): HistoryStep[] {
+  const { config, manifest } = readImage(store, findImage(store, text).record, thisPlatform());
+  const layers = manifest.layers.values();
+  const steps = (config.history ?? []).map((entry): HistoryStep => {
+    const layer = entry.empty_layer === true ? undefined : layers.next().value;
+    return {
+      layer: layer?.digest,
+      created: entry.created,
+      createdBy: entry.created_by ?? "",
+      bytes: layer?.size ?? 0,
+      comment: entry.comment ?? "",
+    };
+  });
+  const untold = [...layers].map(({ digest, size }) => ({
+    ...{ layer: digest, created: undefined, createdBy: "", bytes: size, comment: "" },
+  }));
+  return [...steps, ...untold].reverse();
+}
