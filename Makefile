@@ -5,7 +5,7 @@ CC ?= cc
 PREFIX ?= /usr/local
 # Elsewhere for another compiler: make native CC=aarch64-linux-gnu-gcc NATIVE_OUT=/tmp/aarch64
 NATIVE_OUT ?= native/out
-NATIVE := $(patsubst native/%.c,$(NATIVE_OUT)/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) $(addprefix $(NATIVE_OUT)/,sys.so sys.so.base64 init.elf.base64 monitor.elf.base64)
+NATIVE := $(patsubst native/%.c,$(NATIVE_OUT)/%.elf,$(filter-out native/sys.c,$(wildcard native/*.c))) $(addprefix $(NATIVE_OUT)/,sys.so sys.so.base64 init.elf.base64 monitor.elf.base64 reaper.elf.base64)
 SOURCES = $(shell find src -name '*.ts' -not -name '*.test.ts')
 
 .PHONY: all build demo test check conformance conformance-registry conformance-runtime bench native install clean bootstrap fmt

@@ -135,6 +135,10 @@ export const CONTAINER_FLAGS = {
     value: "[ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]",
     summary: "Lead a port of this machine to one of the container's",
   },
+  init: {
+    kind: "boolean",
+    summary: "Let PID 1 be a program that hands signals on and waits for what others leave",
+  },
   interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
   tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
   runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
@@ -207,6 +211,7 @@ export function containerRequest(
     resolvers: flags.dns.map(parseResolver),
     isUnconfined: security.isUnconfined,
     autoRemove: flags.rm,
+    hasInit: flags.init,
     interactive: flags.interactive,
     ...given({
       name,

@@ -254,6 +254,39 @@ describe("templates and filters", () => {
   });
 });
 
+describe("--init", () => {
+  test("waits for what others leave, and ends as the program ends", async () => {
+    const init = (...words: string[]) =>
+      store.teu("run", "--rm", "--init", "--network", "none", image, ...words);
+    expect(await init("sh", "-c", "echo $$; cat /proc/1/comm; exit 7")).toMatchObject({
+      status: 7,
+      stdout: "2\ninit\n",
+    });
+    expect((await init("sh", "-c", "kill -9 $$")).status).toBe(137);
+    // The one in between ends, and what it has started becomes a child of PID 1.
+    const orphan =
+      "(sleep 0.1 & ) ; sleep 0.5; for p in /proc/[0-9]*; do grep State $p/status; done | grep -c Z; true";
+    expect((await init("sh", "-c", orphan)).stdout).toBe("0\n");
+    expect(await init("nosuch")).toMatchObject({ status: 127 });
+    expect(await init("/etc/passwd")).toMatchObject({ status: 126 });
+    // The control: without it the program is PID 1, and nobody waits.
+    const without = await store.teu("run", "--rm", "--network", "none", image, "sh", "-c", "echo $$");
+    expect(without.stdout).toBe("1\n");
+  });
+
+  test("hands signals on to a program that would not hear them as PID 1", async () => {
+    await start("--init", "--name", "deaf", image, "sleep", "1000");
+    // TERM ends it; as PID 1 it would wait for KILL, which is 137.
+    await store.done("stop", "-t", "60", "deaf");
+    expect(await store.done("inspect", "-f", "{{.State.ExitCode}} {{.HostConfig.Init}}", "deaf")).toBe(
+      "143 true\n",
+    );
+    await store.done("start", "deaf");
+    expect(await store.done("exec", "deaf", "cat", "/proc/1/comm")).toBe("init\n");
+    expect(await store.done("diff", "deaf")).not.toContain("/dev/init");
+  });
+});
+
 describe("docker's long names", () => {
   test("call the same commands", async () => {
     await store.done("container", "run", "--name", "long", "--network", "none", image, "true");

@@ -88,6 +88,8 @@ export interface Surroundings {
   readonly seccomp: Seccomp | undefined;
   /** Whether the kernel can limit memory and swap together. */
   readonly hasSwapLimit: boolean;
+  /** The program that is PID 1 and starts the container's, where it sees it; absent: there is none. */
+  readonly init?: ContainerPath;
   /** Paths of namespaces that exist already. */
   readonly joined?: Readonly<Partial<Record<NamespaceType, string>>>;
   /** Files of the bundle that are shown at these places. */
@@ -117,7 +119,7 @@ export function makeConfig(
     process: {
       ...(options.terminal ? { terminal: true } : {}),
       user,
-      args: commandOf(image, options),
+      args: [...(surroundings.init === undefined ? [] : [surroundings.init]), ...commandOf(image, options)],
       env: environmentOf(image, options, hostname),
       cwd: workingDirectoryOf(image, options),
       capabilities: capabilitiesOf(user, options.capabilities),

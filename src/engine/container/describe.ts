@@ -87,6 +87,7 @@ function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | und
     ),
     RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
     AutoRemove: settings.autoRemove,
+    Init: settings.hasInit ?? false,
     ReadonlyRootfs: config?.root?.readonly ?? false,
     CapAdd: null,
     Dns: resolvers,

@@ -9,6 +9,7 @@ import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig, type Seccomp } from "../../spec/index.ts";
 import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
 import { filesIn, writeFiles } from "../bundle/files.ts";
+import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { InvalidOption } from "../options/error.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
@@ -55,6 +56,7 @@ export function recordContainer(
     ...(request.resolvers.length > 0 && { resolvers: request.resolvers }),
     ...(runtime !== undefined && { runtime }),
     ...(mounts.length > 0 && { mounts }),
+    ...(request.hasInit && { hasInit: true }),
     ...(stopSignal !== undefined && { stopSignal }),
     ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.hosts.length > 0 && { hosts: request.hosts }),
@@ -146,7 +148,8 @@ export async function makeBundle(
   const joined = await pathsOf(store, request.joins);
   const { hostname, files } = identify(store, container, request, kept);
   const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");
-  const seen = { ...options, volumes: [...binds, ...volumes] };
+  const init = request.hasInit ? [reaperMount(store.paths.run)] : [];
+  const seen = { ...options, volumes: [...init, ...binds, ...volumes] };
   const config = makeConfig(image.process, seen, {
     hostname,
     cgroupsPath: cgroupsPath(container.id),
@@ -156,6 +159,7 @@ export async function makeBundle(
     hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
     joined,
     files,
+    ...(request.hasInit && { init: REAPER_PATH }),
   });
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
@@ -192,6 +196,7 @@ function encodeConfig(config: RuntimeConfig): string {
 export async function remakeBundle(store: Store, container: ContainerRecord): Promise<Bundle> {
   const { path, rootfs } = openBundle(store, container);
   await openVolumes(store, container, rootfs, { isNew: false });
+  if (container.settings.hasInit) reaperMount(store.paths.run); // a reboot takes it
   const text = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
   const config = await rejoin(store, parseRuntimeConfig(text), container.settings.joins ?? {});
   writeFileSync(join(path, "config.json"), encodeConfig(config), { mode: 0o600 });

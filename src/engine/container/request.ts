@@ -41,6 +41,8 @@ export interface ContainerRequest {
   readonly stopSignal?: string;
   /** Whether it may make any system call; otherwise docker's default filter says which. */
   readonly isUnconfined: boolean;
+  /** Whether PID 1 is a program of ours that waits for what the container's program leaves. */
+  readonly hasInit: boolean;
   /** Whether the program reads what is typed. */
   readonly interactive: boolean;
 }

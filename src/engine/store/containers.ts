@@ -36,6 +36,8 @@ export interface ContainerSettings {
   readonly restart?: RestartPolicy;
   /** What is asked for names, in the place of the host's resolvers. */
   readonly resolvers?: readonly string[];
+  /** Whether its program runs under ours, which is PID 1. */
+  readonly hasInit?: boolean;
   /** Further lines of its /etc/hosts. */
   readonly hosts?: readonly { readonly name: string; readonly address: string }[];
   /** Directories and files of the host, and volumes, that it sees. */
