@@ -74,6 +74,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/top.ts")).command,
   },
+  stats: {
+    summary: "Show what containers use, again and again",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/stats.ts")).command,
+  },
   rename: {
     summary: "Call a container otherwise",
     group: CONTAINERS,

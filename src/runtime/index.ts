@@ -2,8 +2,9 @@
 
 // Where processes stand among the cgroups.
 export { type CgroupLayout, type Hierarchy, readCgroupLayout } from "./cgroup/layout.ts";
-// Stopping a container where it is; its processes.
+// Stopping a container where it is; its processes, and what they use.
 export { cgroupPids } from "./cgroup/processes.ts";
+export { readStats } from "./cgroup/stats/read.ts";
 // Every capability that we know, by number.
 export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
 // The plan: what create would do, as data and as text.

@@ -287,6 +287,29 @@ describe("--init", () => {
   });
 });
 
+test("teu stats shows what containers use", async () => {
+  await start("--name", "eager", "-m", "64m", image, "sh", "-c", "while true; do :; done");
+  await start("--name", "idle", image, "sleep", "1000");
+  const seen = await store.done("stats", "--no-stream", "--json");
+  const all = seen
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(all.map(({ name }) => name).sort()).toEqual(["eager", "idle"]);
+  const eager = all.find(({ name }) => name === "eager");
+  expect(eager.cpuPercent).toBeGreaterThan(all.find(({ name }) => name === "idle").cpuPercent);
+  expect(eager.counters).toMatchObject({ memoryLimitBytes: 64 << 20, pids: 1 });
+  expect(eager.counters.memoryBytes).toBeGreaterThan(0);
+  expect(await store.done("stats", "--no-stream", "idle")).toMatch(
+    /^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT/,
+  );
+  expect(await store.done("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "idle")).toBe(
+    "idle 1\n",
+  );
+  await store.done("stop", "-t", "0", "idle");
+  expect(await said("stats", "--no-stream", "idle")).toContain("is not running");
+});
+
 describe("docker's long names", () => {
   test("call the same commands", async () => {
     await store.done("container", "run", "--name", "long", "--network", "none", image, "true");

@@ -23,6 +23,7 @@ const TABLE: CommandTable<CliContext> = {
     rm: "rm",
     run: "run",
     start: "start",
+    stats: "stats",
     stop: "stop",
     top: "top",
     unpause: "unpause",

@@ -19,7 +19,7 @@ import { type HostPath, TeuError } from "../../base/index.ts";
 import type { RuntimeConfig, RuntimeState } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
 import type { Monitor } from "../monitor/monitor.ts";
-import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver } from "./driver.ts";
+import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver, RuntimeStats } from "./driver.ts";
 import { RuntimeFailed, runtimeError } from "./errors.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -69,6 +69,10 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
     },
     async pidsOf(id) {
       return JSON.parse(await mustDo("ps", "--format", "json", id)) as number[]; // runc's own form
+    },
+    async statsOf(id) {
+      const { data } = JSON.parse(await mustDo("events", "--stats", id)) as { data: RuntimeStats }; // runc's own form
+      return data;
     },
     async pause(id) {
       await mustDo("pause", id);

@@ -29,6 +29,17 @@ export interface Created {
   readonly systemCalls?: number;
 }
 
+/** What the runtimes tell, as far as it is shown: runc's shape of `events --stats`. */
+export interface RuntimeStats {
+  readonly cpu?: { readonly usage?: { readonly total?: bigint | number } };
+  readonly memory?: {
+    readonly usage?: { readonly usage?: bigint | number; readonly limit?: bigint | number };
+    readonly raw?: Readonly<Record<string, bigint | number>>;
+  };
+  readonly pids?: { readonly current?: bigint | number };
+  readonly blkio?: Readonly<Record<string, unknown>>;
+}
+
 /** A runtime. Every call throws a TeuError; where the program to run is the problem, one of the two below. */
 export interface RuntimeDriver {
   /** What people call it: `teu`, or a path. */
@@ -41,6 +52,8 @@ export interface RuntimeDriver {
   pidOf(id: string): Promise<number | undefined>;
   /** Every process of the container, as the host counts. */
   pidsOf(id: string): Promise<number[]>;
+  /** What its cgroups count. */
+  statsOf(id: string): Promise<RuntimeStats>;
   /** Stops all processes of the container where they are; `resume` lets them go on. */
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
