@@ -74,6 +74,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: CONTAINERS,
     load: async () => (await import("./commands/top.ts")).command,
   },
+  update: {
+    summary: "Change the limits and the restart policy of containers",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/update.ts")).command,
+  },
   stats: {
     summary: "Show what containers use, again and again",
     group: CONTAINERS,

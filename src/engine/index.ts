@@ -20,6 +20,7 @@ export { renameContainer } from "./container/rename.ts";
 export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";
+export { updateContainer } from "./container/update.ts";
 export { type ContainerUsage, watchUsage } from "./container/usage.ts";
 export { waitForContainer } from "./container/wait.ts";
 // Taking both away.

@@ -39,3 +39,4 @@ export {
   type SavedState,
 } from "./state.ts";
 export { type ListedContainer, listContainers, statusOf } from "./status.ts";
+export { updateContainer } from "./update.ts";

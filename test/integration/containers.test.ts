@@ -310,6 +310,31 @@ test("teu stats shows what containers use", async () => {
   expect(await said("stats", "--no-stream", "idle")).toContain("is not running");
 });
 
+test("teu update changes limits at once and for later, and the restart policy", async () => {
+  await start("--name", "grown", "-m", "64m", "--pids-limit", "50", image, "sleep", "1000");
+  const limits = async () =>
+    (
+      await store.done(
+        ...["exec", "grown", "sh", "-c"],
+        "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true",
+      )
+    ).trim();
+  expect(await limits()).toBe(`${64 << 20}\n50`);
+  expect(await store.done("update", "-m", "128m", "--pids-limit", "70", "--restart", "always", "grown")).toBe(
+    "grown\n",
+  );
+  expect(await limits()).toBe(`${128 << 20}\n70`);
+  expect(
+    await store.done("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}", "grown"),
+  ).toBe(`${128 << 20} always\n`);
+  await store.done("stop", "-t", "0", "grown");
+  await store.done("update", "-m", "32m", "--restart", "no", "grown");
+  await store.done("start", "grown");
+  expect(await limits()).toBe(`${32 << 20}\n70`);
+  expect(await said("update", "grown")).toContain("you must provide one or more flags");
+  expect(await said("update", "-m", "lots", "grown")).toContain("nvalid");
+});
+
 describe("docker's long names", () => {
   test("call the same commands", async () => {
     await store.done("container", "run", "--name", "long", "--network", "none", image, "true");

@@ -27,6 +27,7 @@ const TABLE: CommandTable<CliContext> = {
     stop: "stop",
     top: "top",
     unpause: "unpause",
+    update: "update",
     wait: "wait",
   }),
   prune: {

@@ -187,7 +187,7 @@ function identify(
 }
 
 /** A limit may need more digits than a number has. */
-function encodeConfig(config: RuntimeConfig): string {
+export function encodeConfig(config: RuntimeConfig): string {
   const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown }; // younger than the compiler's library
   return JSON.stringify(config, (_, value) => (typeof value === "bigint" ? rawJSON(`${value}`) : value));
 }

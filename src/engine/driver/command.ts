@@ -70,6 +70,16 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
     async pidsOf(id) {
       return JSON.parse(await mustDo("ps", "--format", "json", id)) as number[]; // runc's own form
     },
+    async update(id, resources) {
+      const folder = mkdtempSync(join(state, "update-"));
+      try {
+        const file = join(folder, "resources.json");
+        writeFileSync(file, JSON.stringify(resources));
+        await mustDo("update", "--resources", file, id);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
     async statsOf(id) {
       const { data } = JSON.parse(await mustDo("events", "--stats", id)) as { data: RuntimeStats }; // runc's own form
       return data;

@@ -1,6 +1,6 @@
 /** What the engine asks of a runtime, ours or another: the operations of runtime-spec runtime.md, for one container. */
 import type { HostPath } from "../../base/index.ts";
-import type { Process } from "../../spec/index.ts";
+import type { Process, Resources } from "../../spec/index.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 
 /** What a runtime needs to make a container. */
@@ -52,6 +52,8 @@ export interface RuntimeDriver {
   pidOf(id: string): Promise<number | undefined>;
   /** Every process of the container, as the host counts. */
   pidsOf(id: string): Promise<number[]>;
+  /** Gives it other limits. */
+  update(id: string, resources: Resources): Promise<void>;
   /** What its cgroups count. */
   statsOf(id: string): Promise<RuntimeStats>;
   /** Stops all processes of the container where they are; `resume` lets them go on. */

@@ -52,6 +52,9 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
     async pidsOf(id) {
       return runtime.cgroupPids(runtime.loadState(state, id).cgroupPaths);
     },
+    async update(id, resources) {
+      await runtime.updateContainer(state, id, resources);
+    },
     async statsOf(id) {
       return runtime.readStats(runtime.loadState(state, id).cgroupPaths);
     },

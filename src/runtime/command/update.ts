@@ -2,15 +2,8 @@
 import { readFileSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { type Integer64, parseResources, type Resources } from "../../spec/index.ts";
-import { writeAllToCgroup } from "../cgroup/file.ts";
-import { readCgroupLayout } from "../cgroup/layout.ts";
-import { checkMemoryUsage } from "../cgroup/memory-usage.ts";
-import { planUpdate } from "../cgroup/plan.ts";
-import { withPresentLimits } from "../cgroup/present-limits.ts";
-import { ContainerNotRunning } from "../kill.ts";
 import { updateResctrl } from "../resctrl/group.ts";
-import { loadState } from "../state.ts";
-import { statusOf } from "../status.ts";
+import { updateContainer } from "../update.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
 
 /** A flag's value is no amount. The words are runc's. */
@@ -69,20 +62,11 @@ export const update = runtimeCommand({
   arguments: [containerArgument],
   examples: [{ command: "runc update --pids-limit 100 ubuntu01", says: "Allow a container 100 processes" }],
   async run({ flags, arguments: [id = ""] }, { root }) {
-    const saved = loadState(root, id);
-    if (statusOf(root, saved) === "stopped") throw new ContainerNotRunning({ id });
     const { resources: file, "l3-cache-schema": l3CacheSchema, "mem-bw-schema": memBwSchema } = flags;
     const resources = file
       ? parseResources(readFileSync(file === "-" ? 0 : file, "utf8"), file === "-" ? "standard input" : file)
       : resourcesOf(flags);
-    checkMemoryUsage(resources.memory, saved.cgroupPaths);
-    const layout = readCgroupLayout();
-    let whole = withPresentLimits(resources, saved.cgroupPaths, saved.unit !== undefined);
-    if (saved.unit !== undefined) {
-      const { setLimits } = await import("../machine/units.ts");
-      whole = setLimits(saved.unit, whole, layout);
-    }
-    writeAllToCgroup(planUpdate(whole, saved.cgroupPaths, layout));
+    const saved = await updateContainer(root, id, resources);
     updateResctrl(saved.resctrl, {
       ...(l3CacheSchema && { l3CacheSchema }),
       ...(memBwSchema && { memBwSchema }),

@@ -1,0 +1,62 @@
+/** `teu update`: other limits and another restart policy, for a container that runs and for its next starts. Source: docker update reference. */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseRuntimeConfig, type Resources } from "../../spec/index.ts";
+import { hasSwapLimit } from "../bundle/swap.ts";
+import { changeSettings } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+import { driverOf } from "./driver-of.ts";
+import { encodeConfig } from "./make.ts";
+import { findContainer } from "./remove.ts";
+import { noteStart } from "./restart.ts";
+import type { RestartPolicy } from "./restart-policy.ts";
+
+/** What is to be otherwise; what is absent stays. */
+export interface UpdateRequest {
+  readonly memoryBytes?: number;
+  readonly cpu?: { readonly quota: number; readonly period: number };
+  /** -1: no limit. */
+  readonly pidsLimit?: number;
+  /** undefined: as it is; null: none. */
+  readonly restart?: RestartPolicy | null;
+}
+
+/** Changes the container that `text` names. A limit that the kernel refuses changes nothing. */
+export async function updateContainer(store: Store, text: string, request: UpdateRequest): Promise<void> {
+  const container = findContainer(store, text);
+  const { id, phase, settings } = container;
+  const resources = resourcesOf(request);
+  if (Object.keys(resources).length > 0) {
+    if (phase === "running") await (await driverOf(store, settings.runtime)).update(id, resources);
+    keepLimits(store, id, resources);
+  }
+  if (request.restart === undefined) return;
+  const { restart: _, ...rest } = settings;
+  const changed = { ...rest, ...(request.restart !== null && { restart: request.restart }) };
+  inTransaction(store.database, () => {
+    changeSettings(store.database, id, changed);
+    if (phase === "running") noteStart(store, { ...container, settings: changed }, true);
+  });
+}
+
+function resourcesOf({ memoryBytes, cpu, pidsLimit }: UpdateRequest): Resources {
+  return {
+    ...(memoryBytes !== undefined && {
+      memory: { limit: memoryBytes, ...(hasSwapLimit() && { swap: 2 * memoryBytes }) },
+    }),
+    ...(cpu !== undefined && { cpu }),
+    ...(pidsLimit !== undefined && { pids: { limit: pidsLimit <= 0 ? -1 : pidsLimit } }),
+  };
+}
+
+/** For the next start. */
+function keepLimits(store: Store, id: string, resources: Resources): void {
+  const path = join(containerDirectory(store, id), "config.json");
+  const config = parseRuntimeConfig(readFileSync(path, "utf8"));
+  const { linux = {} } = config;
+  const changed = { ...config, linux: { ...linux, resources: { ...linux.resources, ...resources } } };
+  const aside = `${path}.new`;
+  writeFileSync(aside, encodeConfig(changed), { mode: 0o600 });
+  renameSync(aside, path);
+}
