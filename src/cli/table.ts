@@ -259,6 +259,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     hidden: true,
     load: async () => (await import("./commands/name-server.ts")).command,
   },
+  events: {
+    summary: "Tell what happens to containers, images, networks and volumes",
+    group: ABOUT,
+    load: async () => (await import("./commands/events.ts")).command,
+  },
   system: {
     summary: "Look after what teu keeps on this machine",
     group: ABOUT,

@@ -24,6 +24,7 @@ export { updateContainer } from "./container/update.ts";
 export { type ContainerUsage, watchUsage } from "./container/usage.ts";
 export { waitForContainer } from "./container/wait.ts";
 // Taking both away.
+export { type EventRange, watchEvents } from "./events.ts";
 export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 export { parseConfigChange } from "./image/config-change.ts";
@@ -77,6 +78,7 @@ export type { Step, StepObserver } from "./run/steps.ts";
 export { createFromImage, type RunImageOptions, runImage, startImage } from "./run-image.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
+export type { EventRecord } from "./store/events.ts";
 export type { Store } from "./store/store.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";

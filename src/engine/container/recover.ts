@@ -10,6 +10,7 @@ import { unmount } from "../mount/calls.ts";
 import { sendForNameServer } from "../names/tell.ts";
 import { type ContainerRecord, markExited, takeOver, unfinishedContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { noteContainerEvent } from "../store/events.ts";
 import { endLease, listLeases } from "../store/leases.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { finishRemovals } from "../volume/remove.ts";
@@ -54,6 +55,10 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   if (!takeOver(store.database, container, thisOwner())) return;
   // A container that was never started is nothing that anybody has seen.
   if (container.settings.autoRemove || isCreating) {
+    if (!isCreating)
+      inTransaction(store.database, () =>
+        noteContainerEvent(store.database, container.id, "die", { exitCode: `${exit?.status ?? KILLED}` }),
+      );
     await removeContainer(store, container, { force: true });
     return;
   }

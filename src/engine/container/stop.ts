@@ -4,6 +4,7 @@ import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { noteContainerEvent } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { findContainer } from "./remove.ts";
@@ -39,7 +40,10 @@ export async function signalContainer(store: Store, text: string, signal: number
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
   // Docker takes any signal that is sent by hand, but those that a program answers with more work, for a stop.
-  if (ENDS.has(signal)) inTransaction(store.database, () => noteStop(store, container));
+  inTransaction(store.database, () => {
+    if (ENDS.has(signal)) noteStop(store, container);
+    noteContainerEvent(store.database, container.id, "kill", { signal: `${signal}` });
+  });
   await (await driverOf(store, container.settings.runtime)).kill(container.id, signal);
 }
 
@@ -63,6 +67,7 @@ export async function stopContainer(
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
     await send(store, container, SIGKILL);
   await ended;
+  inTransaction(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
 }
 
 /** It hears of a signal when it goes on. One that SIGKILL has ended by then is no error. */

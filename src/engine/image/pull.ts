@@ -49,12 +49,17 @@ export async function pullImage(
   const image = readImage(store, { digest, mediaType, size }, options.platform);
   requirePlatform(name, image, options);
   inTransaction(store.database, () =>
-    putImage(store.database, store.namespace, {
-      reference: encodeReference(reference),
-      digest,
-      mediaType,
-      size,
-    }),
+    putImage(
+      store.database,
+      store.namespace,
+      {
+        reference: encodeReference(reference),
+        digest,
+        mediaType,
+        size,
+      },
+      "pull",
+    ),
   );
   return image;
 }

@@ -14,6 +14,7 @@ import { startDetached } from "../container/start.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { type ContainerRecord, markCreated, markExited, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { noteContainerEvent } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { forwardSignals } from "./signals.ts";
 import { type StepObserver, since } from "./steps.ts";
@@ -166,6 +167,9 @@ async function cleaningUpAfter(
 ): Promise<number> {
   const status = await removingAfterFailure(store, container, work);
   if (container.settings.autoRemove) {
+    inTransaction(store.database, () =>
+      noteContainerEvent(store.database, container.id, "die", { exitCode: `${status}` }),
+    );
     await removeContainer(store, container, { force: true });
     return status;
   }

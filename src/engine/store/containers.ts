@@ -6,6 +6,7 @@ import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
+import { noteContainerEvent } from "./events.ts";
 import { deleteRestart } from "./restarts.ts";
 import { deleteVolumeUses } from "./volumes.ts";
 
@@ -153,6 +154,7 @@ export function addContainer(
       owner.startTime,
       owner.bootID,
     );
+  noteContainerEvent(database, id, "create");
 }
 
 /** The container runs; `owner` is whose end is its own: a teu in the foreground, or its monitor. */
@@ -163,6 +165,7 @@ export function markRunning(database: Database, id: string, owner: Owner): void 
          owner_pid = ?2, owner_start = ?3, owner_boot = ?4, started_at = ?5 WHERE id = ?1`,
     )
     .run(id, owner.pid, owner.startTime, owner.bootID, Date.now());
+  noteContainerEvent(database, id, "start");
 }
 
 /** The container has ended; nobody owns it from here on, until somebody starts it again. */
@@ -178,6 +181,7 @@ export function markExited(
          owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
     )
     .run(id, exitStatus, finishedAt);
+  noteContainerEvent(database, id, "die", { exitCode: `${exitStatus}` });
 }
 
 /** The container is whole and has never been started; nobody owns it. */
@@ -192,6 +196,7 @@ export function markCreated(database: Database, id: string): void {
 /** Notes whether the container is stopped where it is. */
 export function notePaused(database: Database, id: string, isPaused: boolean): void {
   database.query("UPDATE containers SET paused = ?2 WHERE id = ?1").run(id, isPaused ? 1 : 0);
+  noteContainerEvent(database, id, isPaused ? "pause" : "unpause");
 }
 
 /** Calls a container otherwise. The caller is in a transaction. @throws {NameInUse} */
@@ -200,7 +205,11 @@ export function renameContainer(database: Database, namespace: string, id: strin
     .query<{ id: string }, [string, string]>("SELECT id FROM containers WHERE namespace = ?1 AND name = ?2")
     .get(namespace, name);
   if (other !== null) throw new NameInUse({ name, id: other.id });
+  const before = database
+    .query<{ name: string }, [string]>("SELECT name FROM containers WHERE id = ?1")
+    .get(id);
   database.query("UPDATE containers SET name = ?2 WHERE id = ?1").run(id, name);
+  noteContainerEvent(database, id, "rename", { oldName: `/${before?.name ?? ""}` });
 }
 
 /** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */
@@ -223,6 +232,7 @@ export function changeSettings(database: Database, id: string, settings: Contain
 
 /** Forgets a container, and its active snapshot with it. The directory is gone already. */
 export function deleteContainer(database: Database, container: ContainerRecord): void {
+  noteContainerEvent(database, container.id, "destroy");
   deleteRestart(database, container.id);
   deleteVolumeUses(database, container.id);
   database.query("DELETE FROM containers WHERE id = ?1").run(container.id);

@@ -1,6 +1,7 @@
 /** Records of images: a name, and what it points at. */
 import type { Database } from "bun:sqlite";
 import type { Digest } from "../../spec/index.ts";
+import { noteEvent } from "./events.ts";
 
 /** What a reference points at. */
 export interface ImageRecord {
@@ -19,11 +20,12 @@ export interface ImageRecord {
 const COLUMNS =
   "reference, media_type AS mediaType, digest, size, created_at AS createdAt, updated_at AS updatedAt, used_at AS usedAt";
 
-/** Points `reference` at a target; whatever it pointed at before is forgotten. */
+/** Points `reference` at a target; whatever it pointed at before is forgotten. @param action  Docker's word for how it came here. */
 export function putImage(
   database: Database,
   namespace: string,
   image: Pick<ImageRecord, "reference" | "mediaType" | "digest" | "size">,
+  action: "tag" | "pull" | "load" = "tag",
 ): void {
   database
     .query(
@@ -33,6 +35,10 @@ export function putImage(
          media_type = excluded.media_type, digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`,
     )
     .run(namespace, image.reference, image.mediaType, image.digest, image.size, Date.now());
+  noteEvent(database, namespace, {
+    ...{ type: "image", action, actor: image.reference },
+    attributes: { name: image.reference, digest: image.digest },
+  });
 }
 
 /** Notes that the images with this target are used now. */
@@ -72,5 +78,8 @@ export function imageTargets(database: Database): Pick<ImageRecord, "mediaType" 
 /** Forgets `reference`. @returns whether there was such a record */
 export function deleteImage(database: Database, namespace: string, reference: string): boolean {
   const query = database.query("DELETE FROM images WHERE namespace = ?1 AND reference = ?2");
-  return query.run(namespace, reference).changes > 0;
+  if (query.run(namespace, reference).changes === 0) return false;
+  const attributes = { name: reference };
+  noteEvent(database, namespace, { type: "image", action: "untag", actor: reference, attributes });
+  return true;
 }

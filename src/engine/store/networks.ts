@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import { TeuError } from "../../base/index.ts";
 import { encodeSubnet, parseSubnet, type Subnet } from "../network/address.ts";
+import { noteEvent } from "./events.ts";
 
 /** A bridge network. */
 export interface NetworkRecord {
@@ -68,11 +69,13 @@ export function addNetwork(
       "INSERT INTO networks (id, namespace, name, subnet, internal, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )
     .run(id, namespace, name, encodeSubnet(subnet), isInternal ? 1 : 0, createdAt);
+  noteNetworkEvent(database, id, "create");
   return { ...network, lastAddress: 0, namePort: null, createdAt };
 }
 
 /** Forgets a network that nobody is connected to. */
 export function deleteNetwork(database: Database, id: string): void {
+  noteNetworkEvent(database, id, "destroy");
   database.query("DELETE FROM networks WHERE id = ?1").run(id);
 }
 
@@ -122,6 +125,23 @@ export function addEndpoint(
     .query("INSERT INTO endpoints (container, network, address, device) VALUES (?1, ?2, ?3, ?4)")
     .run(container, network, address, device);
   database.query("UPDATE networks SET last_address = ?2 WHERE id = ?1").run(network, address);
+  noteNetworkEvent(database, network, "connect", { container });
+}
+
+function noteNetworkEvent(
+  database: Database,
+  id: string,
+  action: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const row = database
+    .query<{ namespace: string; name: string }, [string]>(
+      "SELECT namespace, name FROM networks WHERE id = ?1",
+    )
+    .get(id);
+  if (row === null) return;
+  const attributes = { name: row.name, type: "bridge", ...more };
+  noteEvent(database, row.namespace, { type: "network", action, actor: id, attributes });
 }
 
 /** Every connection, of `network` or of all. */
@@ -140,6 +160,7 @@ export function deleteEndpoint(
   { container, network }: Pick<EndpointRecord, "container" | "network">,
 ): void {
   database.query("DELETE FROM endpoints WHERE container = ?1 AND network = ?2").run(container, network);
+  noteNetworkEvent(database, network, "disconnect", { container });
 }
 
 /** Notes where a network's name server listens. */
@@ -170,6 +191,9 @@ export function listPorts(database: Database): PortRecord[] {
 
 /** Forgets a container's connections and ports. */
 export function deleteConnections(database: Database, container: string): void {
+  for (const endpoint of listEndpoints(database))
+    if (endpoint.container === container)
+      noteNetworkEvent(database, endpoint.network, "disconnect", { container });
   database.query("DELETE FROM endpoints WHERE container = ?1").run(container);
   database.query("DELETE FROM ports WHERE container = ?1").run(container);
 }

@@ -180,4 +180,16 @@ export const MIGRATIONS: readonly string[] = [
   -- It is stopped where it is; the next start begins unpaused.
   ALTER TABLE containers ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace TEXT NOT NULL REFERENCES namespaces (name),
+    time INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    -- JSON, of texts.
+    attributes TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

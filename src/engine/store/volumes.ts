@@ -1,5 +1,6 @@
 /** Records of volumes, and of which container has which. */
 import type { Database } from "bun:sqlite";
+import { noteEvent } from "./events.ts";
 
 /** A directory that outlives containers. */
 export interface VolumeRecord {
@@ -39,6 +40,7 @@ export function addVolume(
       "INSERT INTO volumes (namespace, name, options, labels, anonymous, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )
     .run(namespace, name, JSON.stringify(options), JSON.stringify(labels), isAnonymous ? 1 : 0, Date.now());
+  noteVolumeEvent(database, namespace, name, "create");
 }
 
 /** The volume of this name; one that is being removed is none. */
@@ -74,6 +76,12 @@ function fromRow({ name, options, labels, anonymous, created_at }: Row): VolumeR
 /** Begins the removal of a volume that no container has. The caller is in a transaction. */
 export function markRemoving(database: Database, namespace: string, name: string): void {
   database.query("UPDATE volumes SET removing = 1 WHERE namespace = ?1 AND name = ?2").run(namespace, name);
+  noteVolumeEvent(database, namespace, name, "destroy");
+}
+
+function noteVolumeEvent(database: Database, namespace: string, name: string, action: string): void {
+  const attributes = { driver: "local" };
+  noteEvent(database, namespace, { type: "volume", action, actor: name, attributes });
 }
 
 /** Volumes of any namespace whose removal has begun and not ended. */

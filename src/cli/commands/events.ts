@@ -1,0 +1,108 @@
+/** `teu events`. Docker's lines, filters and templates. */
+import { print } from "../../base/index.ts";
+import { type EventRecord, InvalidOption, openEngine, parseMoment, watchEvents } from "../../engine/index.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { printable } from "../text.ts";
+
+type Filter = (event: EventRecord, value: string) => boolean;
+
+const isActor = ({ actor, attributes }: EventRecord, value: string): boolean =>
+  actor.startsWith(value) || attributes["name"] === value;
+
+const FILTERS: Readonly<Record<string, Filter>> = {
+  type: ({ type }, value) => type === value,
+  event: ({ action }, value) => action === value,
+  container: (event, value) => event.type === "container" && isActor(event, value),
+  network: (event, value) => event.type === "network" && isActor(event, value),
+  volume: ({ type, actor }, value) => type === "volume" && actor === value,
+  image: ({ attributes, actor, type }, value) =>
+    [value, `${value}:latest`].includes(attributes["image"] ?? "") ||
+    (type === "image" && actor.endsWith(value)),
+  label: ({ attributes }, value) => {
+    const [name = "", wanted] = value.split(/=(.*)/s);
+    return Object.hasOwn(attributes, name) && (wanted === undefined || attributes[name] === wanted);
+  },
+};
+
+export const command = teuCommand({
+  name: "teu events",
+  summary: "Tell what happens to containers, images, networks and volumes",
+  description:
+    "It goes on until it is interrupted, or until the time of --until; with --since it begins with what was before.",
+  flags: {
+    since: { kind: "string", value: "TIME", summary: "Begin there: a time, or how long ago (10m)" },
+    until: { kind: "string", value: "TIME", summary: "End there" },
+    filter: {
+      kind: "list",
+      short: "f",
+      value: "NAME=VALUE",
+      summary: "Only those with: type, event, container, image, network, volume, label",
+    },
+    format: FORMAT_FLAG,
+    json: JSON_FLAG,
+  },
+  arguments: [],
+  examples: [
+    { command: "teu events --filter event=die --format '{{.Actor.Attributes.name}}'", says: "Tell who ends" },
+  ],
+  async run({ flags }, { environment }) {
+    const isWanted = filterOf(flags.filter);
+    const since = momentOf(flags.since);
+    const until = momentOf(flags.until);
+    const store = await openEngine(environment);
+    const stop = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+    const range = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+    for await (const event of watchEvents(store, range, stop.signal)) {
+      if (!isWanted(event)) continue;
+      const fields = dockerShape(event);
+      if (flags.json || flags.format === "json") print(`${JSON.stringify(fields)}\n`);
+      else if (flags.format !== undefined) print(formatList(flags.format, [fields], {}));
+      else print(line(event));
+    }
+    return 0;
+  },
+});
+
+function momentOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(parseMoment(text));
+}
+
+function line({ time, type, action, actor, attributes }: EventRecord): string {
+  const told = Object.entries(attributes)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`);
+  return `${new Date(time).toISOString()} ${type} ${action} ${actor} (${printable(told.join(", "))})\n`;
+}
+
+/** Source: Docker Engine API, SystemEvents. */
+function dockerShape({ time, type, action, actor, attributes }: EventRecord): Record<string, unknown> {
+  return {
+    status: action,
+    id: actor,
+    from: attributes["image"] ?? "",
+    Type: type,
+    Action: action,
+    Actor: { ID: actor, Attributes: attributes },
+    scope: "local",
+    time: Math.floor(time / 1000),
+    timeNano: time * 1e6,
+  };
+}
+
+/** Values of one key are alternatives, keys are not. @throws {InvalidOption} */
+function filterOf(texts: readonly string[]): (event: EventRecord) => boolean {
+  const wanted = new Map<string, string[]>();
+  for (const text of texts) {
+    const [key = "", value] = text.split(/=(.*)/s);
+    if (!Object.hasOwn(FILTERS, key) || value === undefined)
+      throw new InvalidOption(
+        { option: "--filter", value: text },
+        `invalid filter '${text}': wants ${Object.keys(FILTERS).join(", ")}, and a value`,
+      );
+    wanted.set(key, [...(wanted.get(key) ?? []), value]);
+  }
+  return (event) =>
+    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key]?.(event, value) ?? false));
+}

@@ -1,0 +1,99 @@
+/** `teu events`: everything that happens is told, in order, to whoever asks later and to whoever listens. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+const PAST = ["events", "--since", "1h", "--until", "0s"];
+const past = async (...words: string[]): Promise<string[]> =>
+  (await store.done(...PAST, "--format", "{{.Type}} {{.Action}}", ...words)).trimEnd().split("\n");
+
+test("what has happened is told in order, also what nobody waited for", async () => {
+  await store.teu("run", "--rm", "--network", "none", "-v", "/v", image, "sh", "-c", "exit 3");
+  const all = await past();
+  expect([...all].sort()).toEqual(
+    [
+      ...["image pull", "container create", "container start", "container die", "container destroy"],
+      ...["volume create", "volume destroy"],
+    ].sort(),
+  );
+  expect(all.filter((line) => line.startsWith("container"))).toEqual(
+    ["create", "start", "die", "destroy"].map((action) => `container ${action}`),
+  );
+  const run = ["run", "-d", "--name", "told", "-l", "a=b", "--network", "none", image, "sleep", "1000"];
+  const id = (await store.done(...run)).trim();
+  await store.done("pause", "told");
+  await store.done("unpause", "told");
+  await store.done("rename", "told", "retold");
+  await store.done("stop", "-t", "0", "retold");
+  await store.done("rm", "retold");
+  expect(await past("--filter", `container=${id}`)).toEqual(
+    ["create", "start", "pause", "unpause", "rename", "die", "stop", "destroy"].map(
+      (action) => `container ${action}`,
+    ),
+  );
+  expect(await past("--filter", "label=a=b", "--filter", "event=die")).toEqual(["container die"]);
+  const [line = ""] = (await store.done(...PAST, "--filter", "event=die")).split("\n");
+  expect(line).toMatch(
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z container die [0-9a-f]{64} \(exitCode=3, image=.*, name=.*\)$/,
+  );
+  await store.done("network", "create", "told");
+  await store.done("network", "rm", "told");
+  expect(await past("--filter", "type=network")).toEqual(["network create", "network destroy"]);
+  expect((await store.teu("events", "--filter", "colour=red")).stderr).toContain(
+    "invalid filter 'colour=red'",
+  );
+});
+
+test("who listens hears at once, and ends when interrupted", async () => {
+  const child = Bun.spawn([TEU, "events", "--format", "{{.Action}} {{.Actor.ID}}"], {
+    env: { ...store.env },
+    stdout: "pipe",
+  });
+  const reader = child.stdout.getReader();
+  let heard = "";
+  const until = async (text: string): Promise<void> => {
+    while (!heard.includes(text)) heard += new TextDecoder().decode((await reader.read()).value);
+  };
+  // It listens when it tells of what happens: until then something happens again and again.
+  let count = 0;
+  const chatter = setInterval(() => void store.teu("volume", "create", `chatter-${++count}`), 300);
+  await until("create chatter-");
+  clearInterval(chatter);
+  await store.done("volume", "create", "heard");
+  await until("create heard\n");
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(0);
+  await store.done("volume", "prune", "--all");
+});
+
+// Whoever cleans up tells of it.
+test("an end that nobody saw is told too", async () => {
+  const run = ["run", "-d", "--name", "killed", "--network", "none", image, "sleep", "1000"];
+  const id = (await store.done(...run)).trim();
+  process.kill(Number(await store.done("inspect", "-f", "{{.State.Pid}}", "killed")), "SIGKILL");
+  await store.done("wait", "killed");
+  expect(await past("--filter", `container=${id}`, "--filter", "event=die")).toEqual(["container die"]);
+  await store.done("rm", "killed");
+});
