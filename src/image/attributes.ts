@@ -20,6 +20,15 @@ export const OPAQUE_ATTRIBUTE: ByteString = byteString(`${OVERLAY}opaque`);
 /** Its value. */
 export const OPAQUE_VALUE: Uint8Array = Buffer.from("y");
 
+/**
+ * What overlayfs writes where the kernel is set to, and what says that the content of a name lies in a layer below: the upper directory
+ * alone does not tell what changed.
+ */
+export const INDIRECT_ATTRIBUTES: ReadonlyMap<ByteString, string> = new Map([
+  [byteString(`${OVERLAY}redirect`), "redirect_dir"],
+  [byteString(`${OVERLAY}metacopy`), "metacopy"],
+]);
+
 /** The name under which `key` is set in a directory that becomes an overlay layer or stays plain; undefined: not at all. */
 export function attributeName(key: ByteString, mode: "overlay" | "plain"): ByteString | undefined {
   if (FOREIGN.has(key)) return undefined;

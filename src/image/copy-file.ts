@@ -23,12 +23,17 @@ export function copyDescription(files: LayerFiles, from: Place, to: Place, statu
   check(files.setTimes(to.directory, to.name, status.time), "set times of", to.name);
 }
 
-/** The attributes of `from` that belong to an image. */
-export function readAttributes(files: LayerFiles, { directory, name }: Place): Map<ByteString, Uint8Array> {
+/** The attributes of `from` that belong to an image. @param seen  Told of every one, also of those that stay. */
+export function readAttributes(
+  files: LayerFiles,
+  { directory, name }: Place,
+  seen?: (key: ByteString) => void,
+): Map<ByteString, Uint8Array> {
   const found = new Map<ByteString, Uint8Array>();
   const keys = files.attributes(directory, name);
   if (typeof keys === "number") return found; // the file system has none
   for (const key of keys) {
+    seen?.(key);
     const archived = archivedAttributeName(key);
     if (archived !== undefined)
       found.set(archived, checked(files.attribute(directory, name, key), "read attribute of", name));

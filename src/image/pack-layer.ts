@@ -4,8 +4,9 @@
  * Source: image-spec layer.md; reproducible-builds.org, SOURCE_DATE_EPOCH.
  */
 import { closeSync, constants, readSync } from "node:fs";
-import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
-import type { ByteString } from "./byte-string.ts";
+import { Unsupported } from "../base/index.ts";
+import { INDIRECT_ATTRIBUTES, OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
+import { type ByteString, decodeName } from "./byte-string.ts";
 import { readAttributes } from "./copy-file.ts";
 import { check, checked, LayerFileFailed } from "./errors.ts";
 import { type FileStatus, fileTypes, isWhiteout, type LayerFiles } from "./layer-files.ts";
@@ -40,7 +41,9 @@ const TYPES = new Map<number, EntryType>([
 
 /**
  * The tar of the directory `source`, in pieces that are valid until the next one is asked for. The tree must not change
- * meanwhile; a file that shrinks is an error. @throws {LayerFileFailed}
+ * meanwhile; a file that shrinks is an error.
+ * @throws {LayerFileFailed}
+ * @throws {Unsupported} an overlay's upper directory that was written with redirect_dir or metacopy
  */
 export function* packLayer(source: string, options: PackOptions): Generator<Buffer> {
   const root = check(options.files.openDirectory(source), "open", source);
@@ -161,7 +164,21 @@ class Packing {
       major: isDevice ? status.major : 0,
       minor: isDevice ? status.minor : 0,
       // A further name shares the first one's attributes.
-      xattrs: type === "hardlink" ? new Map() : readAttributes(this.#files, { directory, name: base }),
+      xattrs: type === "hardlink" ? new Map() : this.#attributes(directory, base, name),
+    });
+  }
+
+  #attributes(directory: number, base: ByteString, name: ByteString): TarEntry["xattrs"] {
+    const place = { directory, name: base };
+    if (this.#options.mode === "plain") return readAttributes(this.#files, place);
+    return readAttributes(this.#files, place, (key) => {
+      const feature = INDIRECT_ATTRIBUTES.get(key);
+      if (feature === undefined) return;
+      const path = JSON.stringify(decodeName(name));
+      throw new Unsupported(
+        { what: `overlayfs feature ${feature}`, why: `${path} has its content in a layer below` },
+        { hint: `Switch it off: echo N > /sys/module/overlay/parameters/${feature}` },
+      );
     });
   }
 
