@@ -27,8 +27,10 @@ export { waitForContainer } from "./container/wait.ts";
 export { type EventRange, watchEvents } from "./events.ts";
 export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
-export { parseConfigChange } from "./image/config-change.ts";
 // Images.
+export { compareImageFiles, compareImageLayers } from "./image/compare.ts";
+export { parseConfigChange } from "./image/config-change.ts";
+export { type ImageFiles, imageFiles } from "./image/files.ts";
 export { imageHistory } from "./image/history.ts";
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";

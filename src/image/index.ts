@@ -20,11 +20,15 @@ export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./
 export type { FileStatus, LayerFiles } from "./layer-files.ts";
 export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
 export { packLayer, packMember } from "./pack-layer.ts";
-export { type Image, readImage } from "./read-image.ts";
+export { type Image, imageOf, readImage, requireImageConfig } from "./read-image.ts";
 export { resolveUser, rootFileReader } from "./root-user.ts";
 export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";
 export { END_OF_ARCHIVE } from "./tar/writer.ts";
+// The tree that layers make, by their listings.
+export { compareTrees, type TreePart } from "./tree/compare.ts";
+export { type LayerListing, listLayer } from "./tree/listing.ts";
+export { type HiddenContent, ImageTree, type LayerChange } from "./tree/tree.ts";
 export { unpackImage } from "./unpack-image.ts";
 // Every digest, size, type and diffID of an image.
 export { type ImageProblem, validateImage } from "./validate-image.ts";

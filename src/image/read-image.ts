@@ -81,15 +81,17 @@ export function readImage(store: ContentStore, descriptor: Descriptor, platform:
 
 function readConfig(
   store: ContentStore,
-  { digest }: Descriptor,
+  descriptor: Descriptor,
   manifest: Manifest,
 ): { manifest: Manifest; config: ImageConfig } {
-  if (mediaTypeKind(manifest.config.mediaType) !== "config")
-    throw new NotAnImage({
-      digest,
-      why: `its config is of type ${manifest.config.mediaType}, which is no image's`,
-    });
-  const config = parseImageConfig(store.readBytes(manifest.config.digest, MAX_CONFIG_BYTES));
+  requireImageConfig(descriptor, manifest);
+  return imageOf(descriptor, manifest, store.readBytes(manifest.config.digest, MAX_CONFIG_BYTES));
+}
+
+/** What a manifest and the bytes of its config describe, if that is an image. @throws {NotAnImage} @throws {InvalidDocument} */
+export function imageOf(descriptor: Descriptor, manifest: Manifest, bytes: Uint8Array): Image {
+  const { digest } = descriptor;
+  const config = parseImageConfig(bytes);
   const layers = manifest.layers.length;
   const diffIDs = config.rootfs.diff_ids.length;
   if (layers !== diffIDs)
@@ -99,7 +101,16 @@ function readConfig(
     });
   const strange = manifest.layers.find(({ mediaType }) => mediaTypeKind(mediaType) !== "layer");
   if (strange !== undefined) throw new NotAnImage({ digest, why: `a layer is of type ${strange.mediaType}` });
-  return { manifest, config };
+  return { descriptor, manifest, config };
+}
+
+/** Refuses what has another config than images have: its bytes are not to be read as one. @throws {NotAnImage} */
+export function requireImageConfig({ digest }: Descriptor, manifest: Manifest): void {
+  if (mediaTypeKind(manifest.config.mediaType) !== "config")
+    throw new NotAnImage({
+      digest,
+      why: `its config is of type ${manifest.config.mediaType}, which is no image's`,
+    });
 }
 
 /** Whether a layer that is missing is no fault: it is fetched from elsewhere. */

@@ -14,6 +14,14 @@ const TABLE: CommandTable<CliContext> = {
     save: "save",
     tag: "tag",
   }),
+  diff: {
+    summary: "Show which files of two images differ",
+    load: async () => (await import("./image-diff.ts")).command,
+  },
+  files: {
+    summary: "Show which layer brought which files, and what is wasted",
+    load: async () => (await import("./image-files.ts")).command,
+  },
   history: {
     summary: "Show how an image came to be",
     load: async () => (await import("./history.ts")).command,

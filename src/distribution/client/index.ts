@@ -29,7 +29,7 @@ export { forgetLogin, type KeptIn, keepLogin, type Login } from "./login.ts";
 export type { ResolvedManifest } from "./manifest.ts";
 // Whole images, between a registry and a content store.
 export type { BlobEvent, PullEvent, PushEvent } from "./progress.ts";
-export { type PulledImage, type PullOptions, pullImage } from "./pull.ts";
+export { type PulledImage, type PullOptions, pullImage, resolveImage } from "./pull.ts";
 export { type PushOptions, pushImage } from "./push.ts";
 export { type Referrers, referrersTag } from "./referrers.ts";
 export type { Repository } from "./repository.ts";

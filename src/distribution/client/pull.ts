@@ -37,7 +37,7 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the store holds now. */
+/** What a reference names; after a pull the store holds it. */
 export interface PulledImage {
   /** What the reference names: an index or the manifest itself. */
   readonly root: Descriptor;
@@ -83,11 +83,27 @@ export async function pullImage(
   return { root: root.descriptor, descriptor: image.descriptor, manifest };
 }
 
+/**
+ * Finds out what `reference` names for a platform, and keeps nothing: the blobs are read from the registry by whoever wants them.
+ */
+export async function resolveImage(
+  client: RegistryClient,
+  reference: Reference,
+  options: Pick<PullOptions, "platform" | "signal">,
+): Promise<PulledImage> {
+  const target = reference.digest ?? reference.tag ?? DEFAULT_TAG;
+  const { document, bytes, mediaType, digest, size } = await client.resolve(target, options.signal);
+  const root: Document = { descriptor: { mediaType, digest, size }, bytes, document };
+  const image = (await walkToImage(client, root, options)).at(-1);
+  if (image?.document.kind !== "manifest") throw new Error("the walk ends at a manifest");
+  return { root: root.descriptor, descriptor: image.descriptor, manifest: image.document.manifest };
+}
+
 /** From the root through indexes to the manifest for the platform. */
 async function walkToImage(
   client: RegistryClient,
   root: Document,
-  options: PullOptions,
+  options: Pick<PullOptions, "platform" | "signal"> & Partial<Pick<PullOptions, "store">>,
 ): Promise<Document[]> {
   const chain = [root];
   for (let at = root; at.document.kind === "index"; ) {
@@ -117,12 +133,12 @@ function choose(digest: Digest, index: ImageIndex, wanted: Platform): Descriptor
 /** A manifest or index by its descriptor: from the store, else from the registry; it must be what the descriptor says. */
 async function getDocument(
   client: RegistryClient,
-  store: ContentStore,
+  store: ContentStore | undefined,
   descriptor: Descriptor,
   signal: AbortSignal | undefined,
 ): Promise<Document> {
   const bytes =
-    store.has(descriptor.digest) && (await isWhole(store, descriptor.digest))
+    store?.has(descriptor.digest) && (await isWhole(store, descriptor.digest))
       ? store.readBytes(descriptor.digest, MAX_MANIFEST_BYTES)
       : (await client.resolve(descriptor.digest, signal)).bytes;
   if (bytes.byteLength !== descriptor.size) throw sizeMismatch(descriptor, bytes.byteLength);

@@ -1,4 +1,5 @@
 /** How an image came to be: the steps that its config tells of, each with the layer that it made. Source: image-spec config.md, history. */
+import type { Image } from "../../image/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { Store } from "../store/store.ts";
 import { readImage } from "./content.ts";
@@ -18,7 +19,11 @@ export interface HistoryStep {
 
 /** The steps, the last first. Layers that the config tells nothing of come at the end. @throws {NoSuchImage} */
 export function imageHistory(store: Store, text: string): HistoryStep[] {
-  const { config, manifest } = readImage(store, findImage(store, text).record, thisPlatform());
+  return historyOf(readImage(store, findImage(store, text).record, thisPlatform())).reverse();
+}
+
+/** The steps, the first first. */
+export function historyOf({ config, manifest }: Pick<Image, "config" | "manifest">): HistoryStep[] {
   const layers = manifest.layers.values();
   const steps = (config.history ?? []).map((entry): HistoryStep => {
     const layer = entry.empty_layer === true ? undefined : layers.next().value;
@@ -33,5 +38,5 @@ export function imageHistory(store: Store, text: string): HistoryStep[] {
   const untold = [...layers].map(({ digest, size }) => ({
     ...{ layer: digest, created: undefined, createdBy: "", bytes: size, comment: "" },
   }));
-  return [...steps, ...untold].reverse();
+  return [...steps, ...untold];
 }

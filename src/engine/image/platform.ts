@@ -22,14 +22,18 @@ export function choosePlatform(asked: Platform | undefined): PlatformChoice {
 
 /** Whether `image` may be taken: an index has chosen already, a manifest that stands alone has not. */
 export function isAcceptable(
-  image: ImageDocuments,
+  image: Pick<ImageDocuments, "config" | "platforms">,
   { platform, isPlatformRequired }: PlatformChoice,
 ): boolean {
   return isPlatformRequired !== true || image.platforms > 0 || suitsPlatform(image.config, platform);
 }
 
 /** Refuses what is not acceptable. @throws {WrongPlatform} */
-export function requirePlatform(name: string, image: ImageDocuments, choice: PlatformChoice): void {
+export function requirePlatform(
+  name: string,
+  image: Pick<ImageDocuments, "config" | "platforms">,
+  choice: PlatformChoice,
+): void {
   if (isAcceptable(image, choice)) return;
   const [platform, wanted] = [encodePlatform(image.config), encodePlatform(choice.platform)];
   throw new WrongPlatform({ image: name, platform, wanted });
