@@ -45,6 +45,8 @@ export { encodeFlags, encodeHelp, encodeTableHelp } from "./help.ts";
 export { print, printError, writeAll } from "./output.ts";
 // One process of one boot: what tells work in progress from what a killed process left.
 export { bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
+// Several things at once.
+export { forEachParallel } from "./parallel.ts";
 // Paths as text.
 export { normalizePath, resolvePath, splitPath } from "./path.ts";
 // Where it keeps what it keeps.

@@ -159,6 +159,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/push.ts")).command,
   },
+  copy: {
+    summary: "Copy an image between registries, archives, layouts and this machine",
+    group: IMAGES,
+    load: async () => (await import("./commands/copy.ts")).command,
+  },
   images: {
     summary: "List images",
     group: IMAGES,

@@ -2,6 +2,8 @@
 
 // The store, its blobs and its index.json.
 export type { OpenBlob } from "./blob-file.ts";
+// Files that survive a power cut, for who writes beside a store.
+export { syncFolder, writeWhole } from "./durable.ts";
 // What goes wrong.
 export {
   BlobNotFound,
@@ -14,6 +16,7 @@ export {
   SizeMismatch,
   StorageFull,
   UnsupportedAlgorithm,
+  writeError,
 } from "./errors.ts";
 // Waiting for the disk together.
 export { GroupSync } from "./group-sync.ts";
@@ -23,4 +26,4 @@ export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgo
 export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";
 // Content on its way out, checked.
 export { verified } from "./verified.ts";
-export { isWhole } from "./whole.ts";
+export { holdsBlob, isWhole } from "./whole.ts";

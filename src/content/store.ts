@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmdirSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -184,8 +185,7 @@ export class ContentStore {
     const folder = this.#ingestFolder(id);
     const algorithm = algorithmFor(options.expected ?? {}, options.algorithm ?? "sha256");
     try {
-      mkdirSync(join(this.root, INGESTS), { recursive: true });
-      mkdirSync(folder);
+      this.#makeIngestFolder(folder);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw writeError(error, this.root);
       throw new IngestInUse({ id, why: isLocked(join(folder, OWNER)) ? "owned" : "exists" });
@@ -241,6 +241,15 @@ export class ContentStore {
     return pruned;
   }
 
+  /** Leaves no trace of ingests, where none is under way: for layouts that are handed on. */
+  tidy(): void {
+    try {
+      rmdirSync(join(this.root, INGESTS));
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTEMPTY") throw error;
+    }
+  }
+
   /** Removes an ingest, if it is here and nobody alive writes it. @returns whether it did */
   discardIngest(id: string): boolean {
     const folder = this.#ingestFolder(id);
@@ -285,6 +294,19 @@ export class ContentStore {
       return tryLock(join(folder, OWNER));
     } catch (error) {
       throw errnoOf(error) === "ENOENT" ? new IngestNotFound({ id }) : writeError(error, this.root);
+    }
+  }
+
+  /** Whoever tidies may take `ingest/` away between the two calls: then once more. */
+  #makeIngestFolder(folder: string): void {
+    for (;;) {
+      mkdirSync(join(this.root, INGESTS), { recursive: true });
+      try {
+        mkdirSync(folder);
+        return;
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") throw error;
+      }
     }
   }
 

@@ -87,6 +87,9 @@ export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage } from "./system/df.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
 export { repairStore } from "./system/repair.ts";
+// Images from place to place.
+export type { RegistryAccess } from "./transfer/access.ts";
+export { type Copied, copyImage } from "./transfer/copy.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";
 // Volumes.

@@ -25,6 +25,16 @@ export { resolveUser, rootFileReader } from "./root-user.ts";
 export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";
 export { END_OF_ARCHIVE } from "./tar/writer.ts";
+// Places that images are copied from and to, and the copy.
+export { archiveDestination } from "./transfer/archive-destination.ts";
+export { type ArchiveKind, type ArchivePlace, archiveSource } from "./transfer/archive-source.ts";
+export { contentDestination, contentSource } from "./transfer/content-place.ts";
+export type { ImageFormat } from "./transfer/convert.ts";
+export { type CopiedImage, type CopyEvent, type CopyOptions, copyImage } from "./transfer/copy-image.ts";
+export { directoryDestination, directorySource } from "./transfer/directory.ts";
+export { InvalidPlace } from "./transfer/errors.ts";
+export { layoutDestination, layoutSource } from "./transfer/layout.ts";
+export type { BlobOpener, ImageDestination, ImageDocument, ImageSource } from "./transfer/place.ts";
 // The tree that layers make, by their listings.
 export { compareTrees, type TreePart } from "./tree/compare.ts";
 export { type LayerListing, listLayer } from "./tree/listing.ts";

@@ -5,6 +5,7 @@ import {
   type Descriptor,
   encodePlatform,
   type ImageConfig,
+  type ImageIndex,
   isNondistributableLayer,
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
@@ -60,23 +61,25 @@ export function readImage(store: ContentStore, descriptor: Descriptor, platform:
   for (let depth = 0; depth < MAX_INDEX_DEPTH; depth++) {
     const document = parseManifestOrIndex(store.readBytes(at.digest, MAX_MANIFEST_BYTES), at.mediaType);
     if (document.kind === "manifest") return { descriptor: at, ...readConfig(store, at, document.manifest) };
-    const { manifests } = document.index;
-    const readable = manifests.filter(({ mediaType }) =>
-      ["index", "manifest"].includes(mediaTypeKind(mediaType)),
-    );
-    const found = selectPlatform(readable, platform);
-    if (found === undefined) {
-      const available = readable.flatMap((entry) =>
-        entry.platform === undefined ? [] : [encodePlatform(entry.platform)],
-      );
-      throw new NoMatchingPlatform({ wanted: encodePlatform(platform), available });
-    }
-    at = found;
+    at = chooseEntry(document.index, platform);
   }
   throw new NotAnImage({
     digest: descriptor.digest,
     why: `its indexes are nested deeper than ${MAX_INDEX_DEPTH}`,
   });
+}
+
+/** The entry of `index` for `platform`: a manifest, or an index of more. @throws {NoMatchingPlatform} */
+export function chooseEntry({ manifests }: ImageIndex, platform: Platform): Descriptor {
+  const readable = manifests.filter(({ mediaType }) =>
+    ["index", "manifest"].includes(mediaTypeKind(mediaType)),
+  );
+  const found = selectPlatform(readable, platform);
+  if (found !== undefined) return found;
+  const available = readable.flatMap((entry) =>
+    entry.platform === undefined ? [] : [encodePlatform(entry.platform)],
+  );
+  throw new NoMatchingPlatform({ wanted: encodePlatform(platform), available });
 }
 
 function readConfig(

@@ -1,6 +1,6 @@
 /** Signs an image where it lies: in its registry, in cosign's first format or as a bundle that refers to it. */
 import { hasCode } from "../base/index.ts";
-import { type RegistryClient, referrersTag } from "../distribution/client/index.ts";
+import type { RegistryClient } from "../distribution/client/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -87,16 +87,7 @@ async function pushBundle(
     "org.opencontainers.image.created": new Date().toISOString(),
   };
   const manifest = { artifactType: BUNDLE, config, layers: [layer], subject, annotations };
-  const digest = await pushManifest(client, manifest, undefined, signal);
-  const { keptBy, descriptors } = await client.referrers(subject.digest, undefined, signal);
-  if (keptBy === "registry") return digest;
-  // Where the registry keeps no list, whoever pushes does (distribution-spec, Pushing Manifests with Subject).
-  const { size } = await client.resolve(digest, signal);
-  const entry = { mediaType: mediaTypes.manifest, digest, size, artifactType: BUNDLE, annotations };
-  const manifests = [...descriptors.filter((one) => one.digest !== digest), entry];
-  const bytes = encode({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
-  await client.putManifest(referrersTag(subject.digest), { mediaType: mediaTypes.index, bytes }, signal);
-  return digest;
+  return await pushManifest(client, manifest, undefined, signal);
 }
 
 async function pushManifest(

@@ -106,6 +106,7 @@ export {
   type RepositoryName,
   type Tag,
 } from "./reference.ts";
+export { type Referrer, referrerOf } from "./referrer.ts";
 // The runtime's documents: config.json, state, features.
 export { parseProcess, parseResources, parseRuntimeConfig } from "./runtime-check.ts";
 export {

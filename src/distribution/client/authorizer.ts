@@ -31,15 +31,24 @@ export class Authorizer {
   readonly #origin: string;
   readonly #repository: RepositoryName;
   readonly #credentials: CredentialSource;
+  readonly #sources: readonly RepositoryName[];
   readonly #tokens = new Map<Action, Token>();
   /** Exchanges under way, so that parallel requests share one. */
   readonly #pending = new Map<string, Promise<void>>();
 
-  constructor(http: HTTPSettings, origin: string, repository: RepositoryName, credentials: CredentialSource) {
+  /** @param sources  Other repositories of the registry, from which a push takes blobs. */
+  constructor(
+    http: HTTPSettings,
+    origin: string,
+    repository: RepositoryName,
+    credentials: CredentialSource,
+    sources: readonly RepositoryName[] = [],
+  ) {
     this.#http = http;
     this.#origin = origin;
     this.#repository = repository;
     this.#credentials = credentials;
+    this.#sources = sources;
   }
 
   /** The Authorization header that is known to fit, if one is. A token to push also pulls. */
@@ -109,7 +118,8 @@ export class Authorizer {
   #scopes(challenge: Challenge, action: Action): string[] {
     const own = `repository:${this.#repository}:${action === "pull" ? "pull" : "pull,push"}`;
     const asked = challenge.parameters.get("scope");
-    return asked === undefined || asked === "" ? [own] : [...new Set([asked, own])];
+    const others = action === "push" ? this.#sources.map((name) => `repository:${name}:pull`) : [];
+    return [...new Set([...(asked ? [asked] : []), own, ...others])];
   }
 
   async #fetchToken(

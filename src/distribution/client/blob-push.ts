@@ -3,7 +3,7 @@
  * Source: distribution-spec spec.md, Pushing blobs (POST then PUT; PATCH without Content-Range is a streamed upload).
  */
 import { isTeuError } from "../../base/index.ts";
-import type { RegistryName } from "../../spec/index.ts";
+import type { RegistryName, RepositoryName } from "../../spec/index.ts";
 import { type BlobAddress, sizeMismatch } from "./blob-read.ts";
 import { discard, readCapped } from "./body.ts";
 import { uploadLocation } from "./endpoint.ts";
@@ -49,6 +49,30 @@ export async function pushBlob(
       await wait(delay, signal);
     }
   }
+}
+
+/**
+ * Has the registry take the blob from another of its repositories. @returns whether it did; that it refuses is no failure, since
+ * the bytes can be sent. Source: distribution-spec spec.md, Mounting a blob from another repository.
+ */
+export async function mountBlob(
+  { session, repository }: Omit<BlobPushing, "retry">,
+  { digest }: BlobAddress,
+  from: RepositoryName,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const query = new URLSearchParams({ mount: digest, from });
+  const url = `${session.origin}/v2/${repository.repository}/blobs/uploads/?${query}`;
+  const operation = `mount blob ${digest} from ${from}`;
+  const response = await session.send(
+    // Some registries answer 4xx where they do not know the source, or us there.
+    { method: "POST", url, action: "push", expect: [201, 202, 400, 401, 403, 404, 405], operation },
+    signal,
+  );
+  await discard(response);
+  if (response.status === 202)
+    await forget(session, locationOf(response, session, repository.registry, url, operation));
+  return response.status === 201;
 }
 
 async function pushOnce(

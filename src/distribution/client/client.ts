@@ -12,16 +12,17 @@ import {
   isSupportedAlgorithm,
   type RegistryName,
   type RepositoryName,
+  referrerOf,
   type Tag,
 } from "../../spec/index.ts";
-import { type BlobSource, pushBlob } from "./blob-push.ts";
+import { type BlobSource, mountBlob, pushBlob } from "./blob-push.ts";
 import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
 import { discard } from "./body.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
 import { directFetch, type Fetch } from "./http.ts";
 import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
-import { listReferrers, type Referrers } from "./referrers.ts";
+import { encodeReferrers, listReferrers, type Referrers, referrersTag } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
@@ -37,6 +38,8 @@ export interface RegistryClientOptions {
   /** Speaks plain http, and sends credentials over it; loopback registries are spoken to so anyhow. */
   readonly insecure?: boolean;
   readonly retry?: RetryPolicy;
+  /** Other repositories of the registry, from which blobs shall be mounted: tokens to push are asked for so that they may. */
+  readonly mountFrom?: readonly RepositoryName[];
   readonly headTimeoutMs?: number;
   readonly stallMs?: number;
 }
@@ -63,7 +66,8 @@ export class RegistryClient {
       headTimeoutMs: options.headTimeoutMs ?? HEAD_TIMEOUT_MS,
     };
     const credentials = options.credentials ?? fileCredentials(credentialFiles(process.env));
-    this.#session = new Session(http, repository, options.insecure ?? false, credentials);
+    const sources = options.mountFrom ?? [];
+    this.#session = new Session(http, repository, options.insecure ?? false, credentials, sources);
     const stallMs = options.stallMs ?? STALL_MS;
     this.#reading = { session: this.#session, ...this.#where, retry, stallMs };
   }
@@ -84,7 +88,10 @@ export class RegistryClient {
     return await getManifest(this.#session, this.#where, target, signal);
   }
 
-  /** Puts a manifest or index under a tag or its digest; what it refers to is there already. */
+  /**
+   * Puts a manifest or index under a tag or its digest; what it refers to is there already. Where it has a subject and the
+   * registry keeps no lists of referrers, the list under the subject's tag is brought up to date.
+   */
   async putManifest(
     target: Tag | Digest,
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
@@ -103,13 +110,36 @@ export class RegistryClient {
       signal,
     );
     await discard(response);
+    this.#checkStated(response, manifest.bytes);
+    if (!response.headers.has("oci-subject")) await this.#noteReferrer(manifest, signal);
+  }
+
+  #checkStated(response: Response, bytes: Uint8Array): void {
     const stated = response.headers.get("docker-content-digest");
     // A registry may name it by another algorithm than we do.
     if (stated === null || !isDigest(stated)) return;
     const algorithm = digestAlgorithm(stated);
-    const actual = isSupportedAlgorithm(algorithm) ? digestOf(manifest.bytes, algorithm) : stated;
+    const actual = isSupportedAlgorithm(algorithm) ? digestOf(bytes, algorithm) : stated;
     if (actual !== stated)
       throw new ManifestDigestMismatch({ ...this.#where, expected: actual, actual: stated });
+  }
+
+  async #noteReferrer(
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const referrer = referrerOf(manifest.bytes, manifest.mediaType);
+    if (referrer === undefined) return;
+    const { keptBy, descriptors } = await this.referrers(referrer.subject, undefined, signal);
+    if (keptBy === "registry") return;
+    await this.putManifest(
+      referrersTag(referrer.subject),
+      encodeReferrers([
+        ...descriptors.filter(({ digest }) => digest !== referrer.descriptor.digest),
+        referrer.descriptor,
+      ]),
+      signal,
+    );
   }
 
   /** What refers to a manifest, of one artifact type if one is said. */
@@ -149,6 +179,11 @@ export class RegistryClient {
   async pushBlob(blob: BlobAddress, open: BlobSource, signal?: AbortSignal): Promise<void> {
     const pushing = { session: this.#session, repository: this.#where, retry: this.#reading.retry };
     await pushBlob(pushing, blob, open, signal);
+  }
+
+  /** Has the registry take a blob from another of its repositories. @returns whether it did */
+  async mountBlob(blob: BlobAddress, from: RepositoryName, signal?: AbortSignal): Promise<boolean> {
+    return await mountBlob({ session: this.#session, repository: this.#where }, blob, from, signal);
   }
 
   get #where(): Repository {

@@ -5,20 +5,16 @@
 import {
   type ContentStore,
   DigestMismatch,
+  holdsBlob,
   type Ingest,
   IngestInUse,
   IngestNotFound,
-  isWhole,
   SizeMismatch,
   StorageFull,
 } from "../../content/index.ts";
 import { type Descriptor, embeddedContent } from "../../spec/index.ts";
-import { sizeMismatch } from "./blob-read.ts";
 import type { RegistryClient } from "./client.ts";
 import type { BlobEvent } from "./progress.ts";
-
-/** Hashed in no time. */
-const SMALL_BYTES = 1 << 20;
 
 /** Makes sure that the store holds `blob`, verified. */
 export async function fetchBlob(
@@ -28,21 +24,10 @@ export async function fetchBlob(
   tell: (event: BlobEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await isHere(store, blob)) return tell({ kind: "present", blob });
+  if (await holdsBlob(store, blob)) return tell({ kind: "present", blob });
   // What an earlier process left may be damaged: then once more, from the beginning.
   while (!(await ingestBlob(client, store, blob, tell, signal)));
   tell({ kind: "done", blob });
-}
-
-/** Whether the store has the blob. One that is damaged there counts as none; large ones are looked at when they are unpacked. */
-async function isHere(store: ContentStore, blob: Descriptor): Promise<boolean> {
-  const size = store.stat(blob.digest)?.size;
-  if (size === undefined) return false;
-  const isRight = size === blob.size;
-  if (isRight && size > SMALL_BYTES) return true;
-  if (!(await isWhole(store, blob.digest))) return false;
-  if (!isRight) throw sizeMismatch(blob, size);
-  return true;
 }
 
 /** @returns whether the store has it; false when bytes of an earlier attempt were wrong. */

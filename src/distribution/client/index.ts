@@ -34,3 +34,4 @@ export { type PushOptions, pushImage } from "./push.ts";
 export { type Referrers, referrersTag } from "./referrers.ts";
 export type { Repository } from "./repository.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+export { streamOf } from "./stream.ts";

@@ -3,6 +3,7 @@
  * What refers comes after what it refers to: a manifest is stored when its blobs are, an index when its manifest is.
  * Source: distribution-spec spec.md, Pull; image-spec image-index.md (platforms, nested indexes).
  */
+import { forEachParallel } from "../../base/index.ts";
 import { type ContentStore, isWhole } from "../../content/index.ts";
 import {
   DEFAULT_TAG,
@@ -23,7 +24,6 @@ import { sizeMismatch } from "./blob-read.ts";
 import type { RegistryClient } from "./client.ts";
 import { BadRegistryAnswer, NoSuchPlatform } from "./errors.ts";
 import { fetchBlob } from "./fetch-blob.ts";
-import { forEachParallel } from "./parallel.ts";
 import type { PullEvent } from "./progress.ts";
 
 /** Where to and how. */

@@ -3,7 +3,7 @@
  * What refers goes after what it refers to; the root goes last, under its tag. That all of it is here is looked at first.
  * Source: distribution-spec spec.md, Push.
  */
-import { Unsupported } from "../../base/index.ts";
+import { forEachParallel, Unsupported } from "../../base/index.ts";
 import type { ContentStore } from "../../content/index.ts";
 import {
   type Descriptor,
@@ -16,7 +16,6 @@ import {
 } from "../../spec/index.ts";
 import type { RegistryClient } from "./client.ts";
 import { IncompleteImage } from "./errors.ts";
-import { forEachParallel } from "./parallel.ts";
 import type { PushEvent } from "./progress.ts";
 import { streamOf } from "./stream.ts";
 

@@ -60,6 +60,12 @@ export function referrersTag(subject: Digest): Tag {
   return `${algorithm}-${digestEncoded(subject).slice(0, 64)}` as Tag; // of letters, digits and dashes
 }
 
+/** The list as it is kept under a tag. */
+export function encodeReferrers(manifests: readonly Descriptor[]): { mediaType: string; bytes: Uint8Array } {
+  const { index: mediaType } = mediaTypes;
+  return { mediaType, bytes: Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests })) };
+}
+
 /** One page; undefined: this registry keeps no such lists. */
 async function getPage(
   session: Session,

@@ -3,7 +3,7 @@
  * Authorization goes to the registry's own origin only, and never again once a redirect has left it.
  * Source: distribution-spec spec.md, API; RFC 9110 section 15.4, redirects.
  */
-import { parseDistributionErrors } from "../../spec/index.ts";
+import { parseDistributionErrors, type RepositoryName } from "../../spec/index.ts";
 import { type Action, Authorizer } from "./authorizer.ts";
 import { discard, readCapped } from "./body.ts";
 import type { CredentialSource } from "./credentials.ts";
@@ -34,10 +34,17 @@ export class Session {
   readonly #http: HTTPSettings;
   readonly #authorizer: Authorizer;
 
-  constructor(http: HTTPSettings, repository: Repository, insecure: boolean, credentials: CredentialSource) {
+  /** @param sources  Other repositories of the registry, from which a push takes blobs. */
+  constructor(
+    http: HTTPSettings,
+    repository: Repository,
+    insecure: boolean,
+    credentials: CredentialSource,
+    sources: readonly RepositoryName[] = [],
+  ) {
     this.#http = http;
     this.origin = originOf(repository.registry, insecure);
-    this.#authorizer = new Authorizer(http, this.origin, repository.repository, credentials);
+    this.#authorizer = new Authorizer(http, this.origin, repository.repository, credentials, sources);
   }
 
   /**

@@ -3,17 +3,11 @@
  * other tools find the images. Source: image-spec image-layout.md.
  */
 import { BlobNotFound, type ContentStore, SizeMismatch, verified } from "../../content/index.ts";
-import {
-  type Descriptor,
-  digestAlgorithm,
-  digestEncoded,
-  mediaTypeKind,
-  mediaTypes,
-} from "../../spec/index.ts";
-import { byteString } from "../byte-string.ts";
+import { type Descriptor, mediaTypeKind, mediaTypes } from "../../spec/index.ts";
 import { mayBeMissing } from "../read-image.ts";
-import { END_OF_ARCHIVE, encodeEntry, padding } from "../tar/writer.ts";
+import { END_OF_ARCHIVE, padding } from "../tar/writer.ts";
 import { walkImage } from "../walk-image.ts";
+import { blobName, LAYOUT_FILE, memberHeader, smallMember } from "./member.ts";
 import { nameAnnotations } from "./names.ts";
 
 /** An image to write, with its whole reference. */
@@ -37,19 +31,19 @@ export async function* exportArchive(
       else if (descriptor === root || !isOptional(descriptor))
         throw new BlobNotFound({ digest: descriptor.digest });
     }
-  yield* member("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  yield* smallMember("oci-layout", LAYOUT_FILE);
   const manifests = images.map(({ descriptor, name }) => ({
     ...descriptor,
     annotations: nameAnnotations(name),
   }));
-  yield* member(
+  yield* smallMember(
     "index.json",
     Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests })),
   );
   for (const digest of [...blobs.keys()].sort()) {
     const blob = blobs.get(digest);
     if (blob === undefined) continue;
-    yield header(`blobs/${digestAlgorithm(blob.digest)}/${digestEncoded(blob.digest)}`, blob.size);
+    yield memberHeader(blobName(blob.digest), blob.size);
     const size = store.stat(blob.digest)?.size ?? 0;
     if (size !== blob.size) throw new SizeMismatch({ name: blob.digest, expected: blob.size, actual: size });
     yield* verified(store.readStream(blob.digest), blob.digest);
@@ -61,26 +55,4 @@ export async function* exportArchive(
 /** Of an index most platforms were never fetched; of a manifest that is here, everything was. */
 function isOptional(descriptor: Descriptor): boolean {
   return ["index", "manifest"].includes(mediaTypeKind(descriptor.mediaType)) || mayBeMissing(descriptor);
-}
-
-function* member(name: string, bytes: Uint8Array): Generator<Uint8Array> {
-  yield header(name, bytes.length);
-  yield bytes;
-  yield padding(bytes.length);
-}
-
-function header(name: string, size: number): Buffer {
-  return encodeEntry({
-    type: "file",
-    name: byteString(name),
-    linkName: byteString(""),
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size,
-    mtime: { seconds: 0, nanoseconds: 0 },
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
-  });
 }

@@ -6,7 +6,6 @@
  */
 import type { ContentStore, Ingest } from "../../content/index.ts";
 import {
-  type Descriptor,
   type Digest,
   isDigest,
   MAX_MANIFEST_BYTES,
@@ -21,7 +20,7 @@ import { type TarHandler, TarReader } from "../tar/reader.ts";
 import { walkImage } from "../walk-image.ts";
 import { type ArchiveContent, type ImportedImage, InvalidImageArchive } from "./content.ts";
 import { dockerImages } from "./docker-manifest.ts";
-import { nameOf } from "./names.ts";
+import { byDigest } from "./names.ts";
 
 /** More members, or links to links, than any archive of images has. */
 const MAX_MEMBERS = 100_000;
@@ -178,16 +177,4 @@ function blobDigest(key: string): Digest | undefined {
   const [folder, algorithm, encoded, ...more] = key.split("/");
   const digest: string = `${algorithm}:${encoded}`;
   return folder === "blobs" && more.length === 0 && isDigest(digest) ? digest : undefined;
-}
-
-function byDigest(entries: readonly Descriptor[]): ImportedImage[] {
-  const images = new Map<Digest, { descriptor: Descriptor; names: string[] }>();
-  for (const entry of entries) {
-    const { annotations: _, ...descriptor } = entry;
-    const image = images.get(entry.digest) ?? { descriptor, names: [] as string[] };
-    const name = nameOf(entry);
-    if (name !== undefined) image.names.push(name);
-    images.set(entry.digest, image);
-  }
-  return [...images.values()];
 }

@@ -1,0 +1,153 @@
+/** `teu copy`: opens both places and copies from one to the other. */
+import type { RegistryClient } from "../../distribution/client/index.ts";
+import type {
+  CopiedImage,
+  CopyEvent,
+  ImageDestination,
+  ImageFormat,
+  ImageSource,
+} from "../../image/index.ts";
+import { isTag, type Platform, type Tag } from "../../spec/index.ts";
+import { admitImage } from "../image/admit.ts";
+import { choosePlatform } from "../image/platform.ts";
+import { openEngine } from "../open.ts";
+import { InvalidOption } from "../options/error.ts";
+import { abortOnSignal } from "../run/signals.ts";
+import { openClient, type RegistryAccess } from "./access.ts";
+import { type Place, parsePlace } from "./place.ts";
+
+/** What is copied and how. */
+export interface CopyRequest {
+  /** Every platform, and the index; otherwise the one of `platform`. */
+  readonly isAll?: boolean;
+  /** Absent: this machine's. */
+  readonly platform?: Platform | undefined;
+  readonly format?: ImageFormat | undefined;
+  readonly isSameDigestRequired?: boolean;
+  readonly hasReferrers?: boolean;
+  /** More names at the destination: tags at a registry, whole references elsewhere. */
+  readonly names?: readonly string[];
+  readonly from?: RegistryAccess;
+  readonly to?: RegistryAccess;
+  /** The file that says which signatures an image of a registry needs; absent: this machine's. */
+  readonly signaturePolicy?: string | undefined;
+  readonly parallel?: number | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly onEvent?: (event: CopyEvent) => void;
+}
+
+/** What was copied, from where to where. */
+export interface Copied extends CopiedImage {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** Copies the image at `from` to `to`, both as people write places. */
+export async function copyImage(from: string, to: string, request: CopyRequest): Promise<Copied> {
+  using interrupt = abortOnSignal();
+  return await copyPlaces(parsePlace(from), parsePlace(to), request, interrupt.signal);
+}
+
+async function copyPlaces(
+  from: Place,
+  to: Place,
+  request: CopyRequest,
+  signal: AbortSignal,
+): Promise<Copied> {
+  const { copyImage: move } = await import("../../image/index.ts");
+  const { source, client } = await openSource(from, request, signal);
+  await using reading = source;
+  await using writing = await openDestination(to, from, request);
+  const reference = from.kind === "docker" ? from.reference : undefined;
+  const { isAll, platform, signaturePolicy } = request;
+  const copied = await move(reading, writing, {
+    ...request,
+    platform: isAll ? undefined : choosePlatform(platform).platform,
+    ...(reference !== undefined &&
+      client !== undefined && {
+        admit: (digests) => admitImage(signaturePolicy, reference, digests, () => client, signal),
+      }),
+    signal,
+  });
+  return { source: reading.name, destination: writing.name, ...copied };
+}
+
+async function openSource(
+  place: Place,
+  { from = {}, environment }: CopyRequest,
+  signal: AbortSignal,
+): Promise<{ source: ImageSource; client?: RegistryClient }> {
+  const { archiveSource, directorySource, layoutSource } = await import("../../image/index.ts");
+  switch (place.kind) {
+    case "docker": {
+      const { registrySource } = await import("./registry-place.ts");
+      const client = await openClient(place.reference, from, environment);
+      return { source: registrySource(client, place.reference), client };
+    }
+    case "oci":
+      return { source: layoutSource(place) };
+    case "oci-archive":
+    case "docker-archive":
+      return { source: await archiveSource(place, signal) };
+    case "dir":
+      return { source: directorySource(place.folder) };
+    case "store": {
+      const { storeSource } = await import("./store-place.ts");
+      return { source: storeSource(await openEngine(environment), place.name) };
+    }
+    default:
+      return place satisfies never;
+  }
+}
+
+async function openDestination(
+  place: Place,
+  from: Place,
+  { to = {}, names = [], environment }: CopyRequest,
+): Promise<ImageDestination> {
+  const { archiveDestination, directoryDestination, layoutDestination } = await import(
+    "../../image/index.ts"
+  );
+  switch (place.kind) {
+    case "docker": {
+      const { registryDestination } = await import("./registry-place.ts");
+      const { reference } = place;
+      const isSameRegistry = from.kind === "docker" && from.reference.registry === reference.registry;
+      const mountFrom = isSameRegistry ? from.reference.repository : undefined;
+      const more = mountFrom === undefined ? {} : { mountFrom: [mountFrom] };
+      const client = await openClient(reference, to, environment, more);
+      return registryDestination(client, reference, names.map(parseTag), mountFrom);
+    }
+    case "oci":
+      refuseNames(place, names);
+      return layoutDestination(place);
+    case "oci-archive":
+    case "docker-archive":
+      return archiveDestination(place, names);
+    case "dir":
+      refuseNames(place, names);
+      return directoryDestination(place.folder);
+    case "store": {
+      const { storeDestination } = await import("./store-place.ts");
+      return storeDestination(await openEngine(environment), place.name, names);
+    }
+    default:
+      return place satisfies never;
+  }
+}
+
+function parseTag(text: string): Tag {
+  if (isTag(text)) return text;
+  throw new InvalidOption(
+    { option: "--additional-tag", value: text },
+    `Invalid tag ${JSON.stringify(text)}: at a registry, --additional-tag wants a tag`,
+  );
+}
+
+function refuseNames({ kind }: Place, names: readonly string[]): void {
+  if (names.length > 0)
+    throw new InvalidOption(
+      { option: "--additional-tag", value: names[0] ?? "" },
+      `Cannot give more names in ${kind}: there is one`,
+    );
+}
