@@ -13,23 +13,35 @@ import {
 import { TeuError, writeAll } from "../base/index.ts";
 import { errno, isTerminal, SystemCallFailed } from "../sys/index.ts";
 
+/** What is done with the archive, for messages. */
+const PURPOSES = {
+  append: "read a layer from",
+  export: "export a container to",
+  "image export": "export an image to",
+  import: "import from",
+  load: "load images from",
+  save: "save images to",
+} as const;
+type Purpose = keyof typeof PURPOSES;
+const READERS: ReadonlySet<Purpose> = new Set(["append", "import", "load"]);
+
 /** The archive would come from a keyboard or go to a screen. */
 export class TerminalRefused extends TeuError<"terminal-refused", { command: string }> {
-  constructor(command: "load" | "save" | "export") {
-    const [what, hint] =
-      command === "load"
-        ? ["load images from", "Name a file with -i, or pipe one in"]
-        : [
-            command === "save" ? "save images to" : "export a container to",
-            "Name a file with -o, or redirect the output",
-          ];
-    super("terminal-refused", "invalid", { command }, `Cannot ${what} a terminal`, { hint });
+  constructor(command: Purpose) {
+    const isFlag = command !== "import";
+    const hint = READERS.has(command)
+      ? `Name a file${isFlag ? " with -i" : ""}, or pipe one in`
+      : "Name a file with -o, or redirect the output";
+    super("terminal-refused", "invalid", { command }, `Cannot ${PURPOSES[command]} a terminal`, { hint });
   }
 }
 
 /** Opens the archive to be read. @throws {SystemCallFailed} @throws {TerminalRefused} */
-export function readArchive(path: string | undefined): ReadStream {
-  if (path === undefined && isTerminal(0)) throw new TerminalRefused("load");
+export function readArchive(
+  path: string | undefined,
+  command: "load" | "import" | "append" = "load",
+): ReadStream {
+  if (path === undefined && isTerminal(0)) throw new TerminalRefused(command);
   const file = path === undefined ? 0 : onFile("open", path, () => openSync(path, "r"));
   if (fstatSync(file).isDirectory()) throw new SystemCallFailed("read", errno.EISDIR, path);
   // 1 MiB at a time: every piece costs a turn of the event loop.
@@ -40,7 +52,7 @@ export function readArchive(path: string | undefined): ReadStream {
 export async function writeArchive(
   path: string | undefined,
   pieces: AsyncIterable<Uint8Array>,
-  command: "save" | "export" = "save",
+  command: "save" | "export" | "image export" = "save",
 ): Promise<void> {
   if (path === undefined) {
     if (isTerminal(1)) throw new TerminalRefused(command);

@@ -219,6 +219,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: PARTS,
     load: async () => (await import("./commands/runtime.ts")).command,
   },
+  import: {
+    summary: "Make an image of the archive of a file system",
+    group: IMAGES,
+    load: async () => (await import("./commands/import.ts")).command,
+  },
   load: {
     summary: "Load images from an OCI or docker archive",
     group: IMAGES,

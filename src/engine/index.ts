@@ -29,12 +29,16 @@ export { forEach as forEachName } from "./for-each.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { compareImageFiles, compareImageLayers } from "./image/compare.ts";
-export { parseConfigChange } from "./image/config-change.ts";
+export { applyConfigChanges, parseConfigChange } from "./image/config-change.ts";
+export { type EditedImage, exportImage, flattenImage, mutateImage, rebaseImage } from "./image/edit.ts";
+export { annotateImage, appendToIndex, createIndex } from "./image/edit-index.ts";
 export { type ImageFiles, imageFiles } from "./image/files.ts";
 export { imageHistory } from "./image/history.ts";
+export { importImage } from "./image/import.ts";
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
 export { tagImage } from "./image/tag.ts";
+export { type StoredProblem, verifyImages } from "./image/verify.ts";
 export { type ImageInspection, inspect } from "./inspect.ts";
 // What containers have written.
 export { parseMoment, readContainerLog } from "./logs/container-log.ts";

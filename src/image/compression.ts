@@ -90,7 +90,9 @@ function noZstd(): Unsupported {
 }
 
 /** The first bytes, and all bytes again. */
-async function peek(iterator: AsyncIterator<Uint8Array>): Promise<{ head: Uint8Array; rest: ByteSource }> {
+export async function peek(
+  iterator: AsyncIterator<Uint8Array>,
+): Promise<{ head: Uint8Array; rest: ByteSource }> {
   let head: Uint8Array = new Uint8Array(0);
   let isDone = false;
   while (!isDone && head.length < MAGIC_BYTES) {

@@ -8,6 +8,8 @@ export { type ExportedImage, exportArchive } from "./archive/export.ts";
 export { importArchive } from "./archive/import.ts";
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
+// Images made of others.
+export { type AnnotationChange, annotateManifest, changeAnnotations, changeImage } from "./change-image.ts";
 export { compareLayer } from "./compare-layer.ts";
 export { type ByteSource, decompress, detectCompression, InvalidCompression } from "./compression.ts";
 export { convertConfig, imageVolumes } from "./convert-config.ts";
@@ -43,4 +45,4 @@ export { unpackImage } from "./unpack-image.ts";
 // Every digest, size, type and diffID of an image.
 export { type ImageProblem, validateImage } from "./validate-image.ts";
 export { walkImage } from "./walk-image.ts";
-export { writeImage, writeLayer } from "./write-image.ts";
+export { importLayer, type WrittenLayer, writeDocument, writeImage, writeLayer } from "./write-image.ts";

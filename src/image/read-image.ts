@@ -116,6 +116,11 @@ export function requireImageConfig({ digest }: Descriptor, manifest: Manifest): 
     });
 }
 
+/** Whether what an image leads to need not be here. Of an index most platforms were never fetched; of a manifest that is here, everything was. */
+export function isOptional(descriptor: Descriptor): boolean {
+  return ["index", "manifest"].includes(mediaTypeKind(descriptor.mediaType)) || mayBeMissing(descriptor);
+}
+
 /** Whether a layer that is missing is no fault: it is fetched from elsewhere. */
 export function mayBeMissing(descriptor: Descriptor): boolean {
   return isNondistributableLayer(descriptor.mediaType);

@@ -16,7 +16,7 @@ import {
   parseManifestOrIndex,
 } from "../spec/index.ts";
 import { type ByteSource, decompress, detectCompression } from "./compression.ts";
-import { mayBeMissing } from "./read-image.ts";
+import { isOptional } from "./read-image.ts";
 import { TarReader } from "./tar/reader.ts";
 import { walkImage } from "./walk-image.ts";
 
@@ -27,7 +27,7 @@ export interface ImageProblem {
 }
 
 /**
- * Everything that is wrong with the image below `descriptor`; nothing, if all is right. Reads every byte of it: layers are
+ * Everything that is wrong with the image below `descriptor`; nothing, if all is right: an index may name manifests that are not here. Reads every byte of it: layers are
  * hashed as stored and unpacked, and their archives read to the end.
  */
 export async function validateImage(
@@ -37,17 +37,24 @@ export async function validateImage(
 ): Promise<ImageProblem[]> {
   const problems: ImageProblem[] = [];
   const report = ({ digest }: Descriptor, problem: string): number => problems.push({ digest, problem });
+  // A layer is wanted with its manifest, before its turn comes.
+  const known = new Map<string, Promise<string | undefined>>();
+  const problemOf: BlobCheck = (at) => {
+    const problem = known.get(at.digest) ?? blobProblem(store, at);
+    known.set(at.digest, problem);
+    return problem;
+  };
   try {
     for (const { descriptor: at, isHere } of walkImage(store, descriptor)) {
       signal?.throwIfAborted();
       if (!isHere) {
-        if (!mayBeMissing(at)) report(at, "it is not in the store");
+        if (at === descriptor || !isOptional(at)) report(at, "it is not in the store");
         continue;
       }
-      const problem = await blobProblem(store, at);
+      const problem = await problemOf(at);
       if (problem !== undefined) report(at, problem);
       else if (mediaTypeKind(at.mediaType) === "manifest")
-        for (const found of await manifestProblems(store, at, signal)) problems.push(found);
+        for (const found of await manifestProblems(store, at, problemOf, signal)) problems.push(found);
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -55,6 +62,9 @@ export async function validateImage(
   }
   return problems;
 }
+
+/** What is wrong with the stored bytes of a blob. */
+type BlobCheck = (descriptor: Descriptor) => Promise<string | undefined>;
 
 async function blobProblem(store: ContentStore, { digest, size }: Descriptor): Promise<string | undefined> {
   const found = store.stat(digest)?.size;
@@ -70,6 +80,7 @@ async function blobProblem(store: ContentStore, { digest, size }: Descriptor): P
 async function manifestProblems(
   store: ContentStore,
   at: Descriptor,
+  problemOf: BlobCheck,
   signal?: AbortSignal,
 ): Promise<ImageProblem[]> {
   const document = parseManifestOrIndex(store.readBytes(at.digest, MAX_MANIFEST_BYTES), at.mediaType);
@@ -85,7 +96,8 @@ async function manifestProblems(
   const kept = config.history?.filter(({ empty_layer: isEmpty }) => isEmpty !== true).length;
   if (kept !== undefined && kept > 0 && kept !== diffIDs.length)
     report(manifest.config.digest, `its history tells of ${kept} layers, it has ${diffIDs.length} diffIDs`);
-  for (const problem of await layerProblems(store, manifest, diffIDs, signal)) problems.push(problem);
+  for (const problem of await layerProblems(store, manifest, diffIDs, problemOf, signal))
+    problems.push(problem);
   return problems;
 }
 
@@ -93,12 +105,14 @@ async function layerProblems(
   store: ContentStore,
   { layers }: Manifest,
   diffIDs: readonly DiffID[],
+  problemOf: BlobCheck,
   signal?: AbortSignal,
 ): Promise<ImageProblem[]> {
   const problems: ImageProblem[] = [];
   for (const [index, layer] of layers.entries()) {
     signal?.throwIfAborted();
-    if (!store.has(layer.digest)) continue;
+    // What is not as it was stored is told of by itself.
+    if (!store.has(layer.digest) || (await problemOf(layer)) !== undefined) continue;
     const problem = await layerProblem(store, layer, diffIDs[index]).catch(messageOf);
     if (problem !== undefined) problems.push({ digest: layer.digest, problem });
   }

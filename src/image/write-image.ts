@@ -5,12 +5,15 @@ import type { ContentStore } from "../content/index.ts";
 import {
   type Descriptor,
   type DiffID,
+  encodeJSON,
   hasherFor,
   type ImageConfig,
   type LayerCompression,
   mediaTypes,
 } from "../spec/index.ts";
-import { compressor } from "./compression.ts";
+import { type ByteSource, compressor, decompress, detectCompression, peek } from "./compression.ts";
+import { parseLayerName } from "./layer-name.ts";
+import { TarReader } from "./tar/reader.ts";
 
 /** A layer that is in the store. */
 export interface WrittenLayer {
@@ -49,9 +52,50 @@ export async function writeLayer(
   return { descriptor: { mediaType: LAYER_TYPES[compression], digest, size }, diffID };
 }
 
+/**
+ * Stores a layer that somebody else made: what is compressed as it is, a plain tar by gzip. It is read to its end, so that what is
+ * stored is a layer. @throws {InvalidArchive} @throws {InvalidCompression}
+ */
+export async function importLayer(
+  store: ContentStore,
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<WrittenLayer> {
+  const { head, rest } = await peek(source[Symbol.asyncIterator]());
+  const compression = detectCompression(head);
+  const reader = new TarReader({
+    entry: ({ name }) => void parseLayerName(name),
+    data: nothing,
+    entryEnd: nothing,
+  });
+  const read = async function* (chunks: ByteSource): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      signal?.throwIfAborted();
+      reader.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      yield chunk;
+    }
+    reader.end();
+  };
+  if (compression === "none") return await writeLayer(store, read(rest), "gzip");
+  using ingest = store.ingest();
+  const kept = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of rest) {
+      ingest.write(chunk);
+      yield chunk;
+    }
+  };
+  const hash = hasherFor("sha256");
+  for await (const chunk of read(decompress(kept()))) hash.update(chunk);
+  const { digest, size } = ingest.commit();
+  const diffID = `sha256:${hash.digest("hex")}` as DiffID;
+  return { descriptor: { mediaType: LAYER_TYPES[compression], digest, size }, diffID };
+}
+
+const nothing = (): void => undefined;
+
 /** Stores `value` as JSON: what we make ourselves is serialised once, here. */
 export function writeDocument(store: ContentStore, mediaType: string, value: object): Descriptor {
-  return { mediaType, ...writeBytes(store, Buffer.from(JSON.stringify(value))) };
+  return { mediaType, ...writeBytes(store, Buffer.from(encodeJSON(value))) };
 }
 
 /** Stores bytes as they are. */

@@ -66,9 +66,10 @@ export {
   parseManifestOrIndex,
 } from "./image-index.ts";
 // JSON text, with the place of an error and every digit of an integer.
-export { InvalidJSON, parseJSON } from "./json.ts";
+export { encodeJSON, InvalidJSON, parseJSON } from "./json.ts";
 export { type Manifest, parseManifest } from "./manifest.ts";
 export {
+  dockerMediaType,
   dockerMediaTypes,
   isNondistributableLayer,
   type LayerCompression,
@@ -76,6 +77,7 @@ export {
   type MediaTypeKind,
   mediaTypeKind,
   mediaTypes,
+  ociMediaType,
   withoutParameters,
 } from "./media-type.ts";
 export { IMAGE_LAYOUT_VERSION, type ImageLayout, MAX_LAYOUT_BYTES, parseImageLayout } from "./oci-layout.ts";

@@ -47,6 +47,16 @@ function keepDigits(_key: string, value: unknown, context?: { source?: string })
   return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
+/** `JSON.rawJSON`, not yet in TypeScript's library. Source: ECMA-262, JSON.parse source text access. */
+const { rawJSON } = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown };
+
+/** The text of `value`, which `parseJSON` may have made: with every digit of an integer. */
+export function encodeJSON(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "bigint" ? rawJSON(String(part)) : part,
+  );
+}
+
 function describe(text: string, offset: number): string {
   const character = text[offset];
   if (character === undefined) return "the end of the text";

@@ -63,6 +63,32 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   [dockerMediaTypes.foreignLayerGzip, { kind: "layer", compression: "gzip", isDistributable: false }],
 ]);
 
+/** Docker's name and the image specification's for one thing. */
+const TWINS: readonly (readonly [docker: string, oci: string])[] = [
+  [dockerMediaTypes.index, mediaTypes.index],
+  [dockerMediaTypes.manifest, mediaTypes.manifest],
+  [dockerMediaTypes.config, mediaTypes.config],
+  [dockerMediaTypes.layer, mediaTypes.layer],
+  [dockerMediaTypes.layerGzip, mediaTypes.layerGzip],
+  [dockerMediaTypes.layerZstd, mediaTypes.layerZstd],
+  [dockerMediaTypes.foreignLayer, mediaTypes.nondistributableLayer],
+  [dockerMediaTypes.foreignLayerGzip, mediaTypes.nondistributableLayerGzip],
+];
+const OCI_NAMES: ReadonlyMap<string, string> = new Map(TWINS);
+const DOCKER_NAMES: ReadonlyMap<string, string> = new Map(
+  TWINS.flatMap(([docker, oci]) => [[oci, docker] as const, [docker, docker] as const]),
+);
+
+/** The image specification's name for what docker calls `mediaType`; any other one is itself. */
+export function ociMediaType(mediaType: string): string {
+  return OCI_NAMES.get(mediaType) ?? mediaType;
+}
+
+/** Docker's name for `mediaType`, its own included; undefined where docker has none. */
+export function dockerMediaType(mediaType: string): string | undefined {
+  return DOCKER_NAMES.get(mediaType);
+}
+
 /** What `mediaType` names. */
 export function mediaTypeKind(mediaType: string): MediaTypeKind {
   return MEANINGS.get(mediaType)?.kind ?? "other";

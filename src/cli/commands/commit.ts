@@ -2,6 +2,7 @@
 import { print, Unsupported } from "../../base/index.ts";
 import { commitContainer, openEngine, parseConfigChange } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { sourceDateEpoch } from "../source-date.ts";
 
 export const command = teuCommand({
   name: "teu commit",
@@ -32,7 +33,12 @@ export const command = teuCommand({
     const changes = flags.change.map(parseConfigChange);
     const { author, message } = flags;
     const digest = await commitContainer(await openEngine(environment), name, {
-      ...{ reference, changes, pauses: !flags["no-pause"] },
+      ...{
+        reference,
+        changes,
+        pauses: !flags["no-pause"],
+        sourceDateEpoch: sourceDateEpoch({ environment }),
+      },
       ...(author !== undefined && { author }),
       ...(message !== undefined && { message }),
     });

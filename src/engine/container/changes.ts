@@ -1,14 +1,10 @@
 /** `teu diff`: what a container has written, by its writable layer alone. Source: docker diff reference; overlayfs.rst, whiteouts. */
-import { randomBytes } from "node:crypto";
-import { closeSync, constants, mkdirSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
-import type { HostPath } from "../../base/index.ts";
+import { closeSync, constants } from "node:fs";
 import { type ByteString, decodeName } from "../../image/index.ts";
 import { check, layerFiles } from "../../sys/index.ts";
-import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
-import { openMerged } from "../snapshot/overlay.ts";
+import { filesDirectory } from "../snapshot/directories.ts";
+import { openStack } from "../snapshot/open-stack.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import { takeLease } from "../store/leases.ts";
 import { snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
 
@@ -29,33 +25,12 @@ export function changesOf(store: Store, container: ContainerRecord): Change[] {
   const [active, top] = snapshotChain(store.database, container.snapshot);
   if (active === undefined) return [];
   const files = layerFiles<ByteString>();
-  using lower = openLower(store, top);
+  using lower = openStack(store, top, "diff");
   const upper = check(files.openDirectory(filesDirectory(store, active)), "open", "writable layer");
   try {
     return [...walk(upper, lower.descriptor, "")];
   } finally {
     closeSync(upper);
-  }
-}
-
-/** What the image shows; -1 where it has no layers. */
-function openLower(
-  store: Store,
-  top: Parameters<typeof layerDirectories>[1] | undefined,
-): Disposable & { readonly descriptor: number } {
-  if (top === undefined) return { descriptor: -1, [Symbol.dispose]: () => undefined };
-  const [first, ...rest] = layerDirectories(store, top);
-  const directory = `new-${randomBytes(4).toString("hex")}`;
-  using _lease = takeLease(store.database, "diff", directory);
-  const place = join(store.paths.snapshots, directory, "lower") as HostPath;
-  mkdirSync(place, { recursive: true, mode: 0o700 });
-  try {
-    using merged = openMerged(store.paths.snapshots, [first as HostPath, ...rest], place); // a layer is one at least
-    const descriptor = check(layerFiles().openDirectory(merged.path), "open", merged.path);
-    return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
-  } finally {
-    rmdirSync(place);
-    rmdirSync(join(place, ".."));
   }
 }
 

@@ -13,7 +13,8 @@ import {
 import { type Digest, encodeReference, type ImageConfig, parseReference } from "../../spec/index.ts";
 import { check, layerFiles } from "../../sys/index.ts";
 import { applyConfigChanges, type ConfigChange } from "../image/config-change.ts";
-import { readImage } from "../image/content.ts";
+import { layersOf, readImage } from "../image/content.ts";
+import { wholeHistory } from "../image/history.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
 import { inTransaction } from "../store/database.ts";
@@ -33,6 +34,8 @@ export interface CommitRequest {
   readonly changes: readonly ConfigChange[];
   /** Whether the container stands still meanwhile. */
   readonly pauses: boolean;
+  /** In seconds: when it was created, and how young its files are at most. Absent: now. */
+  readonly sourceDateEpoch: number | undefined;
 }
 
 /** Makes the image. @returns its digest */
@@ -49,16 +52,17 @@ export async function commitContainer(store: Store, text: string, request: Commi
       ? undefined
       : await writeLayer(
           store.content,
-          packLayer(upper, { files: layerFiles<ByteString>(), mode: "overlay" }),
+          packLayer(upper, {
+            ...{ files: layerFiles<ByteString>(), mode: "overlay" },
+            sourceDateEpoch: request.sourceDateEpoch,
+          }),
           "gzip",
         );
   const layer = await (request.pauses ? whilePaused(store, container, pack) : pack());
-  const { config, manifest } = base;
-  const old = manifest.layers.flatMap((descriptor, index) => {
-    const diffID = config.rootfs.diff_ids[index];
-    return diffID === undefined ? [] : [{ descriptor, diffID }];
-  });
-  const created = new Date().toISOString();
+  const { config } = base;
+  const created = new Date(
+    request.sourceDateEpoch === undefined ? Date.now() : 1000 * request.sourceDateEpoch,
+  ).toISOString();
   const { rootfs: _, ...rest } = config;
   const said: Omit<ImageConfig, "rootfs"> = {
     ...rest,
@@ -66,7 +70,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
     ...(request.author !== undefined && { author: request.author }),
     config: applyConfigChanges(config.config ?? {}, request.changes),
     history: [
-      ...toldHistory(config, old.length),
+      ...wholeHistory(config),
       {
         created,
         created_by: container.settings.command.join(" "),
@@ -76,7 +80,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
     ],
   };
   const { digest, mediaType, size } = writeImage(store.content, {
-    layers: [...old, ...(layer === undefined ? [] : [layer])],
+    layers: [...layersOf(base), ...(layer === undefined ? [] : [layer])],
     config: said,
   });
   inTransaction(store.database, () =>
@@ -88,13 +92,6 @@ export async function commitContainer(store: Store, text: string, request: Commi
     }),
   );
   return digest;
-}
-
-/** A history has a step for each layer, or it would tell of the wrong ones: the image need not have one. */
-function toldHistory({ history = [] }: ImageConfig, layers: number): NonNullable<ImageConfig["history"]> {
-  const told = history.filter(({ empty_layer: isEmpty }) => isEmpty !== true).length;
-  const untold = Array.from({ length: Math.max(0, layers - told) }, () => ({ created_by: "" }));
-  return [...history, ...untold];
 }
 
 /** All files of a container as a tar archive, as it sees them but for what is mounted. Each piece is valid until the next is asked for. */

@@ -1,5 +1,5 @@
 /** Reads an image's documents from the store, and what its name points at. */
-import { type Image, readImage as readFromContent } from "../../image/index.ts";
+import { type Image, readImage as readFromContent, type WrittenLayer } from "../../image/index.ts";
 import { MAX_MANIFEST_BYTES, type Platform, parseManifestOrIndex } from "../../spec/index.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
@@ -30,4 +30,12 @@ export function readImage(store: Store, target: Target, platform: Platform): Ima
 /** Whether every blob of the image is here. */
 export function isComplete(store: Store, { manifest }: ImageDocuments): boolean {
   return manifest.layers.every(({ digest }) => store.content.has(digest));
+}
+
+/** The layers, each with the diffID that the config has for it. */
+export function layersOf({ manifest, config }: Pick<Image, "manifest" | "config">): WrittenLayer[] {
+  return manifest.layers.flatMap((descriptor, number) => {
+    const diffID = config.rootfs.diff_ids[number];
+    return diffID === undefined ? [] : [{ descriptor, diffID }];
+  });
 }

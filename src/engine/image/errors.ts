@@ -62,3 +62,24 @@ export class ImageHasNames extends TeuError<"image-has-names", { image: string; 
     );
   }
 }
+
+/** Its layers do not begin with those of the base that it should be on. */
+export class NotOnBase extends TeuError<"not-on-base", { image: string; base: string }> {
+  constructor(context: { image: string; base: string }) {
+    super(
+      "not-on-base",
+      "failed-precondition",
+      context,
+      `Cannot rebase ${context.image}: its layers do not begin with those of ${context.base}`,
+    );
+  }
+}
+
+/** It is one image, and no index of several. */
+export class NotAnIndex extends TeuError<"not-an-index", { image: string }> {
+  constructor(context: { image: string }) {
+    super("not-an-index", "invalid", context, `${context.image} is one image, and no index of several`, {
+      hint: "Make one with 'teu image index create'",
+    });
+  }
+}

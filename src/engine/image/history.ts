@@ -1,6 +1,6 @@
 /** How an image came to be: the steps that its config tells of, each with the layer that it made. Source: image-spec config.md, history. */
 import type { Image } from "../../image/index.ts";
-import type { Digest } from "../../spec/index.ts";
+import type { Digest, History, ImageConfig } from "../../spec/index.ts";
 import type { Store } from "../store/store.ts";
 import { readImage } from "./content.ts";
 import { findImage } from "./find.ts";
@@ -39,4 +39,11 @@ export function historyOf({ config, manifest }: Pick<Image, "config" | "manifest
     ...{ layer: digest, created: undefined, createdBy: "", bytes: size, comment: "" },
   }));
   return [...steps, ...untold];
+}
+
+/** A history with a step for each layer, or it would tell of the wrong ones: the image need not have one. */
+export function wholeHistory({ history = [], rootfs }: ImageConfig): History[] {
+  const told = history.filter(({ empty_layer: isEmpty }) => isEmpty !== true).length;
+  const untold = Math.max(0, rootfs.diff_ids.length - told);
+  return [...history, ...Array.from({ length: untold }, () => ({ created_by: "" }))];
 }

@@ -3,8 +3,8 @@
  * other tools find the images. Source: image-spec image-layout.md.
  */
 import { BlobNotFound, type ContentStore, SizeMismatch, verified } from "../../content/index.ts";
-import { type Descriptor, mediaTypeKind, mediaTypes } from "../../spec/index.ts";
-import { mayBeMissing } from "../read-image.ts";
+import { type Descriptor, mediaTypes } from "../../spec/index.ts";
+import { isOptional } from "../read-image.ts";
 import { END_OF_ARCHIVE, padding } from "../tar/writer.ts";
 import { walkImage } from "../walk-image.ts";
 import { blobName, LAYOUT_FILE, memberHeader, smallMember } from "./member.ts";
@@ -50,9 +50,4 @@ export async function* exportArchive(
     yield padding(blob.size);
   }
   yield END_OF_ARCHIVE;
-}
-
-/** Of an index most platforms were never fetched; of a manifest that is here, everything was. */
-function isOptional(descriptor: Descriptor): boolean {
-  return ["index", "manifest"].includes(mediaTypeKind(descriptor.mediaType)) || mayBeMissing(descriptor);
 }

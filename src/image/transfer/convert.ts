@@ -7,32 +7,16 @@ import {
   type Descriptor,
   type Digest,
   digestOf,
-  dockerMediaTypes,
+  dockerMediaType,
   type ImageIndex,
   type Manifest,
-  mediaTypes,
+  ociMediaType,
   parseManifestOrIndex,
 } from "../../spec/index.ts";
 import type { CollectedDocument, CollectedImage } from "./collect.ts";
 
 /** Whose words. */
 export type ImageFormat = "oci" | "docker";
-
-/** Docker's name and OCI's. */
-const PAIRS: readonly (readonly [docker: string, oci: string])[] = [
-  [dockerMediaTypes.index, mediaTypes.index],
-  [dockerMediaTypes.manifest, mediaTypes.manifest],
-  [dockerMediaTypes.config, mediaTypes.config],
-  [dockerMediaTypes.layer, mediaTypes.layer],
-  [dockerMediaTypes.layerGzip, mediaTypes.layerGzip],
-  [dockerMediaTypes.layerZstd, mediaTypes.layerZstd],
-  [dockerMediaTypes.foreignLayer, mediaTypes.nondistributableLayer],
-  [dockerMediaTypes.foreignLayerGzip, mediaTypes.nondistributableLayerGzip],
-];
-const NAMES: Readonly<Record<ImageFormat, ReadonlyMap<string, string>>> = {
-  docker: new Map(PAIRS.flatMap(([docker, oci]) => [[oci, docker] as const, [docker, docker] as const])),
-  oci: new Map(PAIRS.flatMap(([docker, oci]) => [[docker, oci] as const, [oci, oci] as const])),
-};
 
 /** `image` in the words of `format`; itself where nothing has to change. @throws {Unsupported} docker has no word for it */
 export function convertImage(image: CollectedImage, format: ImageFormat): CollectedImage {
@@ -118,7 +102,7 @@ function reworded(descriptor: Descriptor, format: ImageFormat, mediaType: string
 
 /** OCI takes whatever there is. */
 function renamed(mediaType: string, format: ImageFormat, digest: Digest): string {
-  const name = NAMES[format].get(mediaType) ?? (format === "oci" ? mediaType : undefined);
+  const name = format === "oci" ? ociMediaType(mediaType) : dockerMediaType(mediaType);
   if (name !== undefined) return name;
   throw new Unsupported({ what: `--format docker of ${digest}`, why: `docker has no word for ${mediaType}` });
 }
