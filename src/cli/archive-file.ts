@@ -1,4 +1,4 @@
-/** The file that `load -i` reads and `save -o` or `export -o` writes; without a name, our standard streams. */
+/** The file that `load -i` reads and `save -o` and its like write; without a name, our standard streams. */
 import {
   closeSync,
   createReadStream,
@@ -16,6 +16,7 @@ import { errno, isTerminal, SystemCallFailed } from "../sys/index.ts";
 /** What is done with the archive, for messages. */
 const PURPOSES = {
   append: "read a layer from",
+  "blob get": "write a blob to",
   export: "export a container to",
   "image export": "export an image to",
   import: "import from",
@@ -36,6 +37,8 @@ export class TerminalRefused extends TeuError<"terminal-refused", { command: str
   }
 }
 
+type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
 /** Opens the archive to be read. @throws {SystemCallFailed} @throws {TerminalRefused} */
 export function readArchive(
   path: string | undefined,
@@ -51,8 +54,8 @@ export function readArchive(
 /** Writes `pieces` to the archive, which appears when it is whole. @throws {SystemCallFailed} @throws {TerminalRefused} */
 export async function writeArchive(
   path: string | undefined,
-  pieces: AsyncIterable<Uint8Array>,
-  command: "save" | "export" | "image export" = "save",
+  pieces: Pieces,
+  command: "save" | "export" | "image export" | "blob get" = "save",
 ): Promise<void> {
   if (path === undefined) {
     if (isTerminal(1)) throw new TerminalRefused(command);
@@ -70,7 +73,7 @@ function isSpecial(path: string): boolean {
 }
 
 /** By rename: a save that is cut short leaves nothing that looks whole. */
-async function writeBeside(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeBeside(path: string, pieces: Pieces): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   const file = onFile("open", path, () => openSync(temporary, "wx"));
   try {
@@ -83,7 +86,7 @@ async function writeBeside(path: string, pieces: AsyncIterable<Uint8Array>): Pro
   }
 }
 
-async function writePieces(file: number, path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+async function writePieces(file: number, path: string, pieces: Pieces): Promise<void> {
   for await (const piece of pieces) onFile("write", path, () => writeAll(file, piece));
 }
 

@@ -204,6 +204,31 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/ls.ts")).command,
   },
+  catalog: {
+    summary: "List the repositories of a registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/catalog.ts")).command,
+  },
+  manifest: {
+    summary: "Get, put, look at and remove manifests at a registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/manifest.ts")).command,
+  },
+  blob: {
+    summary: "Get, put, look at and remove blobs at a registry",
+    group: IMAGES,
+    load: async () => (await import("./commands/blob.ts")).command,
+  },
+  referrers: {
+    summary: "List what refers to an image: signatures, bills of material, notes",
+    group: IMAGES,
+    load: async () => (await import("./commands/referrers.ts")).command,
+  },
+  artifact: {
+    summary: "Attach files to images at a registry, and get them back",
+    group: IMAGES,
+    load: async () => (await import("./commands/artifact.ts")).command,
+  },
   login: {
     summary: "Tell a registry who we are, and keep that",
     group: IMAGES,

@@ -76,8 +76,22 @@ export { type PublishedPort, parsePublish } from "./options/publish.ts";
 export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";
+// Images from place to place.
 // Registries, asked directly.
-export { listRemoteTags, logIn, logOut } from "./remote.ts";
+export type { RegistryAccess } from "./remote/access.ts";
+export { pullArtifact } from "./remote/artifact.ts";
+export { attachFiles } from "./remote/attach.ts";
+export { getRemoteBlob, putRemoteBlob, removeRemoteBlob, statRemoteBlob } from "./remote/blobs.ts";
+export { listRemoteRepositories, listRemoteTags } from "./remote/list.ts";
+export { logIn, logOut } from "./remote/login.ts";
+export {
+  getRemoteManifest,
+  putRemoteManifest,
+  removeRemoteManifest,
+  statRemoteManifest,
+} from "./remote/manifests.ts";
+export { listRemoteReferrers } from "./remote/referrers.ts";
+
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
@@ -91,8 +105,6 @@ export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage } from "./system/df.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
 export { repairStore } from "./system/repair.ts";
-// Images from place to place.
-export type { RegistryAccess } from "./transfer/access.ts";
 export { type Copied, copyImage } from "./transfer/copy.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";

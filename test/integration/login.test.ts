@@ -122,6 +122,25 @@ describe("teu login", () => {
   });
 });
 
+describe("--authfile", () => {
+  test("is where a login is kept, read and forgotten, and nowhere else", async () => {
+    const authfile = join(home, "auth.json");
+    expect(await login("secret", "--authfile", authfile)).toMatchObject({ status: 0 });
+    expect(statSync(authfile).mode & 0o777).toBe(0o600);
+    expect(existsSync(file())).toBe(false);
+    const list = (...words: string[]) => teu(["ls", ...words, `${registry.address}/team/none`]);
+    expect((await list()).stderr).toContain("it wants a user name and a password");
+    for (const words of [
+      ["--authfile", authfile],
+      ["--creds", "alice:secret"],
+    ])
+      expect((await list(...words)).stderr).not.toContain("password");
+    expect((await list("--authfile", authfile, "--no-creds")).stderr).toContain("password");
+    expect(await teu(["logout", "--authfile", authfile, registry.address])).toMatchObject({ status: 0 });
+    expect(readFileSync(authfile, "utf8")).not.toContain('auth"');
+  });
+});
+
 describe("a credential helper", () => {
   /** One that keeps things in a file, by docker's protocol. */
   const HELPER = `#!/bin/sh

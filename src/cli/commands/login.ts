@@ -3,6 +3,7 @@ import { print, printError } from "../../base/index.ts";
 import { InvalidOption, logIn } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG } from "../image-flags.ts";
+import { authFile, REGISTRY_FLAGS } from "../registry-flags.ts";
 
 export const command = teuCommand({
   name: "teu login",
@@ -18,11 +19,13 @@ it is Docker Hub.`,
       summary: "Others on this machine see it: rather --password-stdin",
     },
     "password-stdin": { kind: "boolean", summary: "Read the password, or a token, from stdin" },
+    authfile: authFile(" to keep it in"),
+    "tls-verify": REGISTRY_FLAGS["tls-verify"],
     insecure: INSECURE_FLAG,
   },
   arguments: [{ name: "REGISTRY", isOptional: true }],
   examples: [{ command: "teu login -u me --password-stdin registry.example < token", says: "From a file" }],
-  async run({ flags, arguments: [registry = "docker.io"] }, { environment }) {
+  async run({ flags, given, arguments: [registry = "docker.io"] }, { environment }) {
     const { username, password } = flags;
     if (password !== undefined && flags["password-stdin"])
       throw new InvalidOption(
@@ -39,11 +42,12 @@ it is Docker Hub.`,
         { option: "--password", value: "" },
         "Must provide --password-stdin, and a password",
       );
-    const kept = await logIn(
-      registry,
-      { username, password: secret },
-      { isInsecure: flags.insecure, environment },
-    );
+    const access = {
+      authFile: flags.authfile,
+      isInsecure: flags.insecure,
+      isTLSVerified: given.has("tls-verify") ? flags["tls-verify"] : undefined,
+    };
+    const kept = await logIn(registry, { username, password: secret }, { access, environment });
     if (kept.kind === "file")
       printError(`The password is in ${kept.path}, where everybody who is you can read it\n`);
     print("Login Succeeded\n");

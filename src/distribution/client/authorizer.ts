@@ -12,7 +12,14 @@ import { BadRegistryAnswer, RegistryRefused, RegistryUnauthenticated } from "./e
 import { type HTTPSettings, request } from "./http.ts";
 
 /** What a request wants to do with the repository. */
-export type Action = "pull" | "push";
+export type Action = "pull" | "push" | "delete";
+
+/** What a token is asked for; what is pushed or deleted is looked at too. */
+const SCOPES: Readonly<Record<Action, string>> = {
+  pull: "pull",
+  push: "pull,push",
+  delete: "pull,delete",
+};
 
 const MAX_TOKEN_ANSWER = 65_536;
 const DEFAULT_EXPIRY_S = 60;
@@ -55,7 +62,7 @@ export class Authorizer {
   header(action: Action): string | undefined {
     const now = Date.now();
     const usable = (token: Token | undefined): boolean => token !== undefined && token.expiresAt > now;
-    const candidates = action === "pull" ? (["pull", "push"] as const) : (["push"] as const);
+    const candidates = action === "pull" ? (["pull", "push"] as const) : [action];
     return candidates.map((key) => this.#tokens.get(key)).find(usable)?.header;
   }
 
@@ -116,7 +123,7 @@ export class Authorizer {
 
   /** The challenge's scope leads: there are servers that read only the first. */
   #scopes(challenge: Challenge, action: Action): string[] {
-    const own = `repository:${this.#repository}:${action === "pull" ? "pull" : "pull,push"}`;
+    const own = `repository:${this.#repository}:${SCOPES[action]}`;
     const asked = challenge.parameters.get("scope");
     const others = action === "push" ? this.#sources.map((name) => `repository:${name}:pull`) : [];
     return [...new Set([...(asked ? [asked] : []), own, ...others])];

@@ -5,11 +5,13 @@
 import { version } from "../../base/index.ts";
 import { verified } from "../../content/index.ts";
 import {
+  type Descriptor,
   type Digest,
   digestAlgorithm,
   digestOf,
   isDigest,
   isSupportedAlgorithm,
+  type Referrer,
   type RegistryName,
   type RepositoryName,
   referrerOf,
@@ -19,15 +21,17 @@ import { type BlobSource, mountBlob, pushBlob } from "./blob-push.ts";
 import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
 import { discard } from "./body.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
+import { deleteBlob, deleteManifest } from "./delete.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
 import { directFetch, type Fetch } from "./http.ts";
-import { ACCEPT, getManifest, type ResolvedManifest } from "./manifest.ts";
+import { getManifest, type ResolvedManifest } from "./manifest.ts";
+import { listRepositories, listTags } from "./names.ts";
 import { encodeReferrers, listReferrers, type Referrers, referrersTag } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 import { Session } from "./session.ts";
+import { hasBlob, statBlob, statManifest } from "./stat.ts";
 import { streamOf } from "./stream.ts";
-import { listTags } from "./tags.ts";
 
 /** How a client behaves; everything has a default. */
 export interface RegistryClientOptions {
@@ -111,7 +115,9 @@ export class RegistryClient {
     );
     await discard(response);
     this.#checkStated(response, manifest.bytes);
-    if (!response.headers.has("oci-subject")) await this.#noteReferrer(manifest, signal);
+    const referrer = referrerOf(manifest.bytes, manifest.mediaType);
+    if (referrer !== undefined && !response.headers.has("oci-subject"))
+      await this.#list(referrer, true, signal);
   }
 
   #checkStated(response: Response, bytes: Uint8Array): void {
@@ -124,22 +130,17 @@ export class RegistryClient {
       throw new ManifestDigestMismatch({ ...this.#where, expected: actual, actual: stated });
   }
 
-  async #noteReferrer(
-    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+  /** Puts a manifest on the list that clients keep, or takes it off. Does nothing where the registry keeps the list. */
+  async #list(
+    { subject, descriptor }: Referrer,
+    isListed: boolean,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const referrer = referrerOf(manifest.bytes, manifest.mediaType);
-    if (referrer === undefined) return;
-    const { keptBy, descriptors } = await this.referrers(referrer.subject, undefined, signal);
+    const { keptBy, descriptors } = await this.referrers(subject, undefined, signal);
     if (keptBy === "registry") return;
-    await this.putManifest(
-      referrersTag(referrer.subject),
-      encodeReferrers([
-        ...descriptors.filter(({ digest }) => digest !== referrer.descriptor.digest),
-        referrer.descriptor,
-      ]),
-      signal,
-    );
+    const others = descriptors.filter(({ digest }) => digest !== descriptor.digest);
+    const list = isListed ? [...others, descriptor] : others;
+    await this.putManifest(referrersTag(subject), encodeReferrers(list), signal);
   }
 
   /** What refers to a manifest, of one artifact type if one is said. */
@@ -147,19 +148,52 @@ export class RegistryClient {
     return await listReferrers(this.#session, this.#where, subject, artifactType, signal);
   }
 
-  /** The tags of the repository, page by page. */
-  tags(signal?: AbortSignal): AsyncGenerator<string> {
-    return listTags(this.#session, this.#where, signal);
+  /** The tags of the repository, page by page. @param pageSize  What the registry is asked to put on one. */
+  tags(signal?: AbortSignal, pageSize?: number): AsyncGenerator<string> {
+    return listTags(this.#session, this.#where, pageSize, signal);
   }
 
-  /** Whether the repository holds this manifest. */
-  async hasManifest(digest: Digest, signal?: AbortSignal): Promise<boolean> {
-    return await this.#has("manifests", digest, undefined, signal);
+  /** The repositories of the registry, page by page, as far as it tells. */
+  repositories(signal?: AbortSignal, pageSize?: number): AsyncGenerator<string> {
+    return listRepositories(this.#session, this.#where, pageSize, signal);
+  }
+
+  /** What a manifest is, without its bytes: some registries do not count that as a pull. @throws {ManifestNotFound} */
+  async statManifest(target: Tag | Digest, signal?: AbortSignal): Promise<Descriptor> {
+    return await statManifest(this.#session, this.#where, target, signal);
+  }
+
+  /**
+   * Takes a tag away, or by its digest a manifest with all its tags; where clients keep the lists of referrers, it leaves its
+   * subject's too. @throws {ManifestNotFound}
+   */
+  async deleteManifest(target: Tag | Digest, signal?: AbortSignal): Promise<void> {
+    const manifest = isDigest(target) ? await this.resolve(target, signal) : undefined;
+    await deleteManifest(this.#session, this.#where, target, signal);
+    const referrer = manifest && referrerOf(manifest.bytes, manifest.mediaType);
+    if (referrer !== undefined) await this.#list(referrer, false, signal);
+  }
+
+  /** The blob with its size. Undefined: the repository does not hold it. */
+  async statBlob(digest: Digest, signal?: AbortSignal): Promise<BlobAddress | undefined> {
+    const found = await statBlob(this.#session, this.#where, digest, signal);
+    if (found === undefined) return undefined;
+    if (found.size !== undefined) return { digest, size: found.size };
+    throw new BadRegistryAnswer({
+      registry: this.registry,
+      operation: `look for ${digest}`,
+      reason: "it does not say how large it is",
+    });
+  }
+
+  /** Takes a blob away. @returns whether it was there */
+  async deleteBlob(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    return await deleteBlob(this.#session, this.#where, digest, signal);
   }
 
   /** Whether the repository holds this blob. @throws {BadRegistryAnswer} It does, with another size. */
   async hasBlob(blob: BlobAddress, signal?: AbortSignal): Promise<boolean> {
-    return await this.#has("blobs", blob.digest, blob.size, signal);
+    return await hasBlob(this.#session, this.#where, blob, signal);
   }
 
   /** The blob's bytes; the stream fails before its end unless length and digest are right. */
@@ -188,34 +222,5 @@ export class RegistryClient {
 
   get #where(): Repository {
     return { registry: this.registry, repository: this.repository };
-  }
-
-  async #has(
-    kind: "blobs" | "manifests",
-    digest: Digest,
-    size: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const response = await this.#session.send(
-      {
-        method: "HEAD",
-        url: `${this.#session.origin}/v2/${this.repository}/${kind}/${digest}`,
-        // Without it there are registries that convert, or find nothing.
-        headers: kind === "manifests" ? { accept: ACCEPT } : {},
-        action: "pull",
-        expect: [200, 404],
-        operation: `look for ${digest}`,
-      },
-      signal,
-    );
-    const length = response.headers.get("content-length");
-    await discard(response);
-    if (response.status === 200 && size !== undefined && length !== null && Number(length) !== size)
-      throw new BadRegistryAnswer({
-        registry: this.registry,
-        operation: `look for ${digest}`,
-        reason: `it holds ${length} bytes under this digest where there should be ${size}`,
-      });
-    return response.status === 200;
   }
 }

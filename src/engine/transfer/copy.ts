@@ -12,8 +12,8 @@ import { admitImage } from "../image/admit.ts";
 import { choosePlatform } from "../image/platform.ts";
 import { openEngine } from "../open.ts";
 import { InvalidOption } from "../options/error.ts";
+import { openClient, type RegistryAccess } from "../remote/access.ts";
 import { abortOnSignal } from "../run/signals.ts";
-import { openClient, type RegistryAccess } from "./access.ts";
 import { type Place, parsePlace } from "./place.ts";
 
 /** What is copied and how. */
@@ -81,7 +81,7 @@ async function openSource(
   switch (place.kind) {
     case "docker": {
       const { registrySource } = await import("./registry-place.ts");
-      const client = await openClient(place.reference, from, environment);
+      const client = await openClient(place.reference, { access: from, environment });
       return { source: registrySource(client, place.reference), client };
     }
     case "oci":
@@ -115,7 +115,7 @@ async function openDestination(
       const isSameRegistry = from.kind === "docker" && from.reference.registry === reference.registry;
       const mountFrom = isSameRegistry ? from.reference.repository : undefined;
       const more = mountFrom === undefined ? {} : { mountFrom: [mountFrom] };
-      const client = await openClient(reference, to, environment, more);
+      const client = await openClient(reference, { access: to, environment }, more);
       return registryDestination(client, reference, names.map(parseTag), mountFrom);
     }
     case "oci":

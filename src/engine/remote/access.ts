@@ -1,4 +1,4 @@
-/** How one side of a copy speaks to its registry: who we are there, whether its certificate counts, how patiently. */
+/** How we speak to a registry: who we are there, whether its certificate counts, how patiently. */
 import {
   type CredentialSource,
   credentialFiles,
@@ -8,13 +8,16 @@ import {
   RegistryClient,
   type RegistryClientOptions,
 } from "../../distribution/client/index.ts";
-import type { RegistryName, RepositoryName } from "../../spec/index.ts";
+import { parseReference, type Reference, type RegistryName, type RepositoryName } from "../../spec/index.ts";
 import { InvalidOption } from "../options/error.ts";
+import { abortOnSignal } from "../run/signals.ts";
 
 /** What people may say of a registry; everything may be left out. */
 export interface RegistryAccess {
   /** False: any certificate will do, and so does plain http. */
   readonly isTLSVerified?: boolean | undefined;
+  /** Plain http. */
+  readonly isInsecure?: boolean | undefined;
   /** `NAME:PASSWORD`. */
   readonly credentials?: string | undefined;
   readonly hasNoCredentials?: boolean | undefined;
@@ -26,33 +29,60 @@ export interface RegistryAccess {
   readonly retries?: number | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** What was said of a registry, and where else to look. */
+export interface RemoteOptions {
+  readonly access: RegistryAccess;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
 
 /** A client of a repository, by what was said of its registry. @throws {InvalidOption} */
 export async function openClient(
   repository: { readonly registry: RegistryName; readonly repository: RepositoryName },
-  access: RegistryAccess,
-  environment: Environment,
-  options: RegistryClientOptions = {},
+  options: RemoteOptions,
+  more: RegistryClientOptions = {},
 ): Promise<RegistryClient> {
-  const { retries } = access;
+  const { isInsecure = false, isTLSVerified, retries } = options.access;
   if (retries !== undefined && retries < 0)
     throw new InvalidOption(
       { option: "--retry", value: `${retries}` },
       `Invalid number of retries ${retries}: wants 0 or more`,
     );
   return new RegistryClient(repository, {
-    ...options,
-    credentials: credentialsOf(access, environment),
+    ...more,
+    insecure: isInsecure,
+    credentials: credentialsOf(options),
     ...(retries !== undefined && { retry: { ...DEFAULT_RETRY, attempts: retries + 1 } }),
-    ...(access.isTLSVerified === false && (await unverified(repository.registry))),
+    ...(isTLSVerified === false && !isInsecure && (await unverified(repository.registry))),
   });
 }
 
-function credentialsOf(
-  { credentials, hasNoCredentials, token, authFile }: RegistryAccess,
-  environment: Environment,
-): CredentialSource {
+/** One operation on what `text` names at its registry; a signal to us ends it. @throws {InvalidReference} */
+export async function atRegistry<T>(
+  text: string,
+  options: RemoteOptions,
+  work: (remote: Remote) => Promise<T>,
+): Promise<T> {
+  using interrupt = abortOnSignal();
+  const reference = parseReference(text);
+  return await work({
+    text,
+    reference,
+    client: await openClient(reference, options),
+    signal: interrupt.signal,
+  });
+}
+
+/** What a text names, and who asks for it. */
+export interface Remote {
+  /** As a person wrote it. */
+  readonly text: string;
+  readonly reference: Reference;
+  readonly client: RegistryClient;
+  readonly signal: AbortSignal;
+}
+
+function credentialsOf({ access, environment }: RemoteOptions): CredentialSource {
+  const { credentials, hasNoCredentials, token, authFile } = access;
   if (hasNoCredentials) return async () => undefined;
   if (token !== undefined) return async () => ({ kind: "registry-token", token });
   if (credentials === undefined)

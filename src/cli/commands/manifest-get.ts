@@ -1,0 +1,36 @@
+/** `teu manifest get`: a manifest or index, byte for byte. */
+import { writeAll } from "../../base/index.ts";
+import { getRemoteManifest } from "../../engine/index.ts";
+import { writeArchive } from "../archive-file.ts";
+import { teuCommand } from "../context.ts";
+import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
+
+export const command = teuCommand({
+  name: "teu manifest get",
+  summary: "Print a manifest or index as it is",
+  description:
+    "Byte for byte, so that it hashes to its digest. An index is printed as such, unless --platform chooses one of its manifests.",
+  flags: {
+    platform: PLATFORM_FLAG,
+    output: { kind: "string", short: "o", value: "FILE", summary: "Write FILE instead of standard output" },
+    ...REGISTRY_FLAGS,
+  },
+  arguments: [{ name: "REFERENCE" }],
+  examples: [{ command: "teu manifest get --platform linux/arm64 debian:12", says: "The one of an index" }],
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [reference = ""],
+    } = parsed;
+    const platform = platformOf(flags.platform);
+    const { bytes } = await getRemoteManifest(reference, {
+      access: registryAccess(parsed),
+      environment,
+      platform,
+    });
+    if (flags.output === undefined) writeAll(1, bytes);
+    else await writeArchive(flags.output, [bytes]);
+    return 0;
+  },
+});
