@@ -1,5 +1,6 @@
 /** `--filter` of `teu ps`. Docker's keys: values of one key are alternatives, keys are not. Labels must all be there. */
 import { type ContainerSummary, InvalidOption } from "../engine/index.ts";
+import { hasLabel } from "./label-filter.ts";
 
 type Filter = (container: ContainerSummary, value: string, all: readonly ContainerSummary[]) => boolean;
 
@@ -9,8 +10,8 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   name: ({ name }, value) => new RegExp(value.replace(/^\//, "")).test(name),
   id: ({ id }, value) => id.startsWith(value),
   status: (container, value) => statusOf(container) === value,
-  label: hasLabel,
-  "label!": (container, value) => !hasLabel(container, value),
+  label: ({ labels }, value) => hasLabel(labels, value),
+  "label!": ({ labels }, value) => !hasLabel(labels, value),
   ancestor: ({ image, imageDigest }, value) =>
     image === value ||
     image === `${value}:latest` ||
@@ -32,11 +33,6 @@ const FILTERS: Readonly<Record<string, Filter>> = {
 function statusOf({ phase, startedAt, isPaused }: ContainerSummary): string {
   if (phase === "running") return isPaused ? "paused" : "running";
   return startedAt === null ? "created" : "exited";
-}
-
-function hasLabel({ labels }: ContainerSummary, text: string): boolean {
-  const [name = "", value] = text.split(/=(.*)/s);
-  return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value);
 }
 
 function momentOf(text: string, all: readonly ContainerSummary[]): number {

@@ -1,20 +1,16 @@
 /** `--filter` of the commands that list and remove volumes. Docker's keys: values of one key are alternatives, keys are not. */
 import { InvalidOption, type VolumeSummary } from "../engine/index.ts";
+import { hasLabel } from "./label-filter.ts";
 
 type Filter = (volume: VolumeSummary, value: string) => boolean;
 
 const FILTERS = {
   name: ({ name }, value) => name.includes(value),
   driver: ({ driver }, value) => driver === value,
-  label: hasLabel,
-  "label!": (volume, value) => !hasLabel(volume, value),
+  label: ({ labels }, value) => hasLabel(labels, value),
+  "label!": ({ labels }, value) => !hasLabel(labels, value),
   dangling: ({ containers }, value) => (containers.length === 0) === (value === "true" || value === "1"),
 } satisfies Record<string, Filter>;
-
-function hasLabel({ labels }: Pick<VolumeSummary, "labels">, text: string): boolean {
-  const [name = "", value] = text.split(/=(.*)/s);
-  return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value);
-}
 
 /** Whether a volume is what `texts` ask for, by some of the keys. @throws {InvalidOption} */
 export function volumeFilter(

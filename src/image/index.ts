@@ -6,6 +6,7 @@ export { type AppliedLayer, type ApplyOptions, applyLayer, DEFAULT_LIMITS } from
 export { InvalidImageArchive } from "./archive/content.ts";
 export { type ExportedImage, exportArchive } from "./archive/export.ts";
 export { importArchive } from "./archive/import.ts";
+export { nameAnnotations } from "./archive/names.ts";
 // Names as tar and the kernel have them.
 export { type ByteString, byteString, bytesOf, decodeName } from "./byte-string.ts";
 // Images made of others.

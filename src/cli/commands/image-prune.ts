@@ -1,38 +1,51 @@
 /** `teu image prune`. Docker's words. */
 import { print } from "../../base/index.ts";
 import { openEngine, prune } from "../../engine/index.ts";
-import { teuCommand } from "../context.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { imageFilter } from "../image-filter.ts";
 import { encodeSize } from "../text.ts";
-import { untilOf } from "../until.ts";
 
 export const command = teuCommand({
   name: "teu image prune",
   summary: "Remove content that no image leads to, and with --all images that no container has",
   flags: {
     all: { kind: "boolean", short: "a", summary: "Every image that no container has" },
-    filter: { kind: "list", value: "until=TIME", summary: "Only what is older: a time, or 24h" },
+    filter: {
+      kind: "list",
+      value: "NAME=VALUE",
+      summary: "With --all only: until=TIME (or 24h), label=KEY[=VALUE], label!=KEY[=VALUE]",
+    },
+    "dry-run": { kind: "boolean", summary: "Tell which images would go, and remove nothing" },
     force: {
       kind: "boolean",
       short: "f",
       summary: "For scripts that are written for docker; nothing is asked",
     },
+    json: JSON_FLAG,
   },
   arguments: [],
-  examples: [{ command: "teu image prune --all", says: "Leave what containers need" }],
+  examples: [
+    { command: "teu image prune --all", says: "Leave what containers need" },
+    { command: "teu image prune -a --filter label!=keep --dry-run", says: "See what could go" },
+  ],
   async run({ flags }, { environment }) {
-    const until = untilOf(flags.filter);
+    const { until, isLabelled } = imageFilter(flags.filter);
+    const isDryRun = flags["dry-run"];
     const store = await openEngine(environment);
-    let bytes = 0;
+    let total = 0;
     const kinds = new Set(flags.all ? (["image", "content"] as const) : (["content"] as const));
     for await (const gone of prune(store, {
       kinds,
-      isDryRun: false,
+      isDryRun,
+      isLabelled,
       ...(until !== undefined && { until }),
     })) {
-      if (gone.kind === "content") bytes += gone.bytes;
-      else print(`Untagged: ${gone.name}\n`);
+      // Of an image it is what it shares, too: what goes is known in the end.
+      if (isDryRun || gone.kind === "content") total += gone.bytes;
+      if (flags.json) print(`${JSON.stringify(gone)}\n`);
+      else if (gone.kind === "image") print(`${isDryRun ? "Would untag" : "Untagged"}: ${gone.name}\n`);
     }
-    print(`Total reclaimed space: ${encodeSize(bytes)}\n`);
+    if (!flags.json) print(`Total ${isDryRun ? "reclaimable" : "reclaimed"} space: ${encodeSize(total)}\n`);
     return 0;
   },
 });

@@ -15,9 +15,9 @@ import { check, layerFiles } from "../../sys/index.ts";
 import { applyConfigChanges, type ConfigChange } from "../image/config-change.ts";
 import { layersOf, readImage } from "../image/content.ts";
 import { wholeHistory } from "../image/history.ts";
+import { changeNames } from "../image/names.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
-import { inTransaction } from "../store/database.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import { snapshotChain } from "../store/snapshots.ts";
@@ -83,7 +83,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
     layers: [...layersOf(base), ...(layer === undefined ? [] : [layer])],
     config: said,
   });
-  inTransaction(store.database, () =>
+  changeNames(store, () =>
     putImage(store.database, store.namespace, {
       reference: encodeReference(parseReference(request.reference)),
       digest,

@@ -2,11 +2,11 @@
 import { setImmediate } from "node:timers/promises";
 import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
 import { abortOnSignal } from "../run/signals.ts";
-import { inTransaction } from "../store/database.ts";
 import { findImage, putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
 import { NoSuchImage } from "./errors.ts";
+import { changeNames } from "./names.ts";
 
 /** Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest */
 export async function loadImages(store: Store, source: AsyncIterable<Uint8Array>): Promise<string[]> {
@@ -19,7 +19,7 @@ export async function loadImages(store: Store, source: AsyncIterable<Uint8Array>
     descriptor,
     references: names.map(parseReference),
   }));
-  inTransaction(store.database, () => {
+  changeNames(store, () => {
     for (const { descriptor, references } of named)
       for (const reference of references) {
         const { digest, mediaType, size } = descriptor;

@@ -33,7 +33,6 @@ import { InvalidOption } from "../options/error.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { openStack } from "../snapshot/open-stack.ts";
 import { unpackLayers } from "../snapshot/unpack.ts";
-import { inTransaction } from "../store/database.ts";
 import { type ImageRecord, putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
@@ -42,6 +41,7 @@ import { orDamage } from "./damage.ts";
 import { NotOnBase } from "./errors.ts";
 import { findImage } from "./find.ts";
 import { wholeHistory } from "./history.ts";
+import { changeNames } from "./names.ts";
 import { choosePlatform, requirePlatform } from "./platform.ts";
 
 /** What every edit takes. */
@@ -273,7 +273,7 @@ async function edit(
 export function recordImage(store: Store, reference: Reference, descriptor: Descriptor): EditedImage {
   const { digest, mediaType, size } = descriptor;
   const name = encodeReference(reference);
-  inTransaction(store.database, () =>
+  changeNames(store, () =>
     putImage(store.database, store.namespace, { reference: name, digest, mediaType, size }),
   );
   return { reference: familiarReference(reference), digest };

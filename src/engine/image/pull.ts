@@ -13,12 +13,12 @@ import {
   type Reference,
 } from "../../spec/index.ts";
 import { type StepObserver, since } from "../run/steps.ts";
-import { inTransaction } from "../store/database.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
 import { admitImage } from "./admit.ts";
 import { type ImageDocuments, readImage } from "./content.ts";
+import { changeNames } from "./names.ts";
 import { type PlatformChoice, requirePlatform } from "./platform.ts";
 
 /** Is told what happens to every blob. */
@@ -48,7 +48,7 @@ export async function pullImage(
   const { digest, mediaType, size } = root;
   const image = readImage(store, { digest, mediaType, size }, options.platform);
   requirePlatform(name, image, options);
-  inTransaction(store.database, () =>
+  changeNames(store, () =>
     putImage(
       store.database,
       store.namespace,

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import { type Collected, collectGarbage } from "./collect.ts";
 import { ImageHasNames, ImageInUse } from "./errors.ts";
 import { findImage } from "./find.ts";
+import { publishNames } from "./names.ts";
 
 /** What became of an image. */
 export interface RemovedImage extends Collected {
@@ -32,7 +33,10 @@ export function removeImage(store: Store, text: string, options: { force: boolea
     return names;
   });
   const names = untagged.map((name) => familiarReference(parseReference(name)));
-  return { untagged: names, ...collectGarbage(store) };
+  const collected = collectGarbage(store);
+  // Last: a disk that is full has room for the index now.
+  publishNames(store);
+  return { untagged: names, ...collected };
 }
 
 function namesOf(store: Store, digest: Digest): string[] {

@@ -1,10 +1,10 @@
 /** `teu tag`: one more name for an image. */
 import { encodeReference, parseReference } from "../../spec/index.ts";
 import { InvalidOption } from "../options/error.ts";
-import { inTransaction } from "../store/database.ts";
 import { putImage } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { findImage } from "./find.ts";
+import { changeNames } from "./names.ts";
 
 /** Calls the image `source` `target` too; whatever was called so before loses that name. @throws {NoSuchImage} */
 export function tagImage(store: Store, source: string, target: string): void {
@@ -14,7 +14,7 @@ export function tagImage(store: Store, source: string, target: string): void {
       { option: "TARGET", value: target },
       "Refusing to create a tag with a digest reference",
     );
-  inTransaction(store.database, () => {
+  changeNames(store, () => {
     const { mediaType, digest, size } = findImage(store, source).record;
     const name = encodeReference(reference);
     putImage(store.database, store.namespace, { reference: name, mediaType, digest, size });

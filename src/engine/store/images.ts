@@ -66,6 +66,17 @@ export function listImages(database: Database, namespace: string): ImageRecord[]
     .all(namespace);
 }
 
+/** Every name of every namespace, each once, and what it points at. */
+export function imageNames(
+  database: Database,
+): Pick<ImageRecord, "reference" | "mediaType" | "digest" | "size">[] {
+  return database
+    .query<Pick<ImageRecord, "reference" | "mediaType" | "digest" | "size">, []>(
+      "SELECT reference, media_type AS mediaType, digest, size, min(namespace) FROM images GROUP BY reference ORDER BY reference",
+    )
+    .all();
+}
+
 /** Every target of every namespace: what content must be kept for. */
 export function imageTargets(database: Database): Pick<ImageRecord, "mediaType" | "digest" | "size">[] {
   return database

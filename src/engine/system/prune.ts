@@ -3,10 +3,13 @@
  * were used longest ago first, until the rest fits.
  */
 
-import { isAlive } from "../../base/index.ts";
+import { isAlive, isTeuError } from "../../base/index.ts";
 import { familiarReference, parseReference } from "../../spec/index.ts";
 import { removeContainer } from "../container/remove.ts";
-import { collectGarbage } from "../image/collect.ts";
+import { type Collected, collectGarbage } from "../image/collect.ts";
+import { readImage } from "../image/content.ts";
+import { publishNames } from "../image/names.ts";
+import { thisPlatform } from "../image/platform.ts";
 import { removeNetworks } from "../network/connect.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -25,6 +28,8 @@ export interface PruneOptions {
   readonly kinds: ReadonlySet<PruneKind>;
   /** Only what is older than this moment, in milliseconds since 1970. */
   readonly until?: number;
+  /** Of images only those whose labels fit. */
+  readonly isLabelled?: (labels: Readonly<Record<string, string>>) => boolean;
   /** Instead of all this: images until everything of images is no more than so many bytes. */
   readonly budgetBytes?: number;
   /** Tell, and remove nothing. */
@@ -49,14 +54,18 @@ export async function* prune(store: Store, options: PruneOptions): AsyncGenerato
     if (kinds.has("volume")) yield* volumesOf(store, options);
     if (kinds.has("image")) yield* pruneImages(store, options);
   }
-  if (options.isDryRun || !options.kinds.has("content")) return;
-  const { blobs, snapshots, bytes } = collectGarbage(store);
+  if (options.isDryRun) return;
+  const { blobs, snapshots, bytes } = options.kinds.has("content") ? collectGarbage(store) : NOTHING;
+  // After it: a disk that is full has room for the index now.
+  if (options.budgetBytes !== undefined || options.kinds.has("image")) publishNames(store);
   if (blobs.length > 0 || snapshots > 0)
     yield {
       ...{ kind: "content", name: `${blobs.length} blobs, ${snapshots} layers`, bytes },
       reason: "no image that has a name, and no container, leads to it",
     };
 }
+
+const NOTHING: Collected = { blobs: [], snapshots: 0, bytes: 0 };
 
 function isOld(createdAt: number, { until }: PruneOptions): boolean {
   return until === undefined || createdAt < until;
@@ -103,8 +112,19 @@ function* volumesOf(store: Store, options: PruneOptions): Generator<Pruned> {
 function* pruneImages(store: Store, options: PruneOptions): Generator<Pruned> {
   for (const image of unusedImages(store)) {
     if (!isOld(image.createdAt, options)) continue;
+    if (options.isLabelled !== undefined && !options.isLabelled(labelsOf(store, image))) continue;
     if (!options.isDryRun && !forget(store, image)) continue;
     yield pruned(store, image, "no container has it");
+  }
+}
+
+/** Of the image for this machine; one that is for another, or none that can run, has none. */
+function labelsOf(store: Store, image: ImageRecord): Readonly<Record<string, string>> {
+  try {
+    return readImage(store, image, thisPlatform()).config.config?.Labels ?? {};
+  } catch (error) {
+    if (!isTeuError(error)) throw error;
+    return {};
   }
 }
 

@@ -7,7 +7,7 @@ import {
 } from "../../image/index.ts";
 import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
 import { findImage } from "../image/find.ts";
-import { inTransaction } from "../store/database.ts";
+import { changeNames } from "../image/names.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
@@ -36,7 +36,7 @@ export function storeDestination(store: Store, text: string, names: readonly str
     open: () => store.content,
     keepsReferrers: false,
     name: (_, { digest, mediaType, size }) =>
-      inTransaction(store.database, () => {
+      changeNames(store, () => {
         for (const reference of references)
           putImage(
             store.database,

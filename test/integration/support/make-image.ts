@@ -80,7 +80,9 @@ function tarOf(tree: string, files: LayerFiles): Uint8Array<ArrayBuffer> {
       copyFileSync(Bun.which(content.slice(2)) ?? content.slice(2), path);
     else writeFileSync(path, content);
   }
-  const packed = Bun.spawnSync(["tar", "--numeric-owner", "-C", tree, "-cf", "-", "."]);
+  // The same files make the same layer, whenever that is.
+  const same = ["--numeric-owner", "--sort=name", "--mtime=@1000000"];
+  const packed = Bun.spawnSync(["tar", ...same, "-C", tree, "-cf", "-", "."]);
   if (!packed.success) throw new Error(`tar: ${packed.stderr.toString()}`);
   return new Uint8Array(packed.stdout);
 }
