@@ -202,14 +202,24 @@ let failed = 0;
 try {
   const names = readdirSync(programs).filter((name) => name !== "runtimetest" && !name.includes("."));
   await runAll(chosen.length > 0 ? chosen : names, async (name) => {
-    const teu = await runProgram(programs, name, callers.teu, folder);
+    let teu = await runProgram(programs, name, callers.teu, folder);
     const runc = await runProgram(programs, name, callers.runc, folder);
-    const points = lost(teu, runc);
     const excused = VALIDATION_EXCUSED[name];
+    const isAccepted = (): boolean =>
+      teu.isPass ||
+      excused !== undefined ||
+      (lost(teu, runc).length === 0 && VALIDATION_REASONS[name] !== undefined);
+    if (!isAccepted()) {
+      // Some programs ask for a state at a moment that a loaded machine misses: what fails twice is broken.
+      console.log(`${name}: ${teu.words}; once more`);
+      console.log(teu.log.slice(-2000).replaceAll(/^/gm, "    "));
+      teu = await runProgram(programs, name, callers.teu, folder);
+    }
+    const points = lost(teu, runc);
     const reason = teu.isPass ? "" : (excused ?? VALIDATION_REASONS[name] ?? "");
     rows.set(name, { name, teu: teu.words, runc: runc.words, reason });
     console.log(`${name}: ${teu.words}; runc: ${runc.words}`);
-    if (teu.isPass || excused !== undefined || (points.length === 0 && reason !== "")) return;
+    if (isAccepted()) return;
     failed += 1;
     console.log(points.length > 0 ? `  runc passes: ${points.join("; ")}` : "  no reason is written down");
     console.log(teu.log.slice(-2000).replaceAll(/^/gm, "    "));

@@ -65,7 +65,7 @@ describe("teu sign and teu verify", () => {
 });
 
 describe("a signature policy", () => {
-  test("keeps out of the store what is not signed by its key", async () => {
+  needs(root)("keeps out of the store what is not signed by its key", async () => {
     const image = "team/policy:1";
     await push(image);
     const policy = writePolicy("policy.json", signedBy(key));
@@ -78,7 +78,7 @@ describe("a signature policy", () => {
     expect(other.status).toBe(1);
   });
 
-  test("that cannot be read lets nothing in", async () => {
+  needs(root)("that cannot be read lets nothing in", async () => {
     const policy = store.path("broken.json");
     for (const text of [
       "{",
@@ -92,7 +92,7 @@ describe("a signature policy", () => {
     }
   });
 
-  test("of the user is asked without a word", async () => {
+  needs(root)("of the user is asked without a word", async () => {
     const image = "team/home:1";
     await push(image);
     mkdirSync(store.path(".config/containers"), { recursive: true });
@@ -135,7 +135,7 @@ describe("skopeo, by the same policy,", () => {
   const docker = (scopes: object): object => ({ default: reject, transports: { docker: scopes } });
 
   // Debian's cannot verify sigstoreSigned; what it makes of scopes and of mistakes it shows without.
-  needs(program("skopeo")).each<[string, (address: string) => object]>([
+  needs(root, program("skopeo")).each<[string, (address: string) => object]>([
     ["default", () => ({ default: anything })],
     ["reject", () => ({ default: reject })],
     ["a registry", (address) => docker({ [address]: anything })],
