@@ -98,6 +98,15 @@ function propagationOf(word: string | undefined): { type: number; recursive: boo
   return propagation;
 }
 
+/**
+ * Whether what is taken off the host's tree in the container's mount namespace could be taken off on the host too: each
+ * mount of it that is still shared tells, and a word that is not recursive leaves all but the topmost as they are.
+ */
+function tellsHost(word: string | undefined): boolean {
+  const { type, recursive } = propagationOf(word);
+  return type === MS_SHARED || !recursive;
+}
+
 /** Makes the root read-only: late, when nothing has to be made in it any more. */
 export function compileReadonlyRoot(plan: PlanBuilder): void {
   plan.section("root.readonly", CLAUSE);
@@ -119,15 +128,18 @@ export function compileChangeRoot(
   const { hostProcs, propagation } = options;
   plan.section("root.path", CLAUSE);
   const here = plan.text(".");
-  const isShared = propagationOf(propagation).type === MS_SHARED;
-  if (how === "pivot" && isShared)
+  const tells = tellsHost(propagation);
+  if (how === "pivot" && tells)
     plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: T1 });
-  if (how === "move") for (const path of hostProcs) hideHostProc(plan, path);
+  if (how === "move")
+    for (const path of hostProcs) {
+      if (tells) setHostPropagation(plan, path, MS_SLAVE, true);
+      hideHostProc(plan, path);
+    }
   plan.call("fchdir", [ROOT]);
   if (how === "pivot") {
     plan.call("pivot_root", [here, here]);
-    // What is taken off a shared tree is taken off everywhere.
-    if (isShared) setAttributes(plan, T1, { set: 0, clear: 0, propagation: MS_SLAVE }, true);
+    if (tells) setAttributes(plan, T1, { set: 0, clear: 0, propagation: MS_SLAVE }, true);
     // The old root now lies on top of the new one at "/": take it off.
     plan.call("umount2", [here, MNT_DETACH]);
   } else {

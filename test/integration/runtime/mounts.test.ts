@@ -388,20 +388,30 @@ describe(`mounts of a container of ${TESTED.name} that runc 1.1 makes otherwise,
     expect(readFileSync("/proc/self/mountinfo", "utf8").split("\n").slice(0, 5)).toEqual(before);
   });
 
-  test("config-linux.md#rootfs-mount-propagation: of a shared tree nothing is unmounted on the host", async () => {
-    await using container = new Container();
-    container.configure(
-      "grep -c . /proc/self/mountinfo",
-      changes(withLinux({ rootfsPropagation: "rshared" }), withMounts(mount("/x", "tmpfs", "x", "mode=755"))),
-    );
-    const count = "cut -d' ' -f5 /proc/self/mountinfo | sort";
-    const script = `mount --make-rshared / && ${count} >before && "$@" && ${count} >after && cmp before after && echo same`;
-    const run = container.words("run", "--bundle", container.bundle.path, container.id);
-    const { stdout } = Bun.spawnSync(["unshare", "--mount", "sh", "-c", script, "sh", ...run], {
-      cwd: container.bundle.path,
-    });
-    expect(stdout.toString()).toEndWith("same\n");
-  });
+  test.each(
+    ["shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable"].flatMap(
+      (word) => [
+        { word, flags: [] },
+        { word, flags: ["--no-pivot"] },
+      ],
+    ),
+  )(
+    "config-linux.md#rootfs-mount-propagation: of a shared tree nothing is unmounted on the host: $word $flags",
+    async ({ word, flags }) => {
+      await using container = new Container();
+      container.configure(
+        "grep -c . /proc/self/mountinfo",
+        changes(withLinux({ rootfsPropagation: word }), withMounts(mount("/x", "tmpfs", "x", "mode=755"))),
+      );
+      const count = "cut -d' ' -f5 /proc/self/mountinfo | sort";
+      const script = `mount --make-rshared / && ${count} >before && "$@" && ${count} >after && cmp before after && echo same`;
+      const run = container.words("run", ...flags, "--bundle", container.bundle.path, container.id);
+      const { stdout } = Bun.spawnSync(["unshare", "--mount", "sh", "-c", script, "sh", ...run], {
+        cwd: container.bundle.path,
+      });
+      expect(stdout.toString()).toEndWith("same\n");
+    },
+  );
 
   test("config-linux.md#rootfs-mount-propagation: a mount on the host arrives in a slave", async () => {
     await using container = new Container();
