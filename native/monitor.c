@@ -582,6 +582,13 @@ static int split(const uint8_t **at, const uint8_t *end, const char **table, uin
   return 1;
 }
 
+/* A starter that holds the control socket to the end does what follows itself. */
+static int has_starter(void) {
+  struct poll poll = {monitor.control, POLLIN, 0};
+  struct time none = {0, 0};
+  return monitor.control >= 0 && CALL(SYS_ppoll, &poll, 1, &none, 0, 8) >= 0 && !(poll.revents & POLLHUP);
+}
+
 /* teu, for what follows: it is told by the record, and we do not wait for it. */
 static void start_handler(void) {
   static struct spawn spawn;
@@ -610,7 +617,7 @@ __attribute__((noreturn)) static void finish(void) {
     struct time patience = {2, 0};
     while (clients[i].fd >= 0 && backlog_of(&clients[i]) && CALL(SYS_ppoll, &poll, 1, &patience, 0, 8) > 0) push_backlog(&clients[i]);
   }
-  start_handler();
+  if (!has_starter()) start_handler();
   leave(0);
 }
 
@@ -628,29 +635,6 @@ static void container_ended(uint32_t status) {
   monitor.state = STATE_ENDED;
 }
 
-static void on_child(void) {
-  uint8_t info[128];
-  while (CALL(SYS_read, monitor.signals, info, sizeof info) > 0) ;
-  for (;;) {
-    uint32_t status = 0;
-    long pid = CALL(SYS_wait4, -1, &status, WNOHANG | WALL, 0);
-    if (pid == -EINTR) continue;
-    if (pid <= 0) return;
-    for (int i = 0; i < SPAWNED; i++)
-      if (monitor.spawned[i] == pid) monitor.spawned[i] = 0;
-    if (monitor.state == STATE_RUNNING && pid == monitor.container) {
-      container_ended(status);
-    } else if (monitor.state == STATE_STARTING) {
-      monitor.early[monitor.early_count++ % EARLY].pid = pid;
-      monitor.early[(monitor.early_count - 1) % EARLY].status = status;
-    }
-    struct control_reply reply = {REPLY_ENDED, VERSION, pid, (int64_t)status};
-    if (monitor.control >= 0) CALL(SYS_write, monitor.control, &reply, sizeof reply);
-  }
-}
-
-/* ---- the control socket ------------------------------------------------------------------------------------------ */
-
 struct rights { uint64_t length; int level, type; int32_t descriptors[DESCRIPTORS]; };
 static struct rights rights;
 enum { RIGHTS_HEADER = 16 };
@@ -667,6 +651,30 @@ static void answer(enum reply kind, int64_t value, int64_t error, int descriptor
   }
   CALL(SYS_sendmsg, monitor.control, &header, MSG_NOSIGNAL);
 }
+
+static void on_child(void) {
+  uint8_t info[128];
+  int was_starting = monitor.state == STATE_STARTING;
+  while (CALL(SYS_read, monitor.signals, info, sizeof info) > 0) ;
+  for (;;) {
+    uint32_t status = 0;
+    long pid = CALL(SYS_wait4, -1, &status, WNOHANG | WALL, 0);
+    if (pid == -EINTR) continue;
+    if (pid <= 0) return;
+    for (int i = 0; i < SPAWNED; i++)
+      if (monitor.spawned[i] == pid) monitor.spawned[i] = 0;
+    if (monitor.state == STATE_RUNNING && pid == monitor.container) {
+      container_ended(status);
+    } else if (monitor.state == STATE_STARTING) {
+      monitor.early[monitor.early_count++ % EARLY].pid = pid;
+      monitor.early[(monitor.early_count - 1) % EARLY].status = status;
+    }
+    /* Of orphans that end later nobody is told: a starter that stays does not read. */
+    if (monitor.control >= 0 && was_starting) answer(REPLY_ENDED, pid, (int64_t)status, -1);
+  }
+}
+
+/* ---- the control socket ------------------------------------------------------------------------------------------ */
 
 static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;

@@ -463,12 +463,31 @@ describe("--restart", () => {
     expect(bundles()).toEqual([]);
   });
 
-  test("is refused with --rm, in the foreground, and for a word that is no policy", async () => {
+  test("a container in the foreground is started again without us", async () => {
+    const count = "echo x >>/count; exit 3";
+    const { status } = await store.teu(
+      "run",
+      "--name",
+      "front",
+      "--restart",
+      "on-failure:2",
+      image,
+      "sh",
+      "-c",
+      count,
+    );
+    expect(status).toBe(3);
+    const written = async () => (await store.teu("cp", "front:/count", "-")).stdout.match(/x\n/g)?.length;
+    await until(async () => (await written()) === 3);
+    await until(async () => (await told("front"))?.phase === "exited");
+    await store.done("rm", "-f", "front");
+  });
+
+  test("is refused with --rm, and for a word that is no policy", async () => {
     const said = async (...words: string[]) => (await store.teu("run", ...words, image, "true")).stderr;
     expect(await said("-d", "--rm", "--restart", "always")).toBe(
       "teu: Conflicting options: --restart and --rm\n",
     );
-    expect(await said("--restart", "always")).toStartWith("teu: Unsupported --restart without -d");
     expect(await said("-d", "--restart", "sometimes")).toStartWith('teu: Invalid restart policy "sometimes"');
   });
 });

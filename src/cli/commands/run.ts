@@ -1,5 +1,5 @@
 /** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
-import { print, Unsupported } from "../../base/index.ts";
+import { print } from "../../base/index.ts";
 import { InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
 import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
@@ -54,11 +54,6 @@ A container is in the network 'bridge', unless --network says another one of 'te
   async run({ flags, arguments: [image = "", ...words] }, context) {
     const trace = traceFormat(flags.trace);
     const request = containerRequest(flags, words, context.environment);
-    if (request.restart !== undefined && !flags.detach)
-      throw new Unsupported({
-        what: "--restart without -d",
-        why: "a container in the foreground ends with its first run",
-      });
     const isQuiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ isQuiet });
     const options = {

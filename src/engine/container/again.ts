@@ -1,16 +1,17 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
-import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
+import { NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { ContainerStreams } from "./attach.ts";
+import { Foreground } from "./foreground.ts";
 import { remakeBundle } from "./make.ts";
 import { settle } from "./recover.ts";
 import { findContainer, stopAndUnmount } from "./remove.ts";
 import { noteFailedStart } from "./restart.ts";
-import { startDetached } from "./start.ts";
+import { startMonitored } from "./start.ts";
 import { ContainerNotRunning } from "./stop.ts";
 import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
 
@@ -51,17 +52,10 @@ export async function restartContainer(
     takeOver(store.database, container, thisOwner());
   if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
-  using cleanUp = new DisposableStack();
-  let streams: ContainerStreams | undefined;
+  using foreground = attach === undefined ? undefined : new Foreground(store, container, attach.readsInput);
   try {
     const bundle = await remakeBundle(store, container);
-    await startDetached(store, container, bundle, () => undefined, {
-      isByHand,
-      beforeStart: () => {
-        if (attach !== undefined)
-          streams = cleanUp.use(new ContainerStreams(store, container, attach.readsInput));
-      },
-    });
+    await startMonitored(store, container, bundle, () => undefined, { isByHand, foreground });
   } catch (error) {
     // Before its monitor, if it has one by now, ends with it and has another teu look when it is due.
     if (!isByHand) inTransaction(store.database, () => noteFailedStart(store, container));
@@ -69,7 +63,7 @@ export async function restartContainer(
     takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY);
     throw error;
   }
-  return streams === undefined ? 0 : await relayToEnd(store, container, streams);
+  return foreground === undefined ? 0 : await foreground.relayToEnd();
 }
 
 /**
@@ -104,15 +98,7 @@ function dueMoment(store: Store, id: string): number | undefined {
 export async function attachToContainer(store: Store, text: string, readsInput: boolean): Promise<number> {
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
-  using streams = new ContainerStreams(store, container, readsInput);
-  return await relayToEnd(store, container, streams);
-}
-
-async function relayToEnd(
-  store: Store,
-  container: ContainerRecord,
-  streams: ContainerStreams,
-): Promise<number> {
+  using streams = new ContainerStreams(store, container, { stdin: readsInput, stdout: true, stderr: true });
   const said = await streams.relay();
   // Read before what follows: with --rm it goes with the container.
   const status = said ?? readExitRecord(containerDirectory(store, container.id))?.status ?? UNKNOWN_STATUS;

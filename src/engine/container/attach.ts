@@ -2,6 +2,7 @@
 import { TeuError } from "../../base/index.ts";
 import { decodeWaitStatus, isTerminal, makeRaw, terminalSize, writeFully } from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
+import type { Wants } from "../monitor/protocol.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 
@@ -9,9 +10,9 @@ import { bundleDirectory, type Store } from "../store/store.ts";
 const DETACH_KEYS = [0x10, 0x11] as const;
 
 /** Somebody typed the keys that leave the container running. */
-export class Detached extends TeuError<"detached"> {
+export class Detached extends TeuError<"detached", { status: number }> {
   constructor() {
-    super("detached", "cancelled", {}, "Detached: the container goes on");
+    super("detached", "cancelled", { status: 0 }, "Detached: the container goes on");
   }
 }
 
@@ -22,12 +23,13 @@ export class ContainerStreams implements Disposable {
   readonly #readsInput: boolean;
   readonly #cleanUp = new DisposableStack();
 
-  /** @param readsInput  Whether ours is the container's input; only where it has an open one. */
-  constructor(store: Store, { id, settings }: ContainerRecord, readsInput: boolean) {
+  /** @param wants  Which of them; ours is its input only where it has an open one. */
+  constructor(store: Store, { id, settings }: ContainerRecord, wants: Omit<Wants, "allBytes">) {
     this.#isTerminal = settings.terminal ?? false;
-    this.#readsInput = readsInput && (settings.interactive ?? false);
-    const wants = { stdin: this.#readsInput, stdout: true, stderr: true, allBytes: true };
-    this.#attachment = this.#cleanUp.use(new Attachment(bundleDirectory(store, id), wants));
+    this.#readsInput = wants.stdin && (settings.interactive ?? false);
+    this.#attachment = this.#cleanUp.use(
+      new Attachment(bundleDirectory(store, id), { ...wants, stdin: this.#readsInput, allBytes: true }),
+    );
   }
 
   /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} */

@@ -1,11 +1,11 @@
 /**
- * Starts a container that goes on without us: under a monitor of its own, which becomes the owner of the record. Whoever looks
- * after the container later finds it by the monitor's socket and by what it writes.
+ * Starts a container under a monitor of its own, which becomes the owner of the record, and so it goes on without us. Whoever
+ * looks after the container later finds it by the monitor's socket and by what it writes.
  */
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startTimeOf, thisOwner } from "../../base/index.ts";
-import { pipe } from "../../sys/index.ts";
+import { copyTerminalSize, pipe } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
@@ -16,6 +16,7 @@ import { type ContainerRecord, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
+import type { Foreground } from "./foreground.ts";
 import type { Bundle } from "./make.ts";
 import { connect } from "./network.ts";
 import { settle } from "./recover.ts";
@@ -25,26 +26,34 @@ import { afterExit, noteStart } from "./restart.ts";
 /** One file of a log, and how many: docker's driver `local` keeps as much. */
 const LOG = { format: "cri", maxBytes: 20 << 20, files: 5 } as const;
 
-/**
- * Starts `container`, of which `bundle` is ready.
- * @param options.isByHand  Whether somebody asked for it, rather than its restart policy.
- * @param options.beforeStart  Called when its monitor listens and its program has not begun: who attaches here misses nothing.
- */
-export async function startDetached(
+/** How a container is started. */
+interface StartOptions {
+  /** Whether somebody asked for it, rather than its restart policy. */
+  readonly isByHand?: boolean;
+  /** Who stays with it and does what follows its end; absent: another teu does, which its monitor starts. */
+  readonly foreground?: Foreground | undefined;
+  /** An end that is asked for before the program has begun. */
+  readonly signal?: AbortSignal;
+}
+
+/** Starts `container`, of which `bundle` is ready. */
+export async function startMonitored(
   store: Store,
   container: ContainerRecord,
   bundle: Bundle,
   observe: StepObserver,
-  {
-    isByHand = true,
-    beforeStart = () => undefined,
-  }: { readonly isByHand?: boolean; readonly beforeStart?: () => void } = {},
+  { isByHand = true, foreground, signal }: StartOptions = {},
 ): Promise<void> {
   const driver = await driverOf(store, container.settings.runtime);
   using cgroups = await openMonitorCgroups();
-  using monitor = Monitor.start(cgroups.directory);
+  using failing = new DisposableStack();
+  const monitor = failing.use(Monitor.start(cgroups.directory));
   const creating = performance.now();
-  const created = await create(store, container, bundle, driver, { monitor, joins: cgroups.joins });
+  const created = await create(store, container, bundle, driver, {
+    monitor,
+    joins: cgroups.joins,
+    foreground,
+  });
   await nameContainer(monitor, created.pid);
   observe({
     kind: "create",
@@ -57,7 +66,8 @@ export async function startDetached(
   });
   const starting = performance.now();
   await connect(store, container, created.pid);
-  beforeStart();
+  signal?.throwIfAborted();
+  foreground?.begin(driver);
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
   inTransaction(store.database, () => {
@@ -65,7 +75,9 @@ export async function startDetached(
     noteStart(store, container, isByHand);
   });
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
-  // It may have ended before the record said that it runs: then nobody else does what follows.
+  if (foreground !== undefined) return foreground.hold(failing.move());
+  failing.dispose();
+  // It may have ended while we were there to do what follows.
   await settle(store, findContainer(store, container.id));
 }
 
@@ -74,7 +86,15 @@ async function create(
   { id, settings }: ContainerRecord,
   bundle: Bundle,
   driver: RuntimeDriver,
-  { monitor, joins }: { readonly monitor: Monitor; readonly joins: readonly number[] },
+  {
+    monitor,
+    joins,
+    foreground,
+  }: {
+    readonly monitor: Monitor;
+    readonly joins: readonly number[];
+    readonly foreground: Foreground | undefined;
+  },
 ): Promise<{ pid: number; systemCalls?: number }> {
   const directory = containerDirectory(store, id);
   rmSync(join(directory, "exit"), { force: true }); // of an earlier run
@@ -86,23 +106,27 @@ async function create(
   try {
     const kept = { directory: open(openSync(directory, "r")), listener: open(listenIn(bundle.path)) };
     const nothing = open(openSync("/dev/null", "r+"));
+    const streams: Partial<Record<"stdin" | "stdout" | "stderr", number>> = {};
+    const piped = (name: keyof typeof streams): number => {
+      const given = foreground?.given[name];
+      if (given !== undefined) return given;
+      const { read, write } = pipe();
+      const [ours, theirs] = name === "stdin" ? [write, read] : [read, write];
+      streams[name] = open(ours);
+      return open(theirs);
+    };
     const isPiped = settings.terminal !== true;
-    const [input, output, errors] = [pipe(), pipe(), pipe()].map(({ read, write }) => ({
-      read: open(read),
-      write: open(write),
-    })) as [Ends, Ends, Ends]; // as many as were made
-    const ours = isPiped
-      ? { ...(settings.interactive && { stdin: input.write }), stdout: output.read, stderr: errors.read }
-      : {};
-    monitor.configure({ ...kept, ...ours }, configurationFor(store, id), joins);
+    const stdio = isPiped
+      ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
+      : ([nothing, nothing, nothing] as const);
+    monitor.configure({ ...kept, ...streams }, configurationFor(store, id), joins);
     return await driver.create({
       id,
       bundle: bundle.path,
-      stdio: isPiped
-        ? [settings.interactive ? input.read : nothing, output.write, errors.write]
-        : [nothing, nothing, nothing],
+      stdio,
       terminal: !isPiped,
       onTerminal: (master) => {
+        if (foreground !== undefined) copyTerminalSize(1, master);
         monitor.giveTerminal(master);
         closeSync(master);
       },
@@ -121,11 +145,6 @@ async function nameContainer(monitor: Monitor, pid: number): Promise<void> {
   } finally {
     if (events !== undefined) closeSync(events);
   }
-}
-
-interface Ends {
-  readonly read: number;
-  readonly write: number;
 }
 
 /** What follows is done by another teu, which is told where the store is and nothing else of our environment. */

@@ -17,15 +17,15 @@ export async function waitForContainer(store: Store, text: string): Promise<numb
   const { id } = findContainer(store, text);
   let status = UNKNOWN_STATUS;
   for (;;) {
-    const container = lookUp(store, id);
+    const container = findIfAny(store, id);
     if (container === undefined) return status; // --rm: the record goes with the container
     if (container.phase === "exited") return container.exitStatus ?? 0;
     status =
       (await monitorSays(store, id)) ?? readExitRecord(containerDirectory(store, id))?.status ?? status;
     await settle(store, container);
-    // One that is being made, or runs in the foreground, has no monitor, and its owner is no child of ours, whose end we
+    // One that is being made has no monitor yet, and its owner is no child of ours, whose end we
     // would hear of; and what follows may be in the hands of another teu.
-    const { phase } = lookUp(store, id) ?? {};
+    const { phase } = findIfAny(store, id) ?? {};
     if (phase !== undefined && phase !== "exited") await Bun.sleep(LOOK_AGAIN_MS);
   }
 }
@@ -44,7 +44,7 @@ export async function findSettled(store: Store, text: string): Promise<Container
 }
 
 /** The container, if it is still there. */
-function lookUp(store: Store, id: string): ContainerRecord | undefined {
+export function findIfAny(store: Store, id: string): ContainerRecord | undefined {
   try {
     return findContainer(store, id);
   } catch (error) {

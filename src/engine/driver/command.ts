@@ -134,7 +134,9 @@ async function leaveProcess(
   path: string,
   state: HostPath,
   [operation = "", ...words]: readonly string[],
-  request: Omit<CreateRequest, "bundle"> & {
+  request: Omit<CreateRequest, "bundle" | "monitor"> & {
+    /** Whose child it becomes; absent: ours. */
+    readonly monitor?: Monitor;
     readonly folder: HostPath;
     readonly program: string | undefined;
   },

@@ -12,8 +12,8 @@ export interface CreateRequest {
   readonly terminal: boolean;
   /** Called with the person's side of the container's terminal, which the callee closes. */
   onTerminal(master: number): void;
-  /** Becomes the parent of the container's first process; absent: this process. */
-  readonly monitor?: Monitor;
+  /** Becomes the parent of the container's first process. */
+  readonly monitor: Monitor;
 }
 
 /** What a runtime needs to run one more process in a container. */
@@ -23,7 +23,7 @@ export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "bundle" 
 
 /** A container whose first process waits for `start`. */
 export interface Created {
-  /** Of the first process: a child of ours, which we reap, or of the monitor. */
+  /** Of the first process: a child of the monitor; of one more: ours, which we reap. */
   readonly pid: number;
   /** Further facts for people; another runtime does not tell them. */
   readonly systemCalls?: number;

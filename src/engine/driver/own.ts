@@ -1,4 +1,4 @@
-/** Our own runtime, in this process: the container's first process is our child, and dies when we are killed. */
+/** Our own runtime, in this process. */
 import { type HostPath, hasCode } from "../../base/index.ts";
 import { duplicate, syscall } from "../../sys/index.ts";
 import { cgroupsPath } from "../paths.ts";
@@ -18,7 +18,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
           bundle,
           stdio,
           dieWithParent: true,
-          ...(monitor && { parent: monitor }),
+          parent: monitor,
           // Its own copy is closed when this returns.
           onConsole: (master) => onTerminal(duplicate(master)),
         }),

@@ -1,0 +1,93 @@
+/**
+ * A start that its teu stays with: the container's streams are passed on, signals go to its first process, and what follows its
+ * end is done here. The container needs this teu no more than any other: when it is killed, the container goes on.
+ */
+import { isTerminal } from "../../sys/index.ts";
+import type { RuntimeDriver } from "../driver/driver.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
+import { forwardSignals } from "../run/signals.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+import { ContainerStreams } from "./attach.ts";
+import { settle } from "./recover.ts";
+import { findIfAny, UNKNOWN_STATUS } from "./wait.ts";
+
+/** Descriptors of ours that a container gets as they are, in the place of pipes to its monitor. */
+export interface HandedOver {
+  readonly stdin?: 0;
+  readonly stdout?: 1;
+  readonly stderr?: 2;
+}
+
+/** One that stays with a container, from before its start until after its end. */
+export class Foreground implements Disposable {
+  readonly given: HandedOver;
+  readonly #store: Store;
+  readonly #container: ContainerRecord;
+  readonly #readsInput: boolean;
+  readonly #held = new DisposableStack();
+  #streams: ContainerStreams | undefined;
+
+  /** @param readsInput  Whether ours is the container's input, where it was made with an open one. */
+  constructor(store: Store, container: ContainerRecord, readsInput: boolean) {
+    this.#store = store;
+    this.#container = container;
+    this.#readsInput = readsInput && (container.settings.interactive ?? false);
+    this.given = handedOver(container, this.#readsInput);
+  }
+
+  /** The container's monitor listens, its program has not begun: who is here now misses nothing. */
+  begin(driver: RuntimeDriver): void {
+    const { given } = this;
+    const id = this.#container.id;
+    this.#streams = this.#held.use(
+      new ContainerStreams(this.#store, this.#container, {
+        stdin: this.#readsInput && given.stdin === undefined,
+        stdout: given.stdout === undefined,
+        stderr: given.stderr === undefined,
+      }),
+    );
+    const deliver = (signal: number) => {
+      // One that comes too late finds nobody, which is no news: the end is what we wait for anyhow.
+      driver.kill(id, signal).catch(() => undefined);
+    };
+    this.#held.use(forwardSignals(deliver));
+  }
+
+  /** Holds what tells the monitor that somebody is here, who does what follows the container's end. */
+  hold(monitor: Disposable): void {
+    this.#held.use(monitor);
+  }
+
+  /** Passes the streams on until the container has ended, and does what follows. @returns its exit status. @throws {Detached} */
+  async relayToEnd(): Promise<number> {
+    const directory = containerDirectory(this.#store, this.#container.id);
+    try {
+      const said = await this.#streams?.relay();
+      // Read before what follows: with --rm it goes with the container.
+      return said ?? readExitRecord(directory)?.status ?? UNKNOWN_STATUS;
+    } finally {
+      // Whoever leaves earlier is not waited for by the monitor from now on; it may have ended just before.
+      this[Symbol.dispose]();
+      const container = findIfAny(this.#store, this.#container.id);
+      if (container !== undefined) await settle(this.#store, container);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#held.dispose();
+  }
+}
+
+/**
+ * What goes with its container leaves no log: its program may have our pipes and files themselves, at their full speed. A terminal of
+ * the host is never given away: a program that holds it can type into it (TIOCSTI).
+ */
+function handedOver({ settings }: ContainerRecord, readsInput: boolean): HandedOver {
+  if (settings.terminal || !settings.autoRemove) return {};
+  return {
+    ...(readsInput && !isTerminal(0) && { stdin: 0 as const }),
+    ...(!isTerminal(1) && { stdout: 1 as const }),
+    ...(!isTerminal(2) && { stderr: 2 as const }),
+  };
+}
