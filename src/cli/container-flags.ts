@@ -1,21 +1,17 @@
 /** The flags by which a container is asked for, and what they mean. Docker's. */
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import {
   type ContainerRequest,
-  DEFAULT_CAPABILITIES,
   DEFAULT_NETWORK,
   HOST_GATEWAY,
   InvalidOption,
   type PublishedPort,
   parseAssignments,
-  parseCapabilities,
-  parseCPUs,
   parseEnvironment,
   parseEnvironmentFile,
+  parseExposed,
   parseHost,
-  parseMemory,
   parseMount,
   parseName,
   parseNetworks,
@@ -29,7 +25,8 @@ import {
   parseVolume,
   parseVolumesFrom,
 } from "../engine/index.ts";
-import { CAPABILITY_NAMES } from "../runtime/index.ts";
+import { RESOURCE_FLAGS, resourcesOf } from "./resource-flags.ts";
+import { SECURITY_FLAGS, securityOf } from "./security-flags.ts";
 
 /** What a command that makes a container takes, beside how it gets the image. */
 export const CONTAINER_FLAGS = {
@@ -37,7 +34,7 @@ export const CONTAINER_FLAGS = {
   restart: {
     kind: "string",
     value: "POLICY",
-    summary: "Start it again: always, unless-stopped, on-failure[:ATTEMPTS]; with -d",
+    summary: "Start it again: always, unless-stopped, on-failure[:ATTEMPTS]",
     default: "no",
   },
   name: { kind: "string", value: "NAME", summary: "Call the container so" },
@@ -66,15 +63,11 @@ export const CONTAINER_FLAGS = {
     value: "CONTAINER[:ro]",
     summary: "Show what another container has of the host, and its volumes",
   },
-  hostname: { kind: "string", value: "NAME", summary: "The container's own host name" },
-  memory: {
-    kind: "string",
-    short: "m",
-    value: "SIZE",
-    summary: "Limit memory: 64m, 1g; as much swap again",
-  },
-  cpus: { kind: "string", value: "NUMBER", summary: "Limit processor time: 1.5 of them" },
-  "pids-limit": { kind: "integer", value: "NUMBER", summary: "Limit the number of processes; -1: none" },
+  hostname: { kind: "string", short: "h", value: "NAME", summary: "The container's own host name" },
+  domainname: { kind: "string", value: "NAME", summary: "Its NIS domain" },
+  ...RESOURCE_FLAGS,
+  "cgroup-parent": { kind: "string", value: "PATH", summary: "Put its cgroups below this one" },
+  cgroupns: { kind: "string", value: "private|host", summary: "Share the host's view of cgroups" },
   "read-only": { kind: "boolean", summary: "Let nobody write to the root file system" },
   entrypoint: { kind: "string", value: "PROGRAM", summary: "Run this instead of the image's entrypoint" },
   network: {
@@ -92,13 +85,8 @@ export const CONTAINER_FLAGS = {
   ip: { kind: "string", value: "ADDRESS", summary: "Its address in the first network" },
   tmpfs: { kind: "list", value: "DIR[:OPTIONS]", summary: "A file system in memory there" },
   "shm-size": { kind: "string", value: "SIZE", summary: "Size of /dev/shm (64m)" },
-  "cap-add": { kind: "list", value: "CAPABILITY", summary: "Give root a capability more; ALL: every one" },
-  "cap-drop": { kind: "list", value: "CAPABILITY", summary: "Take one from root; ALL: every one" },
-  "security-opt": {
-    kind: "list",
-    value: "OPTION",
-    summary: "no-new-privileges, or seccomp=unconfined",
-  },
+  ...SECURITY_FLAGS,
+  "group-add": { kind: "list", value: "GROUP", summary: "A further group of the program, by name or number" },
   ulimit: { kind: "list", value: "NAME=SOFT[:HARD]", summary: "Limit a resource of the process" },
   sysctl: {
     kind: "list",
@@ -115,7 +103,12 @@ export const CONTAINER_FLAGS = {
     value: "host|container:NAME",
     summary: "Share the host's processes, or another container's",
   },
-  ipc: { kind: "string", value: "private|host", summary: "Share the host's shared memory" },
+  ipc: {
+    kind: "string",
+    value: "private|shareable|none|host|container:NAME",
+    summary: "Share memory with the host or another container, or let others share it",
+  },
+  userns: { kind: "string", value: "host", summary: "The host's users; containers have no others" },
   uts: { kind: "string", value: "host", summary: "Share the host's name" },
   "add-host": {
     kind: "list",
@@ -123,11 +116,35 @@ export const CONTAINER_FLAGS = {
     summary: "Add a line to /etc/hosts; host-gateway: this machine",
   },
   dns: { kind: "list", value: "ADDRESS", summary: "Ask this resolver, not the host's" },
+  "dns-search": {
+    kind: "list",
+    value: "DOMAIN",
+    summary: "Look names up in this domain, not in the host's; .: in none",
+  },
+  "dns-option": { kind: "list", value: "OPTION", summary: "An option of resolv.conf", aliases: ["dns-opt"] },
   label: { kind: "list", short: "l", value: "NAME[=VALUE]", summary: "Note something about the container" },
+  "label-file": { kind: "list", value: "FILE", summary: "Note what a file lists, a line each" },
+  annotation: {
+    kind: "list",
+    value: "NAME=VALUE",
+    summary: "Tell the runtime something: an annotation of config.json",
+  },
+  cidfile: { kind: "string", value: "FILE", summary: "Write the container's ID there" },
   "stop-signal": {
     kind: "string",
     value: "SIGNAL",
     summary: "What 'teu stop' sends (the image's, or TERM)",
+  },
+  "stop-timeout": {
+    kind: "integer",
+    value: "SECONDS",
+    summary: "How long 'teu stop' waits; -1: for ever (10)",
+  },
+  expose: { kind: "list", value: "PORT[/PROTOCOL]", summary: "A port that the program serves, for -P" },
+  "publish-all": {
+    kind: "boolean",
+    short: "P",
+    summary: "Lead free ports of this machine to all that are served",
   },
   publish: {
     kind: "list",
@@ -141,6 +158,26 @@ export const CONTAINER_FLAGS = {
   },
   interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
   tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
+  "mac-address": { kind: "string", value: "ADDRESS", summary: "Hardware address in the first network" },
+  "volume-driver": { kind: "string", value: "local", summary: "Who keeps new volumes", hidden: true },
+  isolation: { kind: "string", value: "default", summary: "Of Windows", hidden: true },
+  "disable-content-trust": {
+    kind: "boolean",
+    summary: "As it is anyhow: see --signature-policy",
+    hidden: true,
+  },
+  link: {
+    kind: "list",
+    value: "CONTAINER",
+    summary: "Use a network of your own: names are found there",
+    hidden: true,
+  },
+  "kernel-memory": {
+    kind: "string",
+    value: "SIZE",
+    summary: "Kernels have this limit no more",
+    hidden: true,
+  },
   runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
 } as const satisfies Flags;
 
@@ -164,41 +201,40 @@ export function containerRequest(
     networks: flags.network.length > 0 ? flags.network : [DEFAULT_NETWORK],
     aliases: flags["network-alias"],
     address: flags.ip,
+    hardwareAddress: flags["mac-address"],
   });
-  const security = parseSecurity(flags["security-opt"]);
+  refuseForeign(flags);
+  const security = securityOf(flags);
+  const ipc = ipcOf(flags.ipc);
   return {
     options: {
       command: words,
       environment: parseEnvironment(
-        [...flags["env-file"].flatMap(readEnvironmentFile), ...flags.env],
+        [...flags["env-file"].flatMap(readLines), ...flags.env],
         environment,
-      ),
+      ).concat(security.environment),
       volumes: volumes.filter((volume) => volume.kind === "bind"),
       isReadonly: flags["read-only"],
       network,
       terminal: flags.tty,
-      capabilities: parseCapabilities(
-        DEFAULT_CAPABILITIES,
-        { add: flags["cap-add"], drop: flags["cap-drop"] },
-        CAPABILITY_NAMES,
-      ),
-      noNewPrivileges: security.noNewPrivileges,
+      ...security.options,
+      resources: resourcesOf(flags),
+      annotations: parseAssignments("--annotation", flags.annotation, true),
+      hasNoSharedMemory: ipc === "none",
       tmpfs: [
         ...flags.tmpfs.map(parseTmpfs),
         ...mounts.flatMap((mount) => (mount.kind === "tmpfs" ? [mount.tmpfs] : [])),
       ],
       rlimits: flags.ulimit.map(parseUlimit),
       sysctl: parseAssignments("--sysctl", flags.sysctl, true),
-      shared: sharedNamespaces({ pid: flags.pid, ipc: flags.ipc, uts: flags.uts }),
+      shared: sharedNamespaces({ pid: flags.pid, ipc, uts: flags.uts, cgroup: flags.cgroupns }),
       ...given({
         shmBytes: flags["shm-size"] === undefined ? undefined : parseSize(flags["shm-size"], "--shm-size"),
         oomScoreAdj: flags["oom-score-adj"],
         entrypoint: flags.entrypoint,
         workingDirectory: flags.workdir || undefined,
         hostname: flags.hostname,
-        memoryBytes: flags.memory === undefined ? undefined : parseMemory(flags.memory),
-        cpu: flags.cpus === undefined ? undefined : parseCPUs(flags.cpus, availableParallelism()),
-        pidsLimit: flags["pids-limit"],
+        domainname: flags.domainname,
       }),
     },
     volumes: volumes.filter((volume) => volume.kind === "volume"),
@@ -206,10 +242,15 @@ export function containerRequest(
     networks: attachments,
     joins: joinsOf(network, flags),
     ports: portsOf(flags.publish, network),
-    labels: parseAssignments("--label", flags.label, false),
+    labels: parseAssignments("--label", [...flags["label-file"].flatMap(readLines), ...flags.label], false),
     hosts: hostsOf(flags["add-host"], network),
     resolvers: flags.dns.map(parseResolver),
-    isUnconfined: security.isUnconfined,
+    searchDomains: flags["dns-search"],
+    resolverOptions: flags["dns-option"],
+    groups: [...flags["group-add"], ...security.groups],
+    ipc: ipc.startsWith("container:") ? "private" : ipc,
+    exposed: flags.expose.flatMap(parseExposed),
+    publishesAll: flags["publish-all"],
     autoRemove: flags.rm,
     hasInit: flags.init,
     interactive: flags.interactive,
@@ -219,6 +260,10 @@ export function containerRequest(
       runtime,
       restart,
       stopSignal: checkedSignal(flags["stop-signal"]),
+      stopTimeoutSeconds: flags["stop-timeout"],
+      seccomp: security.seccomp,
+      cgroupParent: flags["cgroup-parent"] || undefined,
+      idFile: flags.cidfile,
     }),
   };
 }
@@ -236,42 +281,50 @@ function checkedSignal(text: string | undefined): string | undefined {
   return text || undefined;
 }
 
-function readEnvironmentFile(path: string): string[] {
+/** The lines of a file of variables, or of labels. */
+function readLines(path: string): string[] {
   return parseEnvironmentFile(readFileSync(path, "utf8"));
 }
 
-/** @throws {Unsupported} {InvalidOption} */
-function parseSecurity(options: readonly string[]): { noNewPrivileges: boolean; isUnconfined: boolean } {
-  let [noNewPrivileges, isUnconfined] = [false, false];
-  for (const option of options) {
-    const [name = "", value = "true"] = option.split(/[=:](.*)/s);
-    if (name === "no-new-privileges" && (value === "true" || value === "false"))
-      noNewPrivileges = value === "true";
-    else if (option === "seccomp=unconfined" || option === "seccomp:unconfined") isUnconfined = true;
-    else if (["seccomp", "apparmor", "label", "systempaths", "writable-cgroups"].includes(name))
-      throw new Unsupported({
-        what: `--security-opt ${option}`,
-        why: "only no-new-privileges and seccomp=unconfined are built yet",
-      });
-    else
-      throw new InvalidOption(
-        { option: "--security-opt", value: option },
-        `invalid --security-opt: ${JSON.stringify(option)}`,
-      );
-  }
-  return { noNewPrivileges, isUnconfined };
+/** Docker's words; none is private. @throws {InvalidOption} */
+function ipcOf(text: string | undefined): string {
+  if (text === undefined || text === "") return "private";
+  if (/^(private|shareable|none|host)$/.test(text) || containerIn(text) !== undefined) return text;
+  throw new InvalidOption({ option: "--ipc", value: text }, `--ipc: invalid IPC mode: ${text}`);
 }
 
-/** Which namespaces are the host's. @throws {Unsupported} for another container's */
+/** Which namespaces are the host's. @throws {InvalidOption} */
 function sharedNamespaces(
-  words: Readonly<Record<"pid" | "ipc" | "uts", string | undefined>>,
-): ("pid" | "ipc" | "uts")[] {
-  return (["pid", "ipc", "uts"] as const).filter((type) => {
-    const word = words[type];
-    if (type === "pid" && containerIn(word ?? "") !== undefined) return false;
-    if (word === "host" || word === undefined || word === "" || word === "private") return word === "host";
-    throw new Unsupported({ what: `--${type} ${word}`, why: "only the host's namespace can be shared yet" });
+  words: Readonly<Record<"pid" | "ipc" | "uts" | "cgroup", string | undefined>>,
+): ("pid" | "ipc" | "uts" | "cgroup")[] {
+  return (["pid", "ipc", "uts", "cgroup"] as const).filter((type) => {
+    const word = words[type] ?? "";
+    if (type === "ipc" || (type === "pid" && containerIn(word) !== undefined)) return word === "host";
+    if (word === "host" || word === "" || word === "private") return word === "host";
+    const flag = type === "cgroup" ? "--cgroupns" : `--${type}`;
+    throw new InvalidOption(
+      { option: flag, value: word },
+      `${flag}: invalid ${type.toUpperCase()} mode: ${word}`,
+    );
   });
+}
+
+/** What means nothing here, or what nobody should be left to believe in. @throws {Unsupported} */
+function refuseForeign(
+  flags: Pick<
+    ParsedArguments<typeof CONTAINER_FLAGS>["flags"],
+    "userns" | "isolation" | "link" | "kernel-memory" | "volume-driver"
+  >,
+): void {
+  const { userns, isolation, link, "kernel-memory": kernelMemory, "volume-driver": driver } = flags;
+  const refuse = (what: string, why: string): never => {
+    throw new Unsupported({ what, why });
+  };
+  if (userns && userns !== "host") refuse(`--userns ${userns}`, "containers have the host's users");
+  if (isolation && isolation !== "default") refuse(`--isolation ${isolation}`, "it is of Windows");
+  if (link.length > 0) refuse("--link", "make a network by 'teu network create': names are found there");
+  if (kernelMemory) refuse("--kernel-memory", "kernels have this limit no more: -m counts it too");
+  if (driver && driver !== "local") refuse(`--volume-driver ${driver}`, "there is the driver local only");
 }
 
 /** The containers whose namespaces are meant. @throws {InvalidOption} what the other container has a say in, in docker's words */
@@ -279,7 +332,7 @@ function joinsOf(
   network: string,
   flags: Pick<
     ParsedArguments<typeof CONTAINER_FLAGS>["flags"],
-    "pid" | "hostname" | "publish" | "add-host" | "dns"
+    "pid" | "ipc" | "hostname" | "publish" | "add-host" | "dns"
   >,
 ): ContainerRequest["joins"] {
   const other = containerIn(network);
@@ -295,7 +348,7 @@ function joinsOf(
         { option: "--network", value: network },
         `conflicting options: ${what} and the container type network mode`,
       );
-  return given({ network: other, pid: containerIn(flags.pid ?? "") });
+  return given({ network: other, pid: containerIn(flags.pid ?? ""), ipc: containerIn(flags.ipc ?? "") });
 }
 
 /** `container:web` → `web`. */

@@ -1,4 +1,5 @@
 /** Flags that several commands about images have. */
+import { InvalidOption, type PullPolicy } from "../engine/index.ts";
 import { type Platform, parsePlatform } from "../spec/index.ts";
 
 export const PLATFORM_FLAG = {
@@ -19,6 +20,22 @@ export const SIGNATURE_POLICY_FLAG = {
 } as const;
 
 export const QUIET_FLAG = { kind: "boolean", short: "q", summary: "Show no progress" } as const;
+
+export const PULL_FLAG = {
+  kind: "string",
+  value: "always|missing|never",
+  default: "missing",
+  summary: "When to ask the registry for the image",
+} as const;
+
+/** The value of --pull. @throws {InvalidOption} */
+export function pullPolicyOf(text: string): PullPolicy {
+  if (text === "always" || text === "missing" || text === "never") return text;
+  throw new InvalidOption(
+    { option: "--pull", value: text },
+    `invalid pull option: '${text}': must be one of "always", "missing" or "never"`,
+  );
+}
 
 /** The value of --platform; absent: this machine's. */
 export function platformOf(text: string | undefined): Platform | undefined {

@@ -5,7 +5,7 @@ export type { ContainerOptions } from "./bundle/config.ts";
 // Containers.
 export { CAPABILITIES as DEFAULT_CAPABILITIES } from "./bundle/defaults.ts";
 export { attachToContainer, restartContainer, restartWhenDue } from "./container/again.ts";
-export { Detached } from "./container/attach.ts";
+export { type AttachOptions, Detached, parseDetachKeys } from "./container/attach.ts";
 // Networks.
 export { connectToNetwork, disconnectFromNetwork } from "./container/change-networks.ts";
 export { type Change, changesOf } from "./container/changes.ts";
@@ -32,6 +32,7 @@ export { compareImageFiles, compareImageLayers } from "./image/compare.ts";
 export { applyConfigChanges, parseConfigChange } from "./image/config-change.ts";
 export { type EditedImage, exportImage, flattenImage, mutateImage, rebaseImage } from "./image/edit.ts";
 export { annotateImage, appendToIndex, createIndex } from "./image/edit-index.ts";
+export type { PullPolicy } from "./image/ensure.ts";
 export { type ImageFiles, imageFiles } from "./image/files.ts";
 export { imageHistory } from "./image/history.ts";
 export { importImage } from "./image/import.ts";
@@ -66,13 +67,17 @@ export {
   parseUlimit,
 } from "./options/assignment.ts";
 export { parseCapabilities } from "./options/capabilities.ts";
+export { type DeviceEdits, isCDIName, resolveCDI } from "./options/cdi.ts";
+export { allDevices, parseDevice, parseDeviceRule } from "./options/device.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
-export { parseCPUs, parseMemory, parseSize } from "./options/limits.ts";
+export { parseSize } from "./options/limits.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, parseNetworks } from "./options/network.ts";
-export { type PublishedPort, parsePublish } from "./options/publish.ts";
+export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";
+export { parseResources } from "./options/resources.ts";
+export { parseSecurity } from "./options/security.ts";
 export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";

@@ -40,7 +40,7 @@ export function enginePaths(environment: Readonly<Record<string, string | undefi
 /** Where the monitors are, below each hierarchy, beside the containers. */
 export const MONITORS_CGROUP = "/teu/monitors";
 
-/** Where the cgroups of container `id` are, below each hierarchy. */
-export function cgroupsPath(id: string): string {
-  return `/teu/${id}`;
+/** Where the cgroups of container `id` are, below each hierarchy. @param parent  Absolute or not: from the top. */
+export function cgroupsPath(id: string, parent = "/teu"): string {
+  return join("/", parent, id);
 }

@@ -1,15 +1,20 @@
 /** `teu run`: the whole way from a reference to an exit status. */
 
+import { release } from "node:os";
+
 import { imageVolumes } from "../image/index.ts";
-import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
+import { chainIDs, type ImageConfig, type Platform, type Seccomp } from "../spec/index.ts";
 import { architecture } from "../sys/index.ts";
 import type { ImageProcess } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
+import type { AttachOptions } from "./container/attach.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
-import { type EnsuredImage, ensureImage } from "./image/ensure.ts";
+import { type EnsuredImage, ensureImage, type PullPolicy } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
+import { parseExposed } from "./options/publish.ts";
+import { seccompOfProfile } from "./options/seccomp-profile.ts";
 import { userOf } from "./options/user.ts";
 import { createContainer, type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
@@ -23,6 +28,10 @@ export interface RunImageOptions {
   /** Absent: this machine's. */
   readonly platform: Platform | undefined;
   readonly isInsecure: boolean;
+  /** When a registry is asked; absent: for what is not here. */
+  readonly pull?: PullPolicy | undefined;
+  /** How a teu in the foreground stays with its container. */
+  readonly attach?: AttachOptions | undefined;
   /** The file that says which signatures an image needs; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
   readonly onStep: StepObserver;
@@ -38,7 +47,7 @@ export function runImage(
   options: RunImageOptions,
 ): Promise<number> {
   return withImage(store, text, request, options, (image, held) =>
-    runContainer(store, image, { ...request, ...held }, options.onStep),
+    runContainer(store, image, { ...request, ...held }, options.onStep, options.attach),
   );
 }
 
@@ -81,12 +90,22 @@ async function withImage<T>(
   const ensured = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
   const image = await unpack(store, ensured, options.onStep, interrupt.signal);
   const { capabilities = CAPABILITIES } = request.options;
-  const seccomp = request.isUnconfined ? undefined : defaultSeccomp({ capabilities, architecture });
+  const filter = seccompOf(request, capabilities);
   return await work(image, {
-    seccomp,
+    filter,
     onRecorded: () => lease[Symbol.dispose](),
     signal: interrupt.signal,
   });
+}
+
+/** Privileged ones have a filter only if it was asked for. */
+function seccompOf(
+  { seccomp, options }: Pick<ContainerRequest, "seccomp" | "options">,
+  capabilities: readonly string[],
+): Seccomp | undefined {
+  if (seccomp === "unconfined" || (seccomp === undefined && options.isPrivileged)) return undefined;
+  if (seccomp === undefined) return defaultSeccomp({ capabilities, architecture });
+  return seccompOfProfile(seccomp, { capabilities, architecture, kernel: release() });
 }
 
 async function unpack(
@@ -103,6 +122,7 @@ async function unpack(
     reference,
     target: image.target,
     process: processOf(image.config),
+    exposed: Object.keys(image.config.config?.ExposedPorts ?? {}).flatMap(parseExposed),
     volumes: imageVolumes(image.config),
     top,
     resolveUser: (rootfs, user) => userOf(user ?? image.config.config?.User ?? "", rootfs),

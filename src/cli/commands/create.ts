@@ -6,7 +6,9 @@ import { teuCommand } from "../context.ts";
 import {
   INSECURE_FLAG,
   PLATFORM_FLAG,
+  PULL_FLAG,
   platformOf,
+  pullPolicyOf,
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
@@ -20,6 +22,7 @@ export const command = teuCommand({
   flags: {
     ...CONTAINER_FLAGS,
     platform: PLATFORM_FLAG,
+    pull: PULL_FLAG,
     insecure: INSECURE_FLAG,
     "signature-policy": SIGNATURE_POLICY_FLAG,
     quiet: QUIET_FLAG,
@@ -39,6 +42,7 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const id = await createFromImage(store, image, request, {
       platform: platformOf(flags.platform),
+      pull: pullPolicyOf(flags.pull),
       isInsecure: flags.insecure,
       signaturePolicy: flags["signature-policy"],
       onStep: () => undefined,

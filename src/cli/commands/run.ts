@@ -1,12 +1,15 @@
 /** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
 import { print } from "../../base/index.ts";
-import { InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
+import { type AttachOptions, InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
+import { ATTACH_FLAGS, attachOptions } from "../attach-flags.ts";
 import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
 import {
   INSECURE_FLAG,
   PLATFORM_FLAG,
+  PULL_FLAG,
   platformOf,
+  pullPolicyOf,
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
@@ -22,8 +25,16 @@ executed, 127: there is no such program). Without --rm the container stays, with
 A container is in the network 'bridge', unless --network says another one of 'teu network ls', none (its own, with nothing but lo in it) or the host's.`,
   flags: {
     detach: { kind: "boolean", short: "d", summary: "Leave the container running, and print its ID" },
+    attach: {
+      kind: "list",
+      short: "a",
+      value: "stdin|stdout|stderr",
+      summary: "Pass on only these of its streams",
+    },
+    ...ATTACH_FLAGS,
     ...CONTAINER_FLAGS,
     platform: PLATFORM_FLAG,
+    pull: PULL_FLAG,
     insecure: INSECURE_FLAG,
     "signature-policy": SIGNATURE_POLICY_FLAG,
     trace: {
@@ -58,8 +69,10 @@ A container is in the network 'bridge', unless --network says another one of 'te
     using progress = progressPrinter({ isQuiet });
     const options = {
       platform: platformOf(flags.platform),
+      pull: pullPolicyOf(flags.pull),
       isInsecure: flags.insecure,
       signaturePolicy: flags["signature-policy"],
+      attach: { ...attachOptions(flags), ...streamsOf(flags.attach) },
       onStep: tracePrinter(trace),
       onMissing: progress.missing,
       onProgress: progress.update,
@@ -70,6 +83,22 @@ A container is in the network 'bridge', unless --network says another one of 'te
     return 0;
   },
 });
+
+/** @throws {InvalidOption} docker's words */
+function streamsOf(words: readonly string[]): Pick<AttachOptions, "readsInput" | "shows"> {
+  if (words.length === 0) return {};
+  const names = words.map((word) => word.toLowerCase());
+  const wrong = names.find((name) => !/^std(in|out|err)$/.test(name));
+  if (wrong !== undefined)
+    throw new InvalidOption(
+      { option: "--attach", value: wrong },
+      "valid streams are STDIN, STDOUT and STDERR",
+    );
+  return {
+    readsInput: names.includes("stdin"),
+    shows: (["stdout", "stderr"] as const).filter((name) => names.includes(name)),
+  };
+}
 
 function traceFormat(word: string | undefined): TraceFormat | undefined {
   if (word === undefined || word === "text" || word === "json") return word;

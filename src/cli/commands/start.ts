@@ -1,6 +1,7 @@
 /** `teu start`: starts containers that have ended once more. Docker's flags. */
 import { print } from "../../base/index.ts";
 import { forEachName, openEngine, restartContainer } from "../../engine/index.ts";
+import { ATTACH_FLAGS, attachOptions } from "../attach-flags.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -10,13 +11,17 @@ export const command = teuCommand({
     "What they wrote to their files is still there. With -a teu stays, and its exit status is the program's.",
   flags: {
     attach: { kind: "boolean", short: "a", summary: "Show what the container writes" },
+    ...ATTACH_FLAGS,
     interactive: { kind: "boolean", short: "i", summary: "Give it our input, if it was made with -i" },
   },
   arguments: [{ name: "CONTAINER", isRepeated: true }],
   examples: [{ command: "teu start -ai shell", says: "Go back into a shell" }],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    const attach = flags.attach || flags.interactive ? { readsInput: flags.interactive } : undefined;
+    const attach =
+      flags.attach || flags.interactive
+        ? { ...attachOptions(flags), readsInput: flags.interactive }
+        : undefined;
     let status = 0;
     await forEachName(names, async (name) => {
       status = await restartContainer(store, name, attach);

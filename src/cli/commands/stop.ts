@@ -21,7 +21,7 @@ export const command = teuCommand({
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
     const options = {
-      seconds: flags.time ?? 10,
+      ...(flags.time !== undefined && { seconds: flags.time }),
       ...(flags.signal !== undefined && { signal: parseSignal(flags.signal) }),
     };
     await forEachName(names, async (name) => {

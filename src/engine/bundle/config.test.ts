@@ -105,25 +105,46 @@ const rows: Row[] = [
   { flag: "nothing", pick: resources, want: {} },
   {
     flag: "--memory",
-    options: { memoryBytes: 100 },
+    options: { resources: { memory: { limit: 100 } } },
     pick: resources,
     want: { memory: { limit: 100, swap: 200 } },
   },
   {
     flag: "--memory, no swap accounting",
-    options: { memoryBytes: 100 },
+    options: { resources: { memory: { limit: 100 } } },
     surroundings: { hasSwapLimit: false },
     pick: resources,
     want: { memory: { limit: 100 } },
   },
   {
     flag: "--cpus",
-    options: { cpu: { quota: 5, period: 10 } },
+    options: { resources: { cpu: { quota: 5, period: 10 } } },
     pick: resources,
     want: { cpu: { quota: 5, period: 10 } },
   },
-  { flag: "--pids-limit 5", options: { pidsLimit: 5 }, pick: resources, want: { pids: { limit: 5 } } },
-  { flag: "--pids-limit 0", options: { pidsLimit: 0 }, pick: resources, want: { pids: { limit: -1 } } },
+  {
+    flag: "--memory and --memory-swap",
+    options: { resources: { memory: { limit: 100, swap: 150 } } },
+    pick: resources,
+    want: { memory: { limit: 100, swap: 150 } },
+  },
+  {
+    flag: "--privileged",
+    options: { isPrivileged: true },
+    pick: ({ linux, mounts = [] }) => [
+      linux?.maskedPaths,
+      linux?.readonlyPaths,
+      linux?.resources?.devices,
+      mounts.filter(({ destination, options }) => destination.startsWith("/sys") && options?.includes("ro")),
+    ],
+    want: [[], [], [{ allow: true, access: "rwm" }], []],
+  },
+  {
+    flag: "--ipc none",
+    options: { hasNoSharedMemory: true },
+    pick: (made) => destinations(made)?.includes("/dev/shm" as ContainerPath),
+    want: false,
+  },
   { flag: "nothing", pick: kinds, want: "pid mount uts ipc cgroup network" },
   { flag: "--network host", options: { network: "host" }, pick: kinds, want: "pid mount uts ipc cgroup" },
   { flag: "nothing", pick: ({ root }) => root, want: { path: "rootfs" } },
@@ -185,7 +206,9 @@ describe("makeConfig()", () => {
   });
 
   test("makes a valid document", () => {
-    const text = JSON.stringify(config({ volumes: [bind("/a:/b")], memoryBytes: 1 << 26 }));
+    const text = JSON.stringify(
+      config({ volumes: [bind("/a:/b")], resources: { memory: { limit: 1 << 26 } } }),
+    );
     expect(parseRuntimeConfig(text).process?.cwd).toBe("/srv");
   });
 

@@ -6,6 +6,7 @@
 import { type ContainerPath, type HostPath, TeuError } from "../../base/index.ts";
 import type {
   Capabilities,
+  Hooks,
   Mount,
   Namespace,
   NamespaceType,
@@ -16,8 +17,10 @@ import type {
   User,
 } from "../../spec/index.ts";
 import type { Tmpfs } from "../options/assignment.ts";
+import type { Devices } from "../options/device.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { InvalidOption } from "../options/error.ts";
+import { mergeResources } from "../options/resources.ts";
 import type { BindMount } from "../options/volume.ts";
 import {
   CAPABILITIES,
@@ -43,10 +46,24 @@ export interface ContainerOptions {
   /** Directories and files of the host. */
   readonly volumes: readonly BindMount[];
   readonly hostname?: string;
-  readonly memoryBytes?: number;
-  readonly cpu?: { readonly quota: number; readonly period: number };
-  /** -1: no limit. */
-  readonly pidsLimit?: number;
+  readonly domainname?: string;
+  /** Limits, without devices. */
+  readonly resources?: Pick<Resources, "memory" | "cpu" | "pids" | "blockIO">;
+  /** Beside those that every container has. */
+  readonly devices?: Devices;
+  /** What devices of vendors want beside nodes. */
+  readonly hooks?: Hooks;
+  readonly deviceMounts?: readonly Mount[];
+  /** Everything that root of the host may do to devices, kernel parameters and cgroups. */
+  readonly isPrivileged?: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinux?: { readonly process: string; readonly mount: string };
+  /** Whether it sees and writes what /proc and /sys hide from containers. */
+  readonly isUnmasked?: boolean;
+  readonly hasWritableCgroups?: boolean;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Whether there is no /dev/shm. */
+  readonly hasNoSharedMemory?: boolean;
   readonly isReadonly: boolean;
   readonly network: Network;
   readonly terminal: boolean;
@@ -59,7 +76,7 @@ export interface ContainerOptions {
   readonly shmBytes?: number;
   readonly oomScoreAdj?: number;
   /** Namespaces that are the host's. */
-  readonly shared?: readonly ("pid" | "ipc" | "uts")[];
+  readonly shared?: readonly ("pid" | "ipc" | "uts" | "cgroup")[];
 }
 
 /**
@@ -90,6 +107,8 @@ export interface Surroundings {
   readonly hasSwapLimit: boolean;
   /** The program that is PID 1 and starts the container's, where it sees it; absent: there is none. */
   readonly init?: ContainerPath;
+  /** Shown as /dev/shm: the host's, or one that containers share. */
+  readonly sharedMemory?: HostPath;
   /** Paths of namespaces that exist already. */
   readonly joined?: Readonly<Partial<Record<NamespaceType, string>>>;
   /** Files of the bundle that are shown at these places. */
@@ -110,12 +129,14 @@ export function makeConfig(
   surroundings: Surroundings,
 ): RuntimeConfig {
   const { rootfs, user, seccomp, cgroupsPath } = surroundings;
+  const isUnmasked = options.isUnmasked || options.isPrivileged;
   const hostname = options.hostname ?? surroundings.hostname;
   return {
     // Of what is used here nothing is younger, and older runtimes refuse what they do not know.
     ociVersion: "1.0.2",
     root: { path: rootfs, ...(options.isReadonly ? { readonly: true } : {}) },
     ...(options.shared?.includes("uts") ? {} : { hostname }),
+    ...(options.domainname && { domainname: options.domainname }),
     process: {
       ...(options.terminal ? { terminal: true } : {}),
       user,
@@ -126,15 +147,22 @@ export function makeConfig(
       noNewPrivileges: options.noNewPrivileges ?? false,
       oomScoreAdj: options.oomScoreAdj ?? 0,
       ...(options.rlimits?.length && { rlimits: options.rlimits }),
+      ...(options.apparmorProfile && { apparmorProfile: options.apparmorProfile }),
+      ...(options.selinux && { selinuxLabel: options.selinux.process }),
     },
+    ...(options.hooks && Object.keys(options.hooks).length > 0 && { hooks: options.hooks }),
+    ...(options.annotations &&
+      Object.keys(options.annotations).length > 0 && { annotations: options.annotations }),
     mounts: mountsOf(options, surroundings),
     linux: {
       ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
       namespaces: namespacesOf(options, surroundings.joined),
       resources: resourcesOf(options, surroundings),
       ...(options.sysctl && Object.keys(options.sysctl).length > 0 && { sysctl: options.sysctl }),
-      maskedPaths: MASKED_PATHS,
-      readonlyPaths: READONLY_PATHS,
+      ...(options.devices?.nodes.length && { devices: options.devices.nodes }),
+      ...(options.selinux && { mountLabel: options.selinux.mount }),
+      maskedPaths: isUnmasked ? [] : MASKED_PATHS,
+      readonlyPaths: isUnmasked ? [] : READONLY_PATHS,
       ...(seccomp === undefined ? {} : { seccomp }),
     },
   };
@@ -186,7 +214,7 @@ function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] 
 }
 
 /** The kernel's file systems, then ours, then the caller's, shallow before deep: none may hide another. */
-function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
+function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundings): Mount[] {
   const tmpfs = options.tmpfs ?? [];
   const asked = new Set<string>([...options.volumes, ...tmpfs].map(({ destination }) => destination));
   const bind = (source: HostPath, destination: ContainerPath, readonly: boolean, propagation: string) => ({
@@ -206,10 +234,15 @@ function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
       bind(volume.source, volume.destination, volume.readonly, volume.propagation),
     ),
   ];
+  const isOwn = ({ destination }: Mount) =>
+    !asked.has(destination) && !(options.hasNoSharedMemory && destination === SHARED_MEMORY);
   return [
-    ...MOUNTS.filter(({ destination }) => !asked.has(destination)).map((mount) =>
-      sized(mount, options.shmBytes),
-    ),
+    ...MOUNTS.filter(isOwn).map((mount) => {
+      if (mount.destination === SHARED_MEMORY && sharedMemory !== undefined)
+        return bind(sharedMemory, SHARED_MEMORY, false, "rprivate");
+      return withAccess(sized(mount, options.shmBytes), options);
+    }),
+    ...(options.deviceMounts ?? []),
     ...files
       .filter(({ destination }) => !asked.has(destination))
       .map(({ source, destination }) => bind(source, destination, options.isReadonly, "rprivate")),
@@ -217,9 +250,21 @@ function mountsOf(options: ContainerOptions, { files }: Surroundings): Mount[] {
   ];
 }
 
+const SHARED_MEMORY = "/dev/shm" as ContainerPath;
+
+/** Kernel parameters and cgroups, to be written where that was asked for. */
+function withAccess(
+  mount: Mount,
+  { isPrivileged, hasWritableCgroups }: Pick<ContainerOptions, "isPrivileged" | "hasWritableCgroups">,
+): Mount {
+  const isWritable =
+    (isPrivileged && mount.destination.startsWith("/sys")) || (hasWritableCgroups && mount.type === "cgroup");
+  return isWritable ? { ...mount, options: (mount.options ?? []).filter((word) => word !== "ro") } : mount;
+}
+
 /** /dev/shm as large as was asked for. */
 function sized(mount: Mount, shmBytes: number | undefined): Mount {
-  if (mount.destination !== "/dev/shm" || shmBytes === undefined) return mount;
+  if (mount.destination !== SHARED_MEMORY || shmBytes === undefined) return mount;
   const options = (mount.options ?? []).map((word) => (word.startsWith("size=") ? `size=${shmBytes}` : word));
   return { ...mount, options };
 }
@@ -228,15 +273,27 @@ function depth(path: string): number {
   return path.split("/").length;
 }
 
-function resourcesOf(options: ContainerOptions, { hasSwapLimit }: Surroundings): Resources {
-  const { memoryBytes, cpu, pidsLimit } = options;
-  return {
-    devices: DEVICE_RULES,
-    ...(memoryBytes === undefined
-      ? {}
-      : // As much swap as memory, docker's default; without a limit on swap a limit on memory is none.
-        { memory: { limit: memoryBytes, ...(hasSwapLimit ? { swap: 2 * memoryBytes } : {}) } }),
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(pidsLimit === undefined ? {} : { pids: { limit: pidsLimit <= 0 ? -1 : pidsLimit } }),
-  };
+function resourcesOf(
+  { resources = {}, devices, isPrivileged }: ContainerOptions,
+  { hasSwapLimit }: Surroundings,
+): Resources {
+  const rules = isPrivileged ? [{ allow: true, access: "rwm" }] : DEVICE_RULES;
+  return mergeResources(
+    { devices: [...rules, ...(devices?.rules ?? [])] },
+    { ...resources, ...(resources.memory && { memory: withSwap(resources.memory, hasSwapLimit) }) },
+  );
+}
+
+/**
+ * As much swap as memory, docker's default: without a limit on swap a limit on memory is none. A kernel that does not count swap has
+ * no such limit.
+ */
+export function withSwap(
+  memory: NonNullable<Resources["memory"]>,
+  hasSwapLimit: boolean,
+): NonNullable<Resources["memory"]> {
+  const { swap, ...others } = memory;
+  if (!hasSwapLimit) return others;
+  if (swap !== undefined) return memory;
+  return others.limit === undefined ? others : { ...others, swap: 2 * Number(others.limit) };
 }

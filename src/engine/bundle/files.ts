@@ -9,8 +9,14 @@ export interface Identity {
   readonly hostname: string;
   readonly network: Network;
   readonly hosts: readonly HostEntry[];
-  /** In the place of the host's, if there are any. */
-  readonly resolvers: readonly string[];
+  readonly resolvers: Resolvers;
+}
+
+/** What takes the place of the host's in resolv.conf; empty: the host's stays. */
+export interface Resolvers {
+  readonly servers: readonly string[];
+  readonly searchDomains: readonly string[];
+  readonly options: readonly string[];
 }
 
 /** One line of /etc/hosts. */
@@ -60,13 +66,31 @@ function encodeHosts(hosts: readonly HostEntry[]): string {
   return hosts.map(({ name, address }) => `${address}\t${name}\n`).join("");
 }
 
-function resolversOf(isBridged: boolean, resolvers: readonly string[]): string {
-  const text = hostFile("/etc/resolv.conf");
-  if (resolvers.length > 0) {
+function resolversOf(isBridged: boolean, { servers, ...asked }: Resolvers): string {
+  const text = withLines(hostFile("/etc/resolv.conf"), asked);
+  if (servers.length > 0) {
     const others = text.split("\n").filter((line) => line !== "" && !/^\s*nameserver\s/.test(line));
-    return `${[...others, ...resolvers.map((address) => `nameserver ${address}`)].join("\n")}\n`;
+    return `${[...others, ...servers.map((address) => `nameserver ${address}`)].join("\n")}\n`;
   }
   return isBridged ? reachable(text) : text;
+}
+
+/** `text` with `search` and `options` as they were asked for; the domain `.` is none. */
+function withLines(text: string, { searchDomains, options }: Omit<Resolvers, "servers">): string {
+  const given = [
+    {
+      kind: /^\s*(search|domain)\s/,
+      word: "search",
+      values: searchDomains.filter((domain) => domain !== "."),
+    },
+    { kind: /^\s*options\s/, word: "options", values: options },
+  ].filter(({ word }) => (word === "search" ? searchDomains : options).length > 0);
+  if (given.length === 0) return text;
+  const lines = text.split("\n").filter((line) => line !== "" && !given.some(({ kind }) => kind.test(line)));
+  const added = given.flatMap(({ word, values }) =>
+    values.length > 0 ? [`${word} ${values.join(" ")}`] : [],
+  );
+  return `${[...lines, ...added].join("\n")}\n`;
 }
 
 /** Tells the container its addresses, under its names, in the file that it sees already: that stays the same file. */
@@ -83,16 +107,15 @@ export function writeOwnAddresses(
 export function writeNameServer(
   directory: HostPath,
   nameServer: string | undefined,
-  resolvers: readonly string[],
+  resolvers: Resolvers,
 ): void {
-  const others = hostFile("/etc/resolv.conf")
-    .split("\n")
-    .filter((line) => /^\s*search\s/.test(line));
+  const lines = withLines(hostFile("/etc/resolv.conf"), resolvers).split("\n");
+  const others = lines.filter((line) => /^\s*search\s/.test(line));
   const text =
     nameServer === undefined
       ? resolversOf(true, resolvers)
       : // A name without a dot is a container's.
-        `${[`nameserver ${nameServer}`, ...others, "options ndots:0"].join("\n")}\n`;
+        `${[`nameserver ${nameServer}`, ...others, `options ${["ndots:0", ...resolvers.options].join(" ")}`].join("\n")}\n`;
   writeFileSync(join(directory, "resolv.conf"), text);
 }
 

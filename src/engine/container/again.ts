@@ -1,11 +1,13 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
+import { forwardSignals } from "../run/signals.ts";
 import { NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
-import { ContainerStreams } from "./attach.ts";
+import { type AttachOptions, ContainerStreams } from "./attach.ts";
+import { driverOf } from "./driver-of.ts";
 import { Foreground } from "./foreground.ts";
 import { remakeBundle } from "./make.ts";
 import { settle } from "./recover.ts";
@@ -39,12 +41,12 @@ export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
 export async function restartContainer(
   store: Store,
   text: string,
-  attach: { readonly readsInput: boolean } | undefined,
+  attach: AttachOptions | undefined,
   { dueAt }: { readonly dueAt?: number } = {},
 ): Promise<number> {
   const container = await findSettled(store, text);
   if (container.phase !== "exited")
-    return attach === undefined ? 0 : await attachToContainer(store, text, attach.readsInput);
+    return attach === undefined ? 0 : await attachToContainer(store, text, attach);
   // One of two wins; whoever is killed at it leaves the container as it was.
   const isByHand = dueAt === undefined;
   const claim = () =>
@@ -52,7 +54,7 @@ export async function restartContainer(
     takeOver(store.database, container, thisOwner());
   if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
-  using foreground = attach === undefined ? undefined : new Foreground(store, container, attach.readsInput);
+  using foreground = attach === undefined ? undefined : new Foreground(store, container, attach);
   try {
     const bundle = await remakeBundle(store, container);
     await startMonitored(store, container, bundle, () => undefined, { isByHand, foreground });
@@ -95,10 +97,18 @@ function dueMoment(store: Store, id: string): number | undefined {
 }
 
 /** Passes the streams of a container that runs on, until it has ended. @returns its exit status. @throws {ContainerNotRunning} */
-export async function attachToContainer(store: Store, text: string, readsInput: boolean): Promise<number> {
+export async function attachToContainer(store: Store, text: string, attach: AttachOptions): Promise<number> {
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
-  using streams = new ContainerStreams(store, container, { stdin: readsInput, stdout: true, stderr: true });
+  const { readsInput = false, passesSignals = true, detachKeys } = attach;
+  const wants = { stdin: readsInput, stdout: true, stderr: true };
+  using streams = new ContainerStreams(store, container, wants, detachKeys);
+  const driver = await driverOf(store, container.settings.runtime);
+  using _signals = passesSignals
+    ? forwardSignals((signal) => {
+        driver.kill(container.id, signal).catch(() => undefined); // it has just ended
+      })
+    : undefined;
   const said = await streams.relay();
   // Read before what follows: with --rm it goes with the container.
   const status = said ?? readExitRecord(containerDirectory(store, container.id))?.status ?? UNKNOWN_STATUS;

@@ -3,11 +3,39 @@ import { TeuError } from "../../base/index.ts";
 import { decodeWaitStatus, isTerminal, makeRaw, terminalSize, writeFully } from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
 import type { Wants } from "../monitor/protocol.ts";
+import { InvalidOption } from "../options/error.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 
 /** The keys that leave a container running: ctrl-p ctrl-q, docker's. */
-const DETACH_KEYS = [0x10, 0x11] as const;
+const DETACH_KEYS: readonly number[] = [0x10, 0x11];
+
+/** How a teu stays with a container. */
+export interface AttachOptions {
+  /** Whether our input is the container's, where it was made with an open one. */
+  readonly readsInput?: boolean | undefined;
+  /** What is shown; absent: both. */
+  readonly shows?: readonly ("stdout" | "stderr")[] | undefined;
+  /** Whether signals that reach us go on to it; absent: they do. */
+  readonly passesSignals?: boolean | undefined;
+  /** The bytes that leave it running. */
+  readonly detachKeys?: readonly number[] | undefined;
+}
+
+/** `ctrl-p,ctrl-q`, `ctrl-@,x`; an empty text is no keys at all. Source: docker attach reference. @throws {InvalidOption} */
+export function parseDetachKeys(text: string): number[] {
+  return text === "" ? [] : text.split(",").map((key) => byteOf(key, text));
+}
+
+function byteOf(key: string, text: string): number {
+  const [, control] = /^ctrl-([a-z@[\\\]^_])$/i.exec(key) ?? [];
+  if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;
+  if (/^[\x20-\x7e]$/.test(key)) return key.charCodeAt(0);
+  throw new InvalidOption(
+    { option: "--detach-keys", value: text },
+    `Invalid detach keys ${JSON.stringify(text)}: unknown character: ${JSON.stringify(key)}`,
+  );
+}
 
 /** Somebody typed the keys that leave the container running. */
 export class Detached extends TeuError<"detached", { status: number }> {
@@ -21,10 +49,17 @@ export class ContainerStreams implements Disposable {
   readonly #attachment: Attachment;
   readonly #isTerminal: boolean;
   readonly #readsInput: boolean;
+  readonly #detachKeys: readonly number[];
   readonly #cleanUp = new DisposableStack();
 
   /** @param wants  Which of them; ours is its input only where it has an open one. */
-  constructor(store: Store, { id, settings }: ContainerRecord, wants: Omit<Wants, "allBytes">) {
+  constructor(
+    store: Store,
+    { id, settings }: ContainerRecord,
+    wants: Omit<Wants, "allBytes">,
+    detachKeys = DETACH_KEYS,
+  ) {
+    this.#detachKeys = detachKeys;
     this.#isTerminal = settings.terminal ?? false;
     this.#readsInput = wants.stdin && (settings.interactive ?? false);
     this.#attachment = this.#cleanUp.use(
@@ -71,11 +106,12 @@ export class ContainerStreams implements Disposable {
     const input = Bun.stdin.stream().getReader();
     this.#cleanUp.defer(() => void input.cancel().catch(() => undefined));
     const pump = async () => {
-      let last = -1;
+      const keys = this.#detachKeys;
+      let typed: number[] = [];
       for (let { value } = await input.read(); value !== undefined; { value } = await input.read()) {
-        for (const key of isRaw ? value : []) {
-          if (last === DETACH_KEYS[0] && key === DETACH_KEYS[1]) return detach(new Detached());
-          last = key;
+        for (const key of isRaw && keys.length > 0 ? value : []) {
+          typed = [...typed, key].slice(-keys.length);
+          if (Bun.deepEquals(typed, keys)) return detach(new Detached());
         }
         await this.#attachment.write(value);
       }

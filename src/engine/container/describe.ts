@@ -71,13 +71,41 @@ async function stateOf(store: Store, container: ContainerRecord): Promise<object
 function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
   const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
   const resources = config?.linux?.resources;
-  const hasNetwork = config?.linux?.namespaces?.some(({ type }) => type === "network") ?? true;
+  const { memory, cpu } = resources ?? {};
+  const has = (kind: string) => config?.linux?.namespaces?.some(({ type }) => type === kind) ?? true;
+  const hasNetwork = has("network");
   const own = networks?.[0]?.name ?? (hasNetwork ? "none" : "host");
   return {
     Binds: mounts.map((mount) => {
       const source = mount.kind === "bind" ? mount.source : mount.name;
       return `${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
     }),
+    Privileged: settings.isPrivileged ?? false,
+    IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
+    PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,
+    UTSMode: has("uts") ? "" : "host",
+    CgroupnsMode: has("cgroup") ? "private" : "host",
+    CgroupParent: settings.cgroupParent ?? "",
+    GroupAdd: null,
+    Devices: (config?.linux?.devices ?? []).map(({ path }) => ({
+      PathOnHost: path,
+      PathInContainer: path,
+      CgroupPermissions: "rwm",
+    })),
+    DnsSearch: settings.searchDomains ?? [],
+    DnsOptions: settings.resolverOptions ?? [],
+    CpuShares: Number(cpu?.shares ?? 0),
+    CpuPeriod: Number(cpu?.period ?? 0),
+    CpuQuota: Number(cpu?.quota ?? 0),
+    CpusetCpus: cpu?.cpus ?? "",
+    CpusetMems: cpu?.mems ?? "",
+    MemoryReservation: Number(memory?.reservation ?? 0),
+    MemorySwap: Number(memory?.swap ?? 0),
+    MemorySwappiness: memory?.swappiness === undefined ? null : Number(memory.swappiness),
+    OomKillDisable: memory?.disableOOMKiller ?? false,
+    BlkioWeight: resources?.blockIO?.weight ?? 0,
+    MaskedPaths: config?.linux?.maskedPaths ?? [],
+    ReadonlyPaths: config?.linux?.readonlyPaths ?? [],
     NetworkMode: joins?.network === undefined ? own : `container:${joins.network}`,
     PortBindings: Object.fromEntries(
       ports.map(({ protocol, hostAddress = "", hostPort, containerPort }) => [
@@ -126,6 +154,8 @@ function configOf({ settings }: ContainerRecord, config: RuntimeConfig | undefin
     Entrypoint: null,
     Labels: settings.labels ?? {},
     StopSignal: settings.stopSignal ?? "SIGTERM",
+    ...(settings.stopTimeoutSeconds !== undefined && { StopTimeout: settings.stopTimeoutSeconds }),
+    Domainname: config?.domainname ?? "",
   };
 }
 

@@ -8,7 +8,7 @@ import { readExitRecord } from "../monitor/exit-record.ts";
 import { forwardSignals } from "../run/signals.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
-import { ContainerStreams } from "./attach.ts";
+import { type AttachOptions, ContainerStreams } from "./attach.ts";
 import { settle } from "./recover.ts";
 import { findIfAny, UNKNOWN_STATUS } from "./wait.ts";
 
@@ -24,29 +24,37 @@ export class Foreground implements Disposable {
   readonly given: HandedOver;
   readonly #store: Store;
   readonly #container: ContainerRecord;
+  readonly #attach: AttachOptions;
   readonly #readsInput: boolean;
   readonly #held = new DisposableStack();
   #streams: ContainerStreams | undefined;
 
-  /** @param readsInput  Whether ours is the container's input, where it was made with an open one. */
-  constructor(store: Store, container: ContainerRecord, readsInput: boolean) {
+  constructor(store: Store, container: ContainerRecord, attach: AttachOptions) {
     this.#store = store;
     this.#container = container;
-    this.#readsInput = readsInput && (container.settings.interactive ?? false);
-    this.given = handedOver(container, this.#readsInput);
+    this.#attach = attach;
+    this.#readsInput = (attach.readsInput ?? false) && (container.settings.interactive ?? false);
+    this.given = handedOver(container, this.#readsInput, attach);
   }
 
   /** The container's monitor listens, its program has not begun: who is here now misses nothing. */
   begin(driver: RuntimeDriver): void {
     const { given } = this;
+    const isShown = (name: "stdout" | "stderr") => this.#attach.shows?.includes(name) ?? true;
     const id = this.#container.id;
     this.#streams = this.#held.use(
-      new ContainerStreams(this.#store, this.#container, {
-        stdin: this.#readsInput && given.stdin === undefined,
-        stdout: given.stdout === undefined,
-        stderr: given.stderr === undefined,
-      }),
+      new ContainerStreams(
+        this.#store,
+        this.#container,
+        {
+          stdin: this.#readsInput && given.stdin === undefined,
+          stdout: given.stdout === undefined && isShown("stdout"),
+          stderr: given.stderr === undefined && isShown("stderr"),
+        },
+        this.#attach.detachKeys,
+      ),
     );
+    if (this.#attach.passesSignals === false) return;
     const deliver = (signal: number) => {
       // One that comes too late finds nobody, which is no news: the end is what we wait for anyhow.
       driver.kill(id, signal).catch(() => undefined);
@@ -83,8 +91,12 @@ export class Foreground implements Disposable {
  * What goes with its container leaves no log: its program may have our pipes and files themselves, at their full speed. A terminal of
  * the host is never given away: a program that holds it can type into it (TIOCSTI).
  */
-function handedOver({ settings }: ContainerRecord, readsInput: boolean): HandedOver {
-  if (settings.terminal || !settings.autoRemove) return {};
+function handedOver(
+  { settings }: ContainerRecord,
+  readsInput: boolean,
+  { shows }: AttachOptions,
+): HandedOver {
+  if (settings.terminal || !settings.autoRemove || shows !== undefined) return {};
   return {
     ...(readsInput && !isTerminal(0) && { stdin: 0 as const }),
     ...(!isTerminal(1) && { stdout: 1 as const }),

@@ -13,6 +13,7 @@ import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { InvalidOption } from "../options/error.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
+import type { PublishedPort } from "../options/publish.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
@@ -25,6 +26,7 @@ import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
+import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
 
 /** A container that a runtime can create. */
 export interface Bundle {
@@ -51,7 +53,7 @@ export function recordContainer(
     autoRemove,
     interactive,
     terminal: options.terminal,
-    ...(request.networks.length > 0 && { networks: request.networks, ports: request.ports }),
+    ...(request.networks.length > 0 && { networks: request.networks, ports: portsOf(request, image) }),
     ...(Object.keys(joins).length > 0 && { joins }),
     ...(request.resolvers.length > 0 && { resolvers: request.resolvers }),
     ...(runtime !== undefined && { runtime }),
@@ -60,6 +62,12 @@ export function recordContainer(
     ...(stopSignal !== undefined && { stopSignal }),
     ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.hosts.length > 0 && { hosts: request.hosts }),
+    ...(request.searchDomains.length > 0 && { searchDomains: request.searchDomains }),
+    ...(request.resolverOptions.length > 0 && { resolverOptions: request.resolverOptions }),
+    ...(request.ipc !== "private" && { ipc: request.ipc }),
+    ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+    ...(options.isPrivileged && { isPrivileged: true }),
+    ...(request.stopTimeoutSeconds !== undefined && { stopTimeoutSeconds: request.stopTimeoutSeconds }),
     ...(request.restart && { restart: request.restart }),
   };
   const add = (name: string) =>
@@ -92,6 +100,16 @@ export function recordContainer(
   if (request.name !== undefined) add(request.name);
   else addWithMadeName(add);
   return findContainer(store, id);
+}
+
+/** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */
+function portsOf({ ports, exposed, publishesAll }: ContainerRequest, image: UnpackedImage): PublishedPort[] {
+  if (!publishesAll) return [...ports];
+  const all = [...ports];
+  for (const port of [...exposed, ...image.exposed])
+    if (!all.some((other) => other.containerPort === port.containerPort && other.protocol === port.protocol))
+      all.push(port);
+  return all;
 }
 
 function addWithMadeName(add: (name: string) => void): void {
@@ -150,13 +168,18 @@ export async function makeBundle(
   const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");
   const init = request.hasInit ? [reaperMount(store.paths.run)] : [];
   const seen = { ...options, volumes: [...init, ...binds, ...volumes] };
+  const user = image.resolveUser(rootfs, request.user);
+  const groups = request.groups.map((group) => image.resolveUser(rootfs, `0:${group}`).gid);
+  const sharedMemory = sharedMemoryOf(store, container);
   const config = makeConfig(image.process, seen, {
     hostname,
-    cgroupsPath: cgroupsPath(container.id),
+    cgroupsPath: cgroupsPath(container.id, request.cgroupParent),
     rootfs: "rootfs",
-    user: image.resolveUser(rootfs, request.user),
+    user:
+      groups.length === 0 ? user : { ...user, additionalGids: [...(user.additionalGids ?? []), ...groups] },
     seccomp,
-    hasSwapLimit: options.memoryBytes !== undefined && hasSwapLimit(),
+    hasSwapLimit: options.resources?.memory !== undefined && hasSwapLimit(),
+    ...(sharedMemory !== undefined && { sharedMemory }),
     joined,
     files,
     ...(request.hasInit && { init: REAPER_PATH }),
@@ -171,7 +194,7 @@ export async function makeBundle(
 function identify(
   store: Store,
   container: ContainerRecord,
-  { options, joins, hosts, resolvers }: ContainerRequest,
+  { options, joins, hosts, resolvers, searchDomains, resolverOptions }: ContainerRequest,
   kept: HostPath,
 ): { hostname: string; files: Surroundings["files"] } {
   if (joins.network !== undefined) {
@@ -182,7 +205,8 @@ function identify(
   }
   // On the host's network it is known by the host's name, as docker has it.
   const hostname = options.hostname ?? (options.network === "host" ? nameOfHost() : shortID(container.id));
-  writeFiles(kept, { hostname, network: options.network, hosts, resolvers });
+  const asked = { servers: resolvers, searchDomains, options: resolverOptions };
+  writeFiles(kept, { hostname, network: options.network, hosts, resolvers: asked });
   return { hostname, files: filesIn(kept) };
 }
 
@@ -209,6 +233,7 @@ function openBundle(store: Store, container: ContainerRecord): { path: HostPath;
   const rootfs = join(path, "rootfs") as HostPath;
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   mountRoot(store, container, rootfs);
+  if (container.settings.ipc === SHAREABLE) mountSharedMemory(path);
   return { path, rootfs };
 }
 

@@ -49,6 +49,7 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
   );
   const named = endpoints.find(({ network }) => network !== undefined && network.name !== DEFAULT_NETWORK);
   const nameServer = named?.network && encodeAddress(gatewayOf(named.network.subnet));
-  writeNameServer(directory, nameServer, settings.resolvers ?? []);
+  const { resolvers: servers = [], searchDomains = [], resolverOptions = [] } = settings;
+  writeNameServer(directory, nameServer, { servers, searchDomains, options: resolverOptions });
   await tellNameServer(store);
 }

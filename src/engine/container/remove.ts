@@ -89,6 +89,7 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   await endMonitor(container.owner);
   await disconnect(store, container);
   unmount(join(bundle, "rootfs") as HostPath);
+  unmount(join(bundle, "shm") as HostPath);
   await closeVolumes(store, container);
   rmSync(bundle, { recursive: true, force: true });
 }

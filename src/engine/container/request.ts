@@ -5,7 +5,8 @@ import type { User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
 import type { NetworkAttachment } from "../options/network.ts";
-import type { PublishedPort } from "../options/publish.ts";
+import type { ExposedPort, PublishedPort } from "../options/publish.ts";
+import type { SeccompProfile } from "../options/seccomp-profile.ts";
 import type { VolumeMount, VolumesFrom } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
@@ -39,8 +40,24 @@ export interface ContainerRequest {
   readonly restart?: RestartPolicy;
   /** Instead of the image's. */
   readonly stopSignal?: string;
-  /** Whether it may make any system call; otherwise docker's default filter says which. */
-  readonly isUnconfined: boolean;
+  /** How long `stop` waits for its end; -1: for ever. */
+  readonly stopTimeoutSeconds?: number;
+  /** Which system calls it may make; absent: docker's default filter says. */
+  readonly seccomp?: "unconfined" | SeccompProfile;
+  /** Groups of the process beside its user's, by name or number. */
+  readonly groups: readonly string[];
+  /** Its System V and POSIX IPC: `private`, `shareable`, `none`, `host`, or another container's. */
+  readonly ipc: string;
+  /** The directory of its cgroups, from the top of each hierarchy; absent: the engine's own. */
+  readonly cgroupParent?: string;
+  /** `search` and `options` of its resolv.conf, in the place of the host's. */
+  readonly searchDomains: readonly string[];
+  readonly resolverOptions: readonly string[];
+  /** Ports that it serves, beside the image's, and whether each of these leads to a free one of the host. */
+  readonly exposed: readonly ExposedPort[];
+  readonly publishesAll: boolean;
+  /** Where its ID is written as soon as it has one. */
+  readonly idFile?: string;
   /** Whether PID 1 is a program of ours that waits for what the container's program leaves. */
   readonly hasInit: boolean;
   /** Whether the program reads what is typed. */
@@ -53,6 +70,8 @@ export interface UnpackedImage {
   readonly reference: string;
   readonly target: ImageTarget;
   readonly process: ImageProcess;
+  /** Ports that its program serves. */
+  readonly exposed: readonly ExposedPort[];
   /** Directories that want a volume each. */
   readonly volumes: readonly ContainerPath[];
   /** The snapshot of all its layers; absent for an image without any. */

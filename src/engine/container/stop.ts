@@ -26,6 +26,8 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
 }
 
 const { SIGINT, SIGKILL, SIGQUIT, SIGTERM } = constants.signals;
+/** Docker's. */
+const STOP_SECONDS = 10;
 const ENDS: ReadonlySet<number> = new Set([SIGKILL, SIGTERM, SIGINT, SIGQUIT]);
 
 /** The number of a signal that is given by name, with SIG or without, or by number. @throws {InvalidSignal} */
@@ -39,9 +41,9 @@ export function parseSignal(text: string): number {
 export async function signalContainer(store: Store, text: string, signal: number): Promise<void> {
   const container = findContainer(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
-  // Docker takes any signal that is sent by hand, but those that a program answers with more work, for a stop.
+  // Docker takes a signal that ends programs, and the one that the container is stopped by, for a stop.
   inTransaction(store.database, () => {
-    if (ENDS.has(signal)) noteStop(store, container);
+    if (ENDS.has(signal) || signal === stopSignalOf(container)) noteStop(store, container);
     noteContainerEvent(store.database, container.id, "kill", { signal: `${signal}` });
   });
   await (await driverOf(store, container.settings.runtime)).kill(container.id, signal);
@@ -51,7 +53,7 @@ export async function signalContainer(store: Store, text: string, signal: number
 export async function stopContainer(
   store: Store,
   text: string,
-  options: { readonly seconds: number; readonly signal?: number },
+  options: { readonly seconds?: number; readonly signal?: number },
 ): Promise<void> {
   const container = findContainer(store, text);
   if (container.phase !== "running") {
@@ -59,7 +61,8 @@ export async function stopContainer(
     inTransaction(store.database, () => noteStop(store, container));
     return;
   }
-  const { seconds, signal = stopSignalOf(container) } = options;
+  const { signal = stopSignalOf(container) } = options;
+  const seconds = options.seconds ?? container.settings.stopTimeoutSeconds ?? STOP_SECONDS;
   inTransaction(store.database, () => noteStop(store, container));
   const ended = waitForContainer(store, container.id);
   await send(store, container, signal);

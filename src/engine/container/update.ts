@@ -2,7 +2,9 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseRuntimeConfig, type Resources } from "../../spec/index.ts";
+import { withSwap } from "../bundle/config.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
+import { mergeResources } from "../options/resources.ts";
 import { changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -14,10 +16,7 @@ import type { RestartPolicy } from "./restart-policy.ts";
 
 /** What is to be otherwise; what is absent stays. */
 export interface UpdateRequest {
-  readonly memoryBytes?: number;
-  readonly cpu?: { readonly quota: number; readonly period: number };
-  /** -1: no limit. */
-  readonly pidsLimit?: number;
+  readonly resources: Pick<Resources, "memory" | "cpu" | "pids" | "blockIO">;
   /** undefined: as it is; null: none. */
   readonly restart?: RestartPolicy | null;
 }
@@ -26,7 +25,8 @@ export interface UpdateRequest {
 export async function updateContainer(store: Store, text: string, request: UpdateRequest): Promise<void> {
   const container = findContainer(store, text);
   const { id, phase, settings } = container;
-  const resources = resourcesOf(request);
+  const { memory, ...others } = request.resources;
+  const resources = { ...others, ...(memory && { memory: withSwap(memory, hasSwapLimit()) }) };
   if (Object.keys(resources).length > 0) {
     if (phase === "running") await (await driverOf(store, settings.runtime)).update(id, resources);
     keepLimits(store, id, resources);
@@ -40,22 +40,15 @@ export async function updateContainer(store: Store, text: string, request: Updat
   });
 }
 
-function resourcesOf({ memoryBytes, cpu, pidsLimit }: UpdateRequest): Resources {
-  return {
-    ...(memoryBytes !== undefined && {
-      memory: { limit: memoryBytes, ...(hasSwapLimit() && { swap: 2 * memoryBytes }) },
-    }),
-    ...(cpu !== undefined && { cpu }),
-    ...(pidsLimit !== undefined && { pids: { limit: pidsLimit <= 0 ? -1 : pidsLimit } }),
-  };
-}
-
 /** For the next start. */
-function keepLimits(store: Store, id: string, resources: Resources): void {
+function keepLimits(store: Store, id: string, resources: UpdateRequest["resources"]): void {
   const path = join(containerDirectory(store, id), "config.json");
   const config = parseRuntimeConfig(readFileSync(path, "utf8"));
   const { linux = {} } = config;
-  const changed = { ...config, linux: { ...linux, resources: { ...linux.resources, ...resources } } };
+  const changed = {
+    ...config,
+    linux: { ...linux, resources: mergeResources(linux.resources ?? {}, resources) },
+  };
   const aside = `${path}.new`;
   writeFileSync(aside, encodeConfig(changed), { mode: 0o600 });
   renameSync(aside, path);

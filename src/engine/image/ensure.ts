@@ -8,12 +8,17 @@ import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { admitImage } from "./admit.ts";
 import { type ImageDocuments, isComplete, readImage } from "./content.ts";
+import { NoSuchImage } from "./errors.ts";
 import { findImage } from "./find.ts";
 import { isAcceptable } from "./platform.ts";
 import { clientOf, type PullOptions, pullImage } from "./pull.ts";
 
+/** When a registry is asked for an image, in docker's words. */
+export type PullPolicy = "always" | "missing" | "never";
+
 /** How to get an image. */
 export interface EnsureOptions extends PullOptions {
+  readonly pull?: PullPolicy | undefined;
   /** Told before a pull begins. */
   readonly onMissing?: (reference: string) => void;
 }
@@ -32,7 +37,7 @@ export async function ensureImage(
   signal?: AbortSignal,
 ): Promise<EnsuredImage> {
   const start = performance.now();
-  const local = findLocal(store, text, options);
+  const local = options.pull === "always" ? undefined : findLocal(store, text, options);
   if (local !== undefined) {
     const { name, image } = local;
     const digests = [image.target.digest, image.descriptor.digest];
@@ -41,6 +46,7 @@ export async function ensureImage(
     tell(local, options, since(start));
     return local;
   }
+  if (options.pull === "never") throw new NoSuchImage({ text });
   const name = familiarReference(parseReference(text));
   options.onMissing?.(name);
   return { reference: name, image: await pullImage(store, text, options, signal) };

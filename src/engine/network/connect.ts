@@ -283,6 +283,7 @@ function networkOf(store: Store, name: string): NetworkRecord {
 interface Allocated {
   readonly address: number;
   readonly device: string;
+  readonly hardwareAddress: string | undefined;
 }
 
 /** An address that nobody has, or the one that is asked for. In a transaction. @throws {NoAddressLeft} {AddressRefused} */
@@ -290,7 +291,7 @@ function allocate(
   store: Store,
   network: NetworkRecord,
   container: string,
-  { address: asked }: NetworkAttachment,
+  { address: asked, hardwareAddress }: NetworkAttachment,
 ): Allocated {
   const { database } = store;
   const used = new Set(listEndpoints(database, network.id).map((endpoint) => endpoint.address));
@@ -304,7 +305,7 @@ function allocate(
   while (devices.has(`eth${index}`)) index++;
   const device = `eth${index}`;
   addEndpoint(database, { container, network: network.id, address, device });
-  return { address, device };
+  return { address, device, hardwareAddress };
 }
 
 /** @throws {AddressRefused} */
@@ -335,12 +336,12 @@ function allocatePorts({ database }: Store, container: string, ports: readonly P
 
 function makeDevice(
   { container, pid }: Connected,
-  { network, address, device }: Allocated & { readonly network: NetworkRecord },
+  { network, address, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
   isDefault: boolean,
 ): void {
   const name = outsideName(container, device);
   connectProcess(pid, {
-    ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device },
+    ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device, hardwareAddress },
     isDefault,
   });
 }

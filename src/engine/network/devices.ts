@@ -31,7 +31,7 @@ export function usedSubnets(): Subnet[] {
 
 /** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
 function ensureBridge(socket: NetlinkSocket, bridge: string, subnet: Subnet): Link {
-  const link = createBridge(socket, bridge, hardwareAddress(gatewayOf(subnet)));
+  const link = createBridge(socket, bridge, hardwareAddressOf(gatewayOf(subnet)));
   addAddress(socket, link, ipv4(gatewayOf(subnet), subnet.prefixLength));
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
@@ -60,6 +60,8 @@ export interface Place {
   /** The name of the device on this side, and that of the other side. */
   readonly name: string;
   readonly device: string;
+  /** Of the inner device: `02:42:…`; absent: made of the address. */
+  readonly hardwareAddress: string | undefined;
   /** Whether what is on no link goes by this network. */
   readonly isDefault: boolean;
 }
@@ -70,7 +72,7 @@ export interface Place {
  */
 export function connectProcess(
   pid: number,
-  { bridge, subnet, address, name, device, isDefault }: Place,
+  { bridge, subnet, address, name, device, hardwareAddress, isDefault }: Place,
 ): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
@@ -80,7 +82,10 @@ export function connectProcess(
       bridge: ensureBridge(outside, bridge, subnet),
       peerName: device,
       peerNamespace: namespace,
-      peerHardwareAddress: hardwareAddress(address),
+      peerHardwareAddress:
+        hardwareAddress === undefined
+          ? hardwareAddressOf(address)
+          : Uint8Array.from(hardwareAddress.split(":"), (byte) => Number.parseInt(byte, 16)),
     });
     using inside = socketIn(namespace);
     const link = findLink(inside, device);
@@ -126,6 +131,6 @@ function ipv4(address: number, prefixLength: number): Parameters<typeof addAddre
 }
 
 /** Made of the address, as docker does: the same container has the same one, and neighbours' caches stay right. */
-function hardwareAddress(address: number): Uint8Array {
+function hardwareAddressOf(address: number): Uint8Array {
   return Uint8Array.of(0x02, 0x42, ...addressBytes(address));
 }

@@ -13,6 +13,8 @@ export interface NetworkAttachment {
   readonly aliases?: readonly string[];
   /** IPv4 as text; absent: one that is free. */
   readonly address?: string;
+  /** `02:42:ac:11:00:02`; absent: made of the address. */
+  readonly hardwareAddress?: string;
 }
 
 /** What the flags of one container say. */
@@ -20,6 +22,7 @@ export interface NetworkWords {
   readonly networks: readonly string[];
   readonly aliases: readonly string[];
   readonly address: string | undefined;
+  readonly hardwareAddress?: string | undefined;
 }
 
 /** Which network a container sees, and which ones of ours it is in. */
@@ -30,7 +33,7 @@ export interface NetworkChoice {
 }
 
 /** Reads the flags together. @throws {InvalidOption} */
-export function parseNetworks({ networks, aliases, address }: NetworkWords): NetworkChoice {
+export function parseNetworks({ networks, aliases, address, hardwareAddress }: NetworkWords): NetworkChoice {
   const parsed = networks.map(parseAttachment);
   const [first, ...others] = parsed;
   const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
@@ -45,7 +48,13 @@ export function parseNetworks({ networks, aliases, address }: NetworkWords): Net
   if (twice !== undefined)
     throw invalid(twice.name, `Network ${JSON.stringify(twice.name)} is specified multiple times`);
   if (foreign !== undefined) {
-    if (aliases.length > 0 || address !== undefined || foreign.aliases || foreign.address)
+    if (
+      aliases.length > 0 ||
+      address !== undefined ||
+      hardwareAddress !== undefined ||
+      foreign.aliases ||
+      foreign.address
+    )
       throw invalid(
         foreign.name,
         `conflicting options: an alias or an address with --network ${foreign.name}`,
@@ -57,6 +66,7 @@ export function parseNetworks({ networks, aliases, address }: NetworkWords): Net
     ...first,
     ...(aliases.length > 0 && { aliases: [...(first.aliases ?? []), ...aliases] }),
     ...(address !== undefined && { address }),
+    ...(hardwareAddress !== undefined && { hardwareAddress: checkHardwareAddress(hardwareAddress) }),
   };
   return { network: first.name, attachments: [whole, ...others] };
 }
@@ -89,6 +99,14 @@ function parseAttachment(text: string): NetworkAttachment {
   if (name === "")
     throw new InvalidOption({ option: "--network", value: text }, "network name or ID is empty");
   return { name, ...(aliases.length > 0 && { aliases }), ...(address !== undefined && { address }) };
+}
+
+/** One that a device may have: of one device, not of a group. @throws {InvalidOption} */
+function checkHardwareAddress(text: string): string {
+  const isOne = (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && !/^(00[:-]){5}00$/.test(text);
+  if (/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text) && isOne)
+    return text.toLowerCase().replaceAll("-", ":");
+  throw new InvalidOption({ option: "--mac-address", value: text }, `${text} is not a valid mac address`);
 }
 
 /** @throws {InvalidOption} */

@@ -3,6 +3,14 @@ import { Unsupported } from "../../base/index.ts";
 import { parseAddress } from "../network/address.ts";
 import { InvalidOption } from "./error.ts";
 
+/** A port that a container serves. */
+export type ExposedPort = Pick<PublishedPort, "protocol" | "containerPort">;
+
+/** `--expose PORT[-PORT][/PROTOCOL]`, and what an image says. @throws {InvalidOption} {Unsupported} */
+export function parseExposed(text: string): ExposedPort[] {
+  return parsePublish(text).map(({ protocol, containerPort }) => ({ protocol, containerPort }));
+}
+
 /** One port that is published. */
 export interface PublishedPort {
   readonly protocol: "tcp" | "udp";

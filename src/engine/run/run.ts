@@ -2,15 +2,18 @@
  * Containers from images: made, started, waited for. Whatever happens on the way, nothing stays that was not asked for: no
  * process, mount, cgroup or directory.
  */
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import type { Seccomp } from "../../spec/index.ts";
 import { isTerminal } from "../../sys/index.ts";
+import type { AttachOptions } from "../container/attach.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { Foreground } from "../container/foreground.ts";
 import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startMonitored } from "../container/start.ts";
+import { InvalidOption } from "../options/error.ts";
 import { type ContainerRecord, markCreated } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -19,7 +22,7 @@ import { NotATerminal } from "./streams.ts";
 
 /** What a new container is given while its image is held. */
 export interface HeldImage {
-  readonly seccomp: Seccomp | undefined;
+  readonly filter: Seccomp | undefined;
   /** Called when the container's record holds on to its image. */
   onRecorded(): void;
   /** An end that is asked for before there is a container to tell. */
@@ -48,10 +51,14 @@ export async function runContainer(
   image: UnpackedImage,
   request: RunRequest,
   observe: StepObserver,
+  attach: AttachOptions = {},
 ): Promise<number> {
   if (request.interactive && request.options.terminal && !isTerminal(0)) throw new NotATerminal();
   const container = await record(store, image, request);
-  using foreground = new Foreground(store, container, request.interactive);
+  using foreground = new Foreground(store, container, {
+    ...attach,
+    readsInput: request.interactive && (attach.readsInput ?? true),
+  });
   await start(store, container, image, request, observe, foreground);
   return await foreground.relayToEnd();
 }
@@ -76,7 +83,7 @@ export async function createContainer(
 ): Promise<string> {
   const container = await record(store, image, request);
   await removingAfterFailure(store, container, async () => {
-    await makeBundle(store, container, image, request, request.seccomp);
+    await makeBundle(store, container, image, request, request.filter);
     request.signal.throwIfAborted();
     await stopAndUnmount(store, container);
     inTransaction(store.database, () => markCreated(store.database, container.id));
@@ -86,9 +93,33 @@ export async function createContainer(
 
 async function record(store: Store, image: UnpackedImage, request: RunRequest): Promise<ContainerRecord> {
   await driverOf(store, request.runtime); // one that is not there could not clean up either
-  const container = recordContainer(store, image, request);
-  request.onRecorded();
-  return container;
+  const { idFile } = request;
+  // Nobody else's is written over: another container may be known by it.
+  const file = idFile === undefined ? undefined : openIDFile(idFile);
+  try {
+    const container = recordContainer(store, image, request);
+    request.onRecorded();
+    if (file !== undefined) writeSync(file, container.id);
+    return container;
+  } catch (error) {
+    if (idFile !== undefined) rmSync(idFile, { force: true });
+    throw error;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** @throws {InvalidOption} docker's words */
+function openIDFile(path: string): number {
+  try {
+    return openSync(path, "wx", 0o644);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    throw new InvalidOption(
+      { option: "--cidfile", value: path },
+      `container ID file found, make sure the other container isn't running or delete ${path}`,
+    );
+  }
 }
 
 async function start(
@@ -99,10 +130,10 @@ async function start(
   observe: StepObserver,
   foreground?: Foreground,
 ): Promise<void> {
-  const { seccomp, signal } = request;
+  const { filter, signal } = request;
   const started = performance.now();
   await removingAfterFailure(store, container, async () => {
-    const bundle = await makeBundle(store, container, image, request, seccomp);
+    const bundle = await makeBundle(store, container, image, request, filter);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     signal.throwIfAborted();
     await startMonitored(store, container, bundle, observe, { foreground, signal });

@@ -14,7 +14,7 @@ import { deleteVolumeUses } from "./volumes.ts";
 export type ContainerPhase = "creating" | "running" | "exited";
 
 /** What a container can have together with another one. */
-export type JoinedNamespace = "network" | "pid";
+export type JoinedNamespace = "network" | "pid" | "ipc";
 
 /** What is kept of how a container was asked for. Its shape has a version of its own: CONTAINER_VERSION. */
 export interface ContainerSettings {
@@ -37,6 +37,14 @@ export interface ContainerSettings {
   readonly restart?: RestartPolicy;
   /** What is asked for names, in the place of the host's resolvers. */
   readonly resolvers?: readonly string[];
+  readonly searchDomains?: readonly string[];
+  readonly resolverOptions?: readonly string[];
+  /** How its IPC is shared; absent: not at all. */
+  readonly ipc?: string;
+  readonly cgroupParent?: string;
+  readonly isPrivileged?: boolean;
+  /** How long `stop` waits; -1: for ever. Absent: docker's default. */
+  readonly stopTimeoutSeconds?: number;
   /** Whether its program runs under ours, which is PID 1. */
   readonly hasInit?: boolean;
   /** Further lines of its /etc/hosts. */

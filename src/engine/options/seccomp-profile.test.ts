@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test";
+import { parseSeccompProfile, type SeccompProfile, seccompOfProfile } from "./seccomp-profile.ts";
+
+const PLACE = { capabilities: ["CAP_CHOWN"], architecture: "x64", kernel: "6.1.0-13-amd64" } as const;
+const fail = (why: string) => new Error(why);
+
+test.each([
+  { when: {}, holds: true },
+  { when: { includes: { caps: ["CAP_CHOWN"] } }, holds: true },
+  { when: { includes: { caps: ["CAP_CHOWN", "CAP_BPF"] } }, holds: false },
+  { when: { includes: { arches: ["amd64", "x32"] } }, holds: true },
+  { when: { includes: { arches: ["arm64"] } }, holds: false },
+  { when: { includes: { minKernel: "4.8" } }, holds: true },
+  { when: { includes: { minKernel: "6.1" } }, holds: true },
+  { when: { includes: { minKernel: "6.10" } }, holds: false },
+  { when: { excludes: { caps: ["CAP_CHOWN"] } }, holds: false },
+  { when: { excludes: { arches: ["amd64"] } }, holds: false },
+  { when: { excludes: { minKernel: "7.0" } }, holds: true },
+  { when: { includes: null, excludes: null }, holds: true },
+])("a rule with $when holds: $holds", ({ when, holds }) => {
+  const rule = { names: ["mount"], action: "SCMP_ACT_ALLOW", ...when };
+  const profile: SeccompProfile = { defaultAction: "SCMP_ACT_ERRNO", syscalls: [rule] };
+  expect(seccompOfProfile(profile, PLACE).syscalls).toHaveLength(holds ? 1 : 0);
+});
+
+test("archMap gives the architectures of this machine, names of both kinds are read, empty lists left out", () => {
+  const text = JSON.stringify({
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 1,
+    archMap: [
+      { architecture: "SCMP_ARCH_AARCH64", subArchitectures: ["SCMP_ARCH_ARM"] },
+      { architecture: "SCMP_ARCH_X86_64", subArchitectures: ["SCMP_ARCH_X86", "SCMP_ARCH_X32"] },
+    ],
+    syscalls: [{ name: "read", action: "SCMP_ACT_ALLOW", args: [] }],
+  });
+  expect(seccompOfProfile(parseSeccompProfile(text, fail), PLACE)).toEqual({
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 1,
+    architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+    syscalls: [{ names: ["read"], action: "SCMP_ACT_ALLOW" }],
+  });
+});
+
+test.each([
+  ["{", "it is no JSON"],
+  ["[]", "defaultAction is missing"],
+  [
+    '{"defaultAction":"x","architectures":["a"],"archMap":[{"architecture":"b"}]}',
+    "use either 'architectures' or 'archMap'",
+  ],
+  [
+    '{"defaultAction":"x","syscalls":[{"name":"a","names":["b"],"action":"x"}]}',
+    "use either 'name' or 'names'",
+  ],
+  ['{"defaultAction":"x","syscalls":[{"action":"x"}]}', "syscalls[0] names no system call"],
+])("%s: %s", (text, says) => {
+  expect(() => parseSeccompProfile(text, fail)).toThrow(says);
+});
