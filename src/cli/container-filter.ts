@@ -25,6 +25,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
         `${published.hostPort}` === port && (protocol === undefined || published.protocol === protocol),
     );
   },
+  health: ({ health = "none" }, value) => health === value,
   exited: (container, value) => statusOf(container) === "exited" && `${container.exitStatus}` === value,
   before: ({ createdAt }, value, all) => createdAt < momentOf(value, all),
   since: ({ createdAt }, value, all) => createdAt > momentOf(value, all),

@@ -25,6 +25,7 @@ import {
   parseVolume,
   parseVolumesFrom,
 } from "../engine/index.ts";
+import { HEALTH_FLAGS, healthOf } from "./health-flags.ts";
 import { RESOURCE_FLAGS, resourcesOf } from "./resource-flags.ts";
 import { SECURITY_FLAGS, securityOf } from "./security-flags.ts";
 
@@ -135,6 +136,7 @@ export const CONTAINER_FLAGS = {
     value: "SIGNAL",
     summary: "What 'teu stop' sends (the image's, or TERM)",
   },
+  ...HEALTH_FLAGS,
   "stop-timeout": {
     kind: "integer",
     value: "SECONDS",
@@ -248,6 +250,7 @@ export function containerRequest(
     searchDomains: flags["dns-search"],
     resolverOptions: flags["dns-option"],
     groups: [...flags["group-add"], ...security.groups],
+    health: healthOf(flags),
     ipc: ipc.startsWith("container:") ? "private" : ipc,
     exposed: flags.expose.flatMap(parseExposed),
     publishesAll: flags["publish-all"],

@@ -269,6 +269,21 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: PARTS,
     load: async () => (await import("./commands/registry.ts")).command,
   },
+  serve: {
+    summary: "Look after containers: health checks, and those that begin again after a reboot",
+    group: ABOUT,
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
+  generate: {
+    summary: "Print what other programs need to know of containers",
+    group: ABOUT,
+    load: async () => (await import("./commands/generate.ts")).command,
+  },
+  healthcheck: {
+    summary: "Find out whether a container works",
+    group: CONTAINERS,
+    load: async () => (await import("./commands/healthcheck.ts")).command,
+  },
   "unpack-layer": {
     summary: "Unpack one layer, for teu itself",
     hidden: true,

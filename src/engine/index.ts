@@ -26,6 +26,8 @@ export { waitForContainer } from "./container/wait.ts";
 // Taking both away.
 export { type EventRange, watchEvents } from "./events.ts";
 export { forEach as forEachName } from "./for-each.ts";
+export { checkByHand } from "./health/check.ts";
+export { serve } from "./health/supervisor.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.
 export { compareImageFiles, compareImageLayers } from "./image/compare.ts";
@@ -71,6 +73,7 @@ export { type DeviceEdits, isCDIName, resolveCDI } from "./options/cdi.ts";
 export { allDevices, parseDevice, parseDeviceRule } from "./options/device.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
+export { parseHealth } from "./options/health.ts";
 export { parseSize } from "./options/limits.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
@@ -96,11 +99,11 @@ export {
   statRemoteManifest,
 } from "./remote/manifests.ts";
 export { listRemoteReferrers } from "./remote/referrers.ts";
-
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
 export { createFromImage, type RunImageOptions, runImage, startImage } from "./run-image.ts";
+export { selfCommand } from "./self.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { EventRecord } from "./store/events.ts";

@@ -123,6 +123,8 @@ async function unpack(
     target: image.target,
     process: processOf(image.config),
     exposed: Object.keys(image.config.config?.ExposedPorts ?? {}).flatMap(parseExposed),
+    health: image.config.config?.Healthcheck,
+    shell: image.config.config?.Shell,
     volumes: imageVolumes(image.config),
     top,
     resolveUser: (rootfs, user) => userOf(user ?? image.config.config?.User ?? "", rootfs),

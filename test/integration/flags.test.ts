@@ -464,13 +464,6 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "--log-driver": "not built yet",
   "--log-opt": "not built yet",
   "--ip6": "not built yet",
-  "--health-cmd": "not built yet",
-  "--health-interval": "not built yet",
-  "--health-retries": "not built yet",
-  "--health-start-interval": "not built yet",
-  "--health-start-period": "not built yet",
-  "--health-timeout": "not built yet",
-  "--no-healthcheck": "not built yet",
   "--use-api-socket": "there is no daemon whose socket could be shown",
 };
 

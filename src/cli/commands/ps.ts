@@ -16,7 +16,7 @@ export const command = teuCommand({
       short: "f",
       value: "NAME=VALUE",
       summary:
-        "Only those with: name, id, status, label, ancestor, network, volume, publish, exited, before, since",
+        "Only those with: name, id, status, label, ancestor, network, volume, publish, health, exited, before, since",
     },
     format: FORMAT_FLAG,
     last: {
@@ -83,6 +83,8 @@ const HEADINGS: Readonly<Record<string, string>> = {
   LocalVolumes: "LOCAL VOLUMES",
 };
 const COLUMNS = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+/** Docker's words. */
+const HEALTH = { starting: "health: starting", healthy: "healthy", unhealthy: "unhealthy" } as const;
 const ID_CHARACTERS = 12;
 const COMMAND_CHARACTERS = 20;
 
@@ -133,9 +135,10 @@ function stateOf({ phase, startedAt, isPaused }: ContainerSummary): string {
 }
 
 function status(container: ContainerSummary, now: number): string {
-  const { exitStatus, finishedAt, startedAt, isPaused } = container;
+  const { exitStatus, finishedAt, startedAt, isPaused, health } = container;
   const state = stateOf(container);
   if (state === "created") return "Created";
   if (state === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
-  return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}${isPaused ? " (Paused)" : ""}`;
+  const more = isPaused ? " (Paused)" : health === undefined ? "" : ` (${HEALTH[health]})`;
+  return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}${more}`;
 }

@@ -14,7 +14,7 @@ export const command = teuCommand({
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
     await forEachName(names, async (name) => {
-      await stopContainer(store, name, { seconds: flags.time ?? 10 });
+      await stopContainer(store, name, { ...(flags.time !== undefined && { seconds: flags.time }) });
       await restartContainer(store, name, undefined);
       print(`${name}\n`);
     });

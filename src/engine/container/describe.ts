@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
 import { endpointsOf } from "../network/connect.ts";
+import type { HealthCheck } from "../options/health.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { findHealth } from "../store/health.ts";
 import { listNetworks, listPorts } from "../store/networks.ts";
 import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -50,6 +52,7 @@ function timeOf(moment: number | null): string {
 async function stateOf(store: Store, container: ContainerRecord): Promise<object> {
   const { phase, exitStatus, finishedAt } = lately(store, container);
   const { startedAt, isPaused } = container;
+  const health = findHealth(store.database, container.id);
   const isRunning = phase === "running";
   const isDue = (findRestart(store.database, container.id)?.dueAt ?? null) !== null;
   const ended = startedAt === null ? "created" : isDue ? "restarting" : "exited";
@@ -65,6 +68,15 @@ async function stateOf(store: Store, container: ContainerRecord): Promise<object
     Error: "",
     StartedAt: timeOf(startedAt),
     FinishedAt: timeOf(finishedAt),
+    ...(health && {
+      Health: {
+        Status: health.status,
+        FailingStreak: health.failingStreak,
+        Log: health.log.map(({ start, end, exitStatus, output }) => ({
+          ...{ Start: timeOf(start), End: timeOf(end), ExitCode: exitStatus, Output: output },
+        })),
+      },
+    }),
   };
 }
 
@@ -127,6 +139,20 @@ function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | und
   };
 }
 
+/** Docker's keys; times in nanoseconds. */
+function healthShape(health: HealthCheck): object {
+  const { command, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = health;
+  const nanoseconds = (milliseconds: number) => milliseconds * 1_000_000;
+  return {
+    Test: ["CMD", ...command],
+    Interval: nanoseconds(intervalMs),
+    Timeout: nanoseconds(timeoutMs),
+    StartPeriod: nanoseconds(startPeriodMs),
+    StartInterval: nanoseconds(startIntervalMs),
+    Retries: retries,
+  };
+}
+
 function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
   return (settings.mounts ?? []).map((mount) => ({
     Type: mount.kind,
@@ -153,6 +179,7 @@ function configOf({ settings }: ContainerRecord, config: RuntimeConfig | undefin
     WorkingDir: process?.cwd ?? "/",
     Entrypoint: null,
     Labels: settings.labels ?? {},
+    ...(settings.health && { Healthcheck: healthShape(settings.health) }),
     StopSignal: settings.stopSignal ?? "SIGTERM",
     ...(settings.stopTimeoutSeconds !== undefined && { StopTimeout: settings.stopTimeoutSeconds }),
     Domainname: config?.domainname ?? "",

@@ -62,7 +62,7 @@ export async function execInContainer(store: Store, text: string, request: ExecR
 }
 
 /** The container's own process, but for what is asked otherwise. Source: docker exec. */
-function processOf(bundle: string, request: ExecRequest): Process {
+export function processOf(bundle: string, request: ExecRequest): Process {
   const text = readFileSync(join(bundle, "config.json"), "utf8");
   const own = (JSON.parse(text) as RuntimeConfig).process; // we wrote it
   const { user, workingDirectory, terminal, args, environment } = request;

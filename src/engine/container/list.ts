@@ -7,6 +7,7 @@ import {
   type ContainerRecord,
   listContainers as listRecords,
 } from "../store/containers.ts";
+import { type HealthStatus, listHealth } from "../store/health.ts";
 import { listEndpoints, listPorts, type PortRecord } from "../store/networks.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 
@@ -33,24 +34,29 @@ export interface ContainerSummary {
   readonly address?: string;
   /** Ports of the host that lead to it, while it runs. */
   readonly ports: readonly Omit<PortRecord, "container">[];
+  /** While it runs, if it is checked. */
+  readonly health?: HealthStatus;
 }
 
 /** Every container, newest first. */
 export function listContainers(store: Store): ContainerSummary[] {
   const endpoints = listEndpoints(store.database);
   const published = listPorts(store.database);
+  const checked = listHealth(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
     const { id, name, image, createdAt, startedAt, isPaused } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
     const { command, labels = {} } = record.settings;
     const imageDigest = record.imageTarget.digest;
     const endpoint = endpoints.find(({ container }) => container === id);
+    const health = phase === "running" ? checked.get(id) : undefined;
     const ports = published
       .filter(({ container }) => container === id)
       .map(({ container: _, ...port }) => port);
     return {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
       ...{ createdAt, startedAt, finishedAt, isPaused },
+      ...(health && { health }),
       ...(endpoint && { address: encodeAddress(endpoint.address) }),
       networks: (record.settings.networks ?? []).map((network) => network.name),
       volumes: (record.settings.mounts ?? []).flatMap((mount) =>

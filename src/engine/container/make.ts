@@ -12,6 +12,7 @@ import { filesIn, writeFiles } from "../bundle/files.ts";
 import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import { InvalidOption } from "../options/error.ts";
+import { healthCheckOf } from "../options/health.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { cgroupsPath } from "../paths.ts";
@@ -48,6 +49,7 @@ export function recordContainer(
     Object.entries(request.joins).map(([type, text]) => [type, findContainer(store, text).id]),
   );
   const stopSignal = request.stopSignal ?? image.process.stopSignal;
+  const health = healthCheckOf(image.health, image.shell, request.health);
   const settings = {
     command: commandOf(image.process, options),
     autoRemove,
@@ -69,6 +71,7 @@ export function recordContainer(
     ...(options.isPrivileged && { isPrivileged: true }),
     ...(request.stopTimeoutSeconds !== undefined && { stopTimeoutSeconds: request.stopTimeoutSeconds }),
     ...(request.restart && { restart: request.restart }),
+    ...(health && { health }),
   };
   const add = (name: string) =>
     inTransaction(store.database, () => {

@@ -5,6 +5,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
+import { sendForSupervisor } from "../health/send.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { unmount } from "../mount/calls.ts";
 import { sendForNameServer } from "../names/tell.ts";
@@ -37,6 +38,7 @@ export async function recover(store: Store): Promise<void> {
   }
   finishRemovals(store);
   sendForNameServer(store);
+  sendForSupervisor(store);
   startAfterBoot(store);
   sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);

@@ -1,9 +1,10 @@
 /** What is asked for when a container is made, and what an image brings to it. */
 
 import type { ContainerPath } from "../../base/index.ts";
-import type { User } from "../../spec/index.ts";
+import type { Healthcheck, User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
+import type { HealthRequest } from "../options/health.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { SeccompProfile } from "../options/seccomp-profile.ts";
@@ -56,6 +57,7 @@ export interface ContainerRequest {
   /** Ports that it serves, beside the image's, and whether each of these leads to a free one of the host. */
   readonly exposed: readonly ExposedPort[];
   readonly publishesAll: boolean;
+  readonly health: HealthRequest;
   /** Where its ID is written as soon as it has one. */
   readonly idFile?: string;
   /** Whether PID 1 is a program of ours that waits for what the container's program leaves. */
@@ -70,6 +72,9 @@ export interface UnpackedImage {
   readonly reference: string;
   readonly target: ImageTarget;
   readonly process: ImageProcess;
+  /** How it is found out whether its program works, and the shell of such lines. */
+  readonly health: Healthcheck | undefined;
+  readonly shell: readonly string[] | undefined;
   /** Ports that its program serves. */
   readonly exposed: readonly ExposedPort[];
   /** Directories that want a volume each. */

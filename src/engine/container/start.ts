@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { startTimeOf, thisOwner } from "../../base/index.ts";
 import { copyTerminalSize, pipe } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
+import { sendForSupervisor } from "../health/send.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
@@ -14,6 +15,7 @@ import type { Configuration } from "../monitor/protocol.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { type ContainerRecord, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { putHealth } from "../store/health.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import type { Foreground } from "./foreground.ts";
@@ -73,7 +75,10 @@ export async function startMonitored(
   inTransaction(store.database, () => {
     markRunning(store.database, container.id, owner);
     noteStart(store, container, isByHand);
+    if (container.settings.health !== undefined)
+      putHealth(store.database, { container: container.id, status: "starting", failingStreak: 0, log: [] });
   });
+  if (container.settings.health !== undefined) sendForSupervisor(store);
   observe({ kind: "start", args: bundle.config.process?.args ?? [], durationMs: since(starting) });
   if (foreground !== undefined) return foreground.hold(failing.move());
   failing.dispose();

@@ -3,10 +3,12 @@ import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
+import type { HealthCheck } from "../options/health.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { noteContainerEvent } from "./events.ts";
+import { deleteHealth } from "./health.ts";
 import { deleteRestart } from "./restarts.ts";
 import { deleteVolumeUses } from "./volumes.ts";
 
@@ -33,6 +35,8 @@ export interface ContainerSettings {
   /** IDs of the containers whose namespaces it is in. */
   readonly joins?: Readonly<Partial<Record<JoinedNamespace, string>>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** How it is found out whether it works. */
+  readonly health?: HealthCheck;
   /** Whether it is started again by itself. */
   readonly restart?: RestartPolicy;
   /** What is asked for names, in the place of the host's resolvers. */
@@ -242,6 +246,7 @@ export function changeSettings(database: Database, id: string, settings: Contain
 export function deleteContainer(database: Database, container: ContainerRecord): void {
   noteContainerEvent(database, container.id, "destroy");
   deleteRestart(database, container.id);
+  deleteHealth(database, container.id);
   deleteVolumeUses(database, container.id);
   database.query("DELETE FROM containers WHERE id = ?1").run(container.id);
   if (container.snapshot !== null)

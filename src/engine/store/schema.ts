@@ -192,4 +192,14 @@ export const MIGRATIONS: readonly string[] = [
     attributes TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Of containers that are checked, in their present or last run.
+  CREATE TABLE health (
+    container TEXT PRIMARY KEY REFERENCES containers (id),
+    status TEXT NOT NULL CHECK (status IN ('starting', 'healthy', 'unhealthy')),
+    failing_streak INTEGER NOT NULL,
+    -- The last results; JSON.
+    log TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
