@@ -31,7 +31,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monito
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { VERSION = 1, CONTROL = 3 };
-enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10 };
+enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 4 };
 enum {
   EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
@@ -52,14 +52,16 @@ enum reply { REPLY_DONE = 1, REPLY_SPAWNED = 2, REPLY_ENDED = 3 };
 struct control_reply { uint32_t kind, version; int64_t value, error; };
 
 /* Where things are: each descriptor that is given has its bit, and they come in the order of the bits. */
-enum given { GIVEN_DIRECTORY = 1, GIVEN_LISTENER = 2, GIVEN_STDIN = 4, GIVEN_STDOUT = 8, GIVEN_STDERR = 16, GIVEN_ALL = 31 };
-enum format { FORMAT_NONE = 0, FORMAT_CRI = 1, FORMAT_JSON = 2 };
+enum given { GIVEN_DIRECTORY = 1, GIVEN_LISTENER = 2, GIVEN_STDIN = 4, GIVEN_STDOUT = 8, GIVEN_STDERR = 16, GIVEN_SINK = 32, GIVEN_ALL = 63 };
+/* FORMAT_SINK: no file; each line is a datagram, for syslog and journald. */
+enum format { FORMAT_NONE = 0, FORMAT_CRI = 1, FORMAT_JSON = 2, FORMAT_SINK = 3 };
 struct configure {
   uint32_t kind, version, given, format;
   uint64_t log_bytes;   /* of one file of the log; 0: no limit */
   uint32_t log_files;   /* how many of them are kept */
   uint32_t once;        /* stdin ends with the last client that writes to it */
   uint32_t arguments, variables; /* of the program that is started when all is over; texts: its path, arguments, variables */
+  uint32_t sink, reserved;       /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream and after it */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
 struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the file of its cgroup that counts kills for want of memory */
@@ -89,7 +91,8 @@ struct client {
 
 static struct {
   enum state state;
-  int control, signals, directory, listener, events, log, input, is_terminal;
+  int control, signals, directory, listener, events, log, sink, input, is_terminal;
+  const char *sink_texts[SINK_TEXTS + 1];
   uint32_t format, log_files, once;
   uint64_t log_bytes, log_size, log_lost;
   int log_torn;
@@ -100,7 +103,8 @@ static struct {
   long spawned[SPAWNED];                /* what to end when the control socket ends too soon */
   struct { long pid; uint32_t status; } early[EARLY]; /* who ended before anyone said which is the container */
   uint32_t early_count;
-  uint8_t handler[MESSAGE];             /* texts of the program that is started in the end */
+  uint8_t handler[MESSAGE];             /* texts of the sink, and of the program that is started in the end */
+  const uint8_t *handler_texts;         /* where those of the program begin */
   uint32_t handler_size, handler_arguments, handler_variables;
 } monitor;
 
@@ -149,6 +153,12 @@ static uint8_t *put_number(uint8_t *to, uint64_t number, int width) {
   while ((number /= 10) || count < width);
   while (count) *to++ = digits[--count];
   return to;
+}
+
+static uint64_t text_length(const char *text) {
+  uint64_t length = 0;
+  while (text[length]) length++;
+  return length;
 }
 
 static void close_fd(int *fd) {
@@ -252,6 +262,31 @@ static void tell_loss(void) {
   else monitor.log_torn = 0;
 }
 
+/* A datagram for a line. Nobody waits for who does not take it: it is counted, and told with the next one. */
+static void send_line(int number, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length) {
+  static struct { uint16_t family; char path[108]; } address = {1, {0}};
+  uint64_t path_length = text_length(monitor.sink_texts[0]), prefix_length = text_length(monitor.sink_texts[number]);
+  struct vector parts[] = {{(void *)monitor.sink_texts[number], prefix_length}, {(void *)before, before_length}, {(void *)bytes, length}, {(void *)monitor.sink_texts[3], text_length(monitor.sink_texts[3])}};
+  struct message_header header = {0, 0, parts, 4, 0, 0, 0};
+  if (path_length && path_length < sizeof address.path) {
+    copy(address.path, monitor.sink_texts[0], path_length);
+    header.name = &address;
+    header.name_length = (uint32_t)(2 + path_length + 1);
+  }
+  if (CALL(SYS_sendmsg, monitor.sink, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) monitor.log_lost += before_length + length;
+}
+
+static void log_to_sink(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length) {
+  uint64_t lost = monitor.log_lost;
+  if (lost) {
+    uint8_t text[128], *end = put_text(put_number(put_text(text, "teu: "), lost, 1), " bytes of the log were lost: nobody took them");
+    monitor.log_lost = 0;
+    send_line(2, text, (uint32_t)(end - text), 0, 0);
+    if (monitor.log_lost) { monitor.log_lost = lost + before_length + length; return; }
+  }
+  send_line(stream->number, before, before_length, bytes, length);
+}
+
 static void flush_log(void) {
   if (!outbox_used) return;
   if (monitor.log_bytes && monitor.log_size && monitor.log_size + outbox_used > monitor.log_bytes) rotate_log();
@@ -280,6 +315,7 @@ static uint8_t *put_json(uint8_t *to, const uint8_t *bytes, uint32_t length) {
 
 /* One entry: `before` and `bytes` together are at most LINE long, half of it in JSON, which needs six bytes for one at worst. */
 static void log_line(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole, struct time time) {
+  if (monitor.format == FORMAT_SINK) { log_to_sink(stream, before, before_length, bytes, length); return; }
   uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128;
   int is_full = monitor.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.log_bytes;
   if (most > OUTBOX - outbox_used || is_full) flush_log();
@@ -593,8 +629,8 @@ static int has_starter(void) {
 static void start_handler(void) {
   static struct spawn spawn;
   static const char *path[2], *arguments[WORDS + 1], *variables[WORDS + 1];
-  const uint8_t *at = monitor.handler, *end = at + monitor.handler_size;
-  if (!monitor.handler_size || !split(&at, end, path, 1) || !split(&at, end, arguments, monitor.handler_arguments) || !split(&at, end, variables, monitor.handler_variables)) return;
+  const uint8_t *at = monitor.handler_texts, *end = monitor.handler + monitor.handler_size;
+  if (!monitor.handler_size || at == end || !split(&at, end, path, 1) || !split(&at, end, arguments, monitor.handler_arguments) || !split(&at, end, variables, monitor.handler_variables)) return;
   long null = CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
   spawn = (struct spawn){.exit_signal = SIGCHLD, .path = (uint64_t)path[0], .directory = (uint64_t)"/", .argv = (uint64_t)arguments, .envp = (uint64_t)variables, .count = 3, .descriptors = {null, null, null}};
   spawn_program(&spawn);
@@ -679,10 +715,11 @@ static void on_child(void) {
 static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;
   if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
-  if (request->format > FORMAT_JSON || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
-  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd};
+  if (request->format > FORMAT_SINK || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
+  if ((request->format == FORMAT_SINK) != !!request->sink || (request->format == FORMAT_SINK) != !!(request->given & GIVEN_SINK)) return -EINVAL;
+  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.sink};
   uint32_t next = 0;
-  for (uint32_t i = 0; i < 5; i++) {
+  for (uint32_t i = 0; i < 6; i++) {
     if (!(request->given & (1U << i))) continue;
     if (next == count) return -EINVAL;
     close_fd(places[i]);
@@ -700,8 +737,14 @@ static int configure(uint32_t size, uint32_t count) {
   monitor.handler_variables = request->variables;
   monitor.handler_size = size - sizeof *request;
   copy(monitor.handler, message + sizeof *request, monitor.handler_size);
-  if (monitor.format != FORMAT_NONE) open_log(0);
-  return monitor.format != FORMAT_NONE && monitor.log < 0 ? monitor.log : 0;
+  monitor.handler_texts = monitor.handler;
+  if (monitor.format == FORMAT_SINK && !split(&monitor.handler_texts, monitor.handler + monitor.handler_size, monitor.sink_texts, SINK_TEXTS)) {
+    monitor.format = FORMAT_NONE;
+    return -EINVAL;
+  }
+  int is_file = monitor.format == FORMAT_CRI || monitor.format == FORMAT_JSON;
+  if (is_file) open_log(0);
+  return is_file && monitor.log < 0 ? monitor.log : 0;
 }
 
 static void spawn_child(uint32_t size, uint32_t count) {
@@ -812,7 +855,7 @@ __attribute__((noreturn, used)) void teu_monitor(void) {
   static struct poll polls[POLLS];
   uint64_t child_signal = 1UL << (SIGCHLD - 1), blocked = child_signal | 1UL << (SIGPIPE - 1);
   monitor.control = CONTROL;
-  monitor.directory = monitor.listener = monitor.events = monitor.log = monitor.input = -1;
+  monitor.directory = monitor.listener = monitor.events = monitor.log = monitor.sink = monitor.input = -1;
   for (int i = 0; i < 2; i++) {
     streams[i].fd = -1;
     streams[i].number = (uint8_t)(i + 1);

@@ -12,6 +12,7 @@ import {
   parseEnvironmentFile,
   parseExposed,
   parseHost,
+  parseLog,
   parseMount,
   parseName,
   parseNetworks,
@@ -124,6 +125,16 @@ export const CONTAINER_FLAGS = {
   },
   "dns-option": { kind: "list", value: "OPTION", summary: "An option of resolv.conf", aliases: ["dns-opt"] },
   label: { kind: "list", short: "l", value: "NAME[=VALUE]", summary: "Note something about the container" },
+  "log-driver": {
+    kind: "string",
+    value: "local|json-file|none|journald|syslog",
+    summary: "Where what it writes is kept (local: what 'teu logs' reads)",
+  },
+  "log-opt": {
+    kind: "list",
+    value: "NAME=VALUE",
+    summary: "max-size=10m, max-file=3, tag=…, syslog-address=…",
+  },
   "label-file": { kind: "list", value: "FILE", summary: "Note what a file lists, a line each" },
   annotation: {
     kind: "list",
@@ -267,6 +278,7 @@ export function containerRequest(
       seccomp: security.seccomp,
       cgroupParent: flags["cgroup-parent"] || undefined,
       idFile: flags.cidfile,
+      log: parseLog(flags["log-driver"], flags["log-opt"]),
     }),
   };
 }

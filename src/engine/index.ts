@@ -75,6 +75,7 @@ export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseHealth } from "./options/health.ts";
 export { parseSize } from "./options/limits.ts";
+export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, parseNetworks } from "./options/network.ts";

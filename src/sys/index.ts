@@ -44,7 +44,9 @@ export { lockFile, tryLockFile } from "./lock.ts";
 // Messages with descriptors over unix sockets.
 export {
   acceptWaiting,
+  connectDatagram,
   connectUnix,
+  datagramSocket,
   datagramUnix,
   listenUnix,
   type Received,

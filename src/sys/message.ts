@@ -4,6 +4,8 @@ import { check, errno } from "./errno.ts";
 import { putWord, wordAt } from "./words.ts";
 
 const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
@@ -75,6 +77,39 @@ export function datagramUnix(how: "bind" | "connect", path: string): number {
     check(result, how, path);
   }
   return socket;
+}
+
+/** A datagram socket of no name, to be given paths. The caller closes it. */
+export function datagramSocket(): number {
+  return check(syscall("socket", AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+}
+
+/** A UDP socket that is connected to an address, IPv4 or IPv6 as text. The caller closes it. @throws {SystemCallFailed} */
+export function connectDatagram(host: string, port: number): number {
+  const isIPv6 = host.includes(":");
+  const family = isIPv6 ? AF_INET6 : AF_INET;
+  const address = new DataView(new ArrayBuffer(isIPv6 ? 28 : 16));
+  address.setUint16(0, family, true);
+  address.setUint16(2, port);
+  const bytes = new Uint8Array(address.buffer);
+  bytes.set(isIPv6 ? ipv6Bytes(host) : host.split(".").map(Number), isIPv6 ? 8 : 4);
+  const socket = check(syscall("socket", family, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  const result = syscall("connect", socket, bytes, bytes.length);
+  if (result < 0) {
+    syscall("close", socket);
+    check(result, "connect", host);
+  }
+  return socket;
+}
+
+/** `fd00::1` as 16 bytes; the text is valid. */
+function ipv6Bytes(text: string): number[] {
+  const [front = "", back] = text.split("::");
+  const groups = (part: string) =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
+  const [first, last] = [groups(front), groups(back ?? "")];
+  const zeros = Array.from({ length: 8 - first.length - last.length }, () => 0);
+  return [...first, ...zeros, ...last].flatMap((group) => [group >> 8, group & 0xff]);
 }
 
 /** Takes a connection that is waiting at `listener`; undefined when there is none. The caller closes it. */

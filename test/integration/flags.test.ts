@@ -461,8 +461,6 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "--io-maxiops": "of Windows",
   "--link-local-ip": "addresses of IPv4 that docker gives to a device beside its own; nobody asked",
   "--storage-opt": "not built yet",
-  "--log-driver": "not built yet",
-  "--log-opt": "not built yet",
   "--ip6": "not built yet",
   "--use-api-socket": "there is no daemon whose socket could be shown",
 };

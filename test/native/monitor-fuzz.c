@@ -81,7 +81,9 @@ static long receive(struct message_header *header) {
   uint32_t count = (uint32_t)below(one_in(10) ? DESCRIPTORS + 1 : 10), kind = (uint32_t)(one_in(20) ? draw() : 1 + below(4));
   if (length >= 4) memcpy(to, &kind, 4);
   if (kind == REQUEST_CONFIGURE && length >= (long)sizeof(struct configure) && !one_in(8)) {
-    struct configure request = {kind, VERSION, (uint32_t)below(2 * (GIVEN_ALL + 1)), (uint32_t)below(3), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4)};
+    struct configure request = {kind, VERSION, (uint32_t)below(2 * (GIVEN_ALL + 1)), (uint32_t)below(4), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4), 0, 0};
+    if (request.format == FORMAT_SINK) { request.sink = SINK_TEXTS; request.given |= GIVEN_SINK | GIVEN_DIRECTORY; }
+    else if (!one_in(8)) request.given &= ~(uint32_t)GIVEN_SINK;
     memcpy(to, &request, sizeof request);
   }
   if (kind == REQUEST_SPAWN && length >= (long)sizeof(struct spawn_request) && !one_in(8)) {
@@ -139,7 +141,8 @@ long call6(long nr, long a, long b, long c, long d, long e, long f) {
     case SYS_sendmsg: {
       const struct message_header *header = (const struct message_header *)b;
       check_fd(a, "sendmsg");
-      check_memory(header->vector->base, header->vector->length);
+      for (uint64_t i = 0; i < header->vectors; i++)
+        if (header->vector[i].length) check_memory(header->vector[i].base, header->vector[i].length);
       if (header->control_length) check_memory(header->control, header->control_length);
       if (one_in(4)) return -EAGAIN;
       if (one_in(30)) return -32;

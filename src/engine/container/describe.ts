@@ -125,6 +125,7 @@ function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | und
         [{ HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}` }],
       ]),
     ),
+    LogConfig: { Type: settings.log?.driver ?? "local", Config: settings.log?.options ?? {} },
     RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
     AutoRemove: settings.autoRemove,
     Init: settings.hasInit ?? false,

@@ -88,7 +88,7 @@ export class Foreground implements Disposable {
 }
 
 /**
- * What goes with its container leaves no log: its program may have our pipes and files themselves, at their full speed. A terminal of
+ * Where no log is left, as with --rm, the program may have our pipes and files themselves, at their full speed. A terminal of
  * the host is never given away: a program that holds it can type into it (TIOCSTI).
  */
 function handedOver(
@@ -96,7 +96,9 @@ function handedOver(
   readsInput: boolean,
   { shows }: AttachOptions,
 ): HandedOver {
-  if (settings.terminal || !settings.autoRemove || shows !== undefined) return {};
+  const leavesLog = !settings.autoRemove && settings.log?.driver !== "none";
+  const isLoggedElsewhere = settings.log !== undefined && settings.log.driver !== "none";
+  if (settings.terminal || leavesLog || isLoggedElsewhere || shows !== undefined) return {};
   return {
     ...(readsInput && !isTerminal(0) && { stdin: 0 as const }),
     ...(!isTerminal(1) && { stdout: 1 as const }),

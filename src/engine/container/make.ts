@@ -72,6 +72,7 @@ export function recordContainer(
     ...(request.stopTimeoutSeconds !== undefined && { stopTimeoutSeconds: request.stopTimeoutSeconds }),
     ...(request.restart && { restart: request.restart }),
     ...(health && { health }),
+    ...(request.log && { log: request.log }),
   };
   const add = (name: string) =>
     inTransaction(store.database, () => {

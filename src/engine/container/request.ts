@@ -5,6 +5,7 @@ import type { Healthcheck, User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
 import type { HealthRequest } from "../options/health.ts";
+import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { SeccompProfile } from "../options/seccomp-profile.ts";
@@ -58,6 +59,8 @@ export interface ContainerRequest {
   readonly exposed: readonly ExposedPort[];
   readonly publishesAll: boolean;
   readonly health: HealthRequest;
+  /** Where what it writes is kept. */
+  readonly log?: LogChoice;
   /** Where its ID is written as soon as it has one. */
   readonly idFile?: string;
   /** Whether PID 1 is a program of ours that waits for what the container's program leaves. */

@@ -8,10 +8,12 @@ import { startTimeOf, thisOwner } from "../../base/index.ts";
 import { copyTerminalSize, pipe } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { sendForSupervisor } from "../health/send.ts";
+import { openSink } from "../logs/sink.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
+import { fileLimits, type LogChoice } from "../options/log.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { type ContainerRecord, markRunning } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -25,8 +27,15 @@ import { settle } from "./recover.ts";
 import { findContainer } from "./remove.ts";
 import { afterExit, noteStart } from "./restart.ts";
 
-/** One file of a log, and how many: docker's driver `local` keeps as much. */
-const LOG = { format: "cri", maxBytes: 20 << 20, files: 5 } as const;
+/** Docker's driver `local`. */
+const DEFAULT_LOG: LogChoice = { driver: "local", options: {} };
+const FORMATS = {
+  local: "cri",
+  "json-file": "json",
+  none: "none",
+  journald: "sink",
+  syslog: "sink",
+} as const;
 
 /** How a container is started. */
 interface StartOptions {
@@ -88,7 +97,7 @@ export async function startMonitored(
 
 async function create(
   store: Store,
-  { id, settings }: ContainerRecord,
+  container: ContainerRecord,
   bundle: Bundle,
   driver: RuntimeDriver,
   {
@@ -101,6 +110,8 @@ async function create(
     readonly foreground: Foreground | undefined;
   },
 ): Promise<{ pid: number; systemCalls?: number }> {
+  const { id, settings } = container;
+  const log = settings.log ?? DEFAULT_LOG;
   const directory = containerDirectory(store, id);
   rmSync(join(directory, "exit"), { force: true }); // of an earlier run
   const opened: number[] = [];
@@ -124,7 +135,12 @@ async function create(
     const stdio = isPiped
       ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
       : ([nothing, nothing, nothing] as const);
-    monitor.configure({ ...kept, ...streams }, configurationFor(store, id), joins);
+    const sink =
+      FORMATS[log.driver] === "sink"
+        ? await openSink(log, container, bundle.config.process?.env ?? [], monitor.pid)
+        : undefined;
+    const given = { ...kept, ...streams, ...(sink && { sink: open(sink.socket) }) };
+    monitor.configure(given, { ...configurationFor(store, id, log), sink: sink?.texts }, joins);
     return await driver.create({
       id,
       bundle: bundle.path,
@@ -153,10 +169,10 @@ async function nameContainer(monitor: Monitor, pid: number): Promise<void> {
 }
 
 /** What follows is done by another teu, which is told where the store is and nothing else of our environment. */
-function configurationFor(store: Store, id: string): Configuration {
+function configurationFor(store: Store, id: string, log: LogChoice): Configuration {
   const { words, env } = afterExit(store, id);
   return {
-    log: LOG,
+    log: { format: FORMATS[log.driver], ...fileLimits(log) },
     stdinOnce: true,
     handler: {
       path: words[0] ?? "",

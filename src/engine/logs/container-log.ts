@@ -5,6 +5,7 @@ import { abortOnSignal } from "../run/signals.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import type { LogEntry } from "./entry.ts";
 import { type LogRange, readLog } from "./read.ts";
+import { LogNotReadable } from "./sink.ts";
 
 /** What the container that `text` names has written. Ends at ctrl-C too. */
 export async function* readContainerLog(
@@ -12,7 +13,15 @@ export async function* readContainerLog(
   text: string,
   range: LogRange,
 ): AsyncGenerator<LogEntry> {
-  const { id, phase } = findContainer(store, text);
+  const { id, phase, settings } = findContainer(store, text);
+  const { driver = "local" } = settings.log ?? {};
+  if (driver === "none" || driver === "syslog")
+    throw new LogNotReadable(
+      { driver },
+      "Only local, json-file and journald are kept where they can be read",
+    );
+  if (driver === "journald")
+    throw new LogNotReadable({ driver }, `Read it with: journalctl CONTAINER_ID_FULL=${id}`);
   using interrupt = abortOnSignal();
   // One that has ended writes no more, whoever saw its end.
   const follow = range.follow && phase !== "exited";

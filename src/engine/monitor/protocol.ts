@@ -10,10 +10,10 @@ export const VERSION = 1;
 const REQUEST = { configure: 1, spawn: 2, terminal: 3, container: 4 } as const;
 const REPLY = { done: 1, spawned: 2, ended: 3 } as const;
 /** Bits of `given`; descriptors come in their order. */
-const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16 } as const;
-const FORMAT = { none: 0, cri: 1, json: 2 } as const;
+const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16, sink: 32 } as const;
+const FORMAT = { none: 0, cri: 1, json: 2, sink: 3 } as const;
 
-/** How the log is written: not at all, as Kubernetes has it (the one that we read), as docker's json-file. */
+/** How the log is written: not at all, as Kubernetes has it, as docker's json-file, or line by line as datagrams. */
 export type LogFormat = keyof typeof FORMAT;
 
 /** What the monitor keeps, by what it is for. Every descriptor stays the caller's too. */
@@ -26,6 +26,17 @@ export interface Kept {
   readonly stdin?: number;
   readonly stdout?: number;
   readonly stderr?: number;
+  /** Socket that takes a datagram for each line. */
+  readonly sink?: number;
+}
+
+/** What goes into a datagram beside its line. No text holds a NUL. */
+export interface SinkTexts {
+  /** Path of the socket that takes it; empty: ours is connected. */
+  readonly path: string;
+  readonly beforeOutput: string;
+  readonly beforeErrors: string;
+  readonly after: string;
 }
 
 /** The program that is started when all is over. */
@@ -37,6 +48,8 @@ export interface Handler {
 
 export interface Configuration {
   readonly log: { readonly format: LogFormat; readonly maxBytes: number; readonly files: number };
+  /** With the format `sink`. */
+  readonly sink?: SinkTexts | undefined;
   /** Standard input ends when the last client that writes to it has left. */
   readonly stdinOnce: boolean;
   readonly handler: Handler | undefined;
@@ -51,7 +64,7 @@ export interface Message {
 /** @param joins  Files by which the monitor enters cgroups of its own. */
 export function encodeConfigure(
   kept: Kept,
-  { log, stdinOnce, handler }: Configuration,
+  { log, sink, stdinOnce, handler }: Configuration,
   joins: readonly number[],
 ): Message {
   let given = 0;
@@ -62,8 +75,9 @@ export function encodeConfigure(
     given |= bit;
     descriptors.push(descriptor);
   }
+  const sinkTexts = sink === undefined ? [] : [sink.path, sink.beforeOutput, sink.beforeErrors, sink.after];
   const texts = handler === undefined ? [] : [handler.path, ...handler.argv, ...handler.env];
-  const bytes = withTexts(40, texts);
+  const bytes = withTexts(48, [...sinkTexts, ...texts]);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, REQUEST.configure, true);
   view.setUint32(4, VERSION, true);
@@ -74,6 +88,7 @@ export function encodeConfigure(
   view.setUint32(28, stdinOnce ? 1 : 0, true);
   view.setUint32(32, handler?.argv.length ?? 0, true);
   view.setUint32(36, handler?.env.length ?? 0, true);
+  view.setUint32(40, sinkTexts.length, true);
   return { bytes, descriptors: [...descriptors, ...joins] };
 }
 

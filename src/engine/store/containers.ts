@@ -4,6 +4,7 @@ import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { HealthCheck } from "../options/health.ts";
+import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
@@ -35,6 +36,8 @@ export interface ContainerSettings {
   /** IDs of the containers whose namespaces it is in. */
   readonly joins?: Readonly<Partial<Record<JoinedNamespace, string>>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Where what it writes is kept, where that was asked for. */
+  readonly log?: LogChoice;
   /** How it is found out whether it works. */
   readonly health?: HealthCheck;
   /** Whether it is started again by itself. */

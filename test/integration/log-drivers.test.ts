@@ -1,0 +1,253 @@
+/** Where the lines of containers go: files of either form, nowhere, syslog and the journal. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { datagramUnix, receiveMessage, syscall } from "../../src/sys/index.ts";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  await store.done("pull", "--quiet", image);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+const run = (name: string, script: string, ...flags: string[]) =>
+  store.teu("run", "--network", "none", "--name", name, ...flags, image, "sh", "-c", script);
+const inspect = async (name: string) => JSON.parse(await store.done("inspect", name))[0];
+
+/** A socket as syslog or the journal have one. */
+class Listener implements Disposable {
+  readonly #socket: number;
+  readonly #path: string;
+
+  constructor(path: string) {
+    rmSync(path, { force: true });
+    this.#path = path;
+    this.#socket = datagramUnix("bind", path);
+  }
+
+  /** What has arrived. */
+  take(): string[] {
+    const lines: string[] = [];
+    for (;;) {
+      const readable = new Uint32Array(new Uint16Array([0, 0, 1, 0]).buffer);
+      readable[0] = this.#socket;
+      if (syscall("ppoll", readable, 1, new BigInt64Array(2), 0, 0) !== 1) return lines;
+      const bytes = new Uint8Array(new ArrayBuffer(70_000));
+      lines.push(Buffer.from(bytes.subarray(0, receiveMessage(this.#socket, bytes).length)).toString());
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#socket);
+    rmSync(this.#path, { force: true });
+  }
+}
+
+describe("files", () => {
+  test("json-file is docker's, and is read: lines, parts, streams, what is no text", async () => {
+    const script = `echo out; echo '"err"' >&2; printf 'a\\tb\\n'; printf '\\377\\n'; printf rest`;
+    await run("json", script, "--log-driver", "json-file");
+    const { Id, HostConfig } = await inspect("json");
+    expect(HostConfig.LogConfig).toEqual({ Type: "json-file", Config: {} });
+    const text = readFileSync(join(store.folder, "root/containers", Id, "log"), "latin1");
+    const entries = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const logged = (stream: string) =>
+      entries.filter((entry) => entry.stream === stream).map(({ log }) => log);
+    expect(logged("stdout")).toEqual(["out\n", "a\tb\n", "\xff\n", "rest"]);
+    expect(logged("stderr")).toEqual(['"err"\n']);
+    const { stdout, stderr } = await store.teu("logs", "json");
+    expect(stdout).toBe("out\na\tb\n\ufffd\nrest");
+    expect(stderr).toBe('"err"\n');
+    expect(await store.done("logs", "--tail", "1", "-t", "json")).toMatch(/^\d{4}-\d\d-\d\dT\S+Z rest$/);
+    await store.done("rm", "json");
+  });
+
+  test("are as large and as many as max-size and max-file say", async () => {
+    for (const driver of ["local", "json-file"]) {
+      await run(
+        "many",
+        "yes 0123456789 | head -n 5000",
+        "--log-driver",
+        driver,
+        "--log-opt",
+        "max-size=10k",
+        "--log-opt",
+        "max-file=3",
+      );
+      const folder = join(store.folder, "root/containers", (await inspect("many")).Id);
+      const files = readdirSync(folder).filter((name) => name.startsWith("log"));
+      expect(files.sort()).toEqual(["log", "log.1", "log.2"]);
+      for (const name of files) expect(readFileSync(join(folder, name)).length).toBeLessThanOrEqual(10 << 10);
+      await store.done("rm", "many");
+    }
+  });
+
+  test("none keeps nothing, and says so", async () => {
+    expect((await run("silent", "echo x", "--log-driver", "none")).stdout).toBe("x\n");
+    const { Id } = await inspect("silent");
+    expect(readdirSync(join(store.folder, "root/containers", Id))).not.toContain("log");
+    const { status, stderr } = await store.teu("logs", "silent");
+    expect(status).toBe(1);
+    expect(stderr).toStartWith("teu: configured logging driver does not support reading: none\n");
+    await store.done("rm", "silent");
+  });
+});
+
+describe("sockets", () => {
+  test("syslog gets each line with its priority and tag, in either format", async () => {
+    const path = store.path("syslog.sock");
+    using listener = new Listener(path);
+    const opts = ["--log-driver", "syslog", "--log-opt", `syslog-address=unix://${path}`];
+    const { stdout } = await run(
+      "sys",
+      "echo one; echo two >&2; printf three",
+      ...opts,
+      "--log-opt",
+      "tag={{.Name}}",
+      "--log-opt",
+      "syslog-facility=local0",
+    );
+    expect(stdout).toBe("one\nthree");
+    const lines = listener.take().map((line) => line.replace(/\[\d+\]/, "[N]"));
+    expect(lines.sort()).toEqual(["<131>sys[N]: two", "<134>sys[N]: one", "<134>sys[N]: three"]);
+    expect((await store.teu("logs", "sys")).stderr).toContain("does not support reading: syslog");
+    await store.done("rm", "sys");
+    await run("sys", "echo one", ...opts, "--log-opt", "syslog-format=rfc5424");
+    expect(listener.take()[0]).toMatch(/^<30>1 - \S+ [0-9a-f]{12} \d+ - - one$/);
+    await store.done("rm", "sys");
+  });
+
+  test("syslog by UDP", async () => {
+    const got = Promise.withResolvers<string>();
+    const server = await Bun.udpSocket({
+      hostname: "127.0.0.1",
+      socket: { data: (_, bytes) => got.resolve(bytes.toString()) },
+    });
+    await run(
+      "udp",
+      "echo far",
+      "--log-driver",
+      "syslog",
+      "--log-opt",
+      `syslog-address=udp://127.0.0.1:${server.port}`,
+    );
+    expect(await got.promise).toMatch(/^<30>[0-9a-f]{12}\[\d+\]: far$/);
+    server.close();
+    await store.done("rm", "udp");
+  });
+
+  test("that take nothing do not hold the container up, and hear of the loss when they take something", async () => {
+    const path = store.path("slow.sock");
+    const opts = ["--log-driver", "syslog", "--log-opt", `syslog-address=unix://${path}`];
+    using listener = new Listener(path);
+    const script = "seq 1 20000; echo done >&2; until [ -e /more ]; do sleep 0.02; done; echo more";
+    await store.done("run", "-d", "--network", "none", "--name", "fast", ...opts, image, "sh", "-c", script);
+    await Bun.sleep(300);
+    const taken = listener.take().length;
+    expect(taken).toBeLessThan(20_000);
+    await store.done("exec", "fast", "touch", "/more");
+    await store.done("wait", "fast");
+    const [notice = "", last = ""] = listener.take();
+    expect(notice).toMatch(/teu: \d+ bytes of the log were lost: nobody took them$/);
+    expect(last).toEndWith(": more");
+    await store.done("rm", "fast");
+  });
+
+  // Where a journal runs, its socket is its own.
+  const withoutJournal = needs(...WANTED, {
+    says: "a machine without a journal",
+    isMet: () => !existsSync("/run/systemd/journal"),
+  });
+  withoutJournal(
+    "journald gets fields: the container's, the tag, variables that were asked for",
+    async () => {
+      const folder = "/run/systemd/journal";
+      mkdirSync(folder, { recursive: true });
+      try {
+        using listener = new Listener(`${folder}/socket`);
+        await run(
+          "kept",
+          "echo said; echo wrong >&2",
+          "--log-driver",
+          "journald",
+          "-e",
+          "shop=blue",
+          "--log-opt",
+          "env=shop",
+          "--log-opt",
+          "tag=t",
+        );
+        const { Id } = await inspect("kept");
+        const [said = "", wrong = ""] = listener.take().sort().toReversed();
+        expect(
+          Object.fromEntries(
+            said
+              .trimEnd()
+              .split("\n")
+              .map((line) => line.split("=")),
+          ),
+        ).toEqual({
+          PRIORITY: "6",
+          SYSLOG_IDENTIFIER: "t",
+          CONTAINER_ID: Id.slice(0, 12),
+          CONTAINER_ID_FULL: Id,
+          CONTAINER_NAME: "kept",
+          CONTAINER_TAG: "t",
+          IMAGE_NAME: `${image}:latest`,
+          SHOP: "blue",
+          MESSAGE: "said",
+        });
+        expect(wrong).toStartWith("PRIORITY=3\n");
+        expect((await store.teu("logs", "kept")).stderr).toContain(`journalctl CONTAINER_ID_FULL=${Id}`);
+        await store.done("rm", "kept");
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
+describe("what is refused", () => {
+  test.each([
+    [["--log-driver", "x"], "no log driver named 'x' is registered"],
+    [["--log-driver", "fluentd"], "Unsupported --log-driver fluentd"],
+    [["--log-opt", "x=1"], "unknown log opt 'x' for local log driver"],
+    [["--log-driver", "none", "--log-opt", "max-size=1"], "unknown log opt 'max-size' for none log driver"],
+    [["--log-opt", "max-size=x"], "invalid size"],
+    [["--log-opt", "max-file=0"], "invalid value for max-file"],
+    [
+      ["--log-driver", "syslog", "--log-opt", "syslog-address=tcp://a:1"],
+      "Unsupported syslog-address tcp://a:1",
+    ],
+    [["--log-driver", "syslog", "--log-opt", "syslog-address=x"], "should be in form proto://address"],
+    [["--log-driver", "syslog", "--log-opt", "syslog-facility=x"], "invalid syslog facility: x"],
+    [["--log-driver", "syslog", "--log-opt", "tag={{.Nothing}}"], "invalid tag: {{.Nothing}} is none of"],
+  ])("%p", async (flags, says) => {
+    const { status, stderr } = await run("refused", "true", ...flags);
+    expect(status).toBe(125);
+    expect(stderr).toContain(says);
+    expect(await store.done("ps", "-aq")).toBe("");
+  });
+});
