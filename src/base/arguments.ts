@@ -3,6 +3,7 @@
  * Understood: `--flag value`, `--flag=value`, `-f value`, `-fvalue`, `-f=value`, clusters (`-it`), `--switch=false`,
  * flags whose value may be left out, repeated flags, `--`, a lone `-` as an argument and, where a table says so, Go's `-flag`.
  */
+import { closest } from "./closest.ts";
 import { TeuError } from "./errors.ts";
 
 interface AnyFlag {
@@ -92,15 +93,16 @@ export class UsageError<Code extends string, Context extends { command: string }
   Code,
   Context
 > {
-  constructor(code: Code, context: Context, message: string) {
-    super(code, "invalid", context, message, { hint: `See "${context.command} --help"` });
+  constructor(code: Code, context: Context, message: string, meant?: string) {
+    const guess = meant === undefined ? "" : `Did you mean ${meant}? `;
+    super(code, "invalid", context, message, { hint: `${guess}See "${context.command} --help"` });
   }
 }
 
 /** No such flag. */
 export class UnknownFlag extends UsageError<"unknown-flag", { command: string; flag: string }> {
-  constructor(context: { command: string; flag: string }) {
-    super("unknown-flag", context, `Unknown flag ${context.flag} of ${context.command}`);
+  constructor(context: { command: string; flag: string }, meant?: string) {
+    super("unknown-flag", context, `Unknown flag ${context.flag} of ${context.command}`, meant);
   }
 }
 
@@ -208,7 +210,8 @@ class Reader {
         this.wantsHelp = true;
         return index + 1;
       }
-      throw new UnknownFlag({ command: this.#grammar.name, flag: `--${spelt}` });
+      const meant = closest(spelt, this.#long.keys());
+      throw new UnknownFlag({ command: this.#grammar.name, flag: `--${spelt}` }, meant && `--${meant}`);
     }
     return this.#take(name, `--${spelt}`, equals < 0 ? undefined : word.slice(equals + 1), argv, index + 1);
   }

@@ -2,7 +2,9 @@
  * Commands as declared data plus one function, found by name and loaded when called: the program starts as fast with
  * a hundred of them as with one. From the same data come parsing, help and reference pages.
  */
+
 import { type Argument, type Flags, type ParsedArguments, parseArguments, UsageError } from "./arguments.ts";
+import { closest } from "./closest.ts";
 
 /** A command line that shows what the command is for. */
 export interface Example {
@@ -74,11 +76,12 @@ export type CommandTable<Context> = Readonly<Record<string, Entry<Context>>>;
 
 /** No such command. */
 export class UnknownCommand extends UsageError<"unknown-command", { command: string; word: string }> {
-  constructor(context: { command: string; word: string }) {
+  constructor(context: { command: string; word: string }, meant?: string) {
     super(
       "unknown-command",
       context,
       `Unknown command ${JSON.stringify(context.word)} of ${context.command}`,
+      meant,
     );
   }
 }
@@ -90,6 +93,9 @@ export async function loadCommand<Context>(
   command: string,
 ): Promise<Callable<Context>> {
   const entry = Object.hasOwn(table, word) ? table[word] : undefined;
-  if (entry === undefined) throw new UnknownCommand({ command, word });
+  if (entry === undefined) {
+    const known = Object.keys(table).filter((name) => table[name]?.hidden !== true);
+    throw new UnknownCommand({ command, word }, closest(word, known));
+  }
   return entry.load();
 }

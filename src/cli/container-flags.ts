@@ -297,7 +297,7 @@ function checkedSignal(text: string | undefined): string | undefined {
 }
 
 /** The lines of a file of variables, or of labels. */
-function readLines(path: string): string[] {
+export function readLines(path: string): string[] {
   return parseEnvironmentFile(readFileSync(path, "utf8"));
 }
 

@@ -33,6 +33,8 @@ async function dispatch(name: string, words: readonly string[], context: CliCont
   const [first, ...rest] = words;
   switch (first) {
     case undefined:
+      print((await import("./begin.ts")).encodeBeginning());
+      return 0;
     case "help":
     case "--help":
     case "-h":
@@ -41,6 +43,10 @@ async function dispatch(name: string, words: readonly string[], context: CliCont
     case "-v":
       return await dispatch(name, ["version", ...rest], context);
     default:
+      if (!Object.hasOwn(COMMANDS, first)) {
+        const foreign = (await import("./foreign.ts")).foreignCommand(first);
+        if (foreign !== undefined) throw foreign;
+      }
       return await (await loadCommand(COMMANDS, first, "teu")).call(rest, context);
   }
 }

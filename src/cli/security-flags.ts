@@ -92,11 +92,15 @@ export function securityOf(flags: Words): {
   };
 }
 
+/** Those that we have: not every root has them all, and nobody can give what he has not. */
+export function heldCapabilities(): readonly string[] {
+  const [, bounding = "0"] = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return CAPABILITY_NAMES.filter((_, number) => (BigInt(`0x${bounding}`) >> BigInt(number)) & 1n);
+}
+
 function capabilitiesOf({ privileged, "cap-add": add, "cap-drop": drop }: Words): readonly string[] {
   if (!privileged && add.length + drop.length === 0) return DEFAULT_CAPABILITIES;
-  // Not every root has them all, and nobody can give what he has not.
-  const [, bounding = "0"] = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  const held = CAPABILITY_NAMES.filter((_, number) => (BigInt(`0x${bounding}`) >> BigInt(number)) & 1n);
+  const held = heldCapabilities();
   return privileged ? held : parseCapabilities(DEFAULT_CAPABILITIES, { add, drop }, CAPABILITY_NAMES, held);
 }
 

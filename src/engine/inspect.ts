@@ -11,7 +11,7 @@ import {
 } from "../spec/index.ts";
 import { describeContainer } from "./container/describe.ts";
 import { type ContainerSummary, listContainers } from "./container/list.ts";
-import { findContainer } from "./container/remove.ts";
+import { findContainer, NoSuchContainer } from "./container/remove.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
 import { thisPlatform } from "./image/platform.ts";
@@ -34,15 +34,19 @@ export interface ImageInspection {
 export async function inspect(
   store: Store,
   text: string,
-  platform: Platform = thisPlatform(),
+  {
+    platform = thisPlatform(),
+    kind,
+  }: { readonly platform?: Platform; readonly kind?: "container" | "image" } = {},
 ): Promise<ImageInspection | ({ kind: "container" } & ContainerSummary)> {
   try {
+    if (kind === "image") throw new NoSuchContainer({ text });
     const record = findContainer(store, text);
     const container = listContainers(store).find((summary) => summary.id === record.id);
     if (container !== undefined)
       return { kind: "container", ...container, ...(await describeContainer(store, record)) };
   } catch (error) {
-    if (!hasCode(error, "no-such-container")) throw error;
+    if (!hasCode(error, "no-such-container") || kind === "container") throw error;
   }
   const { record } = findImage(store, text);
   const { manifest, descriptor, config } = readImage(store, record, platform);

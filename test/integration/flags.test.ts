@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CONTAINER_FLAGS } from "../../src/cli/container-flags.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -451,30 +450,4 @@ describe("what is refused", () => {
   test("nothing of what was refused stays", async () => {
     expect(await store.done("ps", "-aq")).toBe("");
   });
-});
-
-/** Flags of docker's run that teu's has not, each with the reason. */
-const NOT_OURS: Readonly<Record<string, string>> = {
-  "--cpu-count": "of Windows",
-  "--cpu-percent": "of Windows",
-  "--io-maxbandwidth": "of Windows",
-  "--io-maxiops": "of Windows",
-  "--link-local-ip": "addresses of IPv4 that docker gives to a device beside its own; nobody asked",
-  "--storage-opt": "not built yet",
-  "--ip6": "not built yet",
-  "--use-api-socket": "there is no daemon whose socket could be shown",
-};
-
-const withDocker = needs(...WANTED, program("docker"));
-withDocker("every flag of docker's run is known, or has a reason why not", async () => {
-  const { stdout } = Bun.spawnSync(["docker", "run", "--help"]);
-  const flags = [...stdout.toString().matchAll(/^ +(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag = ""]) => flag);
-  expect(flags.length).toBeGreaterThan(80);
-  const help = await store.done("run", "--help");
-  const ours = new Set([
-    ...Object.keys(CONTAINER_FLAGS).map((name) => `--${name}`), // hidden ones too
-    ...[...help.matchAll(/--[a-z0-9-]+/g)].map(([flag]) => flag),
-    "--help",
-  ]);
-  expect(flags.filter((flag) => !ours.has(flag) && NOT_OURS[flag] === undefined)).toEqual([]);
 });

@@ -1,13 +1,18 @@
 /** `teu exec`: one more program in a container that runs. Docker's flags and exit statuses. */
 import { execInContainer, openEngine, parseEnvironment } from "../../engine/index.ts";
+import { readLines } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
+import { heldCapabilities } from "../security-flags.ts";
 
 export const command = teuCommand({
   name: "teu exec",
   summary: "Run one more program in a container",
   description:
-    "In the foreground: the exit status is the program's (126: it cannot be executed, 127: there is no such program).",
+    "The exit status is the program's (126: it cannot be executed, 127: there is no such program). With -d it goes on without teu, and what it writes goes nowhere.",
   flags: {
+    detach: { kind: "boolean", short: "d", summary: "Leave it running" },
+    "env-file": { kind: "list", value: "FILE", summary: "Set the variables that a file lists" },
+    privileged: { kind: "boolean", summary: "With every capability" },
     env: { kind: "list", short: "e", value: "NAME[=VALUE]", summary: "Set an environment variable" },
     workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
     user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
@@ -25,7 +30,9 @@ export const command = teuCommand({
     const { user, workdir } = flags;
     return await execInContainer(await openEngine(environment), name, {
       args,
-      environment: parseEnvironment(flags.env, environment),
+      environment: parseEnvironment([...flags["env-file"].flatMap(readLines), ...flags.env], environment),
+      isDetached: flags.detach,
+      ...(flags.privileged && { capabilities: heldCapabilities() }),
       interactive: flags.interactive,
       terminal: flags.tty,
       ...(user !== undefined && { user }),

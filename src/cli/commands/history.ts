@@ -22,6 +22,15 @@ export const command = teuCommand({
   description:
     "The last step comes first. The size is that of the layer as stored; a step that made none has 0 B.",
   flags: {
+    human: {
+      kind: "string",
+      short: "H",
+      value: "true|false",
+      bare: "true",
+      default: "true",
+      summary: "Sizes and times for people",
+    },
+    quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
     format: FORMAT_FLAG,
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     json: JSON_FLAG,
@@ -44,14 +53,18 @@ export const command = teuCommand({
             : flags["no-trunc"]
               ? layer
               : layer.slice(layer.indexOf(":") + 1).slice(0, 12),
-        CreatedSince: created === undefined ? "" : encodeAge(Date.parse(created), Date.now()),
+        CreatedSince:
+          created === undefined || flags.human === "false"
+            ? (created ?? "")
+            : encodeAge(Date.parse(created), Date.now()),
         CreatedAt: created ?? "",
         CreatedBy: isLong ? `${line.slice(0, WIDTH - 1)}…` : line,
-        Size: encodeSize(bytes).replace(" ", ""),
+        Size: flags.human === "false" ? `${bytes}` : encodeSize(bytes).replace(" ", ""),
         Comment: printable(comment),
       };
     });
-    if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
+    if (flags.quiet) print(rows.map(({ ID }) => `${ID}\n`).join(""));
+    else if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
     else
       print(
         encodeTable(

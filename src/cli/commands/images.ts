@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type ImageSummary, listImages, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { imageListFilter, isNamed } from "../image-list-filter.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeAge, encodeSize, encodeTable } from "../text.ts";
 
@@ -11,15 +12,33 @@ export const command = teuCommand({
   description:
     "An image's ID is the digest of what its name points at, as at its registry. The size is that of its layers as stored.",
   flags: {
+    all: {
+      kind: "boolean",
+      short: "a",
+      summary: "For scripts that are written for docker: every image is shown anyhow",
+      hidden: true,
+    },
+    digests: { kind: "boolean", summary: "Show digests" },
+    filter: {
+      kind: "list",
+      short: "f",
+      value: "NAME=VALUE",
+      summary: "Only those with: reference, label, before, since, until, dangling",
+    },
     format: FORMAT_FLAG,
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
     json: JSON_FLAG,
   },
-  arguments: [],
+  arguments: [{ name: "REPOSITORY[:TAG]", isOptional: true }],
   examples: [{ command: "teu images --json", says: "For programs" }],
-  async run({ flags }, { environment }) {
-    const images = listImages(await openEngine(environment));
+  async run({ flags, arguments: [pattern] }, { environment }) {
+    const all = listImages(await openEngine(environment));
+    const isWanted = imageListFilter(flags.filter, all);
+    const images = all.filter(
+      (image) => isWanted(image) && (pattern === undefined || isNamed(image, pattern)),
+    );
+    const columns = flags.digests ? [...COLUMNS.slice(0, 2), "Digest", ...COLUMNS.slice(2)] : COLUMNS;
     if (flags.json) print(`${JSON.stringify(images)}\n`);
     else if (flags.quiet) print(images.map(({ id }) => `${flags["no-trunc"] ? id : shortID(id)}\n`).join(""));
     else if (flags.format !== undefined)
@@ -33,10 +52,10 @@ export const command = teuCommand({
     else
       print(
         encodeTable(
-          COLUMNS.map((key) => HEADINGS[key] ?? ""),
+          columns.map((key) => HEADINGS[key] ?? ""),
           images.map((image) => {
             const fields = fieldsOf(image, flags["no-trunc"]);
-            return COLUMNS.map((key) => fields[key] ?? "");
+            return columns.map((key) => fields[key] ?? "");
           }),
         ),
       );

@@ -2,16 +2,17 @@
 import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { print, version } from "../../base/index.ts";
-import { enginePaths } from "../../engine/index.ts";
+import { enginePaths, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
 
 export const command = teuCommand({
   name: "teu info",
   summary: "Show what teu finds on this machine",
-  flags: { json: JSON_FLAG },
+  flags: { format: INSPECT_FLAG, json: JSON_FLAG },
   arguments: [],
   examples: [{ command: "TEU_ROOT=/srv/teu teu info", says: "With the store somewhere else" }],
-  run({ flags }, { environment }) {
+  async run({ flags }, { environment }) {
     const { root, run } = enginePaths(environment);
     const facts = {
       version,
@@ -21,7 +22,10 @@ export const command = teuCommand({
       root,
       run,
     };
-    if (flags.json) print(`${JSON.stringify(facts)}\n`);
+    if (flags.format !== undefined) {
+      const { dockerInfo } = await import("../docker-info.ts");
+      printInspections(flags.format, [{ ...facts, ...dockerInfo(await openEngine(environment), facts) }]);
+    } else if (flags.json) print(`${JSON.stringify(facts)}\n`);
     else
       print(
         Object.entries(facts)

@@ -1,8 +1,16 @@
 /** `teu inspect`: all that is known of images and containers, as JSON or by a template. */
-import { print } from "../../base/index.ts";
-import { inspect, openEngine } from "../../engine/index.ts";
+import {
+  describeNetwork,
+  describeVolume,
+  InvalidOption,
+  inspect,
+  openEngine,
+  type Store,
+} from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
-import { compileTemplate } from "../template/evaluate.ts";
+import { networkShape } from "../network-shape.ts";
+import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
+import { volumeShape } from "./volume-inspect.ts";
 
 export const command = teuCommand({
   name: "teu inspect",
@@ -10,7 +18,8 @@ export const command = teuCommand({
   description:
     "Docker's keys, which begin with capitals, stand beside those that 'teu ps' and 'teu images' have too.",
   flags: {
-    format: { kind: "string", short: "f", value: "TEMPLATE", summary: "Show this of each: '{{.State.Pid}}'" },
+    type: { kind: "string", value: "container|image|network|volume", summary: "Only what is of this kind" },
+    format: INSPECT_FLAG,
   },
   arguments: [{ name: "NAME", isRepeated: true }],
   examples: [
@@ -18,13 +27,30 @@ export const command = teuCommand({
     { command: "teu inspect -f '{{.NetworkSettings.IPAddress}}' web", says: "One thing alone" },
   ],
   async run({ flags, arguments: names }, { environment }) {
-    const { format } = flags;
-    const isJSON = format === undefined || format === "json";
-    const render = isJSON ? undefined : compileTemplate(format);
     const store = await openEngine(environment);
-    const found = await Promise.all(names.map((name) => inspect(store, name)));
-    if (render !== undefined) print(found.map((one) => `${render(one)}\n`).join(""));
-    else print(`${JSON.stringify(found, undefined, format === "json" ? undefined : 2)}\n`);
+    const found = await Promise.all(names.map((name) => inspectAs(flags.type, store, name)));
+    printInspections(flags.format, found);
     return 0;
   },
 });
+
+/** @throws {InvalidOption} {NoSuchContainer} {NoSuchImage} {NoSuchNetwork} {NoSuchVolume} */
+async function inspectAs(type: string | undefined, store: Store, name: string): Promise<object> {
+  switch (type) {
+    case undefined:
+    case "":
+      return await inspect(store, name);
+    case "container":
+    case "image":
+      return await inspect(store, name, { kind: type });
+    case "network":
+      return networkShape(describeNetwork(store, name));
+    case "volume":
+      return volumeShape(describeVolume(store, name));
+    default:
+      throw new InvalidOption(
+        { option: "--type", value: type },
+        `${JSON.stringify(type)} is not a valid value for --type: wants container, image, network or volume`,
+      );
+  }
+}

@@ -1,5 +1,5 @@
 /** `teu network create`. Docker's flags. */
-import { print } from "../../base/index.ts";
+import { print, Unsupported } from "../../base/index.ts";
 import { createNetwork, InvalidOption, openEngine, parseName, parseSubnet } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -12,6 +12,8 @@ export const command = teuCommand({
       value: "ADDRESS/PREFIX",
       summary: "Its addresses; absent: some that nobody uses",
     },
+    driver: { kind: "string", short: "d", value: "bridge", default: "bridge", summary: "How it is made" },
+    attachable: { kind: "boolean", summary: "For scripts that are written for docker", hidden: true },
     internal: { kind: "boolean", summary: "Let nothing in or out" },
   },
   arguments: [{ name: "NETWORK" }],
@@ -23,6 +25,11 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: [word = ""] }, { environment }) {
     const name = parseName(word);
+    if (flags.driver !== "bridge")
+      throw new Unsupported({
+        what: `network driver ${flags.driver}`,
+        why: "bridge is the one that is built",
+      });
     if (name === "none" || name === "host" || name === "container")
       throw new InvalidOption(
         { option: "NETWORK", value: name },

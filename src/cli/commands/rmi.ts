@@ -7,6 +7,11 @@ export const command = teuCommand({
   name: "teu rmi",
   summary: "Remove images",
   flags: {
+    "no-prune": {
+      kind: "boolean",
+      summary: "For scripts that are written for docker: nothing else is removed anyhow",
+      hidden: true,
+    },
     force: {
       kind: "boolean",
       short: "f",

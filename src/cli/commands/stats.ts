@@ -23,6 +23,13 @@ export const command = teuCommand({
   description:
     "Without CONTAINER: all that run. The processor's share is that of one processor: 200 % are two.",
   flags: {
+    all: {
+      kind: "boolean",
+      short: "a",
+      summary: "For scripts that are written for docker: what has ended uses nothing",
+      hidden: true,
+    },
+    "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     "no-stream": { kind: "boolean", summary: "Once, over a second" },
     format: FORMAT_FLAG,
     json: JSON_FLAG,
@@ -34,7 +41,7 @@ export const command = teuCommand({
     const isOnce = flags["no-stream"];
     const isScreen = !isOnce && !flags.json && flags.format === undefined && process.stdout.isTTY;
     for await (const usage of watchUsage(store, names)) {
-      const rows = usage.map(fieldsOf);
+      const rows = usage.map((one) => fieldsOf(one, flags["no-trunc"]));
       if (isScreen) print(CLEAR);
       if (flags.json) print(usage.map((one) => `${JSON.stringify(one)}\n`).join(""));
       else if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
@@ -51,11 +58,15 @@ export const command = teuCommand({
   },
 });
 
-function fieldsOf({ id, name, cpuPercent, counters }: ContainerUsage): Record<string, string> {
+function fieldsOf(
+  { id, name, cpuPercent, counters }: ContainerUsage,
+  isWhole: boolean,
+): Record<string, string> {
+  const shown = isWhole ? id : id.slice(0, 12);
   const { memoryBytes, memoryLimitBytes, pids } = counters;
   return {
-    ID: id.slice(0, 12),
-    Container: id.slice(0, 12),
+    ID: shown,
+    Container: shown,
     Name: name,
     CPUPerc: percent(cpuPercent),
     MemUsage: `${encodeBinary(memoryBytes)} / ${encodeBinary(memoryLimitBytes)}`,

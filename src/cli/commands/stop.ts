@@ -11,6 +11,7 @@ export const command = teuCommand({
     time: {
       kind: "integer",
       short: "t",
+      aliases: ["timeout"],
       value: "SECONDS",
       summary: "Wait so long before KILL; -1: for ever (10)",
     },

@@ -11,6 +11,14 @@ const TABLE: CommandTable<CliContext> = {
     summary: "Remove what nobody needs",
     load: async () => (await import("./system-prune.ts")).command,
   },
+  info: {
+    summary: "Show what teu finds on this machine",
+    load: async () => (await import("./info.ts")).command,
+  },
+  events: {
+    summary: "Tell what happens to containers, images, networks and volumes",
+    load: async () => (await import("./events.ts")).command,
+  },
   check: {
     summary: "Look whether everything is there and right",
     load: async () => (await import("./system-check.ts")).command,

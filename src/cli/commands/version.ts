@@ -1,16 +1,26 @@
 /** `teu version`: which teu this is, and what it is built on. */
 import { commit, print, version } from "../../base/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
 
 export const command = teuCommand({
   name: "teu version",
   summary: "Show which teu this is",
-  flags: { json: JSON_FLAG },
+  flags: { format: INSPECT_FLAG, json: JSON_FLAG },
   arguments: [],
   examples: [{ command: "teu version --json", says: "The same for programs" }],
   run({ flags }) {
     const facts = { version, commit, bun: Bun.version };
-    if (flags.json) print(`${JSON.stringify(facts)}\n`);
+    // Docker's shape, for scripts that ask a template: client and server are one program here.
+    const side = {
+      Version: version,
+      GitCommit: commit,
+      Os: "linux",
+      Arch: process.arch === "arm64" ? "arm64" : "amd64",
+    };
+    if (flags.format !== undefined)
+      printInspections(flags.format, [{ ...facts, Client: side, Server: side }]);
+    else if (flags.json) print(`${JSON.stringify(facts)}\n`);
     else print(`teu version ${version}\ncommit: ${commit}\nbun: ${Bun.version}\n`);
     return 0;
   },

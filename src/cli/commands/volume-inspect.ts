@@ -1,29 +1,26 @@
 /** `teu volume inspect`. */
-import { print } from "../../base/index.ts";
 import { describeVolume, openEngine, type VolumeSummary } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
 
 export const command = teuCommand({
   name: "teu volume inspect",
-  summary: "Show all that is known of volumes, as JSON",
-  flags: {},
+  summary: "Show all that is known of volumes, as JSON or by a template",
+  flags: { format: INSPECT_FLAG },
   arguments: [{ name: "VOLUME", isRepeated: true }],
   examples: [{ command: "teu volume inspect pages", says: "Show where its files lie and who has it" }],
-  async run({ arguments: names }, { environment }) {
+  async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    print(
-      `${JSON.stringify(
-        names.map((name) => dockerShape(describeVolume(store, name))),
-        null,
-        2,
-      )}\n`,
+    printInspections(
+      flags.format,
+      names.map((name) => volumeShape(describeVolume(store, name))),
     );
     return 0;
   },
 });
 
 /** Docker's keys, and who has it. */
-function dockerShape({
+export function volumeShape({
   name,
   driver,
   scope,

@@ -1,10 +1,11 @@
 /** One more program in a container that runs, in the foreground. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
 import { capabilitiesOf } from "../bundle/config.ts";
+import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { userOf } from "../options/user.ts";
 import { forwardSignals } from "../run/signals.ts";
@@ -35,15 +36,23 @@ export interface ExecRequest {
   readonly workingDirectory?: string;
   readonly interactive: boolean;
   readonly terminal: boolean;
+  /** Instead of the container's own. */
+  readonly capabilities?: readonly string[];
+  /** Whether it goes on without us; what it writes goes nowhere. */
+  readonly isDetached?: boolean;
 }
 
-/** Runs it and waits for it. @returns its exit status. @throws {ContainerNotRunning} */
+/** Runs it and waits for it. @returns its exit status, or 0 for one that goes on alone. @throws {ContainerNotRunning} */
 export async function execInContainer(store: Store, text: string, request: ExecRequest): Promise<number> {
   const { id, phase, settings, isPaused } = findContainer(store, text);
   if (phase !== "running") throw new ContainerNotRunning({ id });
   if (isPaused) throw new ContainerPaused({ id });
-  const { interactive, terminal } = request;
+  const { interactive, terminal, isDetached = false } = request;
   const bundle = bundleDirectory(store, id);
+  if (isDetached) {
+    await startDetached(store, id, await driverOf(store, settings.runtime), processOf(bundle, request));
+    return 0;
+  }
   using streams = new Streams({ interactive, terminal });
   const driver = await driverOf(store, settings.runtime);
   const { pid } = await driver.exec({
@@ -61,6 +70,24 @@ export async function execInContainer(store: Store, text: string, request: ExecR
   return status;
 }
 
+async function startDetached(
+  store: Store,
+  id: string,
+  driver: RuntimeDriver,
+  process: Process,
+): Promise<void> {
+  const nothing = openSync("/dev/null", "r+");
+  try {
+    // The other side of a terminal that nobody looks at would be closed at once, and the program be told so.
+    const alone = { ...process, terminal: false };
+    const bundle = bundleDirectory(store, id);
+    const stdio = [nothing, nothing, nothing] as const;
+    await driver.exec({ id, bundle, process: alone, stdio, onTerminal: closeSync, isDetached: true });
+  } finally {
+    closeSync(nothing);
+  }
+}
+
 /** The container's own process, but for what is asked otherwise. Source: docker exec. */
 export function processOf(bundle: string, request: ExecRequest): Process {
   const text = readFileSync(join(bundle, "config.json"), "utf8");
@@ -73,7 +100,7 @@ export function processOf(bundle: string, request: ExecRequest): Process {
     args,
     env: mergeEnvironment([...(own?.env ?? []), ...(terminal ? ["TERM=xterm"] : [])], environment),
     cwd: workingDirectory ?? own?.cwd ?? "/",
-    capabilities: capabilitiesOf(found, own?.capabilities?.bounding),
+    capabilities: capabilitiesOf(found, request.capabilities ?? own?.capabilities?.bounding),
     noNewPrivileges: own?.noNewPrivileges ?? false,
   };
 }

@@ -19,6 +19,8 @@ export interface CreateRequest {
 /** What a runtime needs to run one more process in a container. */
 export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "bundle" | "stdio" | "onTerminal"> {
   readonly process: Process;
+  /** Whether it goes on without us: then nobody reaps it here. */
+  readonly isDetached?: boolean;
 }
 
 /** A container whose first process waits for `start`. */

@@ -29,11 +29,11 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
     async start(id) {
       translated(() => runtime.startContainer(state, id));
     },
-    async exec({ id, process, stdio, onTerminal }) {
+    async exec({ id, process, stdio, onTerminal, isDetached = false }) {
       const { pid, pidfd } = translated(() =>
         runtime.execProcess(state, id, process, {
           stdio,
-          dieWithParent: true,
+          dieWithParent: !isDetached,
           onConsole: (master) => onTerminal(duplicate(master)),
         }),
       );

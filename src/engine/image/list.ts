@@ -17,6 +17,7 @@ export interface ImageSummary {
   /** Bytes of its layers for this machine, as stored; undefined when no platform of it is here. */
   readonly size: number | undefined;
   readonly platform: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Every image, by name. */
@@ -31,14 +32,15 @@ export function listImages(store: Store): ImageSummary[] {
 function describe(
   store: Store,
   record: Parameters<typeof readImage>[1] & { reference: string },
-): Pick<ImageSummary, "created" | "size" | "platform"> {
+): Pick<ImageSummary, "created" | "size" | "platform" | "labels"> {
   try {
     const { config, manifest } = readImage(store, record, thisPlatform());
     const size = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
-    return { created: config.created, size, platform: encodePlatform(config) };
+    const labels = config.config?.Labels ?? {};
+    return { created: config.created, size, platform: encodePlatform(config), labels };
   } catch (error) {
     // It was pulled for another platform, or is none that can run: what is wrong is told to whoever uses it.
     if (!isTeuError(error)) throw error;
-    return { created: undefined, size: undefined, platform: undefined };
+    return { created: undefined, size: undefined, platform: undefined, labels: {} };
   }
 }

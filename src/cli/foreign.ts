@@ -1,0 +1,28 @@
+/** Docker's commands that teu has not, and what to do instead. */
+import { Unsupported } from "../base/index.ts";
+
+const CLUSTER = "teu looks after one machine: several are Kubernetes' business";
+const BUILD =
+  "it builds no images yet: 'teu commit', 'teu import' and 'teu image mutate' make some, 'teu load' takes those of any builder";
+
+const INSTEAD: Readonly<Record<string, string>> = {
+  build: BUILD,
+  builder: BUILD,
+  buildx: BUILD,
+  compose: "it reads no compose files yet: 'teu network create' and 'teu run' do what they say",
+  search:
+    "registries have no way to search that they share: 'teu catalog REGISTRY' lists repositories, 'teu ls REPOSITORY' tags",
+  context: "there is no daemon to choose: TEU_ROOT and TEU_RUN choose a store",
+  trust: "signatures are 'teu sign' and 'teu verify'",
+  checkpoint: "'teu runtime checkpoint' and 'teu runtime restore' do it for bundles",
+  plugin: "there are none: networks, volumes and logs are teu's own",
+  ...Object.fromEntries(
+    ["swarm", "stack", "service", "node", "secret", "config"].map((word) => [word, CLUSTER]),
+  ),
+};
+
+/** What to say of `word`, if docker has such a command. */
+export function foreignCommand(word: string): Unsupported | undefined {
+  const why = Object.hasOwn(INSTEAD, word) ? INSTEAD[word] : undefined;
+  return why === undefined ? undefined : new Unsupported({ what: `teu ${word}`, why });
+}

@@ -1,0 +1,246 @@
+/** Who has docker's commands in the fingers: every one is known with its flags, or says what to do instead; and a day's work goes as there. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { CONTAINER_FLAGS } from "../../src/cli/container-flags.ts";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { run, TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  store = new Store();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await registry[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+
+/** Docker's flags that teu has not, by command; `*`: of every one. */
+const NOT_OURS: Readonly<Record<string, string>> = {
+  "* --disable-content-trust": "content trust of docker is gone: see --signature-policy",
+  "* --cpu-count --cpu-percent --io-maxbandwidth --io-maxiops --isolation": "of Windows",
+  "* --use-api-socket": "there is no daemon whose socket could be shown",
+  "run --link-local-ip": "docker gives a device these addresses beside its own; nobody asked",
+  "create --link-local-ip": "likewise",
+  "* --ip6 --ipv4 --ipv6": "IPv6 is not built yet",
+  "* --storage-opt --size": "sizes of writable layers are not kept yet",
+  "create --attach": "a container that is not started has no streams",
+  "exec --detach-keys": "a program of exec ends with its teu: there is nothing to leave it to",
+  "* --tree": "an experiment of docker's",
+  "history --platform": "'teu inspect' and 'teu image files' look at other platforms",
+  "load --platform": "an archive is loaded whole",
+  "save --platform": "an image is saved whole",
+  "rmi --platform": "an image is removed whole",
+  "image inspect --platform": "not built yet",
+  "logs --details": "what labels add to lines is for drivers that have them",
+  "pull --all-tags": "'teu ls' lists tags, and 'teu pull' takes one",
+  "push --all-tags": "one name at a time",
+  "rm --link": "there are no links",
+  "start --checkpoint --checkpoint-dir": "checkpoints are 'teu runtime checkpoint' and 'restore'",
+  "network create --aux-address --config-from --config-only --gateway --ingress --ip-range --ipam-driver --ipam-opt --label --opt --scope":
+    "not built yet, or of a cluster",
+  "network connect --driver-opt --gw-priority --link --link-local-ip": "not built yet",
+  "network prune --filter": "not built yet",
+  "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
+    "of a cluster",
+  "volume ls --cluster": "of a cluster",
+  "system df --format": "--json has all of it",
+  "manifest inspect --verbose": "it is shown as it is",
+};
+
+const COMMANDS = [
+  ..."attach commit cp create diff events exec export history images import info inspect kill load login logout logs pause port ps pull push rename restart rm rmi run save start stats stop tag top unpause update version wait".split(
+    " ",
+  ),
+  ...["container ls", "container prune", "container inspect", "image ls", "image prune", "image inspect"],
+  ...[
+    "network create",
+    "network connect",
+    "network disconnect",
+    "network inspect",
+    "network ls",
+    "network prune",
+    "network rm",
+  ],
+  ...[
+    "volume create",
+    "volume inspect",
+    "volume ls",
+    "volume prune",
+    "volume rm",
+    "system df",
+    "system prune",
+    "system events",
+    "system info",
+  ],
+];
+
+/** Flags that help does not show, since they mean nothing here. */
+const HIDDEN = ["all", "attachable", "no-prune", "verbose", "timeout", ...Object.keys(CONTAINER_FLAGS)];
+
+describe("docker's commands", () => {
+  const withDocker = needs(...WANTED, program("docker"));
+  withDocker.each(COMMANDS)("%s: each flag is known, or has a reason why not", async (name) => {
+    const words = name.split(" ");
+    const docker = (await run(["docker", ...words, "--help"])).stdout;
+    const flags = [...docker.matchAll(/^ +(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag = ""]) => flag);
+    expect(docker).toContain("Usage:");
+    const ours = (await store.teu(...words, "--help")).stdout;
+    expect(ours).toContain("Usage:");
+    const known = new Set([
+      "--help",
+      ...HIDDEN.map((word) => `--${word}`),
+      ...(ours.match(/--[a-z0-9-]+/g) ?? []),
+    ]);
+    const excused = Object.keys(NOT_OURS)
+      .filter((key) => key.startsWith("* --") || key.startsWith(`${name} --`))
+      .flatMap((key) => key.match(/--[a-z0-9-]+/g) ?? []);
+    expect(flags.filter((flag) => !known.has(flag) && !excused.includes(flag))).toEqual([]);
+  });
+
+  test.each([
+    "build",
+    "buildx",
+    "builder",
+    "compose",
+    "search",
+    "context",
+    "trust",
+    "checkpoint",
+    "plugin",
+    "swarm",
+    "stack",
+    "service",
+    "node",
+    "secret",
+    "config",
+  ])("%s says what to do instead", async (word) => {
+    const { status, stderr } = await store.teu(word, "x");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^teu: Unsupported teu ${word}: .+\n$`));
+  });
+});
+
+describe("the first minute", () => {
+  test("teu alone says where to begin, on a small terminal", async () => {
+    const { stdout, status } = await store.teu();
+    expect(status).toBe(0);
+    expect(stdout).toContain("teu run --rm -it");
+    const lines = stdout.split("\n");
+    expect(lines.length).toBeLessThanOrEqual(20);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(110);
+    for (const [, command = ""] of stdout.matchAll(/^ {2}teu (\w+(?: df)?)/gm))
+      expect((await store.teu(...command.split(" "), "--help")).status).toBe(0);
+  });
+
+  test.each([
+    [["rnu", "x"], "Did you mean run?"],
+    [["run", "--detahc", image], "Did you mean --detach?"],
+    [["network", "conect"], "Did you mean connect?"],
+    [["nothing-like-it"], 'hint: See "teu --help"'],
+  ])("%p: %s", async (words, says) => {
+    const { status, stderr } = await store.teu(...words.map((word) => word ?? "image"));
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(says);
+  });
+});
+
+test("alias docker=teu: a day's work", async () => {
+  const script = `set -e
+docker() { ${TEU} "$@"; }
+docker pull -q $IMAGE
+docker tag $IMAGE box
+docker images --filter reference='box' --format '{{.Repository}}:{{.Tag}}'
+docker images -q $IMAGE | wc -l
+docker run -d --name web --network none -e GREETING=hello --label app=shop box sh -c 'echo $GREETING; sleep 1000'
+docker ps --filter label=app=shop --format '{{.Names}} {{.State}}'
+until docker logs web | grep hello; do sleep 0.05; done
+docker exec web sh -c 'echo in >/file; cat /file'
+docker exec -d web sh -c 'sleep 0.1; echo later >/later'
+docker cp web:/file $DIR/file && cat $DIR/file
+docker inspect -f '{{.State.Running}} {{.Config.Labels.app}}' web
+docker inspect --type container -f '{{.Name}}' web
+docker diff web | grep file
+docker pause web && docker ps --format '{{.Status}}' | grep -o Paused && docker unpause web >/dev/null
+docker top web | grep -c sleep
+docker stats --no-stream --format '{{.Name}}' web
+until docker exec web cat /later 2>/dev/null; do sleep 0.05; done
+docker exec --privileged web sh -c 'grep -c CapEff:.*ff /proc/self/status'
+docker commit web shot >/dev/null && docker run --rm --network none shot cat /file
+docker stop --timeout 0 web && docker start web && docker restart -t 0 web && docker kill web && docker wait web
+docker rm web
+docker volume create pages && docker run --rm --network none -v pages:/p box sh -c 'echo kept >/p/x' && docker run --rm --network none -v pages:/p box cat /p/x
+docker volume inspect -f '{{.Name}} {{.Driver}}' pages && docker volume rm pages
+docker network create back >/dev/null && docker network ls --filter name=back --format '{{.Name}}' && docker network inspect -f '{{.Driver}} {{(index .IPAM.Config 0).Gateway}}' back && docker network rm back
+docker save -o $DIR/box.tar box && docker rmi box shot >/dev/null && docker load -q -i $DIR/box.tar && docker history -q box | wc -l
+docker version --format '{{.Server.Os}}' && docker info --format '{{.OSType}} {{.ContainersRunning}}' && docker system info --format '{{.Driver}}'
+docker image prune -f >/dev/null && docker container prune -f >/dev/null && docker system df >/dev/null
+`;
+  const path = store.path("day.sh");
+  writeFileSync(path, script);
+  const { stdout, stderr, status } = await run(["sh", path], {
+    env: { ...store.env, PATH: process.env["PATH"] ?? "", IMAGE: image, DIR: store.folder },
+  });
+  expect(
+    `${stderr
+      .split("\n")
+      .filter((line) => !line.includes("Digest"))
+      .join("\n")}`,
+  ).toBe("");
+  expect(status).toBe(0);
+  expect(
+    stdout
+      .replaceAll(image, "IMAGE")
+      .replaceAll(/[0-9a-f]{64}/g, "ID")
+      .replace(/172\.\d+\.0\.1/, "GATEWAY"),
+  ).toBe(`IMAGE:latest
+box:latest
+1
+ID
+web running
+hello
+in
+in
+true shop
+/web
+A /file
+web
+Paused
+1
+web
+later
+1
+in
+web
+web
+web
+web
+137
+web
+pages
+kept
+pages local
+pages
+back
+bridge GATEWAY
+back
+1
+linux
+linux 0
+overlay2
+`);
+  expect(existsSync(`${store.folder}/file`) && readFileSync(`${store.folder}/file`, "utf8")).toBe("in\n");
+});
