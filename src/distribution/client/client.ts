@@ -41,6 +41,8 @@ export interface RegistryClientOptions {
   readonly credentials?: CredentialSource;
   /** Speaks plain http, and sends credentials over it; loopback registries are spoken to so anyhow. */
   readonly insecure?: boolean;
+  /** Speaks https to a loopback registry too. */
+  readonly secure?: boolean;
   readonly retry?: RetryPolicy;
   /** Other repositories of the registry, from which blobs shall be mounted: tokens to push are asked for so that they may. */
   readonly mountFrom?: readonly RepositoryName[];
@@ -71,7 +73,7 @@ export class RegistryClient {
     };
     const credentials = options.credentials ?? fileCredentials(credentialFiles(process.env));
     const sources = options.mountFrom ?? [];
-    this.#session = new Session(http, repository, options.insecure ?? false, credentials, sources);
+    this.#session = new Session(http, repository, options, credentials, sources);
     const stallMs = options.stallMs ?? STALL_MS;
     this.#reading = { session: this.#session, ...this.#where, retry, stallMs };
   }

@@ -8,10 +8,10 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { RegistryName } from "../../spec/index.ts";
 import { UntrustedAddress } from "./errors.ts";
 
-/** The origin that speaks for `registry`: `https://registry-1.docker.io` for docker.io. */
-export function originOf(registry: RegistryName, insecure: boolean): string {
+/** @param isSecure  https to a registry on this machine too. @returns the origin that speaks for `registry`: `https://registry-1.docker.io` for docker.io. */
+export function originOf(registry: RegistryName, insecure: boolean, isSecure = false): string {
   if (registry === "docker.io") return "https://registry-1.docker.io";
-  const plain = insecure || isLoopback(new URL(`http://${registry}`).hostname);
+  const plain = insecure || (!isSecure && isLoopback(new URL(`http://${registry}`).hostname));
   return new URL(`${plain ? "http" : "https"}://${registry}`).origin;
 }
 

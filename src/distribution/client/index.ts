@@ -12,6 +12,7 @@ export {
   fileCredentials,
   InvalidCredentialsFile,
 } from "./credentials.ts";
+export { isLoopback } from "./endpoint.ts";
 // What can go wrong.
 export {
   BadRegistryAnswer,

@@ -38,12 +38,12 @@ export class Session {
   constructor(
     http: HTTPSettings,
     repository: Repository,
-    insecure: boolean,
+    scheme: { readonly insecure?: boolean | undefined; readonly secure?: boolean | undefined },
     credentials: CredentialSource,
     sources: readonly RepositoryName[] = [],
   ) {
     this.#http = http;
-    this.origin = originOf(repository.registry, insecure);
+    this.origin = originOf(repository.registry, scheme.insecure ?? false, scheme.secure);
     this.#authorizer = new Authorizer(http, this.origin, repository.repository, credentials, sources);
   }
 

@@ -2,7 +2,7 @@
  * Pulls an image and gives it its name. A lease keeps what arrives from being collected until the name points at it;
  * the name is recorded last, so that it never points at less than everything.
  */
-import { hasCode } from "../../base/index.ts";
+import { hasCode, isTeuError, messageOf, TeuError } from "../../base/index.ts";
 import type { BlobEvent, PullEvent, PulledImage, RegistryClient } from "../../distribution/client/index.ts";
 import {
   type Digest,
@@ -12,6 +12,7 @@ import {
   parseReference,
   type Reference,
 } from "../../spec/index.ts";
+import type { Endpoint } from "../registries/endpoints.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
@@ -32,6 +33,23 @@ export interface PullOptions extends PlatformChoice {
   readonly signaturePolicy?: string | undefined;
   readonly onStep?: StepObserver;
   readonly onProgress?: TransferObserver;
+}
+
+/** What no other place would change. */
+const FINAL = ["storage-full", "signature-not-accepted", "policy-refused"];
+
+/** Neither the mirrors nor the registry had it. */
+export class MirrorsFailed extends TeuError<"mirrors-failed", { mirrors: readonly string[] }> {
+  constructor(last: unknown, failures: readonly { readonly place: string; readonly error: unknown }[]) {
+    const mirrors = failures.map(({ error }) => messageOf(error));
+    super(
+      "mirrors-failed",
+      isTeuError(last) ? last.kind : "unavailable",
+      { mirrors },
+      `${messageOf(last)}; its mirrors before: ${mirrors.join("; ")}`,
+      { cause: last, ...(isTeuError(last) && last.hint !== undefined && { hint: last.hint }) },
+    );
+  }
 }
 
 /** Pulls what `text` names. @returns its documents; every blob is here */
@@ -65,10 +83,18 @@ export async function pullImage(
 }
 
 /** The client of the reference's repository. Loaded when first needed: most commands speak to no registry. */
-export async function clientOf(reference: Reference, insecure: boolean): Promise<RegistryClient> {
+export async function clientOf(
+  reference: Reference,
+  isInsecure: boolean,
+  action: "pull" | "push" = "pull",
+): Promise<RegistryClient> {
   const { RegistryClient } = await import("../../distribution/client/index.ts");
-  return new RegistryClient(reference, { insecure });
+  const { endpointsOf } = await import("../registries/endpoints.ts");
+  const home = endpointsOf(reference, { action, isInsecure, environment: process.env }).at(-1) as Endpoint; // there is always one
+  return new RegistryClient(home.repository, home.options);
 }
+
+/** From a mirror, if one has all of it; else from the registry itself. What a mirror brought is kept either way. */
 
 async function fetch(
   store: Store,
@@ -77,16 +103,35 @@ async function fetch(
   options: PullOptions,
   signal: AbortSignal | undefined,
 ): Promise<PulledImage> {
-  const { pullImage: pull } = await import("../../distribution/client/index.ts");
-  const client = await clientOf(reference, options.isInsecure ?? false);
-  const { platform } = options;
+  const {
+    DEFAULT_RETRY,
+    pullImage: pull,
+    RegistryClient,
+  } = await import("../../distribution/client/index.ts");
+  const { endpointsOf } = await import("../registries/endpoints.ts");
+  const { isInsecure = false, platform } = options;
   const tell = stepTeller(name, options);
   const { content } = store;
   try {
     const stop = signal === undefined ? {} : { signal };
-    const admit = (digests: readonly Digest[]): Promise<void> =>
-      admitImage(options.signaturePolicy, reference, digests, () => client, signal);
-    return await pull(client, reference, { store: content, platform, admit, onProgress: tell.hear, ...stop });
+    const failures: { readonly place: string; readonly error: unknown }[] = [];
+    for (const place of endpointsOf(reference, { action: "pull", isInsecure, environment: process.env })) {
+      const patience = place.isMirror ? { retry: { ...DEFAULT_RETRY, attempts: 1 } } : {};
+      const client = new RegistryClient(place.repository, { ...place.options, ...patience });
+      const admit = (digests: readonly Digest[]): Promise<void> =>
+        admitImage(options.signaturePolicy, reference, digests, () => client, signal);
+      try {
+        const wanted = { store: content, platform, admit, onProgress: tell.hear, ...stop };
+        return await pull(client, reference, wanted);
+      } catch (error) {
+        signal?.throwIfAborted();
+        // What is wrong with this machine, or refused by its policy, is no better elsewhere.
+        if (!place.isMirror || FINAL.some((code) => hasCode(error, code)))
+          throw failures.length === 0 ? error : new MirrorsFailed(error, failures);
+        failures.push({ place: client.registry, error });
+      }
+    }
+    throw new RangeError("there is always the registry itself");
   } catch (error) {
     // What arrived is kept for the next attempt, but not where it is what fills the disk.
     if (hasCode(error, "storage-full")) content.pruneIngests(0);

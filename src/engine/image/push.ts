@@ -47,7 +47,7 @@ export async function pushImage(
   if (record === undefined) throw new NoSuchImage({ text });
   const root = whatIsHere(store, record, platform);
   const { pushImage: push } = await import("../../distribution/client/index.ts");
-  await push(await clientOf(reference, isInsecure), {
+  await push(await clientOf(reference, isInsecure, "push"), {
     store: store.content,
     root,
     tag: reference.tag,

@@ -10,6 +10,7 @@ import {
 } from "../../distribution/client/index.ts";
 import { parseReference, type Reference, type RegistryName, type RepositoryName } from "../../spec/index.ts";
 import { InvalidOption } from "../options/error.ts";
+import type { Endpoint } from "../registries/endpoints.ts";
 import { abortOnSignal } from "../run/signals.ts";
 
 /** What people may say of a registry; everything may be left out. */
@@ -47,9 +48,12 @@ export async function openClient(
       { option: "--retry", value: `${retries}` },
       `Invalid number of retries ${retries}: wants 0 or more`,
     );
-  return new RegistryClient(repository, {
+  const { endpointsOf } = await import("../registries/endpoints.ts");
+  const wish = { action: "push" as const, isInsecure, environment: options.environment };
+  const home = endpointsOf(repository, wish).at(-1) as Endpoint; // there is always one
+  return new RegistryClient(home.repository, {
     ...more,
-    insecure: isInsecure,
+    ...home.options,
     credentials: credentialsOf(options),
     ...(retries !== undefined && { retry: { ...DEFAULT_RETRY, attempts: retries + 1 } }),
     ...(isTLSVerified === false && !isInsecure && (await unverified(repository.registry))),
