@@ -1,6 +1,6 @@
 /**
  * Gets one blob into the store. What arrived before a failure stays in an ingest named after the blob, and the next
- * pull, of this process or a later one, goes on from there.
+ * pull, of this process or a later one, goes on from there. Of pulls at once one fetches, and the others wait for it as long as it goes on.
  */
 import {
   type ContentStore,
@@ -15,6 +15,7 @@ import {
 import { type Descriptor, embeddedContent } from "../../spec/index.ts";
 import type { RegistryClient } from "./client.ts";
 import type { BlobEvent } from "./progress.ts";
+import { wait } from "./wait.ts";
 
 /** Makes sure that the store holds `blob`, verified. */
 export async function fetchBlob(
@@ -24,21 +25,61 @@ export async function fetchBlob(
   tell: (event: BlobEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await holdsBlob(store, blob)) return tell({ kind: "present", blob });
-  // What an earlier process left may be damaged: then once more, from the beginning.
-  while (!(await ingestBlob(client, store, blob, tell, signal)));
-  tell({ kind: "done", blob });
+  for (;;) {
+    if (await holdsBlob(store, blob)) return tell({ kind: "present", blob });
+    const isAlone = await othersLeft(store, blob, tell, signal);
+    if (isAlone && (await holdsBlob(store, blob))) return tell({ kind: "done", blob });
+    // What an earlier process left may be damaged, or somebody else have begun meanwhile: then once more.
+    if (await ingestBlob(client, store, blob, { tell, signal, isBeside: !isAlone }))
+      return tell({ kind: "done", blob });
+  }
 }
 
-/** @returns whether the store has it; false when bytes of an earlier attempt were wrong. */
-async function ingestBlob(
-  client: RegistryClient,
+/** How often it is looked what another process has, and how long one may bring nothing before it is waited for no longer. */
+const LOOK_AGAIN_MS = 25;
+const STALLED_MS = 10_000;
+
+/** Waits while another process fetches the same blob. @returns false: it does not go on */
+async function othersLeft(
   store: ContentStore,
   blob: Descriptor,
   tell: (event: BlobEvent) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  using ingest = openIngest(store, blob);
+  let [offset, movedAt] = [-1, performance.now()];
+  for (;;) {
+    const other = store.ingests().find(({ id }) => id === ingestID(blob));
+    if (other?.isOwned !== true) return true;
+    if (other.offset !== offset) {
+      tell({ kind: offset < 0 ? "begun" : "moved", blob, offset: other.offset });
+      [offset, movedAt] = [other.offset, performance.now()];
+    }
+    if (performance.now() - movedAt > STALLED_MS) return false;
+    await wait(LOOK_AGAIN_MS, signal);
+  }
+}
+
+function ingestID({ digest }: Descriptor): string {
+  return `pull-${digest}`;
+}
+
+/** @returns whether the store has it; false when bytes of an earlier attempt were wrong, or somebody else fetches it. */
+async function ingestBlob(
+  client: RegistryClient,
+  store: ContentStore,
+  blob: Descriptor,
+  {
+    tell,
+    signal,
+    isBeside,
+  }: {
+    readonly tell: (event: BlobEvent) => void;
+    readonly signal: AbortSignal;
+    readonly isBeside: boolean;
+  },
+): Promise<boolean> {
+  using ingest = openIngest(store, blob, isBeside);
+  if (ingest === undefined) return false;
   const start = ingest.offset;
   tell({ kind: "begun", blob, offset: start });
   try {
@@ -60,20 +101,22 @@ async function ingestBlob(
   }
 }
 
-/** While another process fetches the same blob, ours goes beside it: to fetch twice is better than to wait for a stranger. */
-function openIngest(store: ContentStore, { digest, size }: Descriptor): Ingest {
-  const id = `pull-${digest}`;
+/** @param isBeside  Beside another that does not go on. @returns undefined: another process has just begun, or ended */
+function openIngest(store: ContentStore, blob: Descriptor, isBeside: boolean): Ingest | undefined {
+  const { digest, size } = blob;
   const expected = { digest, size };
+  if (isBeside) return store.ingest({ expected });
+  const id = ingestID(blob);
   try {
     return store.ingest({ id, expected });
   } catch (error) {
     if (!(error instanceof IngestInUse)) throw error;
-    if (error.context.why === "owned") return store.ingest({ expected });
+    if (error.context.why === "owned") return undefined;
   }
   try {
     return store.resumeIngest(id, { expected });
   } catch (error) {
     if (!(error instanceof IngestInUse || error instanceof IngestNotFound)) throw error;
-    return store.ingest({ expected });
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -171,16 +172,35 @@ async function callOurselves(words: string[], stdio: CreateRequest["stdio"]): Pr
 
 /** Runs the runtime as a child of the monitor. @returns its exit status */
 function callBy(monitor: Monitor, words: readonly string[], stdio: CreateRequest["stdio"]): number {
-  const [path = ""] = words;
-  const executable = openSync(path, "r");
+  const argv = throughInterpreter(words);
+  const executable = openSync(argv[0] ?? "", "r");
   try {
     const env = Object.entries(environment()).map(([name, value]) => `${name}=${value}`);
-    const { pid, pidfd } = monitor.spawn({ executable, argv: words, env, descriptors: stdio });
+    const { pid, pidfd } = monitor.spawn({ executable, argv, env, descriptors: stdio });
     closeSync(pidfd);
     return monitor.reap(pid).status;
   } finally {
     closeSync(executable);
   }
+}
+
+/** A script has no program of its own to be given by a descriptor that is closed on execution: its interpreter has. Source: execve(2), execveat(2). */
+function throughInterpreter(words: readonly string[]): readonly string[] {
+  const [path = ""] = words;
+  const head = new Uint8Array(256);
+  const file = openSync(path, "r");
+  let length: number;
+  try {
+    length = readSync(file, head);
+  } finally {
+    closeSync(file);
+  }
+  const [, interpreter, argument] =
+    /^#![ \t]*([^ \t\n]+)(?:[ \t]+([^\n]*[^ \t\n]))?[ \t]*\n/.exec(
+      Buffer.from(head.subarray(0, length)).toString("latin1"),
+    ) ?? [];
+  if (interpreter === undefined) return words;
+  return [interpreter, ...(argument === undefined ? [] : [argument]), ...words];
 }
 
 /** Where the runtime hands over the container's terminal. It has connected and sent by the time that it leaves. */
