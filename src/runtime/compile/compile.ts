@@ -198,6 +198,7 @@ function compileFileSystem(
   compileMaskedPaths(plan, linux.maskedPaths ?? []);
   compileChangeRoot(plan, namespaces.mount ? (world.noPivot ? "move" : "pivot") : "chroot", {
     hostProcs: world.hostProcs,
+    hostProcParents: world.hostProcParents,
     propagation: linux.rootfsPropagation,
   });
 }

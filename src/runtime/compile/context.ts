@@ -38,6 +38,8 @@ export interface Circumstances {
   readonly rootMount?: string;
   /** Where the host has mounted a whole procfs or sysfs, the last first; looked up for no-pivot. */
   readonly hostProcs: readonly string[];
+  /** Mount points that these lie on. */
+  readonly hostProcParents: readonly string[];
   /** The runtime's directory of this container: its two fifos are there. */
   readonly stateDirectory: string;
   /** By the absolute path of the bind source. */

@@ -11,6 +11,7 @@ const WORLD: Circumstances = {
   bundle: "/bundle",
   rootfs: "/bundle/rootfs",
   hostProcs: [],
+  hostProcParents: [],
   stateDirectory: "/run/c",
   sources: new Map([["/bundle/file", "file"]]),
   cgroup: {

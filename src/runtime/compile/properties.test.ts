@@ -325,6 +325,7 @@ function circumstances(draw: typeof world extends fc.Arbitrary<infer T> ? T : ne
     rootfs: "/bundle/rootfs",
     rootMount: "/bundle",
     hostProcs: ["/proc", "/sys"],
+    hostProcParents: ["/"],
     stateDirectory: "/run/c",
     sources: new Map(),
     cgroup: { version: isV2 ? 2 : 1, joins: [], mounts, isOwn: true },

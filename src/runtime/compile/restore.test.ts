@@ -10,6 +10,7 @@ const WORLD: Circumstances = {
   bundle: "/bundle",
   rootfs: "/bundle/rootfs",
   hostProcs: [],
+  hostProcParents: [],
   stateDirectory: "/run/box",
   sources: new Map([["/src", "directory"]]),
   cgroup: { version: 1, joins: ["/sys/fs/cgroup/pids/box/tasks"], mounts: [], isOwn: true },

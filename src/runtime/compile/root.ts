@@ -123,14 +123,21 @@ export type ChangeOfRoot = "pivot" | "move" | "chroot";
 export function compileChangeRoot(
   plan: PlanBuilder,
   how: ChangeOfRoot,
-  options: { hostProcs: readonly string[]; propagation: string | undefined },
+  options: {
+    hostProcs: readonly string[];
+    hostProcParents: readonly string[];
+    propagation: string | undefined;
+  },
 ): void {
-  const { hostProcs, propagation } = options;
+  const { hostProcs, hostProcParents, propagation } = options;
   plan.section("root.path", CLAUSE);
   const here = plan.text(".");
   const tells = tellsHost(propagation);
   if (how === "pivot" && tells)
     plan.call("openat", [AT_FDCWD, plan.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC], { result: T1 });
+  // What is taken off a mount is told to whom it shares with, and so is what covers it.
+  if (how === "move" && tells)
+    for (const path of hostProcParents) setHostPropagation(plan, path, MS_SLAVE, false);
   if (how === "move")
     for (const path of hostProcs) {
       if (tells) setHostPropagation(plan, path, MS_SLAVE, true);

@@ -10,7 +10,7 @@ import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.
 import { parseMountOptions } from "../compile/mount-options.ts";
 import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
-import { hostProcs, mountOf } from "./host-mounts.ts";
+import { hostProcs, mountOf, parentsOf } from "./host-mounts.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
 import { isInUserNamespace, isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
@@ -66,11 +66,13 @@ export function lookUp(
   const rootfs = rootfsOf(config, choices.bundle);
   const mountinfo =
     linux.rootfsPropagation || choices.noPivot ? readTextSync("/proc/self/mountinfo") : undefined;
+  const procs = choices.noPivot && mountinfo !== undefined ? hostProcs(rootfs, mountinfo) : [];
   return {
     ...choices,
     rootfs,
     ...(linux.rootfsPropagation && mountinfo !== undefined && { rootMount: mountOf(rootfs, mountinfo) }),
-    hostProcs: choices.noPivot && mountinfo !== undefined ? hostProcs(rootfs, mountinfo) : [],
+    hostProcs: procs,
+    hostProcParents: mountinfo === undefined ? [] : parentsOf(procs, mountinfo),
     sources: sourcesOf(mounts, choices.bundle),
     cgroup: {
       version: layout.v1.length > 0 ? 1 : 2,

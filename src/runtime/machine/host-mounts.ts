@@ -25,6 +25,11 @@ export function hostProcs(rootfs: string, mountinfo: string): string[] {
     .toReversed();
 }
 
+/** The mounts that those lie on: what is taken off them is told to whom they share with. */
+export function parentsOf(paths: readonly string[], mountinfo: string): string[] {
+  return [...new Set(paths.map((path) => mountOf(path.slice(0, path.lastIndexOf("/")) || "/", mountinfo)))];
+}
+
 function parseMounts(mountinfo: string): HostMount[] {
   return mountinfo
     .trimEnd()
