@@ -1,14 +1,15 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry engine
  *
- * --write keeps the results as docs/reference/benchmarks.md. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
+ * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { benchCgroupJoin } from "./cgroup-join.ts";
+import { benchEngine } from "./engine.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRegistry } from "./registry.ts";
@@ -18,7 +19,7 @@ import { benchStart } from "./start.ts";
 import { encodeSection, machineLine, type Section, type Skipped } from "./support/report.ts";
 import { benchUnpack } from "./unpack.ts";
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Skipped>>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Skipped>>> = {
   start: benchStart,
   runtime: benchRuntime,
   "cgroup-join": benchCgroupJoin,
@@ -28,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Skipped>>> = {
   seccomp: benchSeccomp,
   unpack: benchUnpack,
   registry: benchRegistry,
+  engine: benchEngine,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");
 const HEAD = `# Benchmarks
@@ -47,12 +49,29 @@ const peers = Bun.spawnSync([join(import.meta.dir, "../scripts/install-peers.sh"
 if (!peers.success) console.error("Going on without some of the programs that teu is compared with");
 
 const date = new Date().toISOString().slice(0, 10);
-const parts = [HEAD, `${date}: ${machineLine()}.`];
-console.log(`${parts.join("\n\n")}\n`);
+const stamp = `${date}: ${machineLine()}.`;
+console.log(`${HEAD}\n\n${stamp}\n`);
+const written = new Map<string, string>();
 for (const [name, bench] of Object.entries(BENCHMARKS)) {
   if (names.length > 0 && !names.includes(name)) continue;
-  const text = encodeSection(await bench());
-  console.log(text);
-  parts.push(text.trimEnd());
+  for (const section of [await bench()].flat()) {
+    const text = encodeSection(section);
+    console.log(text);
+    written.set(section.title, text.trimEnd());
+  }
 }
-if (words.includes("--write")) writeFileSync(PAGE, `${parts.join("\n\n")}\n`);
+if (words.includes("--write")) writeFileSync(PAGE, names.length === 0 ? wholePage() : renewedPage());
+
+function wholePage(): string {
+  return `${[HEAD, stamp, ...written.values()].join("\n\n")}\n`;
+}
+
+/** The page with the sections that were measured now, each with its own date. */
+function renewedPage(): string {
+  const [head = "", ...sections] = readFileSync(PAGE, "utf8")
+    .trimEnd()
+    .split(/\n\n(?=## )/);
+  const kept = sections.filter((text) => !written.has(/^## (.*)$/m.exec(text)?.[1] ?? ""));
+  const renewed = [...written.values()].map((text) => text.replace("\n\n", `\n\n${stamp}\n\n`));
+  return `${[head, ...kept, ...renewed].join("\n\n")}\n`;
+}
