@@ -39,7 +39,10 @@ function readText(path: string): string {
   return process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
 }
 
-/** The ID of this boot of the machine. */
+let boot: string | undefined;
+
+/** The ID of this boot of the machine, which no process outlives. */
 export function bootID(): string {
-  return readText("/proc/sys/kernel/random/boot_id").trim();
+  boot ??= readText("/proc/sys/kernel/random/boot_id").trim();
+  return boot;
 }

@@ -7,6 +7,9 @@ import { type RemovedImage, removeImage } from "./image/remove.ts";
 import { takeOver } from "./store/containers.ts";
 import type { Store } from "./store/store.ts";
 
+/** Mostly it is waited: for monitors and for the disk. */
+const AT_ONCE = 16;
+
 /** Removes the containers that `names` name. With `force`, missing ones are no error. @throws {NotAllDone} */
 export async function removeContainers(
   store: Store,
@@ -24,9 +27,9 @@ export async function removeContainers(
     const isOurs =
       container.phase !== "running" || !options.force || takeOver(store.database, container, thisOwner());
     await removeContainer(store, isOurs ? container : await findSettled(store, name), options);
-    options.onRemoved(name);
   };
-  await forEach(names, remove, options.force ? "no-such-container" : undefined);
+  const excused = options.force ? "no-such-container" : undefined;
+  await forEach(names, remove, { excused, atOnce: AT_ONCE, onDone: options.onRemoved });
 }
 
 /** Removes the images that `names` name. With `force`, missing ones are no error. @throws {NotAllDone} */
@@ -36,5 +39,5 @@ export async function removeImages(
   options: { force: boolean; onRemoved: (removed: RemovedImage) => void },
 ): Promise<void> {
   const remove = async (name: string): Promise<void> => options.onRemoved(removeImage(store, name, options));
-  await forEach(names, remove, options.force ? "no-such-image" : undefined);
+  await forEach(names, remove, { excused: options.force ? "no-such-image" : undefined });
 }

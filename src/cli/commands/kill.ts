@@ -20,10 +20,13 @@ export const command = teuCommand({
   async run({ flags, arguments: names }, { environment }) {
     const signal = parseSignal(flags.signal);
     const store = await openEngine(environment);
-    await forEachName(names, async (name) => {
-      await signalContainer(store, name, signal);
-      print(`${name}\n`);
-    });
+    await forEachName(
+      names,
+      async (name) => {
+        await signalContainer(store, name, signal);
+      },
+      { atOnce: 16, onDone: (name) => print(`${name}\n`) },
+    );
     return 0;
   },
 });

@@ -25,10 +25,13 @@ export const command = teuCommand({
       ...(flags.time !== undefined && { seconds: flags.time }),
       ...(flags.signal !== undefined && { signal: parseSignal(flags.signal) }),
     };
-    await forEachName(names, async (name) => {
-      await stopContainer(store, name, options);
-      print(`${name}\n`);
-    });
+    await forEachName(
+      names,
+      async (name) => {
+        await stopContainer(store, name, options);
+      },
+      { atOnce: 16, onDone: (name) => print(`${name}\n`) },
+    );
     return 0;
   },
 });

@@ -17,7 +17,7 @@ export const command = teuCommand({
       removeVolume(store, name);
       print(`${name}\n`);
     };
-    await forEachName(names, remove, flags.force ? "no-such-volume" : undefined);
+    await forEachName(names, remove, { excused: flags.force ? "no-such-volume" : undefined });
     return 0;
   },
 });

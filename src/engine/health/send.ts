@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { tryLockFile } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
-import { type ContainerRecord, unfinishedContainers } from "../store/containers.ts";
+import { checkedContainers } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 
 /** The command line's words for a supervisor that nobody asked for by hand. */
@@ -10,7 +10,7 @@ const SUPERVISOR_WORDS = ["serve", "--while-needed"] as const;
 
 /** Starts a supervisor where one is needed and there is none. */
 export function sendForSupervisor(store: Store): void {
-  if (checkedContainers(store).length === 0) return;
+  if (checkedContainers(store.database).length === 0) return;
   using lock = tryLockFile(lockPath(store));
   if (lock === undefined) return;
   const env = { TEU_ROOT: store.paths.root, TEU_RUN: store.paths.run };
@@ -24,11 +24,4 @@ export function sendForSupervisor(store: Store): void {
 /** Held by the supervisor. */
 export function lockPath({ paths }: Store): string {
   return join(paths.run, "serve.lock");
-}
-
-/** Those that run and are checked. */
-export function checkedContainers({ database }: Store): ContainerRecord[] {
-  return unfinishedContainers(database).filter(
-    ({ phase, settings }) => phase === "running" && settings.health !== undefined,
-  );
 }

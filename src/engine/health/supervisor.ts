@@ -8,11 +8,11 @@ import { tryLockFile } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { selfCommand } from "../self.ts";
-import { type ContainerRecord, unfinishedContainers } from "../store/containers.ts";
+import { type ContainerRecord, checkedContainers, unfinishedContainers } from "../store/containers.ts";
 import { findHealth } from "../store/health.ts";
 import type { Store } from "../store/store.ts";
 import { noteResult, runCheck } from "./check.ts";
-import { checkedContainers, lockPath, sendForSupervisor } from "./send.ts";
+import { lockPath, sendForSupervisor } from "./send.ts";
 
 /** The records may have been changed by somebody who did not write to this folder's files just then. */
 const LOOK_AGAIN_MS = 5000;
@@ -51,7 +51,9 @@ async function look(
   try {
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
-      const wanted = new Map(checkedContainers(store).map((container) => [runOf(container), container]));
+      const wanted = new Map(
+        checkedContainers(store.database).map((container) => [runOf(container), container]),
+      );
       if (whileNeeded && wanted.size === 0) return;
       for (const [run, stop] of checks)
         if (!wanted.has(run)) {

@@ -269,6 +269,16 @@ export function unfinishedContainers(database: Database): ContainerRecord[] {
   return database.query<Row, []>("SELECT * FROM containers WHERE status <> 'exited'").all().map(fromRow);
 }
 
+/** Containers of any namespace that run and have a health check. */
+export function checkedContainers(database: Database): ContainerRecord[] {
+  return database
+    .query<Row, []>(
+      "SELECT * FROM containers WHERE status = 'running' AND json_extract(record, '$.health') IS NOT NULL",
+    )
+    .all()
+    .map(fromRow);
+}
+
 /** The images of every container of any namespace: what content must be kept for. */
 export function containerTargets(database: Database): ImageTarget[] {
   return database
@@ -280,10 +290,14 @@ export function containerTargets(database: Database): ImageTarget[] {
 
 /** Containers whose ID is `text`, whose name is, or whose ID begins with it: the first kind that has any. */
 export function findContainers(database: Database, namespace: string, text: string): ContainerRecord[] {
-  const all = listContainers(database, namespace);
-  const exact = all.filter(({ id, name }) => id === text || name === text);
-  if (exact.length > 0) return exact;
-  return /^[0-9a-f]+$/.test(text) ? all.filter(({ id }) => id.startsWith(text)) : [];
+  const select = (condition: string) =>
+    database
+      .query<Row, [string, string]>(`SELECT * FROM containers WHERE namespace = ?1 AND (${condition})`)
+      .all(namespace, text)
+      .map(fromRow);
+  const exact = select("id = ?2 OR name = ?2");
+  if (exact.length > 0 || !/^[0-9a-f]+$/.test(text)) return exact;
+  return select("id LIKE ?2 || '%'");
 }
 
 function fromRow(row: Row): ContainerRecord {
