@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import {
+  askedWords,
   type ContainerRequest,
   DEFAULT_NETWORK,
   HOST_GATEWAY,
@@ -26,6 +27,7 @@ import {
   parseVolume,
   parseVolumesFrom,
 } from "../engine/index.ts";
+import { FOREIGN_FLAGS, refuseConflicts, refuseForeign } from "./flag-checks.ts";
 import { HEALTH_FLAGS, healthOf } from "./health-flags.ts";
 import { RESOURCE_FLAGS, resourcesOf } from "./resource-flags.ts";
 import { SECURITY_FLAGS, securityOf } from "./security-flags.ts";
@@ -172,25 +174,7 @@ export const CONTAINER_FLAGS = {
   interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
   tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
   "mac-address": { kind: "string", value: "ADDRESS", summary: "Hardware address in the first network" },
-  "volume-driver": { kind: "string", value: "local", summary: "Who keeps new volumes", hidden: true },
-  isolation: { kind: "string", value: "default", summary: "Of Windows", hidden: true },
-  "disable-content-trust": {
-    kind: "boolean",
-    summary: "As it is anyhow: see --signature-policy",
-    hidden: true,
-  },
-  link: {
-    kind: "list",
-    value: "CONTAINER",
-    summary: "Use a network of your own: names are found there",
-    hidden: true,
-  },
-  "kernel-memory": {
-    kind: "string",
-    value: "SIZE",
-    summary: "Kernels have this limit no more",
-    hidden: true,
-  },
+  ...FOREIGN_FLAGS,
   runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
 } as const satisfies Flags;
 
@@ -217,6 +201,7 @@ export function containerRequest(
     hardwareAddress: flags["mac-address"],
   });
   refuseForeign(flags);
+  refuseConflicts(flags);
   const security = securityOf(flags);
   const ipc = ipcOf(flags.ipc);
   return {
@@ -242,7 +227,7 @@ export function containerRequest(
       sysctl: parseAssignments("--sysctl", flags.sysctl, true),
       shared: sharedNamespaces({ pid: flags.pid, ipc, uts: flags.uts, cgroup: flags.cgroupns }),
       ...given({
-        shmBytes: flags["shm-size"] === undefined ? undefined : parseSize(flags["shm-size"], "--shm-size"),
+        shmBytes: parseSize(flags["shm-size"] ?? "0", "--shm-size") || undefined, // 0 is the default, as docker has it
         oomScoreAdj: flags["oom-score-adj"],
         entrypoint: flags.entrypoint,
         workingDirectory: flags.workdir || undefined,
@@ -278,6 +263,13 @@ export function containerRequest(
       seccomp: security.seccomp,
       cgroupParent: flags["cgroup-parent"] || undefined,
       idFile: flags.cidfile,
+      asked: askedWords({
+        ...security.asked,
+        groups: flags["group-add"],
+        volumesFrom: flags["volumes-from"],
+        publishesAll: flags["publish-all"],
+        ...(flags.cidfile && { idFile: flags.cidfile }),
+      }),
       log: parseLog(flags["log-driver"], flags["log-opt"]),
     }),
   };
@@ -322,24 +314,6 @@ function sharedNamespaces(
       `${flag}: invalid ${type.toUpperCase()} mode: ${word}`,
     );
   });
-}
-
-/** What means nothing here, or what nobody should be left to believe in. @throws {Unsupported} */
-function refuseForeign(
-  flags: Pick<
-    ParsedArguments<typeof CONTAINER_FLAGS>["flags"],
-    "userns" | "isolation" | "link" | "kernel-memory" | "volume-driver"
-  >,
-): void {
-  const { userns, isolation, link, "kernel-memory": kernelMemory, "volume-driver": driver } = flags;
-  const refuse = (what: string, why: string): never => {
-    throw new Unsupported({ what, why });
-  };
-  if (userns && userns !== "host") refuse(`--userns ${userns}`, "containers have the host's users");
-  if (isolation && isolation !== "default") refuse(`--isolation ${isolation}`, "it is of Windows");
-  if (link.length > 0) refuse("--link", "make a network by 'teu network create': names are found there");
-  if (kernelMemory) refuse("--kernel-memory", "kernels have this limit no more: -m counts it too");
-  if (driver && driver !== "local") refuse(`--volume-driver ${driver}`, "there is the driver local only");
 }
 
 /** The containers whose namespaces are meant. @throws {InvalidOption} what the other container has a say in, in docker's words */

@@ -4,6 +4,7 @@ import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts"
 import {
   allDevices,
   type ContainerRequest,
+  capabilityName,
   DEFAULT_CAPABILITIES,
   isCDIName,
   parseCapabilities,
@@ -61,6 +62,7 @@ export function securityOf(flags: Words): {
   seccomp: ContainerRequest["seccomp"];
   environment: readonly string[];
   groups: readonly string[];
+  asked: NonNullable<ContainerRequest["asked"]>;
 } {
   const { privileged } = flags;
   const { seccomp, ...security } = parseSecurity(flags["security-opt"]);
@@ -89,6 +91,14 @@ export function securityOf(flags: Words): {
     seccomp,
     environment: edits.environment,
     groups: edits.gids.map(String),
+    asked: {
+      addedCapabilities: flags["cap-add"].map(capabilityName),
+      droppedCapabilities: flags["cap-drop"].map(capabilityName),
+      securityOptions: flags["security-opt"],
+      devices: flags.device.filter((text) => !isCDIName(text)),
+      cdiDevices: asked.filter(isCDIName),
+      deviceRules: flags["device-cgroup-rule"],
+    },
   };
 }
 

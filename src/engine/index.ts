@@ -59,6 +59,7 @@ export {
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
+export { askedWords, capabilityName } from "./options/asked.ts";
 export {
   HOST_GATEWAY,
   parseAssignments,

@@ -83,6 +83,7 @@ async function withImage<T>(
   options: RunImageOptions,
   work: (image: UnpackedImage, held: HeldImage) => Promise<T>,
 ): Promise<T> {
+  await checkVolumes(request);
   using interrupt = abortOnSignal();
   // What the image consists of must not be collected before the container's record holds on to it.
   using lease = takeLease(store.database, `run ${text}`);
@@ -96,6 +97,15 @@ async function withImage<T>(
     onRecorded: () => lease[Symbol.dispose](),
     signal: interrupt.signal,
   });
+}
+
+/** Before anything is made. @throws {InvalidOption} {Unsupported} */
+async function checkVolumes({ volumes }: ContainerRequest): Promise<void> {
+  for (const { options } of volumes) {
+    if (options === undefined) continue;
+    const { checkVolumeOptions } = await import("./volume/local-driver.ts");
+    checkVolumeOptions(options);
+  }
 }
 
 /** Privileged ones have a filter only if it was asked for. */

@@ -1,6 +1,6 @@
 /** Docker's flags of `run`, by what a container that has them sees and what its cgroups and its inspection say. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
@@ -93,6 +93,101 @@ describe("what a container sees", () => {
       flags: ["--security-opt", "systempaths=unconfined"],
       script: "grep ' /proc/' /proc/mounts | wc -l",
       says: "0",
+    },
+    {
+      flags: ["--mount", "type=bind,src=/sys,dst=/x,bind-nonrecursive,readonly"],
+      script: "grep -c ' /x' /proc/mounts; ls /x/fs/cgroup | wc -l; mkdir /x/y 2>&1 | sed 's/.*: //'",
+      says: "1\n0\nRead-only file system",
+    },
+    {
+      flags: ["--tmpfs", "/t:size=64k,mode=1770,exec"],
+      script: "cp /bin/busybox /t/ 2>/dev/null; cp /bin/echo /t/x 2>/dev/null; grep ' /t ' /proc/mounts",
+      says: /^tmpfs \/t tmpfs rw,nosuid,nodev,relatime,size=64k,mode=1770/,
+    },
+    {
+      flags: ["--mount", "type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770"],
+      script: "grep ' /t ' /proc/mounts",
+      says: /nosuid,nodev,noexec,relatime,size=1024k,mode=1770/,
+    },
+    {
+      flags: ["--shm-size", "1m"],
+      script: "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2",
+      says: "1024",
+    },
+    {
+      flags: ["--shm-size", "0"],
+      script: "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2",
+      says: "65536",
+    },
+    { flags: ["--ulimit", "nofile=100:200"], script: "ulimit -n; ulimit -Hn", says: "100\n200" },
+    { flags: ["--oom-score-adj", "7"], script: "cat /proc/self/oom_score_adj", says: "7" },
+    { flags: ["--sysctl", "net.ipv4.ip_forward=1"], script: "cat /proc/sys/net/ipv4/ip_forward", says: "1" },
+    { flags: ["--pids-limit", "50"], script: cgroup("pids/pids.max", "pids.max"), says: "50" },
+    {
+      flags: ["--cpus", "0.5"],
+      script: cgroup("cpu/cpu.cfs_quota_us", "cpu.max"),
+      says: /^50000( 100000)?$/,
+    },
+    {
+      flags: ["--device-read-bps", "/dev/loop0:1m", "--device-write-iops", "/dev/loop0:7"],
+      script: `${cgroup("blkio/blkio.throttle.read_bps_device", "io.max")}; cat /sys/fs/cgroup/blkio/blkio.throttle.write_iops_device 2>/dev/null`,
+      says: /^7:0 (1048576\n7:0 7|rbps=1048576 .*wiops=7)$/,
+    },
+    {
+      flags: ["--pid", "host"],
+      script: "readlink /proc/self/ns/pid",
+      says: readlinkSync("/proc/self/ns/pid"),
+    },
+    {
+      flags: ["--ipc", "host"],
+      script: "readlink /proc/self/ns/ipc",
+      says: readlinkSync("/proc/self/ns/ipc"),
+    },
+    {
+      flags: ["--uts", "host"],
+      script: "readlink /proc/self/ns/uts",
+      says: readlinkSync("/proc/self/ns/uts"),
+    },
+    {
+      flags: ["--cgroupns", "host"],
+      script: "readlink /proc/self/ns/cgroup",
+      says: readlinkSync("/proc/self/ns/cgroup"),
+    },
+    {
+      flags: ["--userns", "host"],
+      script: "readlink /proc/self/ns/user",
+      says: readlinkSync("/proc/self/ns/user"),
+    },
+    {
+      flags: ["--hostname", "h.example"],
+      script: "hostname; cat /etc/hostname",
+      says: "h.example\nh.example",
+    },
+    {
+      flags: ["--read-only", "--tmpfs", "/t"],
+      script: "touch /t/a && touch /a 2>&1 | sed 's/.*: //'",
+      says: "Read-only file system",
+    },
+    {
+      flags: ["--cap-drop", "ALL", "--cap-add", "CHOWN"],
+      script: "grep CapEff /proc/self/status | cut -f2",
+      says: "0000000000000001",
+    },
+    {
+      flags: ["--security-opt", "no-new-privileges"],
+      script: "grep NoNewPrivs /proc/self/status | cut -f2",
+      says: "1",
+    },
+    {
+      flags: ["--security-opt", "seccomp=unconfined"],
+      script: "grep Seccomp: /proc/self/status | cut -f2",
+      says: "0",
+    },
+    { flags: ["--init"], script: "cat /proc/1/comm", says: /init|reaper/ },
+    {
+      flags: ["--add-host", "a.example:192.0.2.7"],
+      script: "grep a.example /etc/hosts",
+      says: "192.0.2.7\ta.example",
     },
     {
       flags: ["--privileged"],
@@ -286,6 +381,72 @@ describe("what is kept and told", () => {
     await store.done("rm", "-f", "changed");
   });
 
+  test("inspect says in docker's names what was asked for", async () => {
+    const id = store.path("asked-id");
+    const flags =
+      "--cap-add net_admin --cap-drop CAP_CHOWN --security-opt no-new-privileges --group-add 77 --device /dev/loop-control:/dev/lc:r " +
+      "--ulimit nofile=100:200 --ulimit core=-1 --sysctl net.ipv4.ip_forward=1 --shm-size 1m --tmpfs /t:size=1m --annotation a.b=c -P " +
+      "--cpus 0.5 --cpuset-cpus 0 -m 64m --memory-swap 128m --memory-reservation 32m --oom-score-adj 5 --pids-limit 50 --init --read-only";
+    const rule = [
+      "--device-cgroup-rule",
+      "c 189:* rwm",
+      "--cidfile",
+      id,
+      "--domainname",
+      "d",
+      "--dns",
+      "192.0.2.1",
+    ];
+    await store.done("create", "--name", "shown", ...flags.split(" "), ...rule, image, "true");
+    await store.done("create", "--name", "borrower", "--volumes-from", "shown:ro", image, "true");
+    const { HostConfig, Config } = await inspect("shown");
+    expect(HostConfig).toMatchObject({
+      CapAdd: ["CAP_NET_ADMIN"],
+      CapDrop: ["CAP_CHOWN"],
+      SecurityOpt: ["no-new-privileges"],
+      GroupAdd: ["77"],
+      Devices: [{ PathOnHost: "/dev/loop-control", PathInContainer: "/dev/lc", CgroupPermissions: "r" }],
+      DeviceCgroupRules: ["c 189:* rwm"],
+      Ulimits: [
+        { Name: "nofile", Soft: 100, Hard: 200 },
+        { Name: "core", Soft: -1, Hard: -1 },
+      ],
+      Sysctls: { "net.ipv4.ip_forward": "1" },
+      ShmSize: 1 << 20,
+      Tmpfs: { "/t": "noexec,nosuid,nodev,size=1m" },
+      Annotations: { "a.b": "c" },
+      PublishAllPorts: true,
+      ContainerIDFile: id,
+      ...{ NanoCpus: 5e8, CpuPeriod: 0, CpuQuota: 0, CpusetCpus: "0" },
+      ...{ Memory: 1 << 26, MemorySwap: 1 << 27, MemoryReservation: 1 << 25 },
+      ...{ OomScoreAdj: 5, PidsLimit: 50, Init: true, ReadonlyRootfs: true, Dns: ["192.0.2.1"] },
+    });
+    expect(Config.Domainname).toBe("d");
+    expect((await inspect("borrower")).HostConfig.VolumesFrom).toEqual(["shown:ro"]);
+    await store.done("rm", "shown", "borrower");
+  });
+
+  test("what does less than its name says is told", async () => {
+    const kernel = await run("echo ran", "--kernel-memory", "64m");
+    expect([kernel.status, kernel.stdout]).toEqual([0, "ran\n"]);
+    expect(kernel.stderr).toStartWith("WARNING: Kernels have no limit of kernel memory any more");
+    expect((await run("true", "--kernel-memory", "x")).stderr).toContain("invalid size");
+  });
+
+  test("--mount makes volumes with options, quoted where they have commas; another of that name is refused", async () => {
+    const volume =
+      'type=volume,src=made,dst=/v,volume-opt=type=tmpfs,volume-opt=device=x,"volume-opt=o=size=64k,mode=700"';
+    const { stdout, stderr } = await run("grep ' /v ' /proc/mounts", "--mount", volume, "--mount", "dst=/w");
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^\S+ \/v tmpfs rw,.*size=64k,mode=700/);
+    const other = await run("true", "--mount", "src=made,dst=/v,volume-opt=type=tmpfs,volume-opt=device=y");
+    expect(other.stderr).toContain("Cannot create volume made: it is there already, with other options");
+    const wrong = await run("true", "--mount", "src=unmade,dst=/v,volume-opt=colour=red");
+    expect(wrong.stderr).toContain('invalid option: "colour"');
+    expect(await store.done("volume", "ls", "-q")).toBe("made\n");
+    await store.done("volume", "rm", "made");
+  });
+
   test("kill with the container's own stop signal is a stop", async () => {
     await store.done(
       "run",
@@ -431,6 +592,15 @@ describe("what is refused", () => {
     { flags: ["--cgroupns", "x"], says: "--cgroupns: invalid CGROUP mode: x" },
     { flags: ["--userns", "x"], says: "Unsupported --userns x" },
     { flags: ["--link", "a:b"], says: "Unsupported --link" },
+    { flags: ["--uts", "host", "-h", "x"], says: "conflicting options: hostname and the UTS mode" },
+    {
+      flags: ["--uts", "host", "--domainname", "x"],
+      says: "conflicting options: domainname and the UTS mode",
+    },
+    {
+      flags: ["--oom-score-adj", "1001"],
+      says: "Invalid value 1001, range for oom score adj is [-1000, 1000]",
+    },
     { flags: ["--mac-address", "01:00:00:00:00:00"], says: "is not a valid mac address" },
     { flags: ["--pull", "x"], says: "invalid pull option: 'x'" },
     { flags: ["-a", "x"], says: "valid streams are STDIN, STDOUT and STDERR" },

@@ -1,8 +1,9 @@
 /** `teu create`: a container for `teu start`. Docker's flags. */
-import { print } from "../../base/index.ts";
+import { print, printError } from "../../base/index.ts";
 import { createFromImage, openEngine } from "../../engine/index.ts";
 import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
+import { warningsOf } from "../flag-checks.ts";
 import {
   INSECURE_FLAG,
   PLATFORM_FLAG,
@@ -38,6 +39,7 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: [image = "", ...words] }, { environment }) {
     const request = containerRequest(flags, words, environment);
+    for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
     using progress = progressPrinter({ isQuiet: flags.quiet });
     const store = await openEngine(environment);
     const id = await createFromImage(store, image, request, {

@@ -1,9 +1,10 @@
 /** `teu run`: a program in a new container, in the foreground. Docker's flags and exit statuses. */
-import { print } from "../../base/index.ts";
+import { print, printError } from "../../base/index.ts";
 import { type AttachOptions, InvalidOption, openEngine, runImage, startImage } from "../../engine/index.ts";
 import { ATTACH_FLAGS, attachOptions } from "../attach-flags.ts";
 import { CONTAINER_FLAGS, containerRequest } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
+import { warningsOf } from "../flag-checks.ts";
 import {
   INSECURE_FLAG,
   PLATFORM_FLAG,
@@ -65,6 +66,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
   async run({ flags, arguments: [image = "", ...words] }, context) {
     const trace = traceFormat(flags.trace);
     const request = containerRequest(flags, words, context.environment);
+    for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
     const isQuiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ isQuiet });
     const options = {

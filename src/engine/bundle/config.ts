@@ -217,11 +217,17 @@ function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] 
 function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundings): Mount[] {
   const tmpfs = options.tmpfs ?? [];
   const asked = new Set<string>([...options.volumes, ...tmpfs].map(({ destination }) => destination));
-  const bind = (source: HostPath, destination: ContainerPath, readonly: boolean, propagation: string) => ({
+  const bind = (
+    source: HostPath,
+    destination: ContainerPath,
+    readonly: boolean,
+    propagation: string,
+    isRecursive = true,
+  ) => ({
     destination,
     type: "bind",
     source,
-    options: ["rbind", ...(readonly ? ["ro"] : []), propagation],
+    options: [isRecursive ? "rbind" : "bind", ...(readonly ? ["ro"] : []), propagation],
   });
   const own = [
     ...tmpfs.map(({ destination, options: words }) => ({
@@ -230,8 +236,8 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
       source: "tmpfs",
       options: words,
     })),
-    ...options.volumes.map((volume) =>
-      bind(volume.source, volume.destination, volume.readonly, volume.propagation),
+    ...options.volumes.map(({ source, destination, readonly, propagation, isRecursive }) =>
+      bind(source, destination, readonly, propagation, isRecursive),
     ),
   ];
   const isOwn = ({ destination }: Mount) =>

@@ -12,6 +12,7 @@ import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { dataDirectory } from "../volume/place.ts";
 import { runningPid } from "./driver-of.ts";
+import { hostConfigOf } from "./host-config.ts";
 import { lately } from "./list.ts";
 
 /** Docker's time of what has not happened. */
@@ -77,66 +78,6 @@ async function stateOf(store: Store, container: ContainerRecord): Promise<object
         })),
       },
     }),
-  };
-}
-
-function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
-  const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
-  const resources = config?.linux?.resources;
-  const { memory, cpu } = resources ?? {};
-  const has = (kind: string) => config?.linux?.namespaces?.some(({ type }) => type === kind) ?? true;
-  const hasNetwork = has("network");
-  const own = networks?.[0]?.name ?? (hasNetwork ? "none" : "host");
-  return {
-    Binds: mounts.map((mount) => {
-      const source = mount.kind === "bind" ? mount.source : mount.name;
-      return `${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
-    }),
-    Privileged: settings.isPrivileged ?? false,
-    IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
-    PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,
-    UTSMode: has("uts") ? "" : "host",
-    CgroupnsMode: has("cgroup") ? "private" : "host",
-    CgroupParent: settings.cgroupParent ?? "",
-    GroupAdd: null,
-    Devices: (config?.linux?.devices ?? []).map(({ path }) => ({
-      PathOnHost: path,
-      PathInContainer: path,
-      CgroupPermissions: "rwm",
-    })),
-    DnsSearch: settings.searchDomains ?? [],
-    DnsOptions: settings.resolverOptions ?? [],
-    CpuShares: Number(cpu?.shares ?? 0),
-    CpuPeriod: Number(cpu?.period ?? 0),
-    CpuQuota: Number(cpu?.quota ?? 0),
-    CpusetCpus: cpu?.cpus ?? "",
-    CpusetMems: cpu?.mems ?? "",
-    MemoryReservation: Number(memory?.reservation ?? 0),
-    MemorySwap: Number(memory?.swap ?? 0),
-    MemorySwappiness: memory?.swappiness === undefined ? null : Number(memory.swappiness),
-    OomKillDisable: memory?.disableOOMKiller ?? false,
-    BlkioWeight: resources?.blockIO?.weight ?? 0,
-    MaskedPaths: config?.linux?.maskedPaths ?? [],
-    ReadonlyPaths: config?.linux?.readonlyPaths ?? [],
-    NetworkMode: joins?.network === undefined ? own : `container:${joins.network}`,
-    PortBindings: Object.fromEntries(
-      ports.map(({ protocol, hostAddress = "", hostPort, containerPort }) => [
-        `${containerPort}/${protocol}`,
-        [{ HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}` }],
-      ]),
-    ),
-    LogConfig: { Type: settings.log?.driver ?? "local", Config: settings.log?.options ?? {} },
-    RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
-    AutoRemove: settings.autoRemove,
-    Init: settings.hasInit ?? false,
-    ReadonlyRootfs: config?.root?.readonly ?? false,
-    CapAdd: null,
-    Dns: resolvers,
-    ExtraHosts: hosts.map((host) => `${host.name}:${host.address}`),
-    Memory: Number(resources?.memory?.limit ?? 0),
-    PidsLimit: resources?.pids?.limit === undefined ? null : Number(resources.pids.limit),
-    OomScoreAdj: config?.process?.oomScoreAdj ?? 0,
-    Runtime: settings.runtime ?? "teu",
   };
 }
 

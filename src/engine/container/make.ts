@@ -69,6 +69,7 @@ export function recordContainer(
     ...(request.ipc !== "private" && { ipc: request.ipc }),
     ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
     ...(options.isPrivileged && { isPrivileged: true }),
+    ...(request.asked && { asked: request.asked }),
     ...(request.stopTimeoutSeconds !== undefined && { stopTimeoutSeconds: request.stopTimeoutSeconds }),
     ...(request.restart && { restart: request.restart }),
     ...(health && { health }),

@@ -4,6 +4,7 @@ import type { ContainerPath } from "../../base/index.ts";
 import type { Healthcheck, User } from "../../spec/index.ts";
 import type { ContainerOptions, ImageProcess } from "../bundle/config.ts";
 import type { HostEntry } from "../bundle/files.ts";
+import type { AskedWords } from "../options/asked.ts";
 import type { HealthRequest } from "../options/health.ts";
 import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
@@ -63,6 +64,8 @@ export interface ContainerRequest {
   readonly log?: LogChoice;
   /** Where its ID is written as soon as it has one. */
   readonly idFile?: string;
+  /** For those who look at it. */
+  readonly asked?: AskedWords;
   /** Whether PID 1 is a program of ours that waits for what the container's program leaves. */
   readonly hasInit: boolean;
   /** Whether the program reads what is typed. */

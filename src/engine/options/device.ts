@@ -19,11 +19,8 @@ export function parseDevice(text: string): Devices {
       { option: "--device", value: text },
       `error gathering device information while adding custom device ${JSON.stringify(text)}: ${why}`,
     );
-  const [source = "", second, third, ...more] = text.split(":");
-  const isSecondAccess = third === undefined && second !== undefined && ACCESS.test(second);
-  const destination = second === undefined || second === "" || isSecondAccess ? source : second;
-  const access = (isSecondAccess ? second : third) ?? "rwm";
-  if (!posix.isAbsolute(source) || !posix.isAbsolute(destination) || more.length > 0)
+  const { source, destination, access, isWhole } = deviceParts(text);
+  if (!posix.isAbsolute(source) || !posix.isAbsolute(destination) || !isWhole)
     throw fail("wants HOST[:CONTAINER][:rwm], paths being absolute");
   if (!ACCESS.test(access)) throw fail(`invalid mode: ${access}`);
   let nodes: readonly Device[];
@@ -35,6 +32,17 @@ export function parseDevice(text: string): Devices {
   }
   if (nodes.length === 0) throw fail("not a device node");
   return { nodes, rules: nodes.map((node) => ruleFor(node, access)) };
+}
+
+/** What the text is made of; `isWhole`: there is nothing more. */
+export function deviceParts(
+  text: string,
+): Record<"source" | "destination" | "access", string> & { readonly isWhole: boolean } {
+  const [source = "", second, third, ...more] = text.split(":");
+  const isSecondAccess = third === undefined && second !== undefined && ACCESS.test(second);
+  const destination = second === undefined || second === "" || isSecondAccess ? source : second;
+  const access = (isSecondAccess ? second : third) ?? "rwm";
+  return { source, destination, access, isWhole: more.length === 0 };
 }
 
 /** What lets a container use `node`. */

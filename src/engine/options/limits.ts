@@ -5,7 +5,8 @@ const SIZE = /^(\d+(?:\.\d+)?) ?([bkmgtp])?i?b?$/i;
 const POWERS = "bkmgtp";
 /** Less, and the first process would be killed before it is the container's. Docker's limit and words. */
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
-const CPU_PERIOD_US = 100_000;
+/** Of `--cpus`. */
+export const CPU_PERIOD_US = 100_000;
 
 /** `64m` as bytes; units are powers of 1024. @param flags  As docker names them. @throws {InvalidOption} */
 export function parseSize(text: string, option: string, flags = option): number {

@@ -18,6 +18,21 @@ const cases: [string, object][] = [
     { kind: "volume", name: "data", destination: "/a", ...RO, copies: false },
   ],
   [
+    "type=bind,source=/etc,target=/a,bind-nonrecursive",
+    { kind: "bind", source: "/etc", destination: "/a", ...RW, propagation: "rprivate", isRecursive: false },
+  ],
+  [
+    "type=bind,source=/etc,target=/a,bind-recursive=disabled,bind-propagation=shared",
+    { kind: "bind", source: "/etc", destination: "/a", ...RW, propagation: "shared", isRecursive: false },
+  ],
+  [
+    'type=volume,target=/a,volume-opt=type=tmpfs,volume-opt=device=x,"volume-opt=o=size=1m,mode=700",volume-label=a=1',
+    {
+      ...{ kind: "volume", destination: "/a", ...RW, copies: true, labels: { a: "1" } },
+      options: { type: "tmpfs", device: "x", o: "size=1m,mode=700" },
+    },
+  ],
+  [
     "type=tmpfs,destination=/t,tmpfs-size=1m,tmpfs-mode=1770",
     {
       kind: "tmpfs",
@@ -43,5 +58,13 @@ test.each([
   ["type=tmpfs,target=/a,tmpfs-size=big", "invalid size 'big'"],
   ["type=volume,source=a/b,target=/a", "invalid characters for a local volume name"],
   ["type=npipe,target=/a", "Unsupported --mount type=npipe"],
-  ["target=/a,volume-opt=x", "Unsupported --mount with volume-opt"],
+  ["target=/a,volume-opt=x", "wants NAME=VALUE"],
+  ["target=/a,volume-driver=nfs", "Unsupported --mount with volume-driver=nfs"],
+  ["target=/a,volume-subpath=x", "Unsupported --mount with volume-subpath"],
+  ["type=tmpfs,target=/a,volume-opt=a=b", "unexpected key 'volume-opt'"],
+  ["target=/a,bind-nonrecursive", "unexpected key 'bind-nonrecursive'"],
+  ["type=bind,source=/etc,target=/a,bind-nonrecursive=maybe", "wants true or false"],
+  ["type=bind,source=/etc,target=/a,bind-recursive=readonly", "Unsupported --mount with bind-recursive"],
+  ["type=bind,source=/etc,target=/a,bind-recursive=x", "invalid bind-recursive 'x'"],
+  ['"target=/a', "a quote is not closed"],
 ])("parseMount() refuses %s: %s", (text, why) => expect(() => parseMount(text)).toThrow(why));

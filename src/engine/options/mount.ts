@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { Unsupported } from "../../base/index.ts";
-import type { Tmpfs } from "./assignment.ts";
+import { parseAssignments, type Tmpfs } from "./assignment.ts";
 import { InvalidOption } from "./error.ts";
 import { type BindMount, parseVolumeName, type VolumeMount } from "./volume.ts";
 
@@ -15,6 +15,8 @@ export type AskedMount = BindMount | VolumeMount | { readonly kind: "tmpfs"; rea
 
 const SOURCES = new Set(["source", "src"]);
 const TARGETS = new Set(["target", "destination", "dst"]);
+/** Those that may be said more than once. */
+const LISTS = new Set(["volume-opt", "volume-label"]);
 const READONLY = new Set(["readonly", "ro"]);
 
 /** Parses the value of `--mount`. @throws {InvalidOption} {Unsupported} */
@@ -25,7 +27,8 @@ export function parseMount(text: string): AskedMount {
       `invalid argument ${JSON.stringify(text)} for --mount: ${why}`,
     );
   const fields = new Map<string, string>();
-  for (const field of text.split(",")) {
+  const lists = new Map<string, string[]>();
+  for (const field of fieldsOf(text, invalid)) {
     const [word = "", value = "true"] = field.split(/=(.*)/s);
     const key = SOURCES.has(word)
       ? "source"
@@ -34,13 +37,19 @@ export function parseMount(text: string): AskedMount {
         : READONLY.has(word)
           ? "readonly"
           : word;
-    if (fields.has(key)) throw invalid(`${word} is given twice`);
-    fields.set(key, value);
+    if (LISTS.has(key)) lists.set(key, [...(lists.get(key) ?? []), value]);
+    else if (fields.has(key)) throw invalid(`${word} is given twice`);
+    else fields.set(key, value);
   }
   const take = (key: string): string | undefined => {
     const value = fields.get(key);
     fields.delete(key);
     return value;
+  };
+  const takeAll = (key: string): string[] => {
+    const values = lists.get(key) ?? [];
+    lists.delete(key);
+    return values;
   };
   const type = take("type") ?? "volume";
   const target = take("target");
@@ -51,17 +60,34 @@ export function parseMount(text: string): AskedMount {
     destination: posix.resolve(target) as ContainerPath, // absolute, as was looked
     readonly: isTrue(take("readonly") ?? "false", invalid),
   };
-  const mount = mountOf(type, common, take, invalid);
-  const [left] = fields.keys();
+  const mount = mountOf(type, common, { take, takeAll, invalid });
+  const [left] = [...fields.keys(), ...lists.keys()];
   if (left !== undefined) throw invalid(`unexpected key '${left}' for type ${type}`);
   return mount;
+}
+
+interface Fields {
+  readonly take: (key: string) => string | undefined;
+  readonly takeAll: (key: string) => string[];
+  readonly invalid: (why: string) => InvalidOption;
+}
+
+/** A line of comma-separated values: `a=1,"o=x,y"`. Source: RFC 4180. */
+function fieldsOf(text: string, invalid: (why: string) => InvalidOption): string[] {
+  const fields: string[] = [];
+  const pattern = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
+  for (;;) {
+    const [, quoted, plain = "", end] = pattern.exec(text) ?? [];
+    if (end === undefined) throw invalid("a quote is not closed, or not around a whole field");
+    fields.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end === "") return fields;
+  }
 }
 
 function mountOf(
   type: string,
   common: { readonly destination: ContainerPath; readonly readonly: boolean },
-  take: (key: string) => string | undefined,
-  invalid: (why: string) => InvalidOption,
+  { take, takeAll, invalid }: Fields,
 ): AskedMount {
   const source = take("source");
   take("consistency"); // of macOS
@@ -72,19 +98,31 @@ function mountOf(
       const propagation = take("bind-propagation") ?? "rprivate";
       if (!/^r?(private|shared|slave)$/.test(propagation))
         throw invalid(`invalid propagation '${propagation}'`);
+      const isRecursive = isRecursiveOf(take, invalid);
       if (!existsSync(source)) throw invalid(`bind source path does not exist: ${source}`);
-      return { kind: "bind", source: posix.resolve(source) as HostPath, ...common, propagation };
+      return {
+        ...{ kind: "bind", source: posix.resolve(source) as HostPath, ...common, propagation },
+        ...(!isRecursive && { isRecursive }),
+      };
     }
     case "volume": {
       const copies = !isTrue(take("volume-nocopy") ?? "false", invalid);
-      for (const key of ["volume-driver", "volume-opt", "volume-label", "volume-subpath"])
-        if (take(key) !== undefined)
-          throw new Unsupported({
-            what: `--mount with ${key}`,
-            why: "make the volume by 'teu volume create'",
-          });
+      const driver = take("volume-driver") ?? "local";
+      if (driver !== "local")
+        throw new Unsupported({
+          what: `--mount with volume-driver=${driver}`,
+          why: "there are no plugins: local is the one driver",
+        });
+      if (take("volume-subpath") !== undefined)
+        throw new Unsupported({ what: "--mount with volume-subpath", why: "a volume is shown whole" });
+      const options = parseAssignments("--volume-opt", takeAll("volume-opt"), true);
+      const labels = parseAssignments("--volume-label", takeAll("volume-label"), false);
       const name = source === undefined || source === "" ? undefined : parseVolumeName(source, "--mount");
-      return { kind: "volume", ...(name !== undefined && { name }), ...common, copies };
+      return {
+        ...{ kind: "volume", ...(name !== undefined && { name }), ...common, copies },
+        ...(Object.keys(options).length > 0 && { options }),
+        ...(Object.keys(labels).length > 0 && { labels }),
+      };
     }
     case "tmpfs": {
       if (source !== undefined) throw invalid("a tmpfs has no source");
@@ -102,6 +140,19 @@ function mountOf(
     default:
       throw new Unsupported({ what: `--mount type=${type}`, why: "bind, volume and tmpfs are built" });
   }
+}
+
+/** Docker's word and its younger one. */
+function isRecursiveOf(take: Fields["take"], invalid: Fields["invalid"]): boolean {
+  const isPlain = isTrue(take("bind-nonrecursive") ?? "false", invalid);
+  const word = take("bind-recursive") ?? "enabled";
+  if (word === "writable" || word === "readonly")
+    throw new Unsupported({
+      what: `--mount with bind-recursive=${word}`,
+      why: "enabled and disabled are built",
+    });
+  if (word !== "enabled" && word !== "disabled") throw invalid(`invalid bind-recursive '${word}'`);
+  return !isPlain && word === "enabled";
 }
 
 function isTrue(text: string, invalid: (why: string) => InvalidOption): boolean {

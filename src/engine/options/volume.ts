@@ -13,6 +13,8 @@ export interface BindMount {
   readonly destination: ContainerPath;
   readonly readonly: boolean;
   readonly propagation: string;
+  /** False: without what is mounted below it. */
+  readonly isRecursive?: false;
 }
 
 /** A volume that was asked for. */
@@ -24,6 +26,9 @@ export interface VolumeMount {
   readonly readonly: boolean;
   /** Whether an empty one begins with what the image has at the destination. */
   readonly copies: boolean;
+  /** Of one that is not there yet, as of `teu volume create`. */
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** A container whose mounts are wanted. */

@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
 import type { Digest } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
+import type { AskedWords } from "../options/asked.ts";
 import type { HealthCheck } from "../options/health.ts";
 import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
@@ -50,6 +51,8 @@ export interface ContainerSettings {
   readonly ipc?: string;
   readonly cgroupParent?: string;
   readonly isPrivileged?: boolean;
+  /** What config.json does not show. */
+  readonly asked?: AskedWords;
   /** How long `stop` waits; -1: for ever. Absent: docker's default. */
   readonly stopTimeoutSeconds?: number;
   /** Whether its program runs under ours, which is PID 1. */

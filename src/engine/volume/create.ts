@@ -1,24 +1,12 @@
 /** Making volumes, and telling of them. */
 import { mkdirSync } from "node:fs";
-import { type HostPath, TeuError } from "../../base/index.ts";
+import type { HostPath } from "../../base/index.ts";
 import { makeID } from "../options/name.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { addVolume, findVolume, listVolumes, listVolumeUses, type VolumeRecord } from "../store/volumes.ts";
 import { checkVolumeOptions } from "./local-driver.ts";
-import { dataDirectory, NoSuchVolume } from "./place.ts";
-
-/** A volume of this name is there, and it is another kind of volume. */
-export class VolumeDiffers extends TeuError<"volume-differs", { name: string }> {
-  constructor(context: { name: string }) {
-    super(
-      "volume-differs",
-      "already-exists",
-      context,
-      `Cannot create volume ${context.name}: it is there already, with other options`,
-    );
-  }
-}
+import { checkDiffers, dataDirectory, NoSuchVolume } from "./place.ts";
 
 /** One volume, as lists show it. */
 export interface VolumeSummary extends VolumeRecord {
@@ -47,8 +35,7 @@ export function createVolume(store: Store, request: VolumeRequest): string {
   inTransaction(database, () => {
     const known = findVolume(database, namespace, name);
     if (known === undefined) addVolume(database, namespace, { name, options, labels, isAnonymous: false });
-    else if (Object.keys(options).length > 0 && !Bun.deepEquals(known.options, options))
-      throw new VolumeDiffers({ name });
+    else checkDiffers(known, options);
   });
   mkdirSync(dataDirectory(store, name), { recursive: true, mode: 0o755 });
   return name;

@@ -9,7 +9,7 @@ import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { type ContainerRecord, listContainers, type NamedVolume } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 import { addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
-import { dataDirectory, volumeDirectory } from "./place.ts";
+import { checkDiffers, dataDirectory, volumeDirectory } from "./place.ts";
 import { completePopulation, populateVolume } from "./populate.ts";
 
 /** Gives volumes without a name one. */
@@ -28,9 +28,11 @@ export function holdVolumes(
   volumes: readonly NamedVolume[],
   isAnonymous: (name: string) => boolean,
 ): void {
-  for (const { name } of volumes) {
-    if (findVolume(database, namespace, name) === undefined)
-      addVolume(database, namespace, { name, options: {}, labels: {}, isAnonymous: isAnonymous(name) });
+  for (const { name, options = {}, labels = {} } of volumes) {
+    const known = findVolume(database, namespace, name);
+    if (known === undefined)
+      addVolume(database, namespace, { name, options, labels, isAnonymous: isAnonymous(name) });
+    else checkDiffers(known, options);
     addVolumeUse(database, namespace, { container, volume: name });
   }
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import type { Store } from "../store/store.ts";
+import type { VolumeRecord } from "../store/volumes.ts";
 
 /** No volume goes by this name. Docker's words. */
 export class NoSuchVolume extends TeuError<"no-such-volume", { name: string }> {
@@ -33,4 +34,22 @@ export function volumeDirectory(
 /** What containers see of a volume. */
 export function dataDirectory(store: Pick<Store, "paths" | "namespace">, name: string): HostPath {
   return join(volumeDirectory(store, name), "_data") as HostPath;
+}
+
+/** A volume of this name is there, and it is another kind of volume. */
+export class VolumeDiffers extends TeuError<"volume-differs", { name: string }> {
+  constructor(context: { name: string }) {
+    super(
+      "volume-differs",
+      "already-exists",
+      context,
+      `Cannot create volume ${context.name}: it is there already, with other options`,
+    );
+  }
+}
+
+/** A volume that is there must be as it is asked for, where more than its name is said. @throws {VolumeDiffers} */
+export function checkDiffers(known: VolumeRecord, options: VolumeRecord["options"]): void {
+  if (Object.keys(options).length > 0 && !Bun.deepEquals(known.options, options))
+    throw new VolumeDiffers({ name: known.name });
 }

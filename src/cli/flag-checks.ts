@@ -1,0 +1,82 @@
+/** Which flags of a container go together, and what is said of those that do less than their name says. */
+import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
+import { InvalidOption, parseSize } from "../engine/index.ts";
+
+/** Docker's, without a meaning here; told of only to who gives them. */
+export const FOREIGN_FLAGS = {
+  "volume-driver": { kind: "string", value: "local", summary: "Who keeps new volumes", hidden: true },
+  isolation: { kind: "string", value: "default", summary: "Of Windows", hidden: true },
+  "disable-content-trust": {
+    kind: "boolean",
+    summary: "As it is anyhow: see --signature-policy",
+    hidden: true,
+  },
+  link: {
+    kind: "list",
+    value: "CONTAINER",
+    summary: "Use a network of your own: names are found there",
+    hidden: true,
+  },
+  "kernel-memory": {
+    kind: "string",
+    value: "SIZE",
+    summary: "Kernels have this limit no more",
+    hidden: true,
+  },
+} as const satisfies Flags;
+
+/** What means nothing here, or what nobody should be left to believe in. @throws {Unsupported} */
+export function refuseForeign(
+  flags: Pick<ParsedArguments<typeof FOREIGN_FLAGS>["flags"], "isolation" | "link" | "volume-driver"> & {
+    readonly userns?: string | undefined;
+  },
+): void {
+  const { userns, isolation, link, "volume-driver": driver } = flags;
+  const refuse = (what: string, why: string): never => {
+    throw new Unsupported({ what, why });
+  };
+  if (userns && userns !== "host") refuse(`--userns ${userns}`, "containers have the host's users");
+  if (isolation && isolation !== "default") refuse(`--isolation ${isolation}`, "it is of Windows");
+  if (link.length > 0) refuse("--link", "make a network by 'teu network create': names are found there");
+  if (driver && driver !== "local") refuse(`--volume-driver ${driver}`, "there is the driver local only");
+}
+
+/** Docker's words. @throws {InvalidOption} */
+export function refuseConflicts(flags: {
+  readonly uts?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly domainname?: string | undefined;
+  readonly "oom-score-adj"?: number | undefined;
+}): void {
+  const { uts, "oom-score-adj": score = 0 } = flags;
+  for (const name of ["hostname", "domainname"] as const)
+    if (uts === "host" && flags[name])
+      throw new InvalidOption(
+        { option: `--${name}`, value: flags[name] },
+        `conflicting options: ${name} and the UTS mode`,
+      );
+  if (score < -1000 || score > 1000)
+    throw new InvalidOption(
+      { option: "--oom-score-adj", value: `${score}` },
+      `Invalid value ${score}, range for oom score adj is [-1000, 1000]`,
+    );
+}
+
+/** What works, but not as one might think. @throws {InvalidOption} */
+export function warningsOf(flags: {
+  readonly memory?: string | undefined;
+  readonly "kernel-memory"?: string | undefined;
+  readonly "oom-kill-disable"?: boolean;
+}): string[] {
+  const warnings: string[] = [];
+  const kernelMemory = flags["kernel-memory"];
+  if (kernelMemory && parseSize(kernelMemory, "--kernel-memory") > 0)
+    warnings.push(
+      "Kernels have no limit of kernel memory any more: --kernel-memory does nothing, -m counts it too",
+    );
+  if (flags["oom-kill-disable"] && flags.memory === undefined)
+    warnings.push(
+      "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources",
+    );
+  return warnings;
+}

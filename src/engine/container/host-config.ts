@@ -1,0 +1,149 @@
+/** How a container was asked for, in the shape of docker's HostConfig. Source: Docker Engine API, ContainerInspect. */
+import { readlinkSync } from "node:fs";
+import { basename } from "node:path";
+import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
+import type { AskedWords } from "../options/asked.ts";
+import { deviceParts } from "../options/device.ts";
+import { CPU_PERIOD_US } from "../options/limits.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+
+/** Of what teu does without, docker's zero values. */
+const NOT_HERE = {
+  Links: null,
+  VolumeDriver: "",
+  Isolation: "",
+  UsernsMode: "",
+  KernelMemory: 0,
+  DeviceRequests: null,
+  ConsoleSize: [0, 0],
+};
+
+/** Docker's keys. */
+export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
+  const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
+  const { resources, namespaces, sysctl, maskedPaths = [], readonlyPaths = [] } = config?.linux ?? {};
+  const has = (kind: string) => namespaces?.some(({ type }) => type === kind) ?? true;
+  const own = networks?.[0]?.name ?? (has("network") ? "none" : "host");
+  return {
+    ...NOT_HERE,
+    Binds: mounts.map((mount) => {
+      const source = mount.kind === "bind" ? mount.source : mount.name;
+      return `${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
+    }),
+    Privileged: settings.isPrivileged ?? false,
+    IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
+    PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,
+    UTSMode: has("uts") ? "" : "host",
+    CgroupnsMode: has("cgroup") ? "private" : "host",
+    CgroupParent: settings.cgroupParent ?? "",
+    ...askedOf(settings.asked ?? {}),
+    ...limitsOf(resources ?? {}),
+    ...memoryFilesOf(config),
+    Ulimits: (config?.process?.rlimits ?? []).map(({ type, soft, hard }) => ({
+      Name: type.replace("RLIMIT_", "").toLowerCase(),
+      Soft: limitOf(soft),
+      Hard: limitOf(hard),
+    })),
+    Sysctls: sysctl ?? {},
+    Annotations: config?.annotations ?? {},
+    Dns: resolvers,
+    DnsSearch: settings.searchDomains ?? [],
+    DnsOptions: settings.resolverOptions ?? [],
+    ExtraHosts: hosts.map((host) => `${host.name}:${host.address}`),
+    MaskedPaths: maskedPaths,
+    ReadonlyPaths: readonlyPaths,
+    NetworkMode: joins?.network === undefined ? own : `container:${joins.network}`,
+    PortBindings: Object.fromEntries(
+      ports.map(({ protocol, hostAddress = "", hostPort, containerPort }) => [
+        `${containerPort}/${protocol}`,
+        [{ HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}` }],
+      ]),
+    ),
+    LogConfig: { Type: settings.log?.driver ?? "local", Config: settings.log?.options ?? {} },
+    RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
+    AutoRemove: settings.autoRemove,
+    Init: settings.hasInit ?? false,
+    ReadonlyRootfs: config?.root?.readonly ?? false,
+    OomScoreAdj: config?.process?.oomScoreAdj ?? 0,
+    Runtime: settings.runtime ?? "teu",
+  };
+}
+
+function askedOf(asked: AskedWords): object {
+  return {
+    CapAdd: asked.addedCapabilities ?? null,
+    CapDrop: asked.droppedCapabilities ?? null,
+    SecurityOpt: asked.securityOptions ?? null,
+    GroupAdd: asked.groups ?? null,
+    VolumesFrom: asked.volumesFrom ?? null,
+    ContainerIDFile: asked.idFile ?? "",
+    PublishAllPorts: asked.publishesAll ?? false,
+    DeviceCgroupRules: asked.deviceRules ?? null,
+    Devices: (asked.devices ?? []).map((text) => {
+      const { source, destination, access } = deviceParts(text);
+      return { PathOnHost: source, PathInContainer: destination, CgroupPermissions: access };
+    }),
+    ...(asked.cdiDevices && { DeviceRequests: [{ Driver: "cdi", Count: 0, DeviceIDs: asked.cdiDevices }] }),
+  };
+}
+
+function limitsOf({ memory, cpu, pids, blockIO }: Resources): object {
+  const { quota = 0, period = 0 } = cpu ?? {};
+  // `--cpus` has this period: docker tells of it in billionths of a processor, and of no quota.
+  const isShare = Number(period) === CPU_PERIOD_US && Number(quota) > 0;
+  const rates = (devices: readonly ThrottleDevice[] | undefined) =>
+    (devices ?? []).map(({ major, minor, rate }) => ({
+      Path: blockDevice(major, minor),
+      Rate: Number(rate),
+    }));
+  return {
+    NanoCpus: isShare ? (Number(quota) * 1e9) / CPU_PERIOD_US : 0,
+    CpuShares: Number(cpu?.shares ?? 0),
+    CpuPeriod: isShare ? 0 : Number(period),
+    CpuQuota: isShare ? 0 : Number(quota),
+    CpuRealtimePeriod: Number(cpu?.realtimePeriod ?? 0),
+    CpuRealtimeRuntime: Number(cpu?.realtimeRuntime ?? 0),
+    CpusetCpus: cpu?.cpus ?? "",
+    CpusetMems: cpu?.mems ?? "",
+    Memory: Number(memory?.limit ?? 0),
+    MemoryReservation: Number(memory?.reservation ?? 0),
+    MemorySwap: Number(memory?.swap ?? 0),
+    MemorySwappiness: memory?.swappiness === undefined ? null : Number(memory.swappiness),
+    OomKillDisable: memory?.disableOOMKiller ?? false,
+    PidsLimit: pids?.limit === undefined ? null : Number(pids.limit),
+    BlkioWeight: blockIO?.weight ?? 0,
+    BlkioWeightDevice: (blockIO?.weightDevice ?? []).map(({ major, minor, weight }) => ({
+      Path: blockDevice(major, minor),
+      Weight: weight ?? 0,
+    })),
+    BlkioDeviceReadBps: rates(blockIO?.throttleReadBpsDevice),
+    BlkioDeviceWriteBps: rates(blockIO?.throttleWriteBpsDevice),
+    BlkioDeviceReadIOps: rates(blockIO?.throttleReadIOPSDevice),
+    BlkioDeviceWriteIOps: rates(blockIO?.throttleWriteIOPSDevice),
+  };
+}
+
+/** The file systems in memory, but for /dev. */
+function memoryFilesOf(config: RuntimeConfig | undefined): object {
+  const all = (config?.mounts ?? []).filter(({ type }) => type === "tmpfs");
+  const shared = all.find(({ source }) => source === "shm");
+  const size = shared?.options?.find((word) => word.startsWith("size="));
+  const own = all.filter(({ destination }) => destination !== "/dev" && destination !== shared?.destination);
+  return {
+    ShmSize: Number(size?.slice("size=".length) ?? 0),
+    Tmpfs: Object.fromEntries(own.map(({ destination, options = [] }) => [destination, options.join(",")])),
+  };
+}
+
+/** No limit is -1 there. */
+function limitOf(value: number | bigint): number {
+  return BigInt(value) === 2n ** 64n - 1n ? -1 : Number(value);
+}
+
+function blockDevice(major: number, minor: number): string {
+  try {
+    return `/dev/${basename(readlinkSync(`/sys/dev/block/${major}:${minor}`))}`;
+  } catch {
+    return `/dev/block/${major}:${minor}`; // gone meanwhile
+  }
+}
