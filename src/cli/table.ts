@@ -309,6 +309,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     hidden: true,
     load: async () => (await import("./commands/name-server.ts")).command,
   },
+  audit: {
+    summary: "Show who had what run here, and what it was allowed to do",
+    group: ABOUT,
+    load: async () => (await import("./commands/audit.ts")).command,
+  },
   events: {
     summary: "Tell what happens to containers, images, networks and volumes",
     group: ABOUT,

@@ -1,6 +1,8 @@
 /** The engine: containers from images, on this machine, without a daemon. Every operation works on a store. */
 
 // How a container is asked for.
+export type { AuditEntry } from "./audit/entry.ts";
+export { readAudit } from "./audit/log.ts";
 export type { ContainerOptions } from "./bundle/config.ts";
 // Containers.
 export { CAPABILITIES as DEFAULT_CAPABILITIES } from "./bundle/defaults.ts";

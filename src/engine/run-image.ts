@@ -5,6 +5,7 @@ import { release } from "node:os";
 import { imageVolumes } from "../image/index.ts";
 import { chainIDs, type ImageConfig, type Platform, type Seccomp } from "../spec/index.ts";
 import { architecture } from "../sys/index.ts";
+import type { SignatureVerdict } from "./audit/entry.ts";
 import type { ImageProcess } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { AttachOptions } from "./container/attach.ts";
@@ -88,12 +89,17 @@ async function withImage<T>(
   // What the image consists of must not be collected before the container's record holds on to it.
   using lease = takeLease(store.database, `run ${text}`);
   const choice = choosePlatform(options.platform);
-  const ensured = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
+  let verdict: SignatureVerdict = "no policy";
+  const onVerdict = (said: SignatureVerdict): void => {
+    verdict = said;
+  };
+  const ensured = await ensureImage(store, text, { ...options, ...choice, onVerdict }, interrupt.signal);
   const image = await unpack(store, ensured, options.onStep, interrupt.signal);
   const { capabilities = CAPABILITIES } = request.options;
   const filter = seccompOf(request, capabilities);
   return await work(image, {
     filter,
+    verdict,
     onRecorded: () => lease[Symbol.dispose](),
     signal: interrupt.signal,
   });

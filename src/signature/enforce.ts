@@ -27,6 +27,7 @@ export async function readPolicy(path: string): Promise<PolicyFile> {
 /**
  * Asks a policy about an image, whose signatures are looked for with `client`.
  * @param digests  What the name names, then what that leads to for one platform.
+ * @returns whether signatures were asked for, and are there
  * @throws {PolicyRefused} @throws {Unsupported} The policy asks for what is not built.
  */
 export async function enforcePolicy(
@@ -35,7 +36,7 @@ export async function enforcePolicy(
   reference: Reference,
   digests: readonly Digest[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const image = encodeReference(reference);
   const { scope, requirements } = requirementsFor(policy, reference);
   const refused = (reason: string, cause?: unknown): PolicyRefused =>
@@ -72,6 +73,7 @@ export async function enforcePolicy(
       default:
         requirement satisfies never;
     }
+  return requirements.some(({ type }) => type === "sigstoreSigned");
 }
 
 /** Whom a requirement trusts. */

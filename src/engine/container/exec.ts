@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
+import { appendAudit } from "../audit/log.ts";
 import { capabilitiesOf } from "../bundle/config.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
@@ -44,9 +45,13 @@ export interface ExecRequest {
 
 /** Runs it and waits for it. @returns its exit status, or 0 for one that goes on alone. @throws {ContainerNotRunning} */
 export async function execInContainer(store: Store, text: string, request: ExecRequest): Promise<number> {
-  const { id, phase, settings, isPaused } = findContainer(store, text);
+  const { id, name, image, imageTarget, phase, settings, isPaused } = findContainer(store, text);
   if (phase !== "running") throw new ContainerNotRunning({ id });
   if (isPaused) throw new ContainerPaused({ id });
+  appendAudit(store.paths.root, {
+    ...{ action: "exec", container: id, name, image, imageDigest: imageTarget.digest },
+    ...{ args: request.args, user: request.user ?? "" },
+  });
   const { interactive, terminal, isDetached = false } = request;
   const bundle = bundleDirectory(store, id);
   if (isDetached) {

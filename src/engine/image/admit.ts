@@ -5,6 +5,7 @@
 import type { RegistryClient } from "../../distribution/client/index.ts";
 import type { Digest, Reference } from "../../spec/index.ts";
 import { existsSync, readTextSync } from "../../sys/index.ts";
+import type { SignatureVerdict } from "../audit/entry.ts";
 
 /** Where podman and skopeo look too, their user's own file first. */
 const SYSTEM_POLICY = "/etc/containers/policy.json";
@@ -17,11 +18,19 @@ export async function admitImage(
   digests: readonly Digest[],
   openClient: () => RegistryClient | Promise<RegistryClient>,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<SignatureVerdict> {
   const file = path ?? machinePolicy();
-  if (file === undefined || acceptsAnything(file)) return;
+  if (file === undefined) return "no policy";
+  if (acceptsAnything(file)) return "accepted";
   const { enforcePolicy, readPolicy } = await import("../../signature/index.ts");
-  await enforcePolicy(await readPolicy(file), await openClient(), reference, digests, signal);
+  const isSigned = await enforcePolicy(
+    await readPolicy(file),
+    await openClient(),
+    reference,
+    digests,
+    signal,
+  );
+  return isSigned ? "signed" : "accepted";
 }
 
 function machinePolicy(): string | undefined {

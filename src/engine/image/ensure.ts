@@ -42,7 +42,8 @@ export async function ensureImage(
     const { name, image } = local;
     const digests = [image.target.digest, image.descriptor.digest];
     const open = (): Promise<RegistryClient> => clientOf(name, options.isInsecure ?? false);
-    await admitImage(options.signaturePolicy, name, digests, open, signal);
+    const verdict = await admitImage(options.signaturePolicy, name, digests, open, signal);
+    options.onVerdict?.(verdict);
     tell(local, options, since(start));
     return local;
   }

@@ -12,6 +12,7 @@ import {
   parseReference,
   type Reference,
 } from "../../spec/index.ts";
+import type { SignatureVerdict } from "../audit/entry.ts";
 import type { Endpoint } from "../registries/endpoints.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { putImage } from "../store/images.ts";
@@ -31,6 +32,8 @@ export interface PullOptions extends PlatformChoice {
   readonly isInsecure?: boolean;
   /** The file that says what is accepted; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
+  /** Is told what the policy made of it. */
+  readonly onVerdict?: (verdict: SignatureVerdict) => void;
   readonly onStep?: StepObserver;
   readonly onProgress?: TransferObserver;
 }
@@ -118,8 +121,10 @@ async function fetch(
     for (const place of endpointsOf(reference, { action: "pull", isInsecure, environment: process.env })) {
       const patience = place.isMirror ? { retry: { ...DEFAULT_RETRY, attempts: 1 } } : {};
       const client = new RegistryClient(place.repository, { ...place.options, ...patience });
-      const admit = (digests: readonly Digest[]): Promise<void> =>
-        admitImage(options.signaturePolicy, reference, digests, () => client, signal);
+      const admit = async (digests: readonly Digest[]): Promise<void> => {
+        const verdict = await admitImage(options.signaturePolicy, reference, digests, () => client, signal);
+        options.onVerdict?.(verdict);
+      };
       try {
         const wanted = { store: content, platform, admit, onProgress: tell.hear, ...stop };
         return await pull(client, reference, wanted);

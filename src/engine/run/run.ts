@@ -4,12 +4,14 @@
  */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
-import type { Seccomp } from "../../spec/index.ts";
+import { digestOf, type Seccomp } from "../../spec/index.ts";
 import { isTerminal } from "../../sys/index.ts";
+import { allowedBy, type SignatureVerdict } from "../audit/entry.ts";
+import { appendAudit } from "../audit/log.ts";
 import type { AttachOptions } from "../container/attach.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { Foreground } from "../container/foreground.ts";
-import { type Bundle, makeBundle, recordContainer } from "../container/make.ts";
+import { type Bundle, encodeConfig, makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startMonitored } from "../container/start.ts";
@@ -23,6 +25,8 @@ import { NotATerminal } from "./streams.ts";
 /** What a new container is given while its image is held. */
 export interface HeldImage {
   readonly filter: Seccomp | undefined;
+  /** What the signature policy made of the image. */
+  readonly verdict: SignatureVerdict;
   /** Called when the container's record holds on to its image. */
   onRecorded(): void;
   /** An end that is asked for before there is a container to tell. */
@@ -83,7 +87,12 @@ export async function createContainer(
 ): Promise<string> {
   const container = await record(store, image, request);
   await removingAfterFailure(store, container, async () => {
-    await makeBundle(store, container, image, request, request.filter);
+    noteInAudit(
+      store,
+      container,
+      await makeBundle(store, container, image, request, request.filter),
+      request,
+    );
     request.signal.throwIfAborted();
     await stopAndUnmount(store, container);
     inTransaction(store.database, () => markCreated(store.database, container.id));
@@ -107,6 +116,24 @@ async function record(store: Store, image: UnpackedImage, request: RunRequest): 
   } finally {
     if (file !== undefined) closeSync(file);
   }
+}
+
+/** Before anything runs: what cannot be told of is not done. */
+function noteInAudit(
+  store: Store,
+  container: ContainerRecord,
+  { config }: Bundle,
+  request: RunRequest,
+): void {
+  const { id, name, image, imageTarget, settings } = container;
+  const { uid = 0, gid = 0 } = config.process?.user ?? {};
+  const allowed = allowedBy(config, container, typeof request.seccomp === "object");
+  appendAudit(store.paths.root, {
+    ...{ action: "create", container: id, name, image, imageDigest: imageTarget.digest },
+    ...{ args: settings.command, user: `${uid}:${gid}`, signature: request.verdict },
+    configDigest: digestOf(encodeConfig(config)),
+    ...(allowed && { allowed }),
+  });
 }
 
 /** @throws {InvalidOption} docker's words */
@@ -134,6 +161,7 @@ async function start(
   const started = performance.now();
   await removingAfterFailure(store, container, async () => {
     const bundle = await makeBundle(store, container, image, request, filter);
+    noteInAudit(store, container, bundle, request);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     signal.throwIfAborted();
     await startMonitored(store, container, bundle, observe, { foreground, signal });

@@ -65,7 +65,9 @@ async function copyPlaces(
     platform: isAll ? undefined : choosePlatform(platform).platform,
     ...(reference !== undefined &&
       client !== undefined && {
-        admit: (digests) => admitImage(signaturePolicy, reference, digests, () => client, signal),
+        admit: async (digests) => {
+          await admitImage(signaturePolicy, reference, digests, () => client, signal);
+        },
       }),
     signal,
   });
