@@ -3,7 +3,7 @@
 // The store, its blobs and its index.json.
 export type { OpenBlob } from "./blob-file.ts";
 // Files that survive a power cut, for who writes beside a store.
-export { syncFolder, writeWhole } from "./durable.ts";
+export { makeFolder, replaceFile, syncFolder, writeWhole } from "./durable.ts";
 // What goes wrong.
 export {
   BlobNotFound,

@@ -25,6 +25,7 @@ import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { pathsOf, rejoin } from "./join.ts";
+import { keepContainer } from "./keep.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
@@ -192,6 +193,7 @@ export async function makeBundle(
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
     writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });
+  if (!container.settings.autoRemove) keepContainer(store, container);
   return { path, config };
 }
 

@@ -1,6 +1,7 @@
 /** `teu update`: other limits and another restart policy, for a container that runs and for its next starts. Source: docker update reference. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../../content/index.ts";
 import { parseRuntimeConfig, type Resources } from "../../spec/index.ts";
 import { withSwap } from "../bundle/config.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
@@ -49,7 +50,5 @@ function keepLimits(store: Store, id: string, resources: UpdateRequest["resource
     ...config,
     linux: { ...linux, resources: mergeResources(linux.resources ?? {}, resources) },
   };
-  const aside = `${path}.new`;
-  writeFileSync(aside, encodeConfig(changed), { mode: 0o600 });
-  renameSync(aside, path);
+  replaceFile(path, encodeConfig(changed), 0o600);
 }

@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { TeuError } from "../../base/index.ts";
+import { syncFolder } from "../../content/index.ts";
 import { lockFile } from "../../sys/index.ts";
 import { MIGRATIONS } from "./schema.ts";
 
@@ -63,6 +64,7 @@ function createDatabase(path: string): void {
   migrate(database, path);
   database.close(true); // the log goes into the file, and the file to the disk
   renameSync(aside, path);
+  syncFolder(dirname(path));
 }
 
 function migrateUnderLock(database: Database, path: string): void {

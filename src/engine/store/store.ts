@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
-import { ContentStore } from "../../content/index.ts";
+import { ContentStore, makeFolder } from "../../content/index.ts";
 import type { EnginePaths } from "../paths.ts";
 import { openDatabase } from "./database.ts";
 import { tendReserve } from "./reserve.ts";
@@ -19,8 +19,8 @@ export interface Store {
 
 /** Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid. */
 export function openStore(paths: EnginePaths, namespace = "default"): Store {
-  for (const path of [paths.root, paths.snapshots, paths.containers, paths.run, paths.bundles])
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+  for (const path of [paths.root, paths.snapshots, paths.containers]) makeFolder(path, 0o700);
+  for (const path of [paths.run, paths.bundles]) mkdirSync(path, { recursive: true, mode: 0o700 });
   tendReserve(paths.root);
   const content = ContentStore.open(paths.content);
   return { paths, database: openDatabase(paths.database), content, namespace };

@@ -1,6 +1,6 @@
 /** Making volumes, and telling of them. */
-import { mkdirSync } from "node:fs";
 import type { HostPath } from "../../base/index.ts";
+import { makeFolder } from "../../content/index.ts";
 import { makeID } from "../options/name.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -37,7 +37,7 @@ export function createVolume(store: Store, request: VolumeRequest): string {
     if (known === undefined) addVolume(database, namespace, { name, options, labels, isAnonymous: false });
     else checkDiffers(known, options);
   });
-  mkdirSync(dataDirectory(store, name), { recursive: true, mode: 0o755 });
+  makeFolder(dataDirectory(store, name), 0o755);
   return name;
 }
 

@@ -1,7 +1,7 @@
 /** The volumes of one container: recorded with it, mounted and filled before it is created, let go when it has ended. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive } from "../../base/index.ts";
+import { makeFolder } from "../../content/index.ts";
 import { tryLockFile } from "../../sys/index.ts";
 import { isMountPoint, unmount } from "../mount/calls.ts";
 import { makeID } from "../options/name.ts";
@@ -53,7 +53,7 @@ export async function openVolumes(
     const { name, destination, readonly, copies } = mount;
     const around = volumeDirectory(store, name);
     const data = dataDirectory(store, name);
-    mkdirSync(data, { recursive: true, mode: 0o755 });
+    makeFolder(data, 0o755);
     using _lock = await lock(around);
     await mountIfNeeded(store, name, data);
     const isMounted = isMountPoint(data);
