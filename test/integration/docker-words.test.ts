@@ -205,7 +205,7 @@ docker image prune -f >/dev/null && docker container prune -f >/dev/null && dock
     stdout
       .replaceAll(image, "IMAGE")
       .replaceAll(/[0-9a-f]{64}/g, "ID")
-      .replace(/172\.\d+\.0\.1/, "GATEWAY"),
+      .replace(/^bridge (172\.\d+\.0\.1|192\.168\.\d+\.1)$/m, "bridge GATEWAY"),
   ).toBe(`IMAGE:latest
 box:latest
 1
