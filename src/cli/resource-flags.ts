@@ -1,7 +1,8 @@
 /** The flags that limit what a container uses. Docker's. */
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Flags, ParsedArguments } from "../base/index.ts";
-import { parseResources } from "../engine/index.ts";
+import { InvalidOption, parseResources } from "../engine/index.ts";
 
 /** Those that 'teu update' can change too. */
 export const UPDATE_FLAGS = {
@@ -85,5 +86,29 @@ export function resourcesOf(
   flags: ParsedArguments<typeof UPDATE_FLAGS>["flags"] &
     Partial<ParsedArguments<typeof RESOURCE_FLAGS>["flags"]>,
 ): ReturnType<typeof parseResources> {
-  return parseResources(flags, availableParallelism());
+  const resources = parseResources(flags, availableParallelism());
+  refuseAbsent("CPUs", "--cpuset-cpus", flags["cpuset-cpus"], "/sys/devices/system/cpu/online");
+  refuseAbsent("memory nodes", "--cpuset-mems", flags["cpuset-mems"], "/sys/devices/system/node/online");
+  return resources;
+}
+
+/** Docker's words. @throws {InvalidOption} */
+function refuseAbsent(what: string, option: string, asked: string | undefined, path: string): void {
+  if (!asked) return;
+  const available = existsSync(path) ? readFileSync(path, "utf8").trim() : "0"; // a kernel that knows no nodes has one
+  const ranges = rangesOf(available);
+  const isThere = (number: number) => ranges.some(([first, last]) => number >= first && number <= last);
+  if (rangesOf(asked).every(([first, last]) => isThere(first) && isThere(last))) return;
+  throw new InvalidOption(
+    { option, value: asked },
+    `Requested ${what} are not available - requested ${asked}, available: ${available}`,
+  );
+}
+
+/** `0-2,4` → [0, 2], [4, 4]. */
+function rangesOf(list: string): [first: number, last: number][] {
+  return list.split(",").map((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return [first, last];
+  });
 }

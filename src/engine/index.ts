@@ -67,7 +67,10 @@ export {
   parseAssignments,
   parseEnvironmentFile,
   parseHost,
+  parseHostname,
   parseResolver,
+  parseResolverOption,
+  parseSearchDomain,
   parseTmpfs,
   parseUlimit,
 } from "./options/assignment.ts";

@@ -3,7 +3,10 @@ import {
   parseAssignments,
   parseEnvironmentFile,
   parseHost,
+  parseHostname,
   parseResolver,
+  parseResolverOption,
+  parseSearchDomain,
   parseTmpfs,
   parseUlimit,
 } from "./assignment.ts";
@@ -22,6 +25,28 @@ test("parseEnvironmentFile() leaves comments and empty lines out, and values as 
     'B="two" # part of it',
     "C",
   ]);
+});
+
+test.each([
+  ["=x", "no variable name on line '=x'"],
+  ["a b=1", "variable 'a b' contains whitespaces"],
+  ["export A=1", "variable 'export A' contains whitespaces"],
+  ["C =1", "variable 'C ' contains whitespaces"],
+])("parseEnvironmentFile() refuses %s", (line, why) =>
+  expect(() => parseEnvironmentFile(`A=1\n${line}\n`)).toThrow(`poorly formatted environment: ${why}`),
+);
+
+test("names for /etc/hosts and resolv.conf are one word: a further line there would be somebody's answer", () => {
+  for (const name of ["web", "web.example", "a_b!c", "x".repeat(64)])
+    expect(parseHostname(name, "--hostname")).toBe(name);
+  for (const name of ["a b", "a\n192.0.2.1 bank.example", "a\0", "x".repeat(65), "ü".repeat(33)])
+    expect(() => parseHostname(name, "--domainname")).toThrow("Invalid domainname");
+  for (const name of [".", "example", "a.b-c.example.", "_dns.x"]) expect(parseSearchDomain(name)).toBe(name);
+  for (const name of ["", "a b", "a..b", "a\nnameserver 192.0.2.66"])
+    expect(() => parseSearchDomain(name)).toThrow("is not a valid domain");
+  expect(parseResolverOption("ndots:3")).toBe("ndots:3");
+  for (const option of ["", "a b", "x\nnameserver 192.0.2.66"])
+    expect(() => parseResolverOption(option)).toThrow("Invalid dns-option");
 });
 
 const limits = [

@@ -25,13 +25,55 @@ export function parseAssignments(
   );
 }
 
-/** The lines of an `--env-file`, as `-e` takes them: without comments and empty lines. Source: docker run reference, -e. */
+/**
+ * The lines of an `--env-file`, as `-e` takes them: without comments and empty lines. Source: docker run reference, -e; docker cli opts/file.go.
+ * @throws {InvalidOption} docker's words
+ */
 export function parseEnvironmentFile(text: string): string[] {
-  return text
+  const lines = text
     .replace(/^\uFEFF/, "")
     .split("\n")
     .map((line) => line.replace(/\r$/, "").trimStart())
     .filter((line) => line !== "" && !line.startsWith("#"));
+  for (const line of lines) {
+    const [name = ""] = line.split("=", 1);
+    const fault =
+      name === "" ? `no variable name on line '${line}'` : `variable '${name}' contains whitespaces`;
+    if (name === "" || /[ \t]/.test(name))
+      throw new InvalidOption(
+        { option: "--env-file", value: line },
+        `poorly formatted environment: ${fault}`,
+      );
+  }
+  return lines;
+}
+
+/** What the kernel keeps of a name, and what may stand in /etc/hosts and resolv.conf: further lines there would be others' answers. */
+const HOST_NAME = /^[^\s\p{Cc}]{1,64}$/u;
+const DOMAIN = /^(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?$/;
+
+/** `--hostname`, `--domainname`. @throws {InvalidOption} */
+export function parseHostname(text: string, option: "--hostname" | "--domainname"): string {
+  if (HOST_NAME.test(text) && Buffer.byteLength(text) <= 64) return text;
+  throw new InvalidOption(
+    { option, value: text },
+    `Invalid ${option.slice(2)} ${JSON.stringify(text)}: wants at most 64 bytes without spaces`,
+  );
+}
+
+/** `--dns-search`; `.` is none. Docker's words. @throws {InvalidOption} */
+export function parseSearchDomain(text: string): string {
+  if (text === "." || DOMAIN.test(text)) return text;
+  throw new InvalidOption({ option: "--dns-search", value: text }, `${text} is not a valid domain`);
+}
+
+/** `--dns-option`. @throws {InvalidOption} */
+export function parseResolverOption(text: string): string {
+  if (/^[\w:-]+$/.test(text)) return text;
+  throw new InvalidOption(
+    { option: "--dns-option", value: text },
+    `Invalid dns-option ${JSON.stringify(text)}: wants one of resolv.conf's, as ndots:3`,
+  );
 }
 
 /** Docker's word for the address at which a container reaches this machine: its network's gateway, which is known when it is connected. */

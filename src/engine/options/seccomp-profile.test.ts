@@ -43,7 +43,7 @@ test("archMap gives the architectures of this machine, names of both kinds are r
 
 test.each([
   ["{", "it is no JSON"],
-  ["[]", "defaultAction is missing"],
+  ["[]", "found array, wants object"],
   [
     '{"defaultAction":"x","architectures":["a"],"archMap":[{"architecture":"b"}]}',
     "use either 'architectures' or 'archMap'",
@@ -56,3 +56,17 @@ test.each([
 ])("%s: %s", (text, says) => {
   expect(() => parseSeccompProfile(text, fail)).toThrow(says);
 });
+
+test.each<[unknown, string]>([
+  [{}, "defaultAction: found nothing, wants string"],
+  [null, "found null, wants object"],
+  [{ defaultAction: "x", syscalls: { a: 1 } }, "syscalls: found object, wants array"],
+  [{ defaultAction: "x", syscalls: [null] }, "syscalls[0]: found null, wants object"],
+  [{ defaultAction: "x", syscalls: [{ names: [1], action: "y" }] }, "syscalls[0].names[0]: found number"],
+  [{ defaultAction: "x", syscalls: [{ names: ["a"] }] }, "syscalls[0].action: found nothing"],
+  [{ defaultAction: "x", syscalls: [{ names: ["a"], action: "y", args: 5 }] }, "args: found number"],
+  [{ defaultAction: "x", syscalls: [{ name: "a", action: "y", includes: [] }] }, "includes: found array"],
+  [{ defaultAction: "x", archMap: 5 }, "archMap: found number, wants array"],
+])("parseSeccompProfile() says where %j has another shape", (value, says) =>
+  expect(() => parseSeccompProfile(JSON.stringify(value), fail)).toThrow(says),
+);

@@ -3,7 +3,17 @@
  * machines or kernels only. Source: docker documentation, seccomp security profiles; moby profiles/seccomp.
  */
 import { messageOf } from "../../base/index.ts";
-import type { Seccomp, SeccompRule } from "../../spec/index.ts";
+import {
+  array,
+  type Check,
+  encodeIssue,
+  integer,
+  object,
+  optional,
+  type Seccomp,
+  type SeccompRule,
+  string,
+} from "../../spec/index.ts";
 import type { Architecture } from "../../sys/index.ts";
 
 /** The file's own words. */
@@ -47,16 +57,55 @@ export interface ProfilePlace {
   readonly kernel: string;
 }
 
+const condition = object<Condition>({
+  caps: optional(array(string)),
+  arches: optional(array(string)),
+  minKernel: optional(string),
+});
+/** Arguments are checked with the rest of config.json. */
+const args: Check<NonNullable<SeccompRule["args"]>> = (value) =>
+  Array.isArray(value) ? undefined : [{ path: [], found: typeof value, wants: "array" }];
+const shape = object<SeccompProfile>({
+  defaultAction: string,
+  defaultErrnoRet: optional(integer(0)),
+  architectures: optional(array(string)),
+  archMap: optional(
+    array(
+      object<NonNullable<SeccompProfile["archMap"]>[number]>({
+        architecture: string,
+        subArchitectures: optional(array(string)),
+      }),
+    ),
+  ),
+  flags: optional(array(string)),
+  listenerPath: optional(string),
+  listenerMetadata: optional(string),
+  syscalls: optional(
+    array(
+      object<ProfileRule>({
+        name: optional(string),
+        names: optional(array(string)),
+        action: string,
+        errnoRet: optional(integer(0)),
+        args: optional(args),
+        includes: optional(condition),
+        excludes: optional(condition),
+      }),
+    ),
+  ),
+});
+
 /** @param fail  Makes the error of what is wrong. */
 export function parseSeccompProfile(text: string, fail: (why: string) => Error): SeccompProfile {
-  let profile: SeccompProfile;
+  let value: unknown;
   try {
-    profile = JSON.parse(text) as SeccompProfile;
+    value = JSON.parse(text);
   } catch (error) {
     throw fail(`it is no JSON: ${messageOf(error)}`);
   }
-  if (typeof profile !== "object" || profile === null || typeof profile.defaultAction !== "string")
-    throw fail("defaultAction is missing");
+  const [issue] = shape(value) ?? [];
+  if (issue !== undefined) throw fail(encodeIssue(issue));
+  const profile = value as SeccompProfile; // just checked
   if (profile.architectures?.length && profile.archMap?.length)
     throw fail(
       "'architectures' and 'archMap' were specified in the seccomp profile, use either 'architectures' or 'archMap'",
