@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { openSync } from "node:fs";
-import { TeuError } from "../base/index.ts";
-import { foreign, statusOf } from "./report.ts";
+import { stateRoot, TeuError } from "../base/index.ts";
+import { firstOf, foreign, statusOf } from "./report.ts";
 
 const failure = (code: string) => new TeuError(code, "not-found", {}, code);
 
@@ -25,6 +25,16 @@ test("statusOf() takes what nobody foresaw for a failure of run itself", () => {
   expect(statusOf(new RangeError("no"), "run")).toBe(125);
 });
 
+// A full disk, of which the lease hears too that ends with the scope: "teu: " was all that was said.
+test("firstOf() finds what went wrong before the end of a scope did", () => {
+  const failing = { [Symbol.dispose]: () => void JSON.parse("{") };
+  const error = caught(() => {
+    using _ = failing;
+    throw failure("first");
+  });
+  expect(firstOf(error)).toMatchObject({ code: "first" });
+});
+
 function caught(work: () => unknown): unknown {
   try {
     return work();
@@ -41,7 +51,7 @@ test("foreign() says what the system and SQLite say in our words", () => {
   const database = new Database(":memory:");
   database.run("PRAGMA max_page_count = 1");
   expect(foreign(caught(() => database.run("CREATE TABLE t (a)")))).toEqual({
-    message: "Cannot use the store's records: database or disk is full",
+    message: `Cannot use the store's records below ${JSON.stringify(stateRoot(process.env))}: database or disk is full`,
     hint: "Free some space, or choose another place with TEU_ROOT",
   });
   expect(foreign("text")).toEqual({ message: "text" });

@@ -1,5 +1,6 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
-import { isTeuError, messageOf, printError } from "../base/index.ts";
+import { statfsSync } from "node:fs";
+import { isTeuError, messageOf, printError, stateRoot } from "../base/index.ts";
 import { errnoSentence } from "../sys/index.ts";
 import { printable } from "./text.ts";
 
@@ -9,8 +10,13 @@ const PROGRAM_STATUS: Readonly<Record<string, number>> = {
   "program-not-executable": 126,
 };
 
+const FREE_SOME = "Free some space, or choose another place with TEU_ROOT";
+/** A transaction of ours may want as much. */
+const NEXT_TO_NOTHING_KIB = 512;
+
 /** Prints `error` to standard error; with TEU_DEBUG its stack too. @returns the exit status for `command` */
-export function report(error: unknown, command?: string): number {
+export function report(caught: unknown, command?: string): number {
+  const error = firstOf(caught);
   const { message, hint } = isTeuError(error) ? error : foreign(error);
   printError(`teu: ${oneLine(message)}\n`);
   if (hint !== undefined) printError(`hint: ${oneLine(hint)}\n`);
@@ -27,6 +33,11 @@ export function statusOf(error: unknown, command: string | undefined): number {
   return program ?? (command === "run" ? 125 : 1);
 }
 
+/** What went wrong first, where the end of a `using` found something wrong too: what it left, the next command cleans up. */
+export function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+}
+
 /** What the system or SQLite says where nobody foresaw it, in our words. */
 export function foreign(error: unknown): { message: string; hint?: string } {
   if (!(error instanceof Error) || !("code" in error)) return { message: messageOf(error) };
@@ -35,14 +46,28 @@ export function foreign(error: unknown): { message: string; hint?: string } {
     // A disk that is full is an I/O error where SQLite maps the file.
     const mayBeFull = code === "SQLITE_FULL" || String(code).startsWith("SQLITE_IOERR");
     return {
-      message: `Cannot use the store's records: ${error.message}`,
-      ...(mayBeFull && { hint: "Free some space, or choose another place with TEU_ROOT" }),
+      message: `Cannot use the store's records below ${JSON.stringify(stateRoot(process.env))}: ${mayBeFull ? whatIsFull(error.message) : error.message}`,
+      ...(mayBeFull && { hint: FREE_SOME }),
     };
   }
   if (!("errno" in error) || typeof error.errno !== "number" || !("syscall" in error))
     return { message: error.message };
   const path = "path" in error ? ` ${JSON.stringify(error.path)}` : "";
-  return { message: `${error.syscall}${path}: ${errnoSentence(-error.errno)}` };
+  return {
+    message: `${error.syscall}${path}: ${errnoSentence(-error.errno)}`,
+    ...((code === "ENOSPC" || code === "EDQUOT") && { hint: FREE_SOME }),
+  };
+}
+
+/** How much room is left where the records are, when that is next to nothing. */
+function whatIsFull(said: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(stateRoot(process.env));
+    const free = Math.floor((bavail * bsize) / 1024);
+    return free < NEXT_TO_NOTHING_KIB ? `no space is left on the device (${free} KiB are free)` : said;
+  } catch {
+    return said; // there is no such folder: then it is not full
+  }
 }
 
 function oneLine(text: string): string {

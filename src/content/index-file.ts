@@ -4,7 +4,7 @@
  * Source: image-spec image-layout.md, index.json.
  */
 import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type Descriptor,
   type ImageIndex,
@@ -13,7 +13,7 @@ import {
   parseImageIndex,
 } from "../spec/index.ts";
 import { replaceFile } from "./durable.ts";
-import { errnoOf, InvalidLayout } from "./errors.ts";
+import { errnoOf, InvalidLayout, writeError } from "./errors.ts";
 import { lock } from "./owner-lock.ts";
 
 /** The annotation that names an entry of index.json. */
@@ -50,9 +50,17 @@ export class IndexFile {
 
   /** Changes the entries: one change at a time among all processes, durable when this returns. Other fields stay. */
   update(change: (manifests: readonly Descriptor[]) => readonly Descriptor[]): void {
-    using _ = lock(`${this.#path}.lock`);
+    using _ = this.#lock();
     const index = this.read();
     replaceFile(this.#path, JSON.stringify({ ...index, manifests: change(index.manifests) }));
+  }
+
+  #lock(): Disposable {
+    try {
+      return lock(`${this.#path}.lock`);
+    } catch (error) {
+      throw writeError(error, dirname(this.#path));
+    }
   }
 
   /** The entry called `name`. */

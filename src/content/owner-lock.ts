@@ -4,7 +4,7 @@
  * one to be broken, so that two breakers never take each other's new lock for the dead one's.
  */
 import { randomUUID } from "node:crypto";
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { isAlive, type Owner, thisOwner } from "../base/index.ts";
 import { errnoOf } from "./errors.ts";
 
@@ -15,11 +15,11 @@ type Held = Owner & { readonly nonce: string };
 export function tryLock(path: string): Disposable | undefined {
   const held: Held = { ...thisOwner(), nonce: randomUUID() };
   const draft = `${path}.${held.nonce}`;
-  writeFileSync(draft, JSON.stringify(held), { flag: "wx", mode: 0o600 });
   try {
+    writeFileSync(draft, JSON.stringify(held), { flag: "wx", mode: 0o600 });
     if (!place(draft, path) && !(breakDead(path) && place(draft, path))) return undefined;
   } finally {
-    unlinkSync(draft);
+    rmSync(draft, { force: true }); // a full disk may have left it empty
   }
   let isHeld = true;
   return {

@@ -3,15 +3,20 @@
  * reads OCI layouts finds the images. Who is killed in between leaves an index that the next change puts right.
  * Source: image-spec image-layout.md, index.json.
  */
+import { hasCode } from "../../base/index.ts";
 import { nameAnnotations } from "../../image/index.ts";
 import { inTransaction } from "../store/database.ts";
 import { imageNames } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 
-/** Runs `change`, which names images or takes names away, in one transaction, and lets others see it. */
+/** Runs `change`, which names images or takes names away, in one transaction, and lets others see it: on a full disk, after the next change. */
 export function changeNames<T>(store: Store, change: () => T): T {
   const result = inTransaction(store.database, change);
-  publishNames(store);
+  try {
+    publishNames(store);
+  } catch (error) {
+    if (!hasCode(error, "storage-full")) throw error; // the change is made, and is told of as made
+  }
   return result;
 }
 

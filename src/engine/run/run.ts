@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
+import { writeError } from "../../content/index.ts";
 import { digestOf, type Seccomp } from "../../spec/index.ts";
 import { isTerminal } from "../../sys/index.ts";
 import { allowedBy, type SignatureVerdict } from "../audit/entry.ts";
@@ -176,7 +177,9 @@ async function removingAfterFailure<T>(
 ): Promise<T> {
   try {
     return await work();
-  } catch (error) {
+  } catch (caught) {
+    const path = caught instanceof Error && "path" in caught ? `${caught.path}` : store.paths.root;
+    const error = writeError(caught, path);
     try {
       await removeContainer(store, container, { force: true });
     } catch (second) {
