@@ -510,7 +510,8 @@ describe("--device VENDOR/CLASS=NAME", () => {
     return { [Symbol.dispose]: () => rmSync(join(FOLDER, name)) };
   };
 
-  test("gives what the vendor's file says: nodes, variables, mounts, groups; the common part once", async () => {
+  test("gives what the vendor's file says: nodes, variables, mounts, groups, hooks; the common part once", async () => {
+    const hooked = store.path("hooked");
     using _json = write(
       "teu-test.json",
       JSON.stringify({
@@ -528,7 +529,20 @@ describe("--device VENDOR/CLASS=NAME", () => {
               deviceNodes: [{ path: "/dev/thing0", hostPath: "/dev/loop-control" }],
             },
           },
-          { name: "two", containerEdits: { additionalGids: [4242] } },
+          {
+            name: "two",
+            containerEdits: {
+              additionalGids: [4242],
+              hooks: [
+                {
+                  hookName: "createRuntime",
+                  path: "/bin/sh",
+                  args: ["sh", "-c", `cat >${hooked}`],
+                  timeout: 5,
+                },
+              ],
+            },
+          },
         ],
       }),
     );
@@ -545,6 +559,26 @@ describe("--device VENDOR/CLASS=NAME", () => {
     const { stdout, stderr } = await run(script, ...flags);
     expect(stderr).toBe("");
     expect(stdout).toMatch(/^111\nc\n.*\b4242\b.*\nfine\n$/);
+    expect(JSON.parse(readFileSync(hooked, "utf8")).ociVersion).toBeString(); // the state, as hooks get it
+  });
+
+  test("--gpus are the devices of NVIDIA's files", async () => {
+    using _file = write(
+      "teu-test-gpu.json",
+      JSON.stringify({
+        cdiVersion: "0.6.0",
+        kind: "nvidia.com/gpu",
+        devices: [7, 8].map((number) => ({
+          name: `teu-${number}`,
+          containerEdits: { env: [`GPU${number}=1`] },
+        })),
+      }),
+    );
+    expect((await run("echo $GPU7-$GPU8", "--gpus", "device=teu-7")).stdout).toBe("1-\n");
+    expect((await run("echo $GPU7-$GPU8", "--gpus", '"device=teu-7,teu-8"')).stdout).toBe("1-1\n");
+    expect((await run("true", "--gpus", "capabilities=x")).stderr).toStartWith(
+      "teu: Unsupported --gpus capabilities=x",
+    );
   });
 
   test("that nobody describes is named, and so is a file that cannot be read", async () => {
