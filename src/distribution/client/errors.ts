@@ -28,17 +28,21 @@ export class RegistryRefused extends TeuError<
   "registry-refused",
   { registry: string; operation: string; status: number; errors: readonly DistributionError[] }
 > {
-  constructor(context: {
-    registry: string;
-    operation: string;
-    status: number;
-    errors: readonly DistributionError[];
-  }) {
+  constructor(
+    context: {
+      registry: string;
+      operation: string;
+      status: number;
+      errors: readonly DistributionError[];
+    },
+    hint?: string,
+  ) {
     super(
       "registry-refused",
       kindOfStatus(context.status),
       context,
       `Cannot ${context.operation} at registry ${JSON.stringify(context.registry)}: ${describe(context)}`,
+      hint === undefined ? {} : { hint },
     );
   }
 }

@@ -367,3 +367,18 @@ function aborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
 }
+
+test.each([
+  [
+    { "ratelimit-limit": "100;w=21600", "ratelimit-remaining": "0;w=21600", "retry-after": "86400" },
+    "Its limit is 100 requests in 21600 s, 0 are left, try again in 86400 s; who is logged in may have another",
+  ],
+  [{ "retry-after": "86400" }, "try again in 86400 s; who is logged in may have another"],
+  [{ "retry-after": "x\u001b[2J", "ratelimit-limit": "a" }, undefined],
+])("a limit that is reached is told of: %p", async (headers, hint) => {
+  const { client } = clientOf([answer(429, null, headers as Record<string, string>)], {
+    retry: { ...FAST, attempts: 1 },
+  });
+  const error = await client.resolve(TAG).catch((thrown: unknown) => thrown);
+  expect((error as { hint?: string }).hint).toBe(hint as never);
+});

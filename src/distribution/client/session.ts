@@ -108,11 +108,30 @@ export class Session {
 
   async #refusal(call: SessionCall, response: Response): Promise<RegistryRefused> {
     const bytes = await readCapped(response.body, MAX_ERROR_BODY).catch(() => undefined);
-    return new RegistryRefused({
+    const context = {
       registry: this.#http.registry,
       operation: call.operation,
       status: response.status,
       errors: parseDistributionErrors(new TextDecoder().decode(bytes)),
-    });
+    };
+    return new RegistryRefused(context, response.status === 429 ? limitOf(response.headers) : undefined);
   }
+}
+
+/** What a registry says of its limit on requests. Source: RFC 9110, Retry-After; Docker Hub, pull usage and limits (`100;w=21600`). */
+function limitOf(headers: Headers): string | undefined {
+  const [limit = "", windowSeconds] = (headers.get("ratelimit-limit") ?? "").split(/;w=(\d+)/);
+  const remaining = headers.get("ratelimit-remaining")?.split(";")[0];
+  const after = headers.get("retry-after");
+  const parts = [
+    /^\d+$/.test(limit)
+      ? `Its limit is ${limit} requests${windowSeconds === undefined ? "" : ` in ${windowSeconds} s`}`
+      : "",
+    remaining !== undefined && /^\d+$/.test(remaining) ? `${remaining} are left` : "",
+    after !== null && /^[\w ,:+-]{1,40}$/.test(after)
+      ? `try again ${/^\d+$/.test(after) ? `in ${after} s` : `after ${after}`}`
+      : "",
+  ].filter((part) => part !== "");
+  if (parts.length === 0) return undefined;
+  return `${parts.join(", ")}; who is logged in may have another`;
 }
