@@ -44,7 +44,7 @@ export { encodeFlags, encodeHelp, encodeTableHelp } from "./help.ts";
 // Results and messages, written whole.
 export { print, printError, writeAll } from "./output.ts";
 // One process of one boot: what tells work in progress from what a killed process left.
-export { bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
+export { ageMs, bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./owner.ts";
 // Several things at once.
 export { forEachParallel } from "./parallel.ts";
 // Paths as text.

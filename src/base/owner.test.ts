@@ -1,8 +1,20 @@
 import { expect, test } from "bun:test";
-import { isAlive, startTimeOf, thisOwner } from "./owner.ts";
+import { ageMs, isAlive, startTimeOf, thisOwner } from "./owner.ts";
 
 test("isAlive() knows this process", () => {
   expect(isAlive(thisOwner())).toBe(true);
+});
+
+test("ageMs() is of the clock since boot, whatever the time of day is set to", async () => {
+  const before = Date.now;
+  const first = ageMs(thisOwner());
+  Date.now = () => before() - 3 * 3_600_000;
+  try {
+    await Bun.sleep(50);
+    expect(ageMs(thisOwner()) - first).toBeWithin(30, 5000);
+  } finally {
+    Date.now = before;
+  }
 });
 
 test("isAlive() is not taken in by a pid that is used again", () => {

@@ -20,6 +20,14 @@ export function isAlive(owner: Owner): boolean {
   return owner.bootID === bootID() && startTimeOf(owner.pid) === owner.startTime;
 }
 
+const TICKS_PER_SECOND = 100; // USER_HZ, the same on all that teu runs on
+
+/** For how long `owner` has been there, by the clock that nobody sets. */
+export function ageMs({ startTime }: Owner): number {
+  const [uptime = ""] = readText("/proc/uptime").split(" ");
+  return Math.round(Number(uptime) * 1000 - (startTime * 1000) / TICKS_PER_SECOND);
+}
+
 /** When process `pid` started, or undefined when there is none (a zombie counts as none: it works on nothing). */
 export function startTimeOf(pid: number): number | undefined {
   let stat: string;

@@ -13,6 +13,7 @@ import { remakeBundle } from "./make.ts";
 import { settle } from "./recover.ts";
 import { findContainer, stopAndUnmount } from "./remove.ts";
 import { noteFailedStart } from "./restart.ts";
+import { remainingMs } from "./restart-policy.ts";
 import { startMonitored } from "./start.ts";
 import { ContainerNotRunning } from "./stop.ts";
 import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
@@ -76,7 +77,10 @@ export async function restartWhenDue(store: Store, id: string): Promise<void> {
   for (;;) {
     const dueAt = dueMoment(store, id);
     if (dueAt === undefined) return;
-    for (let waitMs = dueAt - Date.now(); waitMs > 0; waitMs = dueAt - Date.now()) {
+    const delayMs = findRestart(store.database, id)?.delayMs ?? 0;
+    const begun = performance.now();
+    const rest = () => remainingMs({ dueAt, delayMs }, Date.now(), performance.now() - begun);
+    for (let waitMs = rest(); waitMs > 0; waitMs = rest()) {
       await Bun.sleep(Math.min(waitMs, LOOK_AGAIN_MS));
       if (dueMoment(store, id) !== dueAt) return;
     }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type LastRun, nextAttempt, parseRestartPolicy } from "./restart-policy.ts";
+import { type LastRun, nextAttempt, parseRestartPolicy, remainingMs } from "./restart-policy.ts";
 
 const FAILED: LastRun = { status: 1, ranMs: 5, wasStopped: false, attempts: 0, delayMs: 0 };
 const cases: {
@@ -23,6 +23,16 @@ const cases: {
 test.each(cases)("$policy after $run", ({ policy, run, want }) => {
   const next = nextAttempt(parseRestartPolicy(policy), { ...FAILED, ...run });
   expect(next && [next.attempts, next.delayMs]).toEqual(want as never);
+});
+
+// A clock set back by hours held a container up for hours.
+test.each([
+  ["goes on", 1000, 0, 400],
+  ["goes on", 1300, 300, 100],
+  ["is set back", 1000 - 3 * 3_600_000, 100, 300],
+  ["is set forward", 1000 + 3 * 3_600_000, 100, 400 - 3 * 3_600_000],
+])("remainingMs() where the clock %s, at %d after %d ms", (_, nowMs, waitedMs, want) => {
+  expect(remainingMs({ dueAt: 1400, delayMs: 400 }, nowMs, waitedMs)).toBe(want);
 });
 
 test.each(["sometimes", "always:3", "on-failure:x", "on-failure:-1"])("--restart %s is refused", (text) =>

@@ -42,6 +42,19 @@ export function parseRestartPolicy(text: string): RestartPolicy | undefined {
   );
 }
 
+/**
+ * How long a container that is due is still to be waited for. `dueAt` is a time of day, which may be set back or forward meanwhile: nobody waits
+ * for longer than was noted.
+ * @param waitedMs  For how long we have waited, by a clock that nobody sets.
+ */
+export function remainingMs(
+  { dueAt, delayMs }: { readonly dueAt: number; readonly delayMs: number },
+  nowMs: number,
+  waitedMs: number,
+): number {
+  return Math.min(dueAt - nowMs, delayMs - waitedMs);
+}
+
 /** The next attempt, or undefined when there is none. */
 export function nextAttempt(
   policy: RestartPolicy | undefined,

@@ -98,7 +98,7 @@ export function startAfterBoot(store: Store): void {
 
 /** Sends teus to start what is overdue: those that were to do it have been killed. */
 export function sendForOverdue(store: Store): void {
-  for (const record of restartsDue(store.database, Date.now() - OVERDUE_MS)) {
+  for (const record of restartsDue(store.database, Date.now(), OVERDUE_MS)) {
     // The next command need not send one more.
     inTransaction(store.database, () => putRestart(store.database, { ...record, dueAt: Date.now() }));
     sendFor(store, record.container);

@@ -1,6 +1,6 @@
 /** One health check of one container: a program in it, its answer, and what follows for the record. Source: moby daemon/health.go. */
 import { closeSync, openSync } from "node:fs";
-import { TeuError } from "../../base/index.ts";
+import { ageMs, TeuError } from "../../base/index.ts";
 import { childEnded, pipe } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { processOf } from "../container/exec.ts";
@@ -109,7 +109,7 @@ function firstBytes(reader: number): { readonly ended: Promise<void>; text(): st
 export function noteResult(
   store: Store,
   { id, startedAt }: Pick<ContainerRecord, "id" | "startedAt">,
-  { retries, startPeriodMs }: HealthCheck,
+  { retries, startPeriodMs, timeoutMs }: HealthCheck,
   result: HealthResult,
 ): boolean {
   return inTransaction(store.database, () => {
@@ -117,7 +117,9 @@ export function noteResult(
     const now = findContainers(store.database, store.namespace, id)[0];
     // It has ended meanwhile, or begun anew.
     if (before === undefined || now?.phase !== "running" || now.startedAt !== startedAt) return false;
-    const isEarly = before.status === "starting" && result.start < (startedAt ?? 0) + startPeriodMs;
+    // Its monitor's age: the time of day may have been set since, and a start period of hours would hide failures.
+    const tookMs = Math.min(Math.max(result.end - result.start, 0), timeoutMs);
+    const isEarly = before.status === "starting" && ageMs(now.owner) - tookMs < startPeriodMs;
     const after = healthAfter(before, result, { retries, isEarly });
     putHealth(store.database, after);
     return after.status === "unhealthy" && before.status !== "unhealthy";

@@ -3,7 +3,7 @@
  * knows is in the records, and when it is killed the next command starts another (decision 0013).
  */
 import { watch } from "node:fs";
-import { hasCode } from "../../base/index.ts";
+import { ageMs, hasCode } from "../../base/index.ts";
 import { tryLockFile } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import type { HealthCheck } from "../options/health.ts";
@@ -101,9 +101,9 @@ async function checkUntil(store: Store, container: ContainerRecord, signal: Abor
 }
 
 /** In the time after the start it is looked more often, until it is well. */
-function nextDelay(store: Store, { id, startedAt }: ContainerRecord, health: HealthCheck): number {
+function nextDelay(store: Store, { id, owner }: ContainerRecord, health: HealthCheck): number {
   const isStarting = findHealth(store.database, id)?.status === "starting";
-  const isEarly = Date.now() < (startedAt ?? 0) + health.startPeriodMs;
+  const isEarly = ageMs(owner) < health.startPeriodMs;
   return isStarting && isEarly ? Math.min(health.startIntervalMs, health.intervalMs) : health.intervalMs;
 }
 

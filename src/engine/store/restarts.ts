@@ -25,11 +25,13 @@ export function findRestart(database: Database, container: string): RestartRecor
   return row === null ? undefined : fromRow(row);
 }
 
-/** Those that were due before `moment`. */
-export function restartsDue(database: Database, moment: number): RestartRecord[] {
+/** Those that were due `lateMs` ago, and those that are due later than they can be: the clock was set back since that was noted. */
+export function restartsDue(database: Database, now: number, lateMs: number): RestartRecord[] {
   return database
-    .query<Row, [number]>(`SELECT ${COLUMNS} FROM restarts WHERE due_at < ?1`)
-    .all(moment)
+    .query<Row, [number, number]>(
+      `SELECT ${COLUMNS} FROM restarts WHERE due_at < ?1 - ?2 OR due_at > ?1 + delay_ms + ?2`,
+    )
+    .all(now, lateMs)
     .map(fromRow);
 }
 
