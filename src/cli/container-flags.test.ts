@@ -45,9 +45,14 @@ test.each([
 });
 
 test.each([
-  [{}, 0],
-  [{ "kernel-memory": "0" }, 0],
-  [{ "kernel-memory": "64m" }, 1],
-  [{ "oom-kill-disable": true, memory: "64m" }, 0],
-  [{ "oom-kill-disable": true }, 1],
-])("warningsOf(%j) are %d", (flags, count) => expect(warningsOf(flags)).toHaveLength(count));
+  [{}, 0, 0],
+  [{ "kernel-memory": "0" }, 0, 0],
+  [{ "kernel-memory": "64m" }, 1, 1],
+  [{ "oom-kill-disable": true, memory: "64m" }, 0, 1],
+  [{ "oom-kill-disable": true }, 1, 1],
+  [{ "oom-kill-disable": false, "memory-swappiness": -1, "cpu-rt-runtime": 0 }, 0, 0],
+  [{ "memory-swappiness": 0, "cpu-rt-runtime": 950 }, 0, 2],
+])("warningsOf(%j) are %d with cgroup v1, %d with v2", (flags, first, second) => {
+  expect(warningsOf(flags, false)).toHaveLength(first);
+  expect(warningsOf(flags, true)).toHaveLength(second);
+});

@@ -1,4 +1,5 @@
 /** Which flags of a container go together, and what is said of those that do less than their name says. */
+import { existsSync } from "node:fs";
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import { InvalidOption, parseSize } from "../engine/index.ts";
 
@@ -62,19 +63,35 @@ export function refuseConflicts(flags: {
     );
 }
 
-/** What works, but not as one might think. @throws {InvalidOption} */
-export function warningsOf(flags: {
-  readonly memory?: string | undefined;
-  readonly "kernel-memory"?: string | undefined;
-  readonly "oom-kill-disable"?: boolean;
-}): string[] {
-  const warnings: string[] = [];
+/** Cgroup v2 has no file for them. */
+const OF_V1 = ["memory-swappiness", "oom-kill-disable", "cpu-rt-period", "cpu-rt-runtime"] as const;
+
+/** What works, but not as one might think. @param isUnified  Whether cgroups are v2 here. @throws {InvalidOption} */
+export function warningsOf(
+  flags: {
+    readonly memory?: string | undefined;
+    readonly "kernel-memory"?: string | undefined;
+    readonly "memory-swappiness"?: number | undefined;
+    readonly "oom-kill-disable"?: boolean;
+    readonly "cpu-rt-period"?: number | undefined;
+    readonly "cpu-rt-runtime"?: number | undefined;
+  },
+  isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers"),
+): string[] {
+  // -1 and false leave things as they are; so does 0, but of swappiness.
+  const isGiven = (name: (typeof OF_V1)[number]) => {
+    const value = flags[name] ?? -1;
+    return value !== -1 && value !== false && (value !== 0 || name === "memory-swappiness");
+  };
+  const warnings = OF_V1.filter((name) => isUnified && isGiven(name)).map(
+    (name) => `Cgroup v2 has no such limit: --${name} does nothing`,
+  );
   const kernelMemory = flags["kernel-memory"];
   if (kernelMemory && parseSize(kernelMemory, "--kernel-memory") > 0)
     warnings.push(
       "Kernels have no limit of kernel memory any more: --kernel-memory does nothing, -m counts it too",
     );
-  if (flags["oom-kill-disable"] && flags.memory === undefined)
+  if (flags["oom-kill-disable"] && flags.memory === undefined && !isUnified)
     warnings.push(
       "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources",
     );
