@@ -1,6 +1,15 @@
 /** Docker's flags of `run`, by what a container that has them sees and what its cgroups and its inspection say. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
@@ -31,6 +40,12 @@ afterAll(async () => {
 const run = (script: string, ...flags: string[]) =>
   store.teu("run", "--rm", ...flags, image, "sh", "-c", script);
 const inspect = async (name: string) => JSON.parse(await store.done("inspect", name))[0];
+
+/** One, where there is any. */
+const DISKS = readdirSync("/sys/block")
+  .filter((name) => existsSync(`/dev/${name}`))
+  .map((name) => ({ name, numbers: readFileSync(`/sys/block/${name}/dev`, "utf8").trim() }))
+  .slice(0, 1);
 
 describe("what a container sees", () => {
   const cgroup = (v1: string, v2: string) =>
@@ -128,11 +143,11 @@ describe("what a container sees", () => {
       script: cgroup("cpu/cpu.cfs_quota_us", "cpu.max"),
       says: /^50000( 100000)?$/,
     },
-    {
-      flags: ["--device-read-bps", "/dev/loop0:1m", "--device-write-iops", "/dev/loop0:7"],
+    ...DISKS.map(({ name, numbers }) => ({
+      flags: ["--device-read-bps", `/dev/${name}:1m`, "--device-write-iops", `/dev/${name}:7`],
       script: `${cgroup("blkio/blkio.throttle.read_bps_device", "io.max")}; cat /sys/fs/cgroup/blkio/blkio.throttle.write_iops_device 2>/dev/null`,
-      says: /^7:0 (1048576\n7:0 7|rbps=1048576 .*wiops=7)$/,
-    },
+      says: new RegExp(`^${numbers} (1048576\\n${numbers} 7|rbps=1048576 .*wiops=7)$`),
+    })),
     {
       flags: ["--pid", "host"],
       script: "readlink /proc/self/ns/pid",
