@@ -1,6 +1,6 @@
 /** Commands at once, and commands beside what hangs or is full. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { busyboxLayer, pushLayers } from "../integration/support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "../integration/support/registry.ts";
 import { run, TEU } from "../integration/teu.ts";
@@ -136,6 +136,28 @@ test("a runtime that hangs holds up nobody else, and its container can be remove
   await store.teu("rm", "-f", "stuck");
   expect(await store.done("ps", "-aq")).toBe("");
 });
+
+test("a runtime that hangs at everything, or is gone, holds up nobody else, and its container can be removed", async () => {
+  const path = store.path("dead-runtime");
+  writeFileSync(path, "#!/bin/sh\nexec sleep 1000\n");
+  chmodSync(path, 0o755);
+  const words = ["run", "-d", "--network", "none", "--name", "dead", "--runtime", path, image, "true"];
+  const hanging = Bun.spawn([TEU, ...words], {
+    env: { ...store.env },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  const names = async () => (await store.done("ps", "-a", "--format", "{{.Names}}")).trim();
+  for (let times = 0; times < 300 && (await names()) === ""; times++) await Bun.sleep(10);
+  hanging.kill("SIGKILL");
+  await hanging.exited;
+  const begin = performance.now();
+  expect(await names()).toBe("dead");
+  expect(await store.done("run", "--rm", "--network", "none", image, "echo", "fine")).toBe("fine\n");
+  expect(performance.now() - begin).toBeLessThan(12_000);
+  rmSync(path); // now it is gone, and another one is at the removal
+  await store.teu("rm", "-f", "dead");
+  expect(await names()).toBe("");
+}, 60_000);
 
 describe("a disk that is full", () => {
   test("of logs does not hold a container up; what was lost is told when there is room", async () => {

@@ -26,7 +26,7 @@ const RESUMABLE_MS = 24 * 3600 * 1000;
 
 /** Takes over, ends and cleans what dead owners left. */
 export async function recover(store: Store): Promise<void> {
-  for (const container of unfinishedContainers(store.database)) await settle(store, container);
+  for (const container of unfinishedContainers(store.database)) await settleInTime(store, container);
   for (const lease of listLeases(store.database)) {
     if (isAlive(lease.owner)) continue;
     if (lease.directory !== null) {
@@ -42,6 +42,17 @@ export async function recover(store: Store): Promise<void> {
   startAfterBoot(store);
   sendForOverdue(store);
   store.content.pruneIngests(RESUMABLE_MS);
+}
+
+/** How long a command waits for a runtime of somebody else's that has to clean up. */
+const PATIENCE_MS = 2000;
+
+/** A runtime that hangs holds up its own container, and no command for another one. */
+async function settleInTime(store: Store, container: ContainerRecord): Promise<void> {
+  const settled = settle(store, container);
+  if (container.settings.runtime === undefined) return await settled;
+  settled.catch(() => undefined); // it may fail when nobody waits any more: the next command tries again
+  await Promise.race([settled, Bun.sleep(PATIENCE_MS)]);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
+import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -85,7 +85,7 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
     await disconnect(store, container);
     return;
   }
-  await (await driverOf(store, container.settings.runtime)).delete(container.id);
+  await endByRuntime(store, container);
   await endMonitor(container.owner);
   await disconnect(store, container);
   unmount(join(bundle, "rootfs") as HostPath);
@@ -94,6 +94,17 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   rmSync(bundle, { recursive: true, force: true });
 }
 
+/** By the runtime that made it; where that is gone, hangs or refuses, our own ends what is left in the container's cgroups. */
+async function endByRuntime(store: Store, { id, settings }: ContainerRecord): Promise<void> {
+  try {
+    await (await driverOf(store, settings.runtime)).delete(id);
+  } catch (error) {
+    if (settings.runtime === undefined || !FAILURES.some((code) => hasCode(error, code))) throw error;
+    await (await driverOf(store, undefined)).delete(id);
+  }
+}
+
+const FAILURES = ["runtime-failed", "no-such-runtime"];
 const MONITOR_NAME = "teu-monitor\n";
 const PATIENCE_MS = 2000;
 const LOOK_AGAIN_MS = 2;

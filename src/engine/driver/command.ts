@@ -235,15 +235,25 @@ class ConsoleSocket implements Disposable {
   }
 }
 
-/** Runs a runtime command that only talks. */
+/** runc's delete kills, and waits for the end of all for ten seconds. */
+const PATIENCE_MS = 15_000;
+
+/** Runs a runtime command that only talks; one that hangs is ended. */
 async function run(words: readonly string[]): Promise<{ isFine: boolean; printed: string; said: string }> {
   const child = Bun.spawn([...words], {
     stdio: ["ignore", "pipe", "pipe"],
     env: environment(),
     detached: true,
   });
-  const [printed, said, status] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { isFine: status === 0, printed, said: said.trim() };
+  const told = Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const answer = await Promise.race([told, Bun.sleep(PATIENCE_MS)]);
+  if (answer !== undefined) {
+    const [printed, said, status] = answer;
+    return { isFine: status === 0, printed, said: said.trim() };
+  }
+  // What it started may hold its streams open: nobody waits for their end.
+  child.kill("SIGKILL");
+  return { isFine: false, printed: "", said: `it did not end within ${PATIENCE_MS / 1000} s` };
 }
 
 /** Nothing of ours: what the caller's environment holds is no business of a container's. */
