@@ -25,15 +25,20 @@ export async function fetchBlob(
   tell: (event: BlobEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  for (;;) {
+  for (let attempt = 0; ; attempt += 1) {
     if (await holdsBlob(store, blob)) return tell({ kind: "present", blob });
     const isAlone = await othersLeft(store, blob, tell, signal);
     if (isAlone && (await holdsBlob(store, blob))) return tell({ kind: "done", blob });
     // What an earlier process left may be damaged, or somebody else have begun meanwhile: then once more.
-    if (await ingestBlob(client, store, blob, { tell, signal, isBeside: !isAlone }))
+    if (
+      await ingestBlob(client, store, blob, { tell, signal, isBeside: !isAlone || attempt >= MOST_ATTEMPTS })
+    )
       return tell({ kind: "done", blob });
   }
 }
+
+/** Who has been too late so often goes beside the others. */
+const MOST_ATTEMPTS = 50;
 
 /** How often it is looked what another process has, and how long one may bring nothing before it is waited for no longer. */
 const LOOK_AGAIN_MS = 25;
@@ -110,6 +115,8 @@ function openIngest(store: ContentStore, blob: Descriptor, isBeside: boolean): I
   try {
     return store.ingest({ id, expected });
   } catch (error) {
+    // Its folder was taken away while we were at it.
+    if (error instanceof IngestNotFound) return undefined;
     if (!(error instanceof IngestInUse)) throw error;
     if (error.context.why === "owned") return undefined;
   }
@@ -117,6 +124,8 @@ function openIngest(store: ContentStore, blob: Descriptor, isBeside: boolean): I
     return store.resumeIngest(id, { expected });
   } catch (error) {
     if (!(error instanceof IngestInUse || error instanceof IngestNotFound)) throw error;
+    // Somebody who came just as another had ended left its folder, with nothing in it.
+    if (error instanceof IngestNotFound) store.discardIngest(id);
     return undefined;
   }
 }
