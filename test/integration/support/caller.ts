@@ -15,6 +15,9 @@ const APPLETS = "sh cat id ls sleep echo true hostname kill touch env tty".split
 /** A test of a caller starts a server and some twenty containers, each by several programs. */
 export const CALLER_TIMEOUT_MS = 180_000;
 
+/** How long what a caller has started may go on after its last command. */
+const SETTLE_MS = 10_000;
+
 /** A folder in which a caller keeps all of its state; nothing of it may be left when it is disposed of. */
 export class CallerFolder implements AsyncDisposable {
   readonly path: string = mkdtempSync(join(tmpdir(), "teu-caller-"));
@@ -71,6 +74,9 @@ export class CallerFolder implements AsyncDisposable {
       process.kill("SIGTERM");
       await process.exited;
     }
+    // What a caller starts behind its last container, as conmon starts podman, may still be at it.
+    const until = Date.now() + SETTLE_MS;
+    while (findLeftovers([this.path]).length > 0 && Date.now() < until) await Bun.sleep(50);
     const left = findLeftovers([this.path]);
     for (const mount of left.filter((line) => line.startsWith("mount: ")))
       Bun.spawnSync(["umount", "-l", mount.split(" ")[5] ?? ""]);
