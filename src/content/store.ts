@@ -47,6 +47,7 @@ import {
 import { GroupSync } from "./group-sync.ts";
 import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
 import { algorithmFor, DATA, type Expected, Ingest, OWNER, type SupportedAlgorithm } from "./ingest.ts";
+import { linkBlob } from "./link.ts";
 import { isLocked, tryLock } from "./owner-lock.ts";
 
 /** How content is taken in. */
@@ -177,6 +178,14 @@ export class ContentStore {
         if (entry.isFile() && isDigest(digest)) yield digest;
       }
     }
+  }
+
+  /**
+   * Takes in the blob that `file` of another store holds, which nobody ever changes, by a second name of the same file: no byte is
+   * copied. @returns whether it did; not where file systems differ, there is no such file, or it holds something else
+   */
+  async link(expected: { readonly digest: Digest; readonly size: number }, file: string): Promise<boolean> {
+    return await linkBlob(file, expected, this.#newBlobPath(expected.digest));
   }
 
   /** Begins to take content in. @throws {IngestInUse} the id is taken @throws {UnsupportedAlgorithm} */

@@ -30,12 +30,17 @@ export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/
 export { END_OF_ARCHIVE } from "./tar/writer.ts";
 // Places that images are copied from and to, and the copy.
 export { archiveDestination } from "./transfer/archive-destination.ts";
-export { type ArchiveKind, type ArchivePlace, archiveSource } from "./transfer/archive-source.ts";
+export {
+  type ArchiveKind,
+  type ArchivePlace,
+  archiveSource,
+  unpackedSource,
+} from "./transfer/archive-source.ts";
 export { contentDestination, contentSource } from "./transfer/content-place.ts";
 export type { ImageFormat } from "./transfer/convert.ts";
 export { type CopiedImage, type CopyEvent, type CopyOptions, copyImage } from "./transfer/copy-image.ts";
 export { directoryDestination, directorySource } from "./transfer/directory.ts";
-export { InvalidPlace } from "./transfer/errors.ts";
+export { InvalidPlace, NoImageInPlace } from "./transfer/errors.ts";
 export { layoutDestination, layoutSource } from "./transfer/layout.ts";
 export type { BlobOpener, ImageDestination, ImageDocument, ImageSource } from "./transfer/place.ts";
 // The tree that layers make, by their listings.

@@ -63,6 +63,8 @@ export { type Architecture, type SystemCall, systemCallName, systemCallNumber } 
 export { O } from "./open-flags.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
+// Locks that other programs take.
+export { tryShareFile } from "./record-lock.ts";
 // Copying between descriptors.
 export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
 export { addAddress, addressesOf, changeLink, findLink, type Link, type LinkAddress } from "./rtnetlink.ts";

@@ -221,10 +221,7 @@ describe("teu copy", () => {
     ],
     [["dir:/etc", "dir:x"], "Cannot use dir:/etc: it has no manifest.json"],
     [["no/such/image", "dir:x"], "No such image: no/such/image"],
-    [
-      ["docker-daemon:x", "dir:x"],
-      "Unsupported place docker-daemon:: stores of other programs are neither read nor written",
-    ],
+    [["ostree:x", "dir:x"], "Unsupported place ostree:: such places are neither read nor written"],
     [["--format", "v1", "a", "b"], 'Invalid format "v1": wants oci or docker (v2s2)'],
     [["--all", "--platform", "linux/amd64", "a", "b"], "--all and --platform are mutually exclusive"],
     [["--src-creds", "x", "docker://r.example/a", "dir:x"], "Invalid credentials: wants NAME:PASSWORD"],

@@ -14,7 +14,7 @@ export const command = teuCommand({
   name: "teu copy",
   summary: "Copy an image between registries, archives, layouts and this machine",
   description: `Places are docker://IMAGE, oci:FOLDER[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], dir:FOLDER, and names of images of this machine
-(or store:NAME). Bytes and digests stay as they are, unless --format says otherwise; what the destination has already is not sent.`,
+(or store:NAME); to read, also docker-daemon:IMAGE, containers-storage:IMAGE and containerd:[NAMESPACE/]IMAGE. Bytes and digests stay as they are, unless --format says otherwise; what the destination has already is not sent.`,
   flags: {
     all: { kind: "boolean", short: "a", summary: "All platforms of an index, and the index itself" },
     platform: PLATFORM_FLAG,

@@ -1,17 +1,19 @@
-/** `teu import`: an image of the archive of a file system. Docker's flags. */
-import { Unsupported } from "../../base/index.ts";
-import { importImage, openEngine, parseConfigChange } from "../../engine/index.ts";
+/** `teu import`: an image of the archive of a file system, with docker's flags; or the images of other engines of this machine. */
+import { print, Unsupported } from "../../base/index.ts";
+import { InvalidOption, importImage, openEngine, parseConfigChange, takeImages } from "../../engine/index.ts";
 import { readArchive } from "../archive-file.ts";
-import { JSON_FLAG, teuCommand } from "../context.ts";
+import { type CliContext, JSON_FLAG, teuCommand } from "../context.ts";
 import { printEdited } from "../edit-flags.ts";
-import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import { progressPrinter } from "../progress.ts";
 import { sourceDateEpoch } from "../source-date.ts";
 
 export const command = teuCommand({
   name: "teu import",
-  summary: "Make an image of the archive of a file system",
+  summary:
+    "Make an image of the archive of a file system, or take over those of docker, podman or containerd",
   description:
-    "The archive is a tar, plain or compressed with gzip or zstd; it becomes the image's only layer. FILE - is standard input.",
+    "The archive is a tar, plain or compressed with gzip or zstd; it becomes the image's only layer. FILE - is standard input. With --from, images that another engine of this machine has become teu's, with their IDs: docker-daemon:IMAGE (DOCKER_HOST says where), containers-storage:IMAGE (podman, buildah, CRI-O), containerd:[NAMESPACE/]IMAGE; without an image, all that have names.",
   flags: {
     change: {
       kind: "list",
@@ -20,17 +22,41 @@ export const command = teuCommand({
       summary: "Set something of its config: CMD, ENV, USER, …",
     },
     message: { kind: "string", short: "m", value: "TEXT", summary: "What the history says of it" },
+    from: {
+      kind: "string",
+      value: "PLACE",
+      summary: "Take images over: docker-daemon:, containers-storage:, containerd:",
+    },
+    quiet: QUIET_FLAG,
     platform: { ...PLATFORM_FLAG, summary: "What it is for (default this machine)" },
     json: JSON_FLAG,
   },
-  arguments: [{ name: "FILE" }, { name: "NAME", isOptional: true }],
+  arguments: [
+    { name: "FILE", isOptional: true },
+    { name: "NAME", isOptional: true },
+  ],
   examples: [
     {
       command: `teu import -c 'CMD ["sh"]' rootfs.tar.gz mine:1`,
       says: "What debootstrap made, for instance",
     },
+    { command: "teu import --from docker-daemon:", says: "All images that docker has" },
+    {
+      command: "teu import --from containers-storage:localhost/app app:1",
+      says: "One of podman's, by another name",
+    },
   ],
-  async run({ flags, arguments: [file = "", reference] }, context) {
+  async run({ flags, arguments: [file, reference] }, context) {
+    if (flags.from !== undefined) {
+      if (reference !== undefined)
+        throw new InvalidOption(
+          { option: "--from", value: reference },
+          `Cannot take ${JSON.stringify(reference)}: with --from, one name is what the image is called here`,
+        );
+      return await take(flags.from, file, flags, context);
+    }
+    if (file === undefined)
+      throw new InvalidOption({ option: "--from", value: "" }, "Cannot import: wants FILE, or --from PLACE");
     if (reference === undefined)
       throw new Unsupported({ what: "import without a name", why: "an image without a name is not kept" });
     if (/^https?:\/\//.test(file))
@@ -55,3 +81,19 @@ export const command = teuCommand({
     return 0;
   },
 });
+
+async function take(
+  from: string,
+  name: string | undefined,
+  flags: { readonly quiet: boolean; readonly json: boolean },
+  { environment }: CliContext,
+): Promise<number> {
+  const store = await openEngine(environment);
+  using progress = progressPrinter({ isQuiet: flags.quiet });
+  const onImage = (image: string): void => {
+    if (flags.json) print(`${JSON.stringify({ image })}\n`);
+    else if (!flags.quiet) print(`Imported image: ${image}\n`);
+  };
+  await takeImages(store, { from, name, environment, onEvent: progress.update, onImage });
+  return 0;
+}

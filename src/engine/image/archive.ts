@@ -8,8 +8,15 @@ import type { Store } from "../store/store.ts";
 import { NoSuchImage } from "./errors.ts";
 import { changeNames } from "./names.ts";
 
-/** Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest */
-export async function loadImages(store: Store, source: AsyncIterable<Uint8Array>): Promise<string[]> {
+/**
+ * Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest
+ * @param name  What the image is called, whatever the archive calls it.
+ */
+export async function loadImages(
+  store: Store,
+  source: AsyncIterable<Uint8Array>,
+  name?: string,
+): Promise<string[]> {
   const { importArchive } = await import("../../image/index.ts");
   using interrupt = abortOnSignal();
   using _lease = takeLease(store.database, "load");
@@ -17,7 +24,7 @@ export async function loadImages(store: Store, source: AsyncIterable<Uint8Array>
   // All names are parsed before the first is recorded.
   const named = images.map(({ descriptor, names }) => ({
     descriptor,
-    references: names.map(parseReference),
+    references: (name === undefined ? names : [name]).map(parseReference),
   }));
   changeNames(store, () => {
     for (const { descriptor, references } of named)

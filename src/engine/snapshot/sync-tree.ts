@@ -1,10 +1,13 @@
 /** Puts unpacked layers on disk before a record refers to them. */
-import { closeSync, constants, fsyncSync, openSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { check, syscall } from "../../sys/index.ts";
+import { closeSync, constants, fsyncSync, openSync } from "node:fs";
+import type { ByteString } from "../../image/index.ts";
+import { check, layerFiles, syscall } from "../../sys/index.ts";
 
 /** Beyond so many entries one wait for the whole file system is shorter than one for each of them. */
 const FEW_ENTRIES = 64;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
 
 /**
  * Returns when all below `directories` is on disk. A few files are asked for one by one: the file system may have gigabytes of
@@ -21,14 +24,35 @@ export function syncToDisk(directories: readonly string[], entries: number): voi
     );
 }
 
-/** Links and devices are in their directory. */
+/** Links and devices are in their directory. Names are bytes: an image's need not be UTF-8. */
 function syncTree(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) syncTree(path);
-    else if (entry.isFile()) withOpen(path, 0, fsyncSync);
-  }
-  withOpen(directory, constants.O_DIRECTORY, fsyncSync);
+  const files = layerFiles<ByteString>();
+  const sync = (descriptor: number): void => {
+    const names = files.list(descriptor);
+    if (typeof names === "number") check(names, "list", directory);
+    else
+      for (const name of names) {
+        const status = files.status(descriptor, name);
+        if (typeof status === "number") check(status, "look at", directory);
+        else if ((status.mode & S_IFMT) === S_IFDIR) within(descriptor, name, constants.O_DIRECTORY, sync);
+        else if ((status.mode & S_IFMT) === S_IFREG) within(descriptor, name, 0, fsyncSync);
+      }
+    fsyncSync(descriptor);
+  };
+  const within = (
+    above: number,
+    name: ByteString,
+    flags: number,
+    use: (descriptor: number) => void,
+  ): void => {
+    const descriptor = check(files.open(above, name, constants.O_RDONLY | flags, 0), "open", directory);
+    try {
+      use(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  };
+  withOpen(directory, constants.O_DIRECTORY, sync);
 }
 
 function withOpen(path: string, flags: number, use: (descriptor: number) => unknown): void {

@@ -1,4 +1,5 @@
 /** `teu copy`: opens both places and copies from one to the other. */
+import { Unsupported } from "../../base/index.ts";
 import type { RegistryClient } from "../../distribution/client/index.ts";
 import type {
   CopiedImage,
@@ -14,7 +15,7 @@ import { openEngine } from "../open.ts";
 import { InvalidOption } from "../options/error.ts";
 import { openClient, type RegistryAccess } from "../remote/access.ts";
 import { abortOnSignal } from "../run/signals.ts";
-import { type Place, parsePlace } from "./place.ts";
+import { type ForeignKind, InvalidPlaceName, type Place, parsePlace } from "./place.ts";
 
 /** What is copied and how. */
 export interface CopyRequest {
@@ -93,6 +94,23 @@ async function openSource(
       return { source: await archiveSource(place, signal) };
     case "dir":
       return { source: directorySource(place.folder) };
+    case "docker-daemon": {
+      const { dockerArchive } = await import("../foreign/docker-daemon.ts");
+      const name = `docker-daemon:${requireName(place)}`;
+      const { unpackedSource } = await import("../../image/index.ts");
+      const archive = await dockerArchive([place.name], environment, signal);
+      return { source: await unpackedSource(name, archive, undefined, signal) };
+    }
+    case "containers-storage": {
+      const { containersStorageSource } = await import("../foreign/containers-storage.ts");
+      requireName(place);
+      return { source: containersStorageSource(place, environment) };
+    }
+    case "containerd": {
+      const { containerdSource } = await import("../foreign/containerd.ts");
+      requireName(place);
+      return { source: containerdSource(place, environment) };
+    }
     case "store": {
       const { storeSource } = await import("./store-place.ts");
       return { source: storeSource(await openEngine(environment), place.name) };
@@ -129,6 +147,13 @@ async function openDestination(
     case "dir":
       refuseNames(place, names);
       return directoryDestination(place.folder);
+    case "docker-daemon":
+    case "containers-storage":
+    case "containerd":
+      throw new Unsupported(
+        { what: `to copy to ${place.kind}`, why: "stores of other programs are only read" },
+        { hint: HINTS[place.kind] },
+      );
     case "store": {
       const { storeDestination } = await import("./store-place.ts");
       return storeDestination(await openEngine(environment), place.name, names);
@@ -136,6 +161,22 @@ async function openDestination(
     default:
       return place satisfies never;
   }
+}
+
+/** How an image gets there. */
+const HINTS: Readonly<Record<ForeignKind, string>> = {
+  "docker-daemon": "teu save IMAGE | docker load",
+  "containers-storage": "teu save IMAGE | podman load",
+  containerd: "teu save IMAGE | ctr images import -",
+};
+
+function requireName({ kind, name }: Extract<Place, { kind: ForeignKind }>): string {
+  if (name === "" || name.endsWith("/"))
+    throw new InvalidPlaceName({
+      text: `${kind}:${name}`,
+      reason: "it names no image (all: 'teu import --from')",
+    });
+  return name;
 }
 
 function parseTag(text: string): Tag {

@@ -2,6 +2,7 @@
 import { TeuError, Unsupported } from "../../base/index.ts";
 import type { ArchiveKind } from "../../image/index.ts";
 import { parseReference, type Reference } from "../../spec/index.ts";
+import type { ForeignPlace } from "../foreign/place.ts";
 
 /** A place, parsed. */
 export type Place =
@@ -9,7 +10,11 @@ export type Place =
   | { readonly kind: "oci"; readonly folder: string; readonly image: string | undefined }
   | { readonly kind: ArchiveKind; readonly file: string; readonly image: string | undefined }
   | { readonly kind: "dir"; readonly folder: string }
+  | ({ readonly kind: ForeignKind } & ForeignPlace)
   | { readonly kind: "store"; readonly name: string };
+
+/** Whose store: only read. */
+export type ForeignKind = "docker-daemon" | "containers-storage" | "containerd";
 
 /** The text names no place. */
 export class InvalidPlaceName extends TeuError<"invalid-place-name", { text: string; reason: string }> {
@@ -20,14 +25,14 @@ export class InvalidPlaceName extends TeuError<"invalid-place-name", { text: str
       context,
       `Invalid place ${JSON.stringify(context.text)}: ${context.reason}`,
       {
-        hint: "Places are docker://IMAGE, oci:FOLDER[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], dir:FOLDER, and names of images of this machine",
+        hint: "Places are docker://IMAGE, oci:FOLDER[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], dir:FOLDER, to read docker-daemon:IMAGE, containers-storage:IMAGE and containerd:[NAMESPACE/]IMAGE, and names of images of this machine",
       },
     );
   }
 }
 
 /** skopeo's, which are other programs' stores. */
-const FOREIGN = /^(docker-daemon|containers-storage|ostree|atomic|tarball|sif):/;
+const FOREIGN = /^(ostree|atomic|tarball|sif):/;
 
 /** Parses `text`. @throws {InvalidPlaceName} @throws {InvalidReference} @throws {Unsupported} */
 export function parsePlace(text: string): Place {
@@ -35,9 +40,12 @@ export function parsePlace(text: string): Place {
   if (foreign !== undefined)
     throw new Unsupported({
       what: `place ${foreign}:`,
-      why: "stores of other programs are neither read nor written",
+      why: "such places are neither read nor written",
     });
-  const [, kind, rest = ""] = /^(docker|oci|oci-archive|docker-archive|dir|store):(.*)$/s.exec(text) ?? [];
+  const [, kind, rest = ""] =
+    /^(docker|oci|oci-archive|docker-archive|dir|docker-daemon|containers-storage|containerd|store):(.*)$/s.exec(
+      text,
+    ) ?? [];
   switch (kind) {
     case "docker":
       // "docker:dind" is an image.
@@ -53,6 +61,13 @@ export function parsePlace(text: string): Place {
     case "dir":
       if (rest === "") throw new InvalidPlaceName({ text, reason: "it names no folder" });
       return { kind, folder: rest };
+    case "docker-daemon":
+      return { kind, store: undefined, name: rest };
+    case "containers-storage":
+    case "containerd": {
+      const [, store, name = ""] = /^(?:\[([^\]]*)\])?(.*)$/s.exec(rest) ?? [];
+      return { kind, store: store || undefined, name };
+    }
     default:
       return { kind: "store", name: kind === "store" ? rest : text };
   }

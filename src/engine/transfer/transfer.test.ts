@@ -179,7 +179,7 @@ describe("parsePlace()", () => {
     ["oci:", "it names no file or folder"],
     ["oci-archive:a:", "nothing follows the colon"],
     ["dir:", "it names no folder"],
-    ["docker-daemon:debian", "stores of other programs"],
+    ["ostree:debian", "such places are neither read nor written"],
     ["docker://Debian", "must be lower case"],
   ])("%s is refused", (text, says) => {
     expect(() => parsePlace(text)).toThrow(says);

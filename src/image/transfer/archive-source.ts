@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../content/index.ts";
 import { importArchive } from "../archive/import.ts";
+import type { ByteSource } from "../compression.ts";
 import { contentSource } from "./content-place.ts";
 import { InvalidPlace } from "./errors.ts";
 import { findImage, referrersAmong } from "./find-image.ts";
@@ -30,7 +31,16 @@ export async function archiveSource(
   signal?: AbortSignal,
 ): Promise<ImageSource> {
   const place = `${kind}:${file}`;
-  const source = openArchive(place, file);
+  return await unpackedSource(place, openArchive(place, file), image, signal);
+}
+
+/** The same of an archive whose bytes are at hand. */
+export async function unpackedSource(
+  place: string,
+  source: ByteSource,
+  image: string | undefined,
+  signal?: AbortSignal,
+): Promise<ImageSource> {
   const folder = mkdtempSync(join(tmpdir(), "teu-archive-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {

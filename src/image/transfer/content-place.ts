@@ -54,6 +54,7 @@ export function contentDestination(name: string, naming: ContentNaming): ImageDe
     name,
     isChecking: true,
     hasBlob: (blob) => holdsBlob(store(), blob),
+    linkBlob: async (blob, file) => await store().link(blob, file),
     async writeBlob(blob, open) {
       using ingest = store().ingest({ expected: blob });
       for await (const chunk of measured(open(), blob)) ingest.write(chunk);

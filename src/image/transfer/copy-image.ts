@@ -15,6 +15,8 @@ import type { ImageDestination, ImageSource } from "./place.ts";
 export interface CopyOptions {
   /** The image of an index for this platform; absent: all of them, and the index. */
   readonly platform?: Platform | undefined;
+  /** Whether the index is named at the destination, though it has only the image of `platform` there, as after a pull. */
+  readonly isIndexKept?: boolean;
   /** Absent: as it is. */
   readonly format?: ImageFormat | undefined;
   /** Whether another digest is an error. */
@@ -83,9 +85,14 @@ export async function copyImage(
         one,
         signal,
       );
-  await destination.commit(image.root, signal);
+  // From the chosen image back to what leads to it.
+  const above = options.isIndexKept && image === found ? chain.slice(0, -1).reverse() : [];
+  const root = above.pop() ?? image.root;
+  if (root !== image.root)
+    for (const one of [image.root, ...above]) await destination.writeDocument(one, signal);
+  await destination.commit(root, signal);
   return {
-    root: image.root.descriptor,
+    root: root.descriptor,
     ...moving.counts,
     referrers: referrers.map(({ root }) => root.descriptor),
   };
@@ -159,8 +166,14 @@ class Moving {
   async move(blob: Descriptor, signal: AbortSignal): Promise<void> {
     if (await this.#destination.hasBlob(blob, signal)) this.#present += 1;
     else if (await this.#destination.mountBlob?.(blob, signal)) this.#mounted += 1;
+    else if (await this.#link(blob)) this.#mounted += 1;
     else return await this.#send(blob, signal);
     this.#tell({ kind: "present", blob });
+  }
+
+  async #link(blob: Descriptor): Promise<boolean> {
+    const file = this.#source.blobFile?.(blob);
+    return file !== undefined && (await this.#destination.linkBlob?.(blob, file)) === true;
   }
 
   async #send(blob: Descriptor, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,8 @@ export interface ImageSource extends AsyncDisposable {
   readDocument(descriptor: Descriptor, signal?: AbortSignal): Promise<Uint8Array>;
   /** The bytes of a config, a layer or anything else, not yet checked; leaving the iteration ends the reading. */
   readBlob(blob: Descriptor, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The file that holds just the blob's bytes, if it is there, and that nobody ever changes. Absent: such a place has none. */
+  readonly blobFile?: (blob: Descriptor) => string;
   /** What refers to `subject`. Absent: such a place keeps no referrers. */
   readonly referrers?: (subject: Digest, signal?: AbortSignal) => Promise<readonly Descriptor[]>;
 }
@@ -42,6 +44,8 @@ export interface ImageDestination extends AsyncDisposable {
   hasBlob(blob: Descriptor, signal?: AbortSignal): Promise<boolean>;
   /** Has the place take the blob from where the source is, without its bytes. @returns whether it did. */
   readonly mountBlob?: (blob: Descriptor, signal?: AbortSignal) => Promise<boolean>;
+  /** Takes the blob from a file that nobody ever changes, as a second name of it, where that is possible. @returns whether it did. */
+  readonly linkBlob?: (blob: Descriptor, file: string) => Promise<boolean>;
   /** Several blobs may be written at once. */
   writeBlob(blob: Descriptor, open: BlobOpener, signal?: AbortSignal): Promise<void>;
   /** A manifest or an index below the root. */
