@@ -21,6 +21,11 @@ const tlsVerify = (side: string): Flag & { kind: "boolean" } => ({
   kind: "boolean",
   summary: `=false: take any certificate of the registry${side}, and plain http`,
 });
+const certFolder = (side: string): Flag & { kind: "string" } => ({
+  kind: "string",
+  value: "DIR",
+  summary: `Certificates of the registry${side} (*.crt), and ours for it (*.cert, *.key)`,
+});
 export const authFile = (what: string): Flag & { kind: "string" } => ({
   kind: "string",
   value: "FILE",
@@ -72,6 +77,8 @@ export const SIDE_FLAGS = {
   "dest-no-creds": noCreds(" of the destination"),
   "src-registry-token": token(" of the source"),
   "dest-registry-token": token(" of the destination"),
+  "src-cert-dir": certFolder(" of the source"),
+  "dest-cert-dir": certFolder(" of the destination"),
   "src-tls-verify": tlsVerify(" of the source"),
   "dest-tls-verify": tlsVerify(" of the destination"),
   retry: RETRY_FLAG,
@@ -88,6 +95,7 @@ export function accessOf(
     credentials: flags[`${side}-creds`],
     hasNoCredentials: flags[`${side}-no-creds`],
     token: flags[`${side}-registry-token`],
+    certificates: flags[`${side}-cert-dir`],
     authFile: flags[`${side}-authfile`] ?? flags.authfile,
     retries: flags.retry,
   };

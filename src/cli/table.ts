@@ -164,6 +164,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/copy.ts")).command,
   },
+  sync: {
+    summary: "Copy many images, those that changed, between registries and folders",
+    group: IMAGES,
+    load: async () => (await import("./commands/sync.ts")).command,
+  },
   images: {
     summary: "List images",
     group: IMAGES,

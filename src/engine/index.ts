@@ -123,6 +123,7 @@ export { diskUsage } from "./system/df.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
 export { repairStore } from "./system/repair.ts";
 export { type Copied, copyImage } from "./transfer/copy.ts";
+export { type SyncedImage, SyncIncomplete, syncImages } from "./transfer/sync/sync.ts";
 // An image as a bundle.
 export { BundleExists, type UnpackBundleOptions, unpackBundle } from "./unpack-bundle.ts";
 // Volumes.

@@ -23,7 +23,7 @@ export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./
 export type { FileStatus, LayerFiles } from "./layer-files.ts";
 export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
 export { packLayer, packMember } from "./pack-layer.ts";
-export { type Image, imageOf, readImage, requireImageConfig } from "./read-image.ts";
+export { chooseEntry, type Image, imageOf, readImage, requireImageConfig } from "./read-image.ts";
 export { resolveUser, rootFileReader } from "./root-user.ts";
 export { needsMergedLower, settleLayer } from "./settle-layer.ts";
 export { type EntryType, InvalidArchive, type TarEntry, type Time } from "./tar/entry.ts";

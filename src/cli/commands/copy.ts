@@ -50,11 +50,6 @@ export const command = teuCommand({
   ],
   async run({ flags, given, arguments: [source = "", destination = ""] }, { environment }) {
     const { format, parallel } = flags;
-    if (format !== undefined && FORMATS[format] === undefined)
-      throw new InvalidOption(
-        { option: "--format", value: format },
-        `Invalid format ${JSON.stringify(format)}: wants oci or docker (v2s2)`,
-      );
     if (parallel !== undefined && parallel < 1)
       throw new InvalidOption(
         { option: "--parallel", value: `${parallel}` },
@@ -66,7 +61,7 @@ export const command = teuCommand({
     const copied = await copyImage(source, destination, {
       isAll: flags.all,
       platform: platformOf(flags.platform),
-      format: format === undefined ? undefined : FORMATS[format],
+      format: formatOf(format),
       isSameDigestRequired: flags["preserve-digests"],
       hasReferrers: flags.referrers,
       names: flags["additional-tag"],
@@ -83,6 +78,17 @@ export const command = teuCommand({
     return 0;
   },
 });
+
+/** The value of --format. @throws {InvalidOption} */
+export function formatOf(text: string | undefined): ImageFormat | undefined {
+  if (text === undefined) return undefined;
+  const format = FORMATS[text];
+  if (format !== undefined) return format;
+  throw new InvalidOption(
+    { option: "--format", value: text },
+    `Invalid format ${JSON.stringify(text)}: wants oci or docker (v2s2)`,
+  );
+}
 
 function summaryOf({ root, ...copied }: Copied): object {
   const { mediaType, digest, size } = root;

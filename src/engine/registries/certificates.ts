@@ -16,8 +16,10 @@ export interface Certificates {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Those of the folders of docker, podman and the user for `registry`. @throws {InvalidConfiguration} */
-export function readCertificates(registry: string, environment: Environment): Certificates {
+/** Those of the folders of docker, podman and the user for `registry`, or of the one `folder` that a person named. @throws {InvalidConfiguration} */
+export function readCertificates(registry: string, environment: Environment, folder?: string): Certificates {
+  if (folder !== undefined && !existsSync(folder))
+    throw new InvalidConfiguration({ path: folder, reason: "there is no such folder of certificates" });
   const home =
     environment["XDG_CONFIG_HOME"] ||
     (environment["HOME"] ? join(environment["HOME"], ".config") : undefined);
@@ -26,7 +28,8 @@ export function readCertificates(registry: string, environment: Environment): Ce
     "/etc/containers/certs.d",
     ...(home === undefined ? [] : [join(home, "containers/certs.d")]),
   ];
-  const found = roots.map((root) => join(root, registry)).filter((folder) => existsSync(folder));
+  const all = folder === undefined ? roots.map((root) => join(root, registry)) : [folder];
+  const found = all.filter((path) => existsSync(path));
   const files = found.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   const ca = files.filter((path) => path.endsWith(".crt")).map(read);
   const certificate = files.find((path) => path.endsWith(".cert"));

@@ -23,6 +23,8 @@ export interface Wish {
   readonly action: "pull" | "push";
   /** Plain http to the registry itself. */
   readonly isInsecure: boolean;
+  /** The folder of the registry's own certificates; absent: those that this machine keeps for it. */
+  readonly certificates?: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -72,7 +74,8 @@ export function homeOf(
       ? hosts?.hosts.find(({ capabilities }) => capabilities.includes("push"))
       : undefined;
   const host = pushing ?? hosts?.server;
-  if (host !== undefined) return hostEndpoint(host, reference, wish, false);
+  if (host !== undefined && wish.certificates === undefined)
+    return hostEndpoint(host, reference, wish, false);
   return placeAt(`${registry}/${repository}`, isInsecure, false, wish);
 }
 
@@ -86,7 +89,8 @@ function mirrorsOf(rule: RegistryRule, { registry, repository, digest }: Asked, 
 
 function placeAt(name: string, isInsecure: boolean, isMirror: boolean, wish: Wish): Endpoint {
   const repository = parseReference(name);
-  const certificates = readCertificates(repository.registry, wish.environment);
+  const named = isMirror ? undefined : wish.certificates;
+  const certificates = readCertificates(repository.registry, wish.environment, named);
   const host = new URL(`https://${repository.registry}`).host;
   return {
     repository,

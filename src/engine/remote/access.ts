@@ -26,6 +26,8 @@ export interface RegistryAccess {
   readonly token?: string | undefined;
   /** The one file of credentials to read; absent: those of docker and podman. */
   readonly authFile?: string | undefined;
+  /** The folder of its certificates and of ours; absent: those that this machine keeps for it. */
+  readonly certificates?: string | undefined;
   /** Attempts after the first. */
   readonly retries?: number | undefined;
 }
@@ -42,14 +44,52 @@ export async function openClient(
   options: RemoteOptions,
   more: RegistryClientOptions = {},
 ): Promise<RegistryClient> {
-  const { isInsecure = false, isTLSVerified, retries } = options.access;
+  return await openHome(repository, options, "push", more);
+}
+
+/** What an image is read from: its mirrors in the order in which they are tried, each by what is kept for it, and the registry itself. */
+export interface Places {
+  readonly mirrors: readonly RegistryClient[];
+  readonly home: RegistryClient;
+}
+
+/** Clients of all places where `reference` may be read. @throws {InvalidOption} {RegistryBlocked} */
+export async function openPlaces(
+  reference: Pick<Reference, "registry" | "repository" | "digest">,
+  options: RemoteOptions,
+): Promise<Places> {
+  const { endpointsOf } = await import("../registries/endpoints.ts");
+  const { isInsecure = false } = options.access;
+  const wish = { action: "pull" as const, isInsecure, environment: options.environment };
+  const mirrors = endpointsOf(reference, wish).filter(({ isMirror }) => isMirror);
+  const credentials = fileCredentials(credentialFiles(options.environment));
+  return {
+    mirrors: mirrors.map(
+      ({ repository, options: own }) =>
+        new RegistryClient(repository, {
+          ...own,
+          credentials,
+          retry: { ...DEFAULT_RETRY, attempts: 1 },
+        }),
+    ),
+    home: await openHome(reference, options, "pull", {}),
+  };
+}
+
+async function openHome(
+  repository: { readonly registry: RegistryName; readonly repository: RepositoryName },
+  options: RemoteOptions,
+  action: "pull" | "push",
+  more: RegistryClientOptions,
+): Promise<RegistryClient> {
+  const { isInsecure = false, isTLSVerified, retries, certificates } = options.access;
   if (retries !== undefined && retries < 0)
     throw new InvalidOption(
       { option: "--retry", value: `${retries}` },
       `Invalid number of retries ${retries}: wants 0 or more`,
     );
   const { endpointsOf } = await import("../registries/endpoints.ts");
-  const wish = { action: "push" as const, isInsecure, environment: options.environment };
+  const wish = { action, isInsecure, certificates, environment: options.environment };
   const home = endpointsOf(repository, wish).at(-1) as Endpoint; // there is always one
   return new RegistryClient(home.repository, {
     ...more,

@@ -13,7 +13,7 @@ import { admitImage } from "../image/admit.ts";
 import { choosePlatform } from "../image/platform.ts";
 import { openEngine } from "../open.ts";
 import { InvalidOption } from "../options/error.ts";
-import { openClient, type RegistryAccess } from "../remote/access.ts";
+import { openClient, openPlaces, type RegistryAccess } from "../remote/access.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { type ForeignKind, InvalidPlaceName, type Place, parsePlace } from "./place.ts";
 
@@ -84,8 +84,8 @@ async function openSource(
   switch (place.kind) {
     case "docker": {
       const { registrySource } = await import("./registry-place.ts");
-      const client = await openClient(place.reference, { access: from, environment });
-      return { source: registrySource(client, place.reference), client };
+      const { home, mirrors } = await openPlaces(place.reference, { access: from, environment });
+      return { source: registrySource(home, place.reference, mirrors), client: home };
     }
     case "oci":
       return { source: layoutSource(place) };

@@ -1,5 +1,5 @@
 /** `docker://REPOSITORY[:TAG|@DIGEST]`: an image at a registry. */
-import { type RegistryClient, streamOf } from "../../distribution/client/index.ts";
+import { type BlobAddress, type RegistryClient, streamOf } from "../../distribution/client/index.ts";
 import type { ImageDestination, ImageSource } from "../../image/index.ts";
 import {
   DEFAULT_TAG,
@@ -8,19 +8,32 @@ import {
   type RepositoryName,
   type Tag,
 } from "../../spec/index.ts";
+import { MirrorsFailed } from "../image/pull.ts";
 import { InvalidOption } from "../options/error.ts";
 
-/** Reads an image; `client` is bound to its repository. */
-export function registrySource(client: RegistryClient, reference: Reference): ImageSource {
+/**
+ * Reads an image; `client` is bound to its repository.
+ * @param mirrors  Asked before it, each once: what one has not, or cannot give whole, the next is asked for.
+ */
+export function registrySource(
+  client: RegistryClient,
+  reference: Reference,
+  mirrors: readonly RegistryClient[] = [],
+): ImageSource {
+  const name = `docker://${encodeReference(reference)}`;
+  const places = new Places([...mirrors, client]);
   return {
-    name: `docker://${encodeReference(reference)}`,
+    name,
     async root(signal) {
       const target = reference.digest ?? reference.tag ?? DEFAULT_TAG;
-      const { mediaType, digest, size, bytes } = await client.resolve(target, signal);
+      const resolved = await places.ask((place) => place.resolve(target, signal), signal);
+      const { mediaType, digest, size, bytes } = resolved;
       return { descriptor: { mediaType, digest, size }, bytes };
     },
-    readDocument: async ({ digest }, signal) => (await client.resolve(digest, signal)).bytes,
-    readBlob: (blob, signal) => client.readBlob(blob, 0, signal),
+    readDocument: async ({ digest }, signal) =>
+      (await places.ask((place) => place.resolve(digest, signal), signal)).bytes,
+    readBlob: (blob, signal) => places.readBlob(blob, signal),
+    // A mirror keeps none, or not those that came later.
     referrers: async (subject, signal) => (await client.referrers(subject, undefined, signal)).descriptors,
     [Symbol.asyncDispose]: async () => undefined,
   };
@@ -62,4 +75,59 @@ export function registryDestination(
     },
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/** Several places of one image. One that has failed is not asked again. */
+class Places {
+  readonly #places: readonly RegistryClient[];
+  readonly #failures: { readonly place: string; readonly error: unknown }[] = [];
+  #current = 0;
+
+  constructor(places: readonly RegistryClient[]) {
+    this.#places = places;
+  }
+
+  async ask<T>(work: (place: RegistryClient) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (;;) {
+      const place = this.#place();
+      try {
+        return await work(place);
+      } catch (error) {
+        this.#next(place, error, signal);
+      }
+    }
+  }
+
+  async *readBlob(
+    blob: BlobAddress,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    let offset = 0;
+    for (;;) {
+      const place = this.#place();
+      try {
+        for await (const chunk of place.readBlob(blob, offset, signal)) {
+          offset += chunk.byteLength;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        this.#next(place, error, signal);
+      }
+    }
+  }
+
+  #place(): RegistryClient {
+    return this.#places[this.#current] as RegistryClient; // #next() ends before the last is passed
+  }
+
+  /** Goes on to the place after `failed`, unless a read beside this one has done so. @throws what the last place failed with, and what its mirrors did */
+  #next(failed: RegistryClient, error: unknown, signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (failed === this.#places.at(-1))
+      throw this.#failures.length === 0 ? error : new MirrorsFailed(error, this.#failures);
+    if (failed !== this.#place()) return;
+    this.#failures.push({ place: failed.registry, error });
+    this.#current += 1;
+  }
 }
