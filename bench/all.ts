@@ -1,7 +1,7 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry engine
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry registry-load engine
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -13,6 +13,7 @@ import { benchEngine } from "./engine.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRegistry } from "./registry.ts";
+import { benchRegistryLoad } from "./registry-load.ts";
 import { benchRuntime } from "./runtime.ts";
 import { benchSeccomp } from "./seccomp.ts";
 import { benchStart } from "./start.ts";
@@ -29,6 +30,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Sk
   seccomp: benchSeccomp,
   unpack: benchUnpack,
   registry: benchRegistry,
+  "registry-load": benchRegistryLoad,
   engine: benchEngine,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");

@@ -16,14 +16,14 @@ const PUT_BYTES = 200 << 20;
 const TRANSFERS = Math.max(1, Math.min(SAMPLES, 10));
 
 /** A registry under test; who starts it ends it. */
-interface Server extends AsyncDisposable {
+export interface Server extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
 }
 
 /** `teu` or `docker-registry`, with an empty folder, when it has answered. */
-async function start(name: string): Promise<Server> {
+export async function start(name: string): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), "teu-bench-registry-"));
   const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   const address = `127.0.0.1:${probe.port}`;
@@ -64,7 +64,7 @@ async function start(name: string): Promise<Server> {
   };
 }
 
-async function pushBlob({ url }: Server, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function pushBlob({ url }: Server, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const begun = await fetch(`${url}/a/blobs/uploads/`, { method: "POST" });
   const location = new URL(begun.headers.get("location") ?? "", url);
   const digest = digestOf(bytes);
@@ -177,7 +177,7 @@ export async function benchRegistry(): Promise<Section | Skipped> {
   };
 }
 
-function residentMB(pid: number, field: "VmRSS" | "VmHWM"): number {
+export function residentMB(pid: number, field: "VmRSS" | "VmHWM"): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
 }

@@ -9,6 +9,7 @@ import { hasCode } from "../../base/index.ts";
 import type { Ingest, SupportedAlgorithm } from "../../content/index.ts";
 import type { Digest, RepositoryName } from "../../spec/index.ts";
 import { Refusal } from "./refusal.ts";
+import { discardChunk } from "./request-body.ts";
 import type { UploadRecord } from "./storage/metadata.ts";
 import type { Storage } from "./storage/storage.ts";
 
@@ -93,7 +94,7 @@ export class Uploads {
   }
 
   /**
-   * Appends `chunks`, which belong at `start` if that is known. What arrives before a connection breaks is kept; when
+   * Appends `chunks`, which it takes over, and which belong at `start` if that is known. What arrives before a connection breaks is kept; when
    * it cannot be written (a full disk), the session is gone and its bytes with it.
    * @returns how many bytes the session has now
    * @throws {Refusal} RANGE_INVALID nothing was written; BLOB_UPLOAD_UNKNOWN; BLOB_UPLOAD_INVALID
@@ -195,6 +196,7 @@ export class Uploads {
         const { id, algorithm } = session;
         session.ingest ??= this.#storage.content.ingest({ id, algorithm });
         session.ingest.write(chunk);
+        discardChunk(chunk);
       } catch (error) {
         await this.#forget(session);
         throw error;
