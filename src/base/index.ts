@@ -50,6 +50,6 @@ export { forEachParallel } from "./parallel.ts";
 // Paths as text.
 export { normalizePath, resolvePath, splitPath } from "./path.ts";
 // Where it keeps what it keeps.
-export { stateRoot } from "./state.ts";
+export { NoHome, runRoot, stateRoot } from "./state.ts";
 // Which teu this is.
 export { commit, version } from "./version.ts";

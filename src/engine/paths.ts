@@ -1,6 +1,6 @@
 /** Where the engine keeps what it knows: TEU_ROOT survives a reboot, TEU_RUN need not. */
-import { join, resolve } from "node:path";
-import { type HostPath, stateRoot } from "../base/index.ts";
+import { join } from "node:path";
+import { type HostPath, runRoot, stateRoot } from "../base/index.ts";
 
 /** Every place of one store. Two stores share nothing. */
 export interface EnginePaths {
@@ -22,7 +22,7 @@ export interface EnginePaths {
 /** The places that `TEU_ROOT` and `TEU_RUN` choose. */
 export function enginePaths(environment: Readonly<Record<string, string | undefined>>): EnginePaths {
   const root = stateRoot(environment);
-  const run = resolve(environment["TEU_RUN"] || "/run/teu");
+  const run = runRoot(environment);
   const at = (...parts: [string, ...string[]]) => join(...parts) as HostPath;
   return {
     root: at(root),

@@ -34,7 +34,7 @@ export function readAttributes(
   if (typeof keys === "number") return found; // the file system has none
   for (const key of keys) {
     seen?.(key);
-    const archived = archivedAttributeName(key);
+    const archived = archivedAttributeName(key, files.overlayAttributes);
     if (archived !== undefined)
       found.set(archived, checked(files.attribute(directory, name, key), "read attribute of", name));
   }

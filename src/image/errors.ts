@@ -53,6 +53,12 @@ export class LayerFileFailed extends TeuError<
       kind,
       { operation, path, errno },
       `Cannot ${operation} ${JSON.stringify(path)}: ${sentence}`,
+      // Source: chown(2): the id is none of the user namespace.
+      operation.startsWith("change owner") && errno === "EINVAL"
+        ? {
+            hint: "As a plain user there are ids as lines in /etc/subuid and /etc/subgid give: see newuidmap(1)",
+          }
+        : {},
     );
   }
 }

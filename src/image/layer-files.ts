@@ -23,8 +23,13 @@ export interface FileStatus {
   readonly identity: string;
 }
 
+/** `user.` in user namespaces. Source: kernel Documentation/filesystems/overlayfs.rst, userxattr. */
+export type OverlayAttributes = "trusted.overlay." | "user.overlay.";
+
 /** See above. Where `name` is empty, the operation is on `directory` itself, which may then be any descriptor. */
 export interface LayerFiles {
+  /** What the names of overlayfs's own attributes begin with. */
+  readonly overlayAttributes: OverlayAttributes;
   /** Opens a directory of the host, following links: the one operation that takes a path of the host. */
   openDirectory(path: string): number;
   /** openat2(RESOLVE_IN_ROOT), close-on-exec. `path` may have several components and be absolute. */

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, ftruncateSync, writeSync } from "node:fs";
 import { constants as os } from "node:os";
-import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE, setAttributes } from "./attributes.ts";
+import { OPAQUE_VALUE, opaqueAttribute, setAttributes } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
 import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
@@ -406,7 +406,7 @@ export class LayerWriter implements TarHandler {
   }
 
   #markOpaque(directory: number, path: LayerPath): void {
-    const result = this.#files.setAttribute(directory, EMPTY, OPAQUE_ATTRIBUTE, OPAQUE_VALUE);
+    const result = this.#files.setAttribute(directory, EMPTY, opaqueAttribute(this.#files), OPAQUE_VALUE);
     check(result, "mark as opaque", path);
   }
 

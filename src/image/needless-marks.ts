@@ -5,7 +5,7 @@
  */
 import { closeSync } from "node:fs";
 import { constants as os } from "node:os";
-import { OPAQUE_ATTRIBUTE } from "./attributes.ts";
+import { opaqueAttribute } from "./attributes.ts";
 import { keepingTime, openBelow } from "./below-root.ts";
 import type { ByteString } from "./byte-string.ts";
 import { check } from "./errors.ts";
@@ -57,7 +57,7 @@ export class NeedlessMarks {
   #isOpaque(path: LayerPath): boolean {
     const directory = openBelow(this.#files, this.#layer, path);
     if (directory === undefined) return false;
-    const value = this.#files.attribute(directory, EMPTY, OPAQUE_ATTRIBUTE);
+    const value = this.#files.attribute(directory, EMPTY, opaqueAttribute(this.#files));
     closeSync(directory);
     return typeof value !== "number";
   }

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, readSync } from "node:fs";
 import { Unsupported } from "../base/index.ts";
-import { INDIRECT_ATTRIBUTES, OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
+import { indirectFeature, OPAQUE_VALUE, opaqueAttribute } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { readAttributes } from "./copy-file.ts";
 import { check, checked, LayerFileFailed } from "./errors.ts";
@@ -172,7 +172,7 @@ class Packing {
     const place = { directory, name: base };
     if (this.#options.mode === "plain") return readAttributes(this.#files, place);
     return readAttributes(this.#files, place, (key) => {
-      const feature = INDIRECT_ATTRIBUTES.get(key);
+      const feature = indirectFeature(key, this.#files.overlayAttributes);
       if (feature === undefined) return;
       const path = JSON.stringify(decodeName(name));
       throw new Unsupported(
@@ -201,7 +201,7 @@ class Packing {
   }
 
   #isOpaque(descriptor: number): boolean {
-    const value = this.#files.attribute(descriptor, EMPTY, OPAQUE_ATTRIBUTE);
+    const value = this.#files.attribute(descriptor, EMPTY, opaqueAttribute(this.#files));
     return typeof value !== "number" && Buffer.compare(value, OPAQUE_VALUE) === 0;
   }
 

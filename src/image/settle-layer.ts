@@ -8,7 +8,7 @@
 import { closeSync, constants } from "node:fs";
 import { constants as os } from "node:os";
 import type { AppliedLayer } from "./apply-layer.ts";
-import { OPAQUE_ATTRIBUTE, OPAQUE_VALUE } from "./attributes.ts";
+import { OPAQUE_VALUE, opaqueAttribute } from "./attributes.ts";
 import { keepingTime, openBelow } from "./below-root.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { copyDescription, copyFile, type Place } from "./copy-file.ts";
@@ -169,7 +169,7 @@ class Settling {
   #hideBelow(parent: number, name: ByteString): void {
     const directory = check(this.#files.open(parent, name, DIRECTORY, 0), "open", name);
     try {
-      const result = this.#files.setAttribute(directory, EMPTY, OPAQUE_ATTRIBUTE, OPAQUE_VALUE);
+      const result = this.#files.setAttribute(directory, EMPTY, opaqueAttribute(this.#files), OPAQUE_VALUE);
       check(result, "mark as opaque", name);
     } finally {
       closeSync(directory);

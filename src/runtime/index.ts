@@ -2,8 +2,6 @@
 
 // Where processes stand among the cgroups.
 export { type CgroupLayout, type Hierarchy, readCgroupLayout } from "./cgroup/layout.ts";
-// Stopping a container where it is; its processes, and what they use.
-export { cgroupPids } from "./cgroup/processes.ts";
 export { readStats } from "./cgroup/stats/read.ts";
 // Every capability that we know, by number.
 export { CAPABILITY_NAMES } from "./compile/capabilities.ts";
@@ -13,6 +11,10 @@ export type { CreatePlan } from "./compile/compile.ts";
 export { type MountOptions, parseMountOptions } from "./compile/mount-options.ts";
 // Killing and removing, and what a container's status is.
 export { ContainerNotStopped, deleteContainer } from "./delete.ts";
+// A plain user's namespaces: who keeps them, entering them, and what is done in their network.
+export { commandIn, routeSocketIn, setUpNetwork } from "./home/elsewhere.ts";
+export { becomeInNamespaces, type Program } from "./home/enter.ts";
+export { type IDMaps, startKeeper } from "./home/keep.ts";
 export { ContainerNotRunning, killContainer, parseSignal } from "./kill.ts";
 // Containers.
 export {
@@ -27,6 +29,8 @@ export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from 
 export type { InitParent } from "./machine/launch.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
 export { pauseContainer, resumeContainer } from "./pause.ts";
+// Stopping a container where it is; its processes, and what they use.
+export { containerPids } from "./pids.ts";
 export { type PlanRecord, recordAt } from "./plan/decode.ts";
 export type { Plan } from "./plan/plan.ts";
 export { printPlan } from "./plan/print.ts";

@@ -90,5 +90,6 @@ export {
   type TerminalSize,
   terminalSize,
 } from "./terminal.ts";
+export { isInUserNamespace } from "./user-namespace.ts";
 // Words of the kernel's structures.
 export { putWord, wordAt } from "./words.ts";

@@ -6,6 +6,7 @@
 import { syscall } from "./binding.ts";
 import { errno } from "./errno.ts";
 import { O } from "./open-flags.ts";
+import { isInUserNamespace } from "./user-namespace.ts";
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -48,6 +49,10 @@ export function layerFiles<Name extends string>(): LayerFileCalls<Name> {
 
 /** The operations. `Name` is the caller's brand for byte strings. */
 class LayerFileCalls<Name extends string> {
+  /** Root of a user namespace sets no `trusted.` attributes; there overlayfs is told to have its own below `user.`. */
+  readonly overlayAttributes: "user.overlay." | "trusted.overlay." = isInUserNamespace()
+    ? "user.overlay."
+    : "trusted.overlay.";
   readonly #first = memory(PATH_MAX);
   readonly #second = memory(PATH_MAX);
   readonly #how = new BigUint64Array(new ArrayBuffer(24));

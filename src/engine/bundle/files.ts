@@ -2,6 +2,8 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerPath, HostPath } from "../../base/index.ts";
+import { isInUserNamespace } from "../../sys/index.ts";
+import { UPLINK_RESOLVER } from "../network/place.ts";
 import type { Network } from "./config.ts";
 
 /** What the files are made from. */
@@ -128,7 +130,9 @@ function reachable(text: string): string {
   if (lines.some((line) => /^\s*nameserver\s/.test(line))) return lines.join("\n");
   return [
     ...lines.filter((line) => line !== ""),
-    ...PUBLIC_RESOLVERS.map((ip) => `nameserver ${ip}`),
+    ...(isInUserNamespace() ? [UPLINK_RESOLVER, ...PUBLIC_RESOLVERS] : PUBLIC_RESOLVERS).map(
+      (ip) => `nameserver ${ip}`,
+    ),
     "",
   ].join("\n");
 }

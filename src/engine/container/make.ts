@@ -7,6 +7,7 @@ import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import { parseRuntimeConfig, type RuntimeConfig, type Seccomp } from "../../spec/index.ts";
+import { isInUserNamespace } from "../../sys/index.ts";
 import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
 import { filesIn, writeFiles } from "../bundle/files.ts";
 import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
@@ -177,7 +178,7 @@ export async function makeBundle(
   const user = image.resolveUser(rootfs, request.user);
   const groups = request.groups.map((group) => image.resolveUser(rootfs, `0:${group}`).gid);
   const sharedMemory = sharedMemoryOf(store, container);
-  const config = makeConfig(image.process, seen, {
+  const asked = makeConfig(image.process, seen, {
     hostname,
     cgroupsPath: cgroupsPath(container.id, request.cgroupParent),
     rootfs: "rootfs",
@@ -190,6 +191,9 @@ export async function makeBundle(
     files,
     ...(request.hasInit && { init: REAPER_PATH }),
   });
+  const config = isInUserNamespace()
+    ? await (await import("../home/conditions.ts")).configInHome(store, container, asked)
+    : asked;
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
     writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });

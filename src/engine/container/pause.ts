@@ -1,5 +1,6 @@
 /** Stops containers where they are, and lets them go on. Docker's words. */
-import { TeuError } from "../../base/index.ts";
+import { hasCode, TeuError } from "../../base/index.ts";
+import { isInUserNamespace } from "../../sys/index.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -40,7 +41,12 @@ export async function unpauseContainer(store: Store, text: string): Promise<void
 /** Noted before: who is killed in between leaves one that can be let go on. */
 async function pause(store: Store, { id, settings }: ContainerRecord): Promise<void> {
   inTransaction(store.database, () => notePaused(store.database, id, true));
-  await (await driverOf(store, settings.runtime)).pause(id);
+  try {
+    await (await driverOf(store, settings.runtime)).pause(id);
+  } catch (error) {
+    inTransaction(store.database, () => notePaused(store.database, id, false));
+    throw error;
+  }
 }
 
 async function resume(store: Store, { id, settings }: ContainerRecord): Promise<void> {
@@ -55,7 +61,13 @@ export async function whilePaused<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (container.phase !== "running" || container.isPaused) return await work();
-  await pause(store, container);
+  try {
+    await pause(store, container);
+  } catch (error) {
+    // A plain user's container may have no cgroup to be paused by.
+    if (!hasCode(error, "freeze-failed") || !isInUserNamespace()) throw error;
+    return await work();
+  }
   try {
     return await work();
   } finally {

@@ -50,7 +50,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
       }
     },
     async pidsOf(id) {
-      return runtime.cgroupPids(runtime.loadState(state, id).cgroupPaths);
+      return runtime.containerPids(runtime.loadState(state, id));
     },
     async update(id, resources) {
       await runtime.updateContainer(state, id, resources);

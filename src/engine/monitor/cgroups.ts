@@ -2,7 +2,7 @@
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { hasCode } from "../../base/index.ts";
 import type { CgroupLayout, Hierarchy } from "../../runtime/index.ts";
-import { errnoOf } from "../../sys/index.ts";
+import { errnoOf, isInUserNamespace } from "../../sys/index.ts";
 import { MONITORS_CGROUP } from "../paths.ts";
 
 /** What a monitor of its own cgroups is started with. Disposing closes it. */
@@ -17,8 +17,10 @@ export interface MonitorCgroups extends Disposable {
  * Makes the monitors' cgroups and opens them. A monitor that stayed in those of its starter would end with a session or a unit that
  * systemd ends, and count against what they may use. v1's cpuset is left out: it ends nobody, and takes nobody before it has
  * been filled in. So is a hierarchy that we may not change: a container cannot be put there either, and its runtime says so.
+ * In a user namespace it stays where its starter is: to be moved takes rights in what both places have above them.
  */
 export async function openMonitorCgroups(): Promise<MonitorCgroups> {
+  if (isInUserNamespace()) return { joins: [], [Symbol.dispose]: () => undefined };
   const { v1, unified } = await layoutOf("self");
   using opening = new DisposableStack();
   const open = (hierarchy: Hierarchy, file: string, flags: number) => {

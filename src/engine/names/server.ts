@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { tryLockFile } from "../../sys/index.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
 import { putNamePort } from "../network/connect.ts";
-import { enginePaths } from "../paths.ts";
+import { openStoreHere } from "../open-here.ts";
 import { listEndpoints, type NetworkRecord } from "../store/networks.ts";
-import { openStore, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { answersTo, askerAt, namedNetworks } from "./known.ts";
 import { encodeAnswer, encodeMalformed, encodeRefusal, parseQuery, rcode } from "./message.ts";
 import { askUpstream, encodeFrame, FrameReader, hostResolvers } from "./upstream.ts";
@@ -35,7 +35,7 @@ export function nameSocket({ paths }: Store): string {
  * It cleans up after nobody, unlike commands: these have it started.
  */
 export async function serveNames(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const store = openStore(enginePaths(environment));
+  const store = await openStoreHere(environment);
   using lock = tryLockFile(join(store.paths.run, "names.lock"));
   if (lock === undefined) return;
   const server = new NameServer(store);

@@ -77,8 +77,12 @@ function tell(store: Store): boolean {
   }
 }
 
-function startNameServer({ paths }: Store): void {
+function startNameServer({ paths, home }: Store): void {
   const words = [...selfCommand(), NAME_SERVER_WORD];
   const env = { TEU_ROOT: paths.root, TEU_RUN: paths.run };
+  if (home !== undefined) {
+    home.startSelf([NAME_SERVER_WORD], env);
+    return;
+  }
   Bun.spawn(words, { cwd: "/", env, stdio: ["ignore", "ignore", "ignore"], detached: true }).unref();
 }

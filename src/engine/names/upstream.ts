@@ -5,6 +5,8 @@
  */
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isInUserNamespace } from "../../sys/index.ts";
+import { UPLINK_RESOLVER } from "../network/place.ts";
 import type { Query } from "./message.ts";
 
 /** As many as docker asks. */
@@ -21,7 +23,10 @@ export function hostResolvers(): string[] {
   } catch {
     return []; // no file is no resolver
   }
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address = ""]) => address);
+  const all = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address = ""]) => address);
+  // In a plain user's network the loopback address is another machine's.
+  const reached = (address: string) => (/^(127\.|::1$)/.test(address) ? UPLINK_RESOLVER : address);
+  return isInUserNamespace() ? [...new Set(all.map(reached))] : all;
 }
 
 /** Asks one after the other. @returns what the first that answers says, with the ID of `query`; undefined: nobody did */

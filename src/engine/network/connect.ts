@@ -120,6 +120,10 @@ export class PortInUse extends TeuError<"port-in-use", { address: string; port: 
 
 const LOCK = "/run/teu.network.lock";
 
+function lock({ home }: Store): Disposable {
+  return lockFile(home?.lock ?? LOCK);
+}
+
 /** The network that `text` names. @throws {NoSuchNetwork} */
 export function findNetwork(store: Store, text: string): NetworkRecord {
   const [network, ...others] = findNetworks(store.database, store.namespace, text);
@@ -133,16 +137,16 @@ export function createNetwork(
   name: string,
   options: { readonly subnet?: Subnet; readonly isInternal: boolean },
 ): NetworkRecord {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   return makeNetwork(store, name, options);
 }
 
 function makeNetwork(
-  { database, namespace }: Store,
+  { database, namespace, home }: Store,
   name: string,
   { subnet: asked, isInternal }: { readonly subnet?: Subnet; readonly isInternal: boolean },
 ): NetworkRecord {
-  const used = [...usedSubnets(), ...allNetworks(database).map(({ subnet }) => subnet)];
+  const used = [...usedSubnets(home), ...allNetworks(database).map(({ subnet }) => subnet)];
   const subnet = asked ?? freeSubnet(used);
   if (subnet === undefined) throw new NoAddressLeft({ network: name });
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
@@ -172,7 +176,7 @@ export function connectContainer(
   networks: readonly NetworkAttachment[],
   ports: readonly PublishedPort[],
 ): Connection[] {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   const { container } = connected;
   const records = networks.map(({ name }) => networkOf(store, name));
   try {
@@ -187,7 +191,8 @@ export function connectContainer(
     });
     // From an internal network nothing goes out.
     const way = places.find(({ network }) => !network.isInternal);
-    for (const place of places) makeDevice(connected, place, place === way);
+    store.home?.ensureUplink();
+    for (const place of places) makeDevice(store, connected, place, place === way);
     putIntoForce(store);
     return places.map(connectionOf);
   } catch (error) {
@@ -198,7 +203,7 @@ export function connectContainer(
 
 /** Connects a container that runs to one more network; if that fails, it is as before. */
 export function connectLive(store: Store, connected: Connected, attachment: NetworkAttachment): Connection {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   const { container } = connected;
   const network = networkOf(store, attachment.name);
   const hasWayOut = endpointsOf(store, container).some((endpoint) => !isInternal(store, endpoint.network));
@@ -207,11 +212,11 @@ export function connectLive(store: Store, connected: Connected, attachment: Netw
     ...inTransaction(store.database, () => allocate(store, network, container, attachment)),
   };
   try {
-    makeDevice(connected, place, !hasWayOut && !network.isInternal);
+    makeDevice(store, connected, place, !hasWayOut && !network.isInternal);
     putIntoForce(store);
     return connectionOf(place);
   } catch (error) {
-    removeDevice(outsideName(container, place.device));
+    removeDevice(outsideName(container, place.device), store.home);
     inTransaction(store.database, () => deleteEndpoint(store.database, { container, network: network.id }));
     putIntoForce(store);
     throw error;
@@ -220,15 +225,19 @@ export function connectLive(store: Store, connected: Connected, attachment: Netw
 
 /** Takes a container that runs out of a network. What went into the world by it goes by another one of its networks. */
 export function disconnectLive(store: Store, { container, pid }: Connected, network: NetworkRecord): void {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   const endpoints = endpointsOf(store, container);
   const endpoint = endpoints.find((other) => other.network === network.id);
   if (endpoint === undefined) return;
-  removeDevice(outsideName(container, endpoint.device));
+  removeDevice(outsideName(container, endpoint.device), store.home);
   inTransaction(store.database, () => deleteEndpoint(store.database, endpoint));
   const [way, next] = endpoints.filter((other) => !isInternal(store, other.network));
   if (way === endpoint && next !== undefined)
-    moveDefaultRoute(pid, next.device, networkByID(store, next.network).subnet);
+    moveDefaultRoute(pid, {
+      device: next.device,
+      subnet: networkByID(store, next.network).subnet,
+      home: store.home,
+    });
   putIntoForce(store);
 }
 
@@ -250,7 +259,7 @@ function isInternal(store: Store, id: string): boolean {
 /** Takes the container's connections and ports away. @returns whether it had any */
 export function disconnectContainer(store: Store, container: string): boolean {
   if (endpointsOf(store, container).length === 0) return false;
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   disconnect(store, container);
   return true;
 }
@@ -263,7 +272,7 @@ function disconnect(store: Store, container: string): void {
 
 /** Forgets networks that nobody is connected to, and takes their bridges and rules away. */
 export function removeNetworks(store: Store, networks: readonly NetworkRecord[]): void {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   inTransaction(store.database, () => {
     for (const { id, name } of networks) {
       if (listEndpoints(store.database, id).length > 0) throw new NetworkInUse({ name });
@@ -271,7 +280,7 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
     }
   });
   putIntoForce(store);
-  for (const network of networks) removeDevice(bridgeOf(network));
+  for (const network of networks) removeDevice(bridgeOf(network), store.home);
 }
 
 function networkOf(store: Store, name: string): NetworkRecord {
@@ -321,20 +330,28 @@ function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: Rea
 }
 
 /** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
-function allocatePorts({ database }: Store, container: string, ports: readonly PublishedPort[]): void {
+function allocatePorts({ database, home }: Store, container: string, ports: readonly PublishedPort[]): void {
   for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {
-    const taken = listPorts(database);
+    const taken = listPorts(database).map((port) => asTaken(port, home));
     const wanted = { container, protocol, hostAddress, containerPort };
     const port =
       hostPort ??
-      freePort(protocol, hostAddress, (number) => !collides(taken, { ...wanted, hostPort: number }));
-    if (collides(taken, { ...wanted, hostPort: port }) || !isPortFree(protocol, hostAddress, port))
+      freePort(
+        protocol,
+        hostAddress,
+        (number) => !collides(taken, asTaken({ ...wanted, hostPort: number }, home)),
+      );
+    if (
+      collides(taken, asTaken({ ...wanted, hostPort: port }, home)) ||
+      !isPortFree(protocol, hostAddress, port)
+    )
       throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
     addPort(database, { ...wanted, hostPort: port });
   }
 }
 
 function makeDevice(
+  { home }: Store,
   { container, pid }: Connected,
   { network, address, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
   isDefault: boolean,
@@ -343,6 +360,7 @@ function makeDevice(
   connectProcess(pid, {
     ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device, hardwareAddress },
     isDefault,
+    home,
   });
 }
 
@@ -356,6 +374,11 @@ function connectionOf({
   return { network, address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
 }
 
+/** In a home a port leads to one container, whatever the address of the machine that it is asked at. */
+function asTaken(port: PortRecord, home: Store["home"]): PortRecord {
+  return home === undefined ? port : { ...port, hostAddress: "" };
+}
+
 function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
   return taken.some(
     ({ protocol, hostAddress, hostPort }) =>
@@ -367,14 +390,21 @@ function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
 
 /** Leads what asks the gateway of a network for names to `port`. */
 export function putNamePort(store: Store, network: string, port: number): void {
-  using _lock = lockFile(LOCK);
+  using _lock = lock(store);
   inTransaction(store.database, () => setNamePort(store.database, network, port));
   putIntoForce(store);
 }
 
+const RULES = "network.rules";
+
 /** Writes the rules that the records mean, unless they are in force since this boot. */
-function putIntoForce({ database, paths }: Store): void {
+function putIntoForce({ database, paths, home }: Store): void {
   const endpoints = listEndpoints(database);
+  if (home !== undefined && endpoints.length === 0) {
+    home.release();
+    rmSync(join(paths.run, RULES), { force: true });
+    return;
+  }
   const networks = allNetworks(database).map(({ namePort, ...network }) => ({
     ...network,
     bridge: bridgeOf(network),
@@ -389,21 +419,24 @@ function putIntoForce({ database, paths }: Store): void {
       );
       if (endpoint === undefined) return [];
       const address = encodeAddress(endpoint.address);
-      return [{ protocol, hostPort, address, containerPort, ...(hostAddress !== "" && { hostAddress }) }];
+      const isOfAddress = hostAddress !== "" && home === undefined;
+      return [{ protocol, hostPort, address, containerPort, ...(isOfAddress && { hostAddress }) }];
     },
   );
   const rules = encodeRules(tableOf(paths.root), networks, ports);
-  const mark = `${networkID()}\n${rules}`;
-  const file = join(paths.run, "network.rules");
+  const published = home === undefined ? [] : listPorts(database);
+  const mark = `${networkID(home)}\n${rules}${JSON.stringify(published)}`;
+  const file = join(paths.run, RULES);
   if (existsSync(file) && readFileSync(file, "utf8") === mark) return;
   rmSync(file, { force: true }); // whoever is killed from here on leaves no claim that may be wrong
-  applyRules(rules);
+  applyRules(rules, home);
+  home?.forward(published);
   writeFileSync(file, mark, { mode: 0o600 });
 }
 
 /** Rules are gone with a reboot, and are others in another network namespace. */
-function networkID(): string {
-  return `${thisOwner().bootID} ${readlinkSync("/proc/self/ns/net")}`;
+function networkID(home: Store["home"]): string {
+  return `${thisOwner().bootID} ${home?.ensureUplink() ?? readlinkSync("/proc/self/ns/net")}`;
 }
 
 /** The default store's is called as the program is. */

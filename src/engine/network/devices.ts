@@ -16,23 +16,30 @@ import {
   syscall,
 } from "../../sys/index.ts";
 import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
+import type { HomeNetwork } from "./place.ts";
 
 const AF_INET = 2;
 const CLONE_NEWNET = 0x40000000;
 
 /** The subnets that this machine's devices are in. */
-export function usedSubnets(): Subnet[] {
+export function usedSubnets(home: HomeNetwork | undefined): Subnet[] {
   using socket = new NetlinkSocket();
-  return localSubnets(socket).map(({ address, prefixLength }) => {
+  using inHome = home?.socket();
+  const all = [...localSubnets(socket), ...(inHome === undefined ? [] : localSubnets(inHome))];
+  return all.map(({ address, prefixLength }) => {
     const number = Buffer.from(address).readUInt32BE(0);
     return { base: number - (number % 2 ** (32 - prefixLength)), prefixLength };
   });
 }
 
 /** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
-function ensureBridge(socket: NetlinkSocket, bridge: string, subnet: Subnet): Link {
+function ensureBridge(
+  socket: NetlinkSocket,
+  { bridge, subnet, home }: Pick<Place, "bridge" | "subnet" | "home">,
+): Link {
   const link = createBridge(socket, bridge, hardwareAddressOf(gatewayOf(subnet)));
   addAddress(socket, link, ipv4(gatewayOf(subnet), subnet.prefixLength));
+  if (home !== undefined) return link; // all of its namespace has both
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
@@ -40,8 +47,8 @@ function ensureBridge(socket: NetlinkSocket, bridge: string, subnet: Subnet): Li
 }
 
 /** Takes a device away, a bridge or this side of a pair; one that is not there is no error. */
-export function removeDevice(name: string): void {
-  using socket = new NetlinkSocket();
+export function removeDevice(name: string, home: HomeNetwork | undefined): void {
+  using socket = socketHere(home);
   const link = findLink(socket, name);
   if (link === undefined) return;
   try {
@@ -64,6 +71,7 @@ export interface Place {
   readonly hardwareAddress: string | undefined;
   /** Whether what is on no link goes by this network. */
   readonly isDefault: boolean;
+  readonly home: HomeNetwork | undefined;
 }
 
 /**
@@ -72,14 +80,14 @@ export interface Place {
  */
 export function connectProcess(
   pid: number,
-  { bridge, subnet, address, name, device, hardwareAddress, isDefault }: Place,
+  { bridge, subnet, address, name, device, hardwareAddress, isDefault, home }: Place,
 ): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
-    using outside = new NetlinkSocket();
+    using outside = socketHere(home);
     createVethPair(outside, {
       name,
-      bridge: ensureBridge(outside, bridge, subnet),
+      bridge: ensureBridge(outside, { bridge, subnet, home }),
       peerName: device,
       peerNamespace: namespace,
       peerHardwareAddress:
@@ -87,7 +95,7 @@ export function connectProcess(
           ? hardwareAddressOf(address)
           : Uint8Array.from(hardwareAddress.split(":"), (byte) => Number.parseInt(byte, 16)),
     });
-    using inside = socketIn(namespace);
+    using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
@@ -99,15 +107,23 @@ export function connectProcess(
 }
 
 /** Lets what is on no link go by `device` of process `pid`'s network namespace, after the one by which it went has gone. */
-export function moveDefaultRoute(pid: number, device: string, subnet: Subnet): void {
+export function moveDefaultRoute(
+  pid: number,
+  { device, subnet, home }: Pick<Place, "device" | "subnet" | "home">,
+): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
-    using inside = socketIn(namespace);
+    using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
     if (link !== undefined) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
   } finally {
     closeSync(namespace);
   }
+}
+
+/** A socket of the namespace that the bridges are in. */
+function socketHere(home: HomeNetwork | undefined): NetlinkSocket {
+  return home === undefined ? new NetlinkSocket() : home.socket();
 }
 
 /** A socket of another namespace. The thread is back in its own before anything else can run in it. */

@@ -1,5 +1,6 @@
 /** Hands rules to the packet filter: one transaction, all of it or nothing. Source: nft(8). */
 import { TeuError } from "../../base/index.ts";
+import type { HomeNetwork } from "./place.ts";
 
 /** The program `nft` is not installed. */
 export class NoPacketFilter extends TeuError<"no-packet-filter"> {
@@ -29,9 +30,14 @@ export class RulesRefused extends TeuError<"rules-refused", { said: string }> {
 const PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
 /** Puts `rules` into force. @throws {NoPacketFilter} {RulesRefused} */
-export function applyRules(rules: string): void {
+export function applyRules(rules: string, home: HomeNetwork | undefined): void {
   const program = Bun.which("nft", { PATH });
   if (program === null) throw new NoPacketFilter();
+  if (home !== undefined) {
+    const { success, stderr } = home.run(program, ["-f", "-"], rules);
+    if (!success) throw new RulesRefused({ said: stderr.trim() });
+    return;
+  }
   const { success, stderr } = Bun.spawnSync([program, "-f", "-"], {
     stdin: new TextEncoder().encode(rules),
     stdout: "ignore",

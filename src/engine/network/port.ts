@@ -1,6 +1,22 @@
 /** Ports of this machine: whether one is free, and a free one. What listens already would be cut off by a published port. */
+import { TeuError } from "../../base/index.ts";
 import { check, errno, syscall } from "../../sys/index.ts";
 import { addressBytes, parseAddress } from "./address.ts";
+
+/** A low port, and the user is not root. */
+export class PortNotAllowed extends TeuError<"port-not-allowed", { port: number }> {
+  constructor(context: { port: number }) {
+    super(
+      "port-not-allowed",
+      "permission-denied",
+      context,
+      `Cannot publish port ${context.port}: on this machine only root may use it`,
+      {
+        hint: "Use one from 1024 on, or lower the first that is everybody's: sysctl net.ipv4.ip_unprivileged_port_start",
+      },
+    );
+  }
+}
 
 const AF_INET = 2;
 const SOCK = { tcp: 1, udp: 2 } as const;
@@ -36,6 +52,7 @@ function bind(protocol: "tcp" | "udp", address: string, port: number): number | 
     name.set(addressBytes(parseAddress(address) ?? 0), 4);
     const result = syscall("bind", socket, name, name.length);
     if (result === -errno.EADDRINUSE) return undefined;
+    if (result === -errno.EACCES) throw new PortNotAllowed({ port });
     check(result, "bind", `${address || "0.0.0.0"}:${port}`);
     const length = Uint32Array.of(ADDRESS_BYTES);
     check(syscall("getsockname", socket, name, length), "getsockname");

@@ -5,7 +5,15 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { relative } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
-import { check, cString, errno, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
+import {
+  check,
+  cString,
+  errno,
+  errnoName,
+  errnoSentence,
+  isInUserNamespace,
+  syscall,
+} from "../../sys/index.ts";
 import { attachMount, bindTree, messageOfContext, setOption, unmount } from "../mount/calls.ts";
 
 /** What to mount; every path is absolute and all layers lie below `base`. */
@@ -87,6 +95,7 @@ export function mountByShortNames(overlay: Overlay): void {
     const { upper, work } = overlay.writable ?? {};
     const options = [
       `lowerdir=${names}`,
+      ...(isInUserNamespace() ? ["userxattr"] : []),
       ...(upper === undefined ? [] : [`upperdir=${relative(overlay.base, upper)}`]),
       ...(work === undefined ? [] : [`workdir=${relative(overlay.base, work)}`]),
     ].join(",");
@@ -107,6 +116,7 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
     const { upper, work } = overlay.writable ?? {};
     const steps = [
       lower,
+      isInUserNamespace() ? setOption(context, "userxattr", undefined) : 0,
       upper === undefined ? 0 : setOption(context, "upperdir", upper),
       work === undefined ? 0 : setOption(context, "workdir", work),
       syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),

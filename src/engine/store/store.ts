@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { ContentStore, makeFolder } from "../../content/index.ts";
+import type { HomeNetwork } from "../network/place.ts";
 import type { EnginePaths } from "../paths.ts";
 import { openDatabase } from "./database.ts";
 import { tendReserve } from "./reserve.ts";
@@ -15,15 +16,17 @@ export interface Store {
   readonly content: ContentStore;
   /** Whose names are meant. */
   readonly namespace: string;
+  /** Where a plain user's networks are; absent: in this process's own network namespace. */
+  readonly home?: HomeNetwork;
 }
 
 /** Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid. */
-export function openStore(paths: EnginePaths, namespace = "default"): Store {
+export function openStore(paths: EnginePaths, namespace = "default", home?: HomeNetwork): Store {
   for (const path of [paths.root, paths.snapshots, paths.containers]) makeFolder(path, 0o700);
   for (const path of [paths.run, paths.bundles]) mkdirSync(path, { recursive: true, mode: 0o700 });
   tendReserve(paths.root);
   const content = ContentStore.open(paths.content);
-  return { paths, database: openDatabase(paths.database), content, namespace };
+  return { paths, database: openDatabase(paths.database), content, namespace, ...(home && { home }) };
 }
 
 /** The directory of snapshot `number`. */

@@ -10,7 +10,9 @@ export class FreezeFailed extends TeuError<"freeze-failed", { path: string; why:
       "freeze-failed",
       "failed-precondition",
       context,
-      `Cannot freeze cgroup ${context.path}: ${context.why}`,
+      context.path === ""
+        ? "Cannot pause the container: it has no cgroup of its own"
+        : `Cannot freeze cgroup ${context.path}: ${context.why}`,
     );
   }
 }
@@ -36,7 +38,7 @@ export function freeze(paths: CgroupPaths): void {
   const unified = paths[""];
   if (v1 !== undefined) freezeV1(v1);
   else if (unified !== undefined) freezeV2(unified);
-  else throw new FreezeFailed({ path: "", why: "no hierarchy has the freezer" });
+  else throw new FreezeFailed({ path: Object.values(paths)[0] ?? "", why: "no hierarchy has the freezer" });
 }
 
 /** While processes fork, v1 stays in FREEZING: asked again and again, thawed now and then, it gets there. */

@@ -1,7 +1,7 @@
 /** Looks up what compile has to know: the only place where the way to a plan reads the machine. */
 import { resolvePath, TeuError } from "../../base/index.ts";
 import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
-import { existsSync, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
+import { existsSync, isInUserNamespace, readTextSync, realpathSync, statSync } from "../../sys/index.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { bindSource } from "../compile/bind.ts";
@@ -12,7 +12,7 @@ import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
 import { hostProcs, mountOf, parentsOf } from "./host-mounts.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
-import { isInUserNamespace, isRootless } from "./rootless.ts";
+import { isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */

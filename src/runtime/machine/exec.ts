@@ -1,7 +1,15 @@
 /** Starts one more process in a running container. Source: runc exec. */
 import { hasCode, messageOf, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { check, closeSync, openSync, readTextSync, reap, syscall } from "../../sys/index.ts";
+import {
+  check,
+  closeSync,
+  isInUserNamespace,
+  openSync,
+  readTextSync,
+  reap,
+  syscall,
+} from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { parseCgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPaths } from "../cgroup/path.ts";
@@ -23,7 +31,7 @@ import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { launch } from "./launch.ts";
 import { explainDeath } from "./oom.ts";
-import { isInUserNamespace, isRootless } from "./rootless.ts";
+import { isRootless } from "./rootless.ts";
 import { compileFilter } from "./seccomp.ts";
 import { warnOfCapabilities } from "./warning.ts";
 

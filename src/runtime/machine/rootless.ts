@@ -1,7 +1,7 @@
 /** What is different when a plain user, or root of a user namespace, calls the runtime. Source: runc, libcontainer rootless. */
 import { TeuError } from "../../base/index.ts";
 import type { Linux } from "../../spec/index.ts";
-import { statSync } from "../../sys/index.ts";
+import { isInUserNamespace } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import { limitOf, NO_CGROUP } from "../cgroup/none.ts";
@@ -11,14 +11,6 @@ import { naming } from "./errors.ts";
 /** Whether the caller is no root at all: what only root may do outside has to be done inside, or by helpers. */
 export function isRootless(): boolean {
   return process.geteuid?.() !== 0;
-}
-
-/** The inode of the user namespace that was there first. Source: kernel linux/proc_ns.h, PROC_USER_INIT_INO. */
-const FIRST_USER_NAMESPACE = 0xeffffffd;
-
-/** Whether the caller is in a user namespace itself (podman of a plain user): root there makes no devices. */
-export function isInUserNamespace(): boolean {
-  return statSync("/proc/self/ns/user").inode !== FIRST_USER_NAMESPACE;
 }
 
 /** Whether the caller's rights end at a user namespace, or at a user's own files: then cgroups may be out of reach. */

@@ -1,0 +1,260 @@
+/**
+ * The engine as a plain user, who is root of a user namespace of their own: a day's work, networks, and what nobody else may do with it.
+ * Source: user_namespaces(7), subuid(5); podman's rootless tutorial.
+ */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { chmodSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { needs, program, root } from "../support/needs.ts";
+import { asOther, HomeStore } from "./support/home-store.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { type RegistryProcess, startRegistry } from "./support/registry.ts";
+import { FIRST_SUBORDINATE, UID } from "./support/rootless.ts";
+import { TEU } from "./teu.ts";
+
+const WANTED = [root, program("busybox"), program("newuidmap"), program("unshare"), program("setpriv")];
+const NETWORK = [...WANTED, program("nft"), program("slirp4netns")];
+const test = needs(...WANTED);
+const networkTest = needs(...NETWORK);
+const isAble = WANTED.every((need) => need.isMet());
+
+let registry: RegistryProcess;
+let store: HomeStore;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  registry = await startRegistry();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [
+    { ...busyboxLayer(), "dir/old": "old\n" },
+    { "dir/.wh..wh..opq": "", "dir/new": "new\n" },
+  ]);
+  store = new HomeStore();
+  await store.done("pull", "--quiet", image);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+const sh = (script: string, ...flags: string[]) =>
+  store.done("run", "--rm", "--network", "none", ...flags, image, "sh", "-c", script);
+
+describe("a container of a plain user", () => {
+  test("has root, other users by the user's own ranges, and all of its image's layers", async () => {
+    expect(await sh("id -u; cat /dir/*; ls /dir")).toBe("0\nnew\nnew\n");
+    expect(await sh("id", "--user", "user")).toBe(
+      "uid=1000(user) gid=1001(user) groups=1001(user),2000(extra)\n",
+    );
+    await store.done(
+      "run",
+      "--name",
+      "owner",
+      "--network",
+      "none",
+      image,
+      "busybox",
+      "chown",
+      "7:8",
+      "/tmp/.keep",
+    );
+    const snapshots = join(store.folder, "root/snapshots");
+    const path = readdirSync(snapshots)
+      .map((name) => join(snapshots, name, "fs/tmp/.keep"))
+      .filter((file) => {
+        const status = lstatSync(file, { throwIfNoEntry: false });
+        return status !== undefined && status.uid !== UID;
+      });
+    expect(path).toHaveLength(1);
+    const { uid, gid } = statSync(path[0] ?? "");
+    expect([uid, gid]).toEqual([FIRST_SUBORDINATE + 6, FIRST_SUBORDINATE + 7]);
+    await store.done("rm", "owner");
+  });
+
+  test("sees the machine's network with --network host, and cannot change it", async () => {
+    const own = readFileSync("/proc/net/dev", "utf8")
+      .match(/^\s*\S+:/gm)
+      ?.map((name) => name.trim());
+    const seen = await store.done("run", "--rm", "--network", "host", image, "cat", "/proc/net/dev");
+    expect(seen.match(/^\s*\S+:/gm)?.map((name) => name.trim())).toEqual(own ?? []);
+    const changed = await store.teu(
+      "run",
+      "--rm",
+      "--network",
+      "host",
+      "--cap-add",
+      "NET_ADMIN",
+      image,
+      "ip",
+      "link",
+      "set",
+      "lo",
+      "mtu",
+      "1400",
+    );
+    expect(changed.status).not.toBe(0);
+  });
+
+  test("lives on by itself: exec, logs, top, cp, commit, diff, restart, stop", async () => {
+    const script =
+      "trap 'exit 3' TERM; echo begun; rm -r /dir; mkdir /dir; echo mine > /dir/mine; touch /data/x; while :; do sleep 0.05; done";
+    await store.done(
+      "run",
+      "-d",
+      "--name",
+      "day",
+      "--network",
+      "none",
+      "-v",
+      "kept:/data",
+      image,
+      "sh",
+      "-c",
+      script,
+    );
+    expect(await store.done("exec", "day", "cat", "/dir/mine")).toBe("mine\n");
+    expect(await store.done("logs", "day")).toBe("begun\n");
+    expect(await store.done("top", "day")).toContain("trap");
+    expect(await store.done("ps")).toContain("day");
+    await store.done("cp", "/etc/hostname", "day:/data/hostname");
+    expect(await store.done("exec", "day", "ls", "/data")).toBe("hostname\nx\n");
+    await store.done("commit", "day", "made:1");
+    expect(await store.done("diff", "day")).toContain("A /dir/mine\n");
+    await store.done("stop", "day");
+    expect(await store.done("ps", "-a")).toContain("Exited (3)");
+    // What hid the image's directory is in the layer that was made of it.
+    expect(await store.done("run", "--rm", "--network", "none", "made:1", "ls", "/dir")).toBe("mine\n");
+    await store.done("start", "day");
+    await store.done("rm", "-f", "day");
+    await store.done("volume", "rm", "kept");
+    await store.done("rmi", "made:1");
+    expect(await store.done("system", "check")).toBe("Everything is right\n");
+  });
+
+  test("has no limits where the user may make no cgroups, which is said in a line", async () => {
+    const { status, stderr } = await store.teu(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "-m",
+      "64m",
+      image,
+      "true",
+    );
+    expect([status, stderr.split("\n")[0]]).toEqual([
+      125,
+      "teu: Cannot limit memory: this user may make no cgroups",
+    ]);
+    const paused = await (async () => {
+      await store.done("run", "-d", "--name", "still", "--network", "none", image, "sleep", "60");
+      return await store.teu("pause", "still");
+    })();
+    expect(paused.stderr).toStartWith("teu: Cannot pause the container: it has no cgroup of its own\n");
+    expect(await store.done("exec", "still", "echo", "on")).toBe("on\n");
+    await store.done("rm", "-f", "still");
+  });
+});
+
+describe("the network of a plain user", () => {
+  networkTest(
+    "lets containers find each other, and the machine reach their ports, while there are any",
+    async () => {
+      await store.done("network", "create", "own");
+      const serve = "mkdir /www; echo hello > /www/index.html; exec busybox httpd -f -p 80 -h /www";
+      await store.done(
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "--network",
+        "own",
+        "-p",
+        "127.0.0.1::80",
+        image,
+        "sh",
+        "-c",
+        serve,
+      );
+      const uplink = store.processOf("uplink.json");
+      expect(uplink).toBeDefined();
+      const ask = "for i in 1 2 3 4 5; do busybox wget -qO - http://web && break; sleep 0.1; done";
+      expect(await store.done("run", "--rm", "--network", "own", image, "sh", "-c", ask)).toBe("hello\n");
+      const [, port] = /127\.0\.0\.1:(\d+)/.exec(await store.done("port", "web")) ?? [];
+      expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("hello\n");
+      // Out, to this machine: the registry listens on its loopback address, which is out of reach.
+      const out = await store.teu(
+        "run",
+        "--rm",
+        image,
+        "busybox",
+        "wget",
+        "-T",
+        "2",
+        "-qO",
+        "-",
+        `http://10.0.2.2:${new URL(`http://${registry.address}`).port}/v2/`,
+      );
+      expect(out.status).not.toBe(0);
+      const second = await store.teu("run", "--rm", "-p", `127.0.0.1:${port}:80`, image, "true");
+      expect(second.stderr).toContain("port is already allocated");
+      await store.done("rm", "-f", "web");
+      await store.done("network", "rm", "own");
+      expect(store.processOf("uplink.json")).toBeUndefined();
+    },
+  );
+});
+
+describe("a plain user's store", () => {
+  test("is shut to others, setuid files and all", async () => {
+    for (const name of ["root", "run"]) expect(statSync(join(store.folder, name)).mode & 0o777).toBe(0o700);
+    chmodSync(store.folder, 0o755);
+    expect((await asOther("ls", join(store.folder, "root"))).status).not.toBe(0);
+    const entered = await asOther(
+      "env",
+      ...Object.entries(store.env).map(([name, value]) => `${name}=${value}`),
+      TEU,
+      "ps",
+    );
+    expect(entered.status).toBe(1);
+    expect(entered.stderr).toStartWith(
+      `teu: Cannot use folder "${store.env["TEU_RUN"]}": it belongs to user ${UID}\n`,
+    );
+    const keeper = store.processOf("home.json");
+    const joined = await asOther("nsenter", `--user=/proc/${keeper?.pid}/ns/user`, "true");
+    expect(joined.status).not.toBe(0);
+  });
+
+  test("is not used when others could enter it", async () => {
+    await using open = new HomeStore();
+    await open.done("ps");
+    chmodSync(join(open.folder, "run"), 0o755);
+    const { status, stderr } = await open.teu("ps");
+    expect(status).toBe(1);
+    expect(stderr).toContain("its mode is 0755, and others must not enter it");
+    chmodSync(join(open.folder, "run"), 0o700);
+  });
+
+  test("has one id without ranges, which is enough for files of root's, and says what is missing", async () => {
+    await using alone = new HomeStore({ hasRanges: false });
+    const { stdout, stderr } = await alone.teu(
+      "run",
+      "--rm",
+      "--quiet",
+      "--network",
+      "none",
+      image,
+      "id",
+      "-u",
+    );
+    expect(stdout).toBe("0\n");
+    expect(stderr).toBe(
+      'teu: Only images whose files are all root\'s can be used: a line "teu-test:100000:65536" is missing in ' +
+        "/etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 teu-test)\n",
+    );
+    const other = await alone.teu("run", "--rm", "--network", "none", "--user", "user", image, "id");
+    expect(other.status).toBe(125);
+  });
+});
