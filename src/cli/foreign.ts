@@ -10,8 +10,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   builder: BUILD,
   buildx: BUILD,
   compose: "it reads no compose files yet: 'teu network create' and 'teu run' do what they say",
-  search:
-    "registries have no way to search that they share: 'teu catalog REGISTRY' lists repositories, 'teu ls REPOSITORY' tags",
   context: "there is no daemon to choose: TEU_ROOT and TEU_RUN choose a store",
   trust: "signatures are 'teu sign' and 'teu verify'",
   checkpoint: "'teu runtime checkpoint' and 'teu runtime restore' do it for bundles",

@@ -214,6 +214,11 @@ export const COMMANDS: CommandTable<CliContext> = {
     group: IMAGES,
     load: async () => (await import("./commands/catalog.ts")).command,
   },
+  search: {
+    summary: "Search a registry for repositories",
+    group: IMAGES,
+    load: async () => (await import("./commands/search.ts")).command,
+  },
   manifest: {
     summary: "Get, put, look at and remove manifests at a registry",
     group: IMAGES,

@@ -108,6 +108,7 @@ export {
   statRemoteManifest,
 } from "./remote/manifests.ts";
 export { listRemoteReferrers } from "./remote/referrers.ts";
+export { type SearchResult, searchRemote } from "./remote/search.ts";
 export { removeContainers, removeImages } from "./remove-each.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";

@@ -116,7 +116,6 @@ describe("docker's commands", () => {
     "buildx",
     "builder",
     "compose",
-    "search",
     "context",
     "trust",
     "checkpoint",

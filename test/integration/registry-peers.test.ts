@@ -44,6 +44,19 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+needs(program("podman"))("podman finds a repository by a part of its name, and those alone", async () => {
+  for (const repository of ["search/find-me", "search/other"]) {
+    const client = new RegistryClient(parseReference(`${address}/${repository}:1`));
+    const bytes = new TextEncoder().encode(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] }),
+    );
+    await client.putManifest("1" as Tag, { mediaType: mediaTypes.index, bytes });
+  }
+  const words = ["search", "--tls-verify=false", "--format", "{{.Name}}", `${address}/find`];
+  const { status, stdout, stderr } = await run(["podman", ...words], { env: { HOME: folder } });
+  expect([status, stdout, stderr]).toEqual([0, `${address}/search/find-me\n`, ""]);
+});
+
 function put(content: string | Uint8Array, mediaType: string, fields: Partial<Descriptor> = {}): Descriptor {
   using ingest = layout.ingest();
   ingest.write(typeof content === "string" ? new TextEncoder().encode(content) : content);

@@ -62,6 +62,32 @@ describe.each([
   ["ours", () => ours],
   ["distribution's", () => theirs],
 ] as const)("a registry (%s)", (kind, registryOf) => {
+  test("is searched, by its own search or by its list", async () => {
+    const { name } = await newImage(registryOf());
+    const { address } = registryOf();
+    const term = name.slice(name.indexOf("/") + 1).toUpperCase();
+    expect(await done(["search", "--format", "{{.Name}} {{.StarCount}}", `${address}/${term}`])).toContain(
+      `${name} 0\n`,
+    );
+    expect(await done(["search", `${address}/${term}`])).toMatch(/^NAME +DESCRIPTION +STARS +OFFICIAL\n/);
+    const [found] = JSON.parse(await done(["search", "--json", `${address}/${term}`]));
+    expect(found).toMatchObject({ registry: address, name, isOfficial: false });
+    expect(await done(["search", "--list-tags", name])).toMatch(/^NAME +TAG\n\S+ +1\n$/);
+    expect(JSON.parse(await done(["search", "--json", "--limit", "1", `${address}/`]))).toHaveLength(1);
+    expect(JSON.parse(await done(["search", "--json", "--filter", "stars=1", `${address}/${term}`]))).toEqual(
+      [],
+    );
+    expect(JSON.parse(await done(["search", "--json", `${address}/no-such-thing`]))).toEqual([]);
+    for (const [words, says] of [
+      [["--filter", "colour=red", `${address}/${term}`], "Invalid filter"],
+      [["--limit", "0", `${address}/${term}`], "Invalid number 0 of --limit"],
+      [[""], "Invalid search"],
+    ] as const) {
+      const { status, stderr } = await teu(["search", ...words]);
+      expect([status, stderr]).toEqual([1, expect.stringContaining(says)]);
+    }
+  });
+
   test("lists repositories and tags, as many as are wanted", async () => {
     const { name } = await newImage(registryOf());
     for (const tag of ["2", "3"]) await pushLayers(`${name}:${tag}`, [{ file: tag }]);

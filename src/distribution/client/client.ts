@@ -29,6 +29,7 @@ import { listRepositories, listTags } from "./names.ts";
 import { encodeReferrers, listReferrers, type Referrers, referrersTag } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+import { type FoundRepository, searchRepositories } from "./search.ts";
 import { Session } from "./session.ts";
 import { hasBlob, statBlob, statManifest } from "./stat.ts";
 import { streamOf } from "./stream.ts";
@@ -158,6 +159,11 @@ export class RegistryClient {
   /** The repositories of the registry, page by page, as far as it tells. */
   repositories(signal?: AbortSignal, pageSize?: number): AsyncGenerator<string> {
     return listRepositories(this.#session, this.#where, pageSize, signal);
+  }
+
+  /** Some repositories of the registry with `text` in their name, by its own search or among all. */
+  async search(text: string, limit: number, signal?: AbortSignal): Promise<FoundRepository[]> {
+    return await searchRepositories(this.#session, this.#where, text, limit, signal);
   }
 
   /** What a manifest is, without its bytes: some registries do not count that as a pull. @throws {ManifestNotFound} */

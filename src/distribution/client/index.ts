@@ -35,4 +35,5 @@ export { type PushOptions, pushImage } from "./push.ts";
 export { type Referrers, referrersTag } from "./referrers.ts";
 export type { Repository } from "./repository.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+export type { FoundRepository } from "./search.ts";
 export { streamOf } from "./stream.ts";

@@ -11,6 +11,7 @@ import type { TokenService } from "./auth/token-service.ts";
 import { appendToUpload, beginUpload, cancelUpload, finishUpload, uploadStatus } from "./blob-push.ts";
 import { deleteBlob, getBlob } from "./blobs.ts";
 import type { PullThrough } from "./cache/pull-through.ts";
+import { answerDockerPing, searchAsDocker } from "./docker-search.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { listReferrers } from "./referrers.ts";
 import { Refusal, refusalFrom } from "./refusal.ts";
@@ -116,6 +117,10 @@ function dispatch(
       return allow(request, { GET: () => listRepositories(storage.metadata, query, caller) });
     case "search":
       return allow(request, { GET: () => searchRepositories(storage.metadata, query, caller) });
+    case "docker-search":
+      return allow(request, { GET: () => searchAsDocker(storage.metadata, query, caller) });
+    case "docker-ping":
+      return allow(request, { GET: answerDockerPing });
     case "tags":
       return allow(request, { GET: () => listTags(storage.metadata, route.repository, query) });
     case "referrers":

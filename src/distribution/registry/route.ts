@@ -18,6 +18,9 @@ export type Route =
   | { readonly kind: "base" }
   | { readonly kind: "catalog" }
   | { readonly kind: "search" }
+  /** The same as docker and podman ask for it, and what docker asks before it does. */
+  | { readonly kind: "docker-search" }
+  | { readonly kind: "docker-ping" }
   | { readonly kind: "tags"; readonly repository: RepositoryName }
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly target: TagOrDigest }
   | { readonly kind: "blob"; readonly repository: RepositoryName; readonly digest: Digest }
@@ -33,6 +36,9 @@ export type TagOrDigest =
 const PREFIX = "/v2/";
 /** Ours: the specification has no search. */
 export const SEARCH_PATH = "/_teu/search";
+/** Of docker's first registry API, which its clients and podman still use for nothing but this. */
+export const DOCKER_SEARCH_PATH = "/v1/search";
+const DOCKER_PING_PATH = "/v1/_ping";
 
 /**
  * Parses `path` (without query) of a request with `method`.
@@ -42,6 +48,8 @@ export function parseRoute(method: string, path: string): Route {
   if (path === "/v2/" || path === "/v2") return { kind: "base" };
   if (path === "/v2/_catalog") return { kind: "catalog" };
   if (path === SEARCH_PATH) return { kind: "search" };
+  if (path === DOCKER_SEARCH_PATH) return { kind: "docker-search" };
+  if (path === DOCKER_PING_PATH) return { kind: "docker-ping" };
   if (!path.startsWith(PREFIX)) throw nothingAt(path);
   if (path.endsWith("/tags/list"))
     return { kind: "tags", repository: nameOf(path, path.length - "/tags/list".length) };

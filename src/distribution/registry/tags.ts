@@ -42,13 +42,7 @@ export async function searchRepositories(
   query: URLSearchParams,
   caller: Caller,
 ): Promise<Response> {
-  // Names have no capitals; people write them.
-  const text = (query.get("q") ?? "").toLowerCase();
-  if (text === "" || text.length > MAX_TEXT)
-    throw new Refusal("UNSUPPORTED", {
-      status: 400,
-      message: `q wants a text of up to ${MAX_TEXT} characters`,
-    });
+  const text = searchText(query);
   const { entries, headers } = await cutPage(
     SEARCH_PATH,
     query,
@@ -58,11 +52,20 @@ export async function searchRepositories(
   return Response.json({ repositories: entries }, { headers });
 }
 
-/** No name is longer. */
+/** What is searched for. @throws {Refusal} it is nothing, or longer than any name */
+export function searchText(query: URLSearchParams): string {
+  // Names have no capitals; people write them.
+  const text = (query.get("q") ?? "").toLowerCase();
+  if (text !== "" && text.length <= MAX_TEXT) return text;
+  throw new Refusal("UNSUPPORTED", {
+    status: 400,
+    message: `q wants a text of up to ${MAX_TEXT} characters`,
+  });
+}
 const MAX_TEXT = 255;
 
 /** Repositories with `text` in their name that the caller may read, in order. */
-async function readable(
+export async function readable(
   metadata: Metadata,
   caller: Caller,
   text: string,

@@ -219,6 +219,29 @@ test("a search finds what the caller may read, in pages", async () => {
   expect((await call("read", "POST", "/_teu/search?q=a")).status).toBe(405);
 });
 
+test("a search as docker's finds what the caller may read, and asks who it is", async () => {
+  const search = async (as: string | undefined, query: string): Promise<Response> =>
+    await call(as, "GET", `/v1/search?${query}`);
+  const namesOf = async (as: string, query: string): Promise<string[]> =>
+    ((await (await search(as, query)).json()) as { results: { name: string }[] }).results.map(
+      ({ name }) => name,
+    );
+  expect(await namesOf("read", "q=Find")).toEqual(["public/find", "team/find-1", "team/find-2"]);
+  expect(await namesOf("read", "q=find&n=2")).toEqual(["public/find", "team/find-1"]);
+  expect(await namesOf("read", "q=find&n=2&page=2")).toEqual(["team/find-2"]);
+  expect(await namesOf("read", "q=find&n=2&page=999999")).toEqual([]);
+  expect(await namesOf("owner", "q=secret")).toContain("secret/find");
+  const nobody = await search(undefined, "q=find");
+  expect([nobody.status, nobody.headers.get("www-authenticate")]).toEqual([
+    401,
+    expect.stringMatching(/^Basic /),
+  ]);
+  for (const query of ["", "q=", "q=a&n=-1", "q=a&page=x"])
+    expect((await search("read", query)).status).toBe(400);
+  const ping = await call(undefined, "GET", "/v1/_ping");
+  expect([ping.status, ping.headers.get("x-docker-registry-standalone")]).toEqual([200, "true"]);
+});
+
 test("a blob is mounted only from where the caller may read (CVE-2024-39897)", async () => {
   const digest = digestOf("private");
   await call("owner", "POST", `/v2/secret/x/blobs/uploads/?digest=${digest}`, "private");

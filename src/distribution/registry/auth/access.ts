@@ -21,7 +21,7 @@ export interface Need {
 /** Whether a tag exists: to move one is another right than to make one. */
 export type HasTag = (repository: RepositoryName, tag: Tag) => Awaitable<boolean>;
 
-/** What a request needs. `base`, `catalog` and `search` need no right on one repository. */
+/** What a request needs. Lists and searches of repositories need no right on one repository. */
 export async function needsOf(
   method: string,
   route: Route,
@@ -32,6 +32,8 @@ export async function needsOf(
     case "base":
     case "catalog":
     case "search":
+    case "docker-search":
+    case "docker-ping":
       return [];
     case "tags":
     case "referrers":
@@ -76,8 +78,9 @@ export class Access {
   ): Promise<Caller> {
     if (this.#authenticator === undefined) return ANYBODY;
     const caller = await this.#authenticator.identify(request, connection);
-    // Clients learn here how to say who they are, so those who said nothing are told, whatever nobody may do.
-    if (route.kind === "base" && caller.whenDenied === "unauthenticated")
+    // Clients learn here how to say who they are, so those who said nothing are told, whatever nobody may do; podman, which says nothing
+    // when it searches, then looks for what it wants among the repositories that it may see.
+    if ((route.kind === "base" || route.kind === "docker-search") && caller.whenDenied === "unauthenticated")
       throw this.#refuse(request, caller, []);
     // The second look costs a query, and only a push needs it.
     const needs = await needsOf(request.method, route, query, this.#hasTag);

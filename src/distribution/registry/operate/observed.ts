@@ -1,7 +1,7 @@
 /** A handler whose requests are counted and logged. */
 import type { Connection } from "../auth/authenticator.ts";
 import type { Handler } from "../handler.ts";
-import { SEARCH_PATH } from "../route.ts";
+import { DOCKER_SEARCH_PATH, SEARCH_PATH } from "../route.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -58,7 +58,7 @@ function routeOf(path: string): string {
   const bare = path.split("?", 1)[0] ?? "";
   if (bare === "/v2/" || bare === "/v2") return "base";
   if (bare === "/v2/_catalog") return "catalog";
-  if (bare === SEARCH_PATH) return "search";
+  if (bare === SEARCH_PATH || bare === DOCKER_SEARCH_PATH) return "search";
   if (bare.endsWith("/tags/list")) return "tags";
   const [kind, last] = bare.split("/").slice(-2);
   if (kind === "manifests" || kind === "referrers") return kind;
