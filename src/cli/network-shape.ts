@@ -2,7 +2,7 @@
 import type { NetworkSummary } from "../engine/index.ts";
 
 export function networkShape(network: NetworkSummary): object {
-  const { id, name, driver, subnet, gateway, isInternal, createdAt, containers } = network;
+  const { id, name, driver, subnet, gateway, isInternal, createdAt, containers, options } = network;
   const length = subnet.slice(subnet.indexOf("/"));
   return {
     ...network,
@@ -13,7 +13,7 @@ export function networkShape(network: NetworkSummary): object {
       Attachable: false,
       Ingress: false,
       EnableIPv6: false,
-      Options: {},
+      Options: options,
       Labels: {},
     },
     Containers: Object.fromEntries(

@@ -87,6 +87,7 @@ export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, parseNetworks } from "./options/network.ts";
+export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";
 export { parseResources } from "./options/resources.ts";
 export { parseSecurity } from "./options/security.ts";

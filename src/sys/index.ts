@@ -77,6 +77,14 @@ export {
   localSubnets,
   type VethPair,
 } from "./rtnetlink-create.ts";
+export {
+  aliasOf,
+  createDummy,
+  createLinkedDevice,
+  createVlan,
+  IPVLAN_MODES,
+  MACVLAN_MODES,
+} from "./rtnetlink-linked.ts";
 // Content that nobody can change any more.
 export { sealedFile } from "./sealed-file.ts";
 export { parseSignalNumber, signalNumbers } from "./signals.ts";

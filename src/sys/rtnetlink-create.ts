@@ -27,6 +27,7 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
+const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const AF_INET = 2;
 const IFA_LOCAL = 2;
@@ -112,11 +113,13 @@ export function deleteLink(socket: NetlinkSocket, { index, name }: Link): void {
   socket.request({ type: RTM_DELLINK, body: header, about });
 }
 
-/** Everything that is not on a link goes by `gateway`, four bytes. @throws {NetlinkRefused} */
-export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint8Array): void {
+/** Everything that is not on a link goes by `gateway`, four bytes; undefined: out of the device as it is. @throws {NetlinkRefused} */
+export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint8Array | undefined): void {
   const header = Buffer.alloc(ROUTE_BYTES);
-  header.set([AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, 0, RTN_UNICAST]);
-  const attributes = new AttributeBuilder().bytes(RTA_GATEWAY, gateway).u32(RTA_OIF, link.index);
+  const scope = gateway === undefined ? RT_SCOPE_LINK : 0;
+  header.set([AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST]);
+  const attributes = new AttributeBuilder().u32(RTA_OIF, link.index);
+  if (gateway !== undefined) attributes.bytes(RTA_GATEWAY, gateway);
   socket.request({
     type: RTM_NEWROUTE,
     flags: NLM_F.CREATE | NLM_F.EXCL,

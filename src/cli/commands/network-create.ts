@@ -1,6 +1,13 @@
 /** `teu network create`. Docker's flags. */
-import { print, Unsupported } from "../../base/index.ts";
-import { createNetwork, InvalidOption, openEngine, parseName, parseSubnet } from "../../engine/index.ts";
+import { print } from "../../base/index.ts";
+import {
+  createNetwork,
+  InvalidOption,
+  openEngine,
+  parseDriver,
+  parseName,
+  parseSubnet,
+} from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -12,7 +19,19 @@ export const command = teuCommand({
       value: "ADDRESS/PREFIX",
       summary: "Its addresses; absent: some that nobody uses",
     },
-    driver: { kind: "string", short: "d", value: "bridge", default: "bridge", summary: "How it is made" },
+    driver: {
+      kind: "string",
+      short: "d",
+      value: "DRIVER",
+      default: "bridge",
+      summary: "How it is made: bridge, macvlan, ipvlan",
+    },
+    opt: {
+      kind: "list",
+      short: "o",
+      value: "NAME=VALUE",
+      summary: "Of the driver: parent=DEVICE, macvlan_mode=MODE, ipvlan_mode=MODE",
+    },
     attachable: { kind: "boolean", summary: "For scripts that are written for docker", hidden: true },
     internal: { kind: "boolean", summary: "Let nothing in or out" },
   },
@@ -22,14 +41,14 @@ export const command = teuCommand({
       command: "teu network create --subnet 10.9.0.0/24 office",
       says: "A network with addresses of your choice",
     },
+    {
+      command: "teu network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 lan",
+      says: "Containers with addresses of their own on the machine's wire",
+    },
   ],
   async run({ flags, arguments: [word = ""] }, { environment }) {
     const name = parseName(word);
-    if (flags.driver !== "bridge")
-      throw new Unsupported({
-        what: `network driver ${flags.driver}`,
-        why: "bridge is the one that is built",
-      });
+    const driver = parseDriver(flags.driver, flags.opt);
     if (name === "none" || name === "host" || name === "container")
       throw new InvalidOption(
         { option: "NETWORK", value: name },
@@ -42,7 +61,11 @@ export const command = teuCommand({
         `Invalid subnet ${JSON.stringify(flags.subnet)}: wants IPv4, as in 10.9.0.0/24, of 8 addresses at least`,
       );
     const store = await openEngine(environment);
-    const { id } = createNetwork(store, name, { isInternal: flags.internal, ...(subnet && { subnet }) });
+    const { id } = createNetwork(store, name, {
+      ...driver,
+      isInternal: flags.internal,
+      ...(subnet && { subnet }),
+    });
     print(`${id}\n`);
     return 0;
   },

@@ -2,11 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { printError } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { type HostEntry, writeNameServer, writeOwnAddresses } from "../bundle/files.ts";
+import { hasNames } from "../names/known.ts";
 import { tellNameServer } from "../names/tell.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
-import { connectContainer, DEFAULT_NETWORK, disconnectContainer, endpointsOf } from "../network/connect.ts";
+import { connectContainer, disconnectContainer, endpointsOf } from "../network/connect.ts";
 import { HOST_GATEWAY } from "../options/assignment.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { listNetworks } from "../store/networks.ts";
@@ -16,7 +18,11 @@ import { containerDirectory, type Store } from "../store/store.ts";
 export async function connect(store: Store, container: ContainerRecord, pid: number): Promise<void> {
   const { networks = [], ports = [] } = container.settings;
   if (networks.length === 0) return;
-  connectContainer(store, { container: container.id, pid }, networks, ports);
+  const places = connectContainer(store, { container: container.id, pid }, networks, ports);
+  if (ports.length > 0 && !places.some(({ network }) => network.driver === "bridge"))
+    printError(
+      `WARNING: Ports are not published: network ${places[0]?.network.name} is on the wire itself, where the container is reached at ${places[0]?.address}\n`,
+    );
   await tellAddresses(store, container);
 }
 
@@ -47,7 +53,7 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     },
     (settings.hosts ?? []).map(resolved),
   );
-  const named = endpoints.find(({ network }) => network !== undefined && network.name !== DEFAULT_NETWORK);
+  const named = endpoints.find(({ network }) => network !== undefined && hasNames(network));
   const nameServer = named?.network && encodeAddress(gatewayOf(named.network.subnet));
   const { resolvers: servers = [], searchDomains = [], resolverOptions = [] } = settings;
   writeNameServer(directory, nameServer, { servers, searchDomains, options: resolverOptions });

@@ -18,7 +18,12 @@ export interface Asker {
 
 /** The networks of ours whose containers find each other by name: all but the pre-defined one, as docker has it. */
 export function namedNetworks({ database }: Store): NetworkRecord[] {
-  return allNetworks(database).filter(({ name }) => name !== DEFAULT_NETWORK);
+  return allNetworks(database).filter(hasNames);
+}
+
+/** Whether containers ask this machine for names there: on a wire that they share with it they do not reach it. */
+export function hasNames({ name, driver }: NetworkRecord): boolean {
+  return name !== DEFAULT_NETWORK && driver === "bridge";
 }
 
 /** The container that has `address` in `network`. */

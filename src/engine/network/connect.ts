@@ -6,9 +6,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TeuError, thisOwner } from "../../base/index.ts";
+import { TeuError, thisOwner, Unsupported } from "../../base/index.ts";
 import { lockFile } from "../../sys/index.ts";
 import type { NetworkAttachment } from "../options/network.ts";
+import type { NetworkDriver } from "../options/network-driver.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
 import {
@@ -29,6 +30,7 @@ import {
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import {
+  addressBytes,
   encodeAddress,
   encodeSubnet,
   freeAddress,
@@ -39,10 +41,17 @@ import {
   parseAddress,
   type Subnet,
 } from "./address.ts";
-import { connectProcess, moveDefaultRoute, removeDevice, usedSubnets } from "./devices.ts";
+import { connectProcess, moveDefaultRoute, ownAddresses, removeDevice, usedSubnets } from "./devices.ts";
 import { applyRules } from "./nft.ts";
 import { freePort, isPortFree } from "./port.ts";
 import { encodeRules } from "./rules.ts";
+import {
+  connectToParent,
+  disconnectFromParent,
+  removeParent,
+  routerOf,
+  type SharedParent,
+} from "./shared-parent.ts";
 
 /** The network that a container is in when nothing else is said; made when it is first needed. */
 export const DEFAULT_NETWORK = "bridge";
@@ -106,6 +115,18 @@ export class NetworkInUse extends TeuError<"network-in-use", { name: string }> {
   }
 }
 
+/** Another network is on that device. Docker's words. */
+export class ParentInUse extends TeuError<"parent-in-use", { network: string; parent: string }> {
+  constructor(context: { network: string; parent: string }) {
+    super(
+      "parent-in-use",
+      "already-exists",
+      context,
+      `network ${context.network} is already using parent interface ${context.parent}`,
+    );
+  }
+}
+
 /** A port of the host that is taken. Docker's words. */
 export class PortInUse extends TeuError<"port-in-use", { address: string; port: number }> {
   constructor(context: { address: string; port: number }) {
@@ -116,6 +137,18 @@ export class PortInUse extends TeuError<"port-in-use", { address: string; port: 
       `Bind for ${context.address}:${context.port} failed: port is already allocated`,
     );
   }
+}
+
+/** What the driver `bridge` is told. */
+const BRIDGE = { driver: "bridge", options: {} } as const;
+
+/** What a new network is to be. */
+export interface NetworkWishes {
+  /** Absent: one that nobody uses. */
+  readonly subnet?: Subnet;
+  readonly isInternal: boolean;
+  readonly driver: NetworkDriver;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 const LOCK = "/run/teu.network.lock";
@@ -132,27 +165,38 @@ export function findNetwork(store: Store, text: string): NetworkRecord {
 }
 
 /** Records a network; its devices come with its first container. @throws {NetworkExists} {SubnetInUse} {NoAddressLeft} */
-export function createNetwork(
-  store: Store,
-  name: string,
-  options: { readonly subnet?: Subnet; readonly isInternal: boolean },
-): NetworkRecord {
+export function createNetwork(store: Store, name: string, wishes: NetworkWishes): NetworkRecord {
   using _lock = lock(store);
-  return makeNetwork(store, name, options);
+  return makeNetwork(store, name, wishes);
 }
 
 function makeNetwork(
   { database, namespace, home }: Store,
   name: string,
-  { subnet: asked, isInternal }: { readonly subnet?: Subnet; readonly isInternal: boolean },
+  { subnet: asked, isInternal, driver, options }: NetworkWishes,
 ): NetworkRecord {
-  const used = [...usedSubnets(home), ...allNetworks(database).map(({ subnet }) => subnet)];
+  if (home !== undefined && driver !== "bridge")
+    throw new Unsupported({ what: `network driver ${driver}`, why: "this machine's devices are root's" });
+  const others = allNetworks(database);
+  // One that is on a wire of this machine's has the addresses of that wire.
+  const isOnWire = options["parent"] !== undefined && asked !== undefined;
+  const used = [...(isOnWire ? [] : usedSubnets(home)), ...others.map(({ subnet }) => subnet)];
+  const rival = others.find(
+    (other) => options["parent"] !== undefined && other.options["parent"] === options["parent"],
+  );
+  if (rival !== undefined) throw new ParentInUse({ network: rival.name, parent: options["parent"] ?? "" });
   const subnet = asked ?? freeSubnet(used);
   if (subnet === undefined) throw new NoAddressLeft({ network: name });
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
     throw new SubnetInUse({ subnet: encodeSubnet(asked) });
   const id = randomBytes(32).toString("hex");
-  return inTransaction(database, () => addNetwork(database, namespace, { id, name, subnet, isInternal }));
+  return inTransaction(database, () =>
+    addNetwork(database, namespace, {
+      ...{ id, name, subnet, driver, options },
+      // Without a parent there is nowhere to go.
+      isInternal: isInternal || (driver !== "bridge" && options["parent"] === undefined),
+    }),
+  );
 }
 
 /** A container that is created and not yet started, or that runs. */
@@ -186,7 +230,9 @@ export function connectContainer(
         const network = networkByID(store, (records[index] as NetworkRecord).id);
         return { network, ...allocate(store, network, container, attachment) };
       });
-      allocatePorts(store, container, ports);
+      // As docker has it, what is on the wire itself is reached there.
+      if (allocated.some(({ network }) => network.driver === "bridge"))
+        allocatePorts(store, container, ports);
       return allocated;
     });
     // From an internal network nothing goes out.
@@ -216,7 +262,7 @@ export function connectLive(store: Store, connected: Connected, attachment: Netw
     putIntoForce(store);
     return connectionOf(place);
   } catch (error) {
-    removeDevice(outsideName(container, place.device), store.home);
+    takeDeviceAway(store, connected, network, place.device);
     inTransaction(store.database, () => deleteEndpoint(store.database, { container, network: network.id }));
     putIntoForce(store);
     throw error;
@@ -229,15 +275,16 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
   const endpoints = endpointsOf(store, container);
   const endpoint = endpoints.find((other) => other.network === network.id);
   if (endpoint === undefined) return;
-  removeDevice(outsideName(container, endpoint.device), store.home);
+  takeDeviceAway(store, { container, pid }, network, endpoint.device);
   inTransaction(store.database, () => deleteEndpoint(store.database, endpoint));
   const [way, next] = endpoints.filter((other) => !isInternal(store, other.network));
-  if (way === endpoint && next !== undefined)
-    moveDefaultRoute(pid, {
-      device: next.device,
-      subnet: networkByID(store, next.network).subnet,
-      home: store.home,
-    });
+  if (way === endpoint && next !== undefined) {
+    const network = networkByID(store, next.network);
+    const { subnet } = network;
+    const shared = sharedParentOf(network);
+    const router = shared === undefined ? addressBytes(gatewayOf(subnet)) : routerOf(shared, subnet);
+    moveDefaultRoute(pid, { device: next.device, router, home: store.home });
+  }
   putIntoForce(store);
 }
 
@@ -280,12 +327,17 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
     }
   });
   putIntoForce(store);
-  for (const network of networks) removeDevice(bridgeOf(network), store.home);
+  for (const network of networks) {
+    const shared = sharedParentOf(network);
+    if (shared === undefined) removeDevice(bridgeOf(network), store.home);
+    else removeParent(shared);
+  }
 }
 
 function networkOf(store: Store, name: string): NetworkRecord {
   const [known] = findNetworks(store.database, store.namespace, name);
-  if (known === undefined && name === DEFAULT_NETWORK) return makeNetwork(store, name, { isInternal: false });
+  if (known === undefined && name === DEFAULT_NETWORK)
+    return makeNetwork(store, name, { ...BRIDGE, isInternal: false });
   return findNetwork(store, name);
 }
 
@@ -304,6 +356,14 @@ function allocate(
 ): Allocated {
   const { database } = store;
   const used = new Set(listEndpoints(database, network.id).map((endpoint) => endpoint.address));
+  // This machine is on the wire, too.
+  if (network.driver !== "bridge") for (const own of ownAddresses(store.home)) used.add(own.address);
+  if (network.driver === "ipvlan" && hardwareAddress !== undefined)
+    throw new AddressRefused({
+      address: hardwareAddress,
+      network: network.name,
+      why: "ipvlan interfaces do not support custom mac address assignment",
+    });
   const address =
     asked === undefined
       ? freeAddress(network.subnet, used, network.lastAddress)
@@ -356,12 +416,36 @@ function makeDevice(
   { network, address, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
   isDefault: boolean,
 ): void {
+  const shared = sharedParentOf(network);
+  if (shared !== undefined) {
+    const { subnet } = network;
+    connectToParent(pid, shared, { subnet, address, device, hardwareAddress, isDefault });
+    return;
+  }
   const name = outsideName(container, device);
   connectProcess(pid, {
     ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device, hardwareAddress },
     isDefault,
     home,
   });
+}
+
+function takeDeviceAway(
+  { home }: Store,
+  { container, pid }: Connected,
+  network: NetworkRecord,
+  device: string,
+): void {
+  if (network.driver === "bridge") removeDevice(outsideName(container, device), home);
+  else disconnectFromParent(pid, device);
+}
+
+/** undefined: it has a bridge of its own. */
+function sharedParentOf({ id, name, driver, options }: NetworkRecord): SharedParent | undefined {
+  if (driver === "bridge") return undefined;
+  // Checked when it was recorded.
+  const mode = options[`${driver}_mode`];
+  return { id, network: name, parent: options["parent"], driver, mode } as SharedParent;
 }
 
 function connectionOf({
@@ -405,18 +489,17 @@ function putIntoForce({ database, paths, home }: Store): void {
     rmSync(join(paths.run, RULES), { force: true });
     return;
   }
-  const networks = allNetworks(database).map(({ namePort, ...network }) => ({
+  const bridged = allNetworks(database).filter(({ driver }) => driver === "bridge");
+  const networks = bridged.map(({ namePort, ...network }) => ({
     ...network,
     bridge: bridgeOf(network),
     ...(namePort !== null && { namePort }),
   }));
-  const internal = new Set(networks.filter(({ isInternal }) => isInternal).map(({ id }) => id));
+  const open = new Set(networks.filter(({ isInternal }) => !isInternal).map(({ id }) => id));
   const ports = listPorts(database).flatMap(
     ({ container, protocol, hostAddress, hostPort, containerPort }) => {
       // Into an internal network nothing is led.
-      const endpoint = endpoints.find(
-        (other) => other.container === container && !internal.has(other.network),
-      );
+      const endpoint = endpoints.find((other) => other.container === container && open.has(other.network));
       if (endpoint === undefined) return [];
       const address = encodeAddress(endpoint.address);
       const isOfAddress = hostAddress !== "" && home === undefined;

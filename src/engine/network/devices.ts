@@ -21,15 +21,25 @@ import type { HomeNetwork } from "./place.ts";
 const AF_INET = 2;
 const CLONE_NEWNET = 0x40000000;
 
-/** The subnets that this machine's devices are in. */
-export function usedSubnets(home: HomeNetwork | undefined): Subnet[] {
+/** The addresses of this machine's devices. */
+export function ownAddresses(
+  home: HomeNetwork | undefined,
+): { readonly address: number; readonly prefixLength: number }[] {
   using socket = new NetlinkSocket();
   using inHome = home?.socket();
   const all = [...localSubnets(socket), ...(inHome === undefined ? [] : localSubnets(inHome))];
-  return all.map(({ address, prefixLength }) => {
-    const number = Buffer.from(address).readUInt32BE(0);
-    return { base: number - (number % 2 ** (32 - prefixLength)), prefixLength };
-  });
+  return all.map(({ address, prefixLength }) => ({
+    address: Buffer.from(address).readUInt32BE(0),
+    prefixLength,
+  }));
+}
+
+/** The subnets that they are in. */
+export function usedSubnets(home: HomeNetwork | undefined): Subnet[] {
+  return ownAddresses(home).map(({ address, prefixLength }) => ({
+    base: address - (address % 2 ** (32 - prefixLength)),
+    prefixLength,
+  }));
 }
 
 /** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
@@ -90,10 +100,7 @@ export function connectProcess(
       bridge: ensureBridge(outside, { bridge, subnet, home }),
       peerName: device,
       peerNamespace: namespace,
-      peerHardwareAddress:
-        hardwareAddress === undefined
-          ? hardwareAddressOf(address)
-          : Uint8Array.from(hardwareAddress.split(":"), (byte) => Number.parseInt(byte, 16)),
+      peerHardwareAddress: hardwareAddressOf(address, hardwareAddress),
     });
     using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
@@ -109,13 +116,20 @@ export function connectProcess(
 /** Lets what is on no link go by `device` of process `pid`'s network namespace, after the one by which it went has gone. */
 export function moveDefaultRoute(
   pid: number,
-  { device, subnet, home }: Pick<Place, "device" | "subnet" | "home">,
+  {
+    device,
+    router,
+    home,
+  }: Pick<Place, "device" | "home"> & {
+    /** undefined: out of the device as it is. */
+    readonly router: Uint8Array | undefined;
+  },
 ): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
-    if (link !== undefined) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+    if (link !== undefined) addDefaultRoute(inside, link, router);
   } finally {
     closeSync(namespace);
   }
@@ -127,7 +141,7 @@ function socketHere(home: HomeNetwork | undefined): NetlinkSocket {
 }
 
 /** A socket of another namespace. The thread is back in its own before anything else can run in it. */
-function socketIn(namespace: number): NetlinkSocket {
+export function socketIn(namespace: number): NetlinkSocket {
   const own = openSync("/proc/thread-self/ns/net", "r");
   try {
     check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
@@ -141,12 +155,13 @@ function socketIn(namespace: number): NetlinkSocket {
   }
 }
 
-function ipv4(address: number, prefixLength: number): Parameters<typeof addAddress>[2] {
+export function ipv4(address: number, prefixLength: number): Parameters<typeof addAddress>[2] {
   const bytes = addressBytes(address);
   return { family: AF_INET, prefixLength, scope: 0, isPermanent: true, local: bytes, peer: bytes };
 }
 
-/** Made of the address, as docker does: the same container has the same one, and neighbours' caches stay right. */
-function hardwareAddressOf(address: number): Uint8Array {
+/** The one asked for, or one made of the address, as docker does: the same container has the same one, and neighbours' caches stay right. */
+export function hardwareAddressOf(address: number, asked?: string): Uint8Array {
+  if (asked !== undefined) return Uint8Array.from(asked.split(":"), (byte) => Number.parseInt(byte, 16));
   return Uint8Array.of(0x02, 0x42, ...addressBytes(address));
 }

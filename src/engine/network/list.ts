@@ -1,4 +1,6 @@
 /** What is told of networks. */
+
+import type { NetworkDriver } from "../options/network-driver.ts";
 import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
@@ -8,11 +10,13 @@ import { bridgeOf, DEFAULT_NETWORK, findNetwork, NetworkInUse, removeNetworks } 
 export interface NetworkSummary {
   readonly id: string;
   readonly name: string;
-  readonly driver: "bridge";
+  readonly driver: NetworkDriver;
+  /** Of the driver. */
+  readonly options: Readonly<Record<string, string>>;
   readonly subnet: string;
   readonly gateway: string;
-  /** The device; it comes with the first container. */
-  readonly bridge: string;
+  /** The device of a bridge network; it comes with the first container. */
+  readonly bridge?: string;
   readonly isInternal: boolean;
   readonly createdAt: number;
   /** IDs of the containers that are connected, and their addresses. */
@@ -30,12 +34,12 @@ export function describeNetwork(store: Store, text: string): NetworkSummary {
 }
 
 function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
-  const { id, name, subnet, isInternal, createdAt } = network;
+  const { id, name, driver, options, subnet, isInternal, createdAt } = network;
   return {
-    ...{ id, name, driver: "bridge", isInternal, createdAt },
+    ...{ id, name, driver, options, isInternal, createdAt },
     subnet: encodeSubnet(subnet),
     gateway: encodeAddress(gatewayOf(subnet)),
-    bridge: bridgeOf(network),
+    ...(driver === "bridge" && { bridge: bridgeOf(network) }),
     containers: listEndpoints(database, id).map(({ container, address }) => ({
       id: container,
       address: encodeAddress(address),

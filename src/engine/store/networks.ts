@@ -2,13 +2,17 @@
 import type { Database } from "bun:sqlite";
 import { TeuError } from "../../base/index.ts";
 import { encodeSubnet, parseSubnet, type Subnet } from "../network/address.ts";
+import type { NetworkDriver } from "../options/network-driver.ts";
 import { noteEvent } from "./events.ts";
 
-/** A bridge network. */
+/** A network of the engine's own. */
 export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
   readonly subnet: Subnet;
+  readonly driver: NetworkDriver;
+  /** Of the driver: `parent`, `macvlan_mode`, `ipvlan_mode`. */
+  readonly options: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
   /** Given to a container last; 0: none yet. */
   readonly lastAddress: number;
@@ -49,6 +53,8 @@ interface NetworkRow {
   name: string;
   subnet: string;
   internal: number;
+  driver: NetworkDriver;
+  options: string;
   last_address: number;
   name_port: number | null;
   created_at: number;
@@ -60,15 +66,25 @@ export function addNetwork(
   namespace: string,
   network: Omit<NetworkRecord, "createdAt" | "lastAddress" | "namePort">,
 ): NetworkRecord {
-  const { id, name, subnet, isInternal } = network;
+  const { id, name, subnet, isInternal, driver, options } = network;
   if (findNetworks(database, namespace, name).some((other) => other.name === name))
     throw new NetworkExists({ name });
   const createdAt = Date.now();
   database
     .query(
-      "INSERT INTO networks (id, namespace, name, subnet, internal, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
     )
-    .run(id, namespace, name, encodeSubnet(subnet), isInternal ? 1 : 0, createdAt);
+    .run(
+      id,
+      namespace,
+      name,
+      encodeSubnet(subnet),
+      isInternal ? 1 : 0,
+      createdAt,
+      driver,
+      JSON.stringify(options),
+    );
   noteNetworkEvent(database, id, "create");
   return { ...network, lastAddress: 0, namePort: null, createdAt };
 }
@@ -104,6 +120,8 @@ function fromRow({
   name,
   subnet,
   internal,
+  driver,
+  options,
   last_address,
   name_port,
   created_at,
@@ -111,6 +129,8 @@ function fromRow({
   const parsed = parseSubnet(subnet) ?? { base: 0, prefixLength: 32 }; // encodeSubnet wrote it
   return {
     ...{ id, name, subnet: parsed, lastAddress: last_address, namePort: name_port },
+    driver,
+    options: JSON.parse(options),
     isInternal: internal !== 0,
     createdAt: created_at,
   };
@@ -135,12 +155,12 @@ function noteNetworkEvent(
   more: Readonly<Record<string, string>> = {},
 ): void {
   const row = database
-    .query<{ namespace: string; name: string }, [string]>(
-      "SELECT namespace, name FROM networks WHERE id = ?1",
+    .query<{ namespace: string; name: string; driver: string }, [string]>(
+      "SELECT namespace, name, driver FROM networks WHERE id = ?1",
     )
     .get(id);
   if (row === null) return;
-  const attributes = { name: row.name, type: "bridge", ...more };
+  const attributes = { name: row.name, type: row.driver, ...more };
   noteEvent(database, row.namespace, { type: "network", action, actor: id, attributes });
 }
 

@@ -202,4 +202,9 @@ export const MIGRATIONS: readonly string[] = [
     log TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- How its devices are made, and the options for that: JSON, of texts.
+  ALTER TABLE networks ADD COLUMN driver TEXT NOT NULL DEFAULT 'bridge';
+  ALTER TABLE networks ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+  `,
 ];

@@ -1,0 +1,133 @@
+/**
+ * Networks whose containers are on the same wire as this machine, or on a VLAN of it: macvlan and ipvlan. A container's device is born in
+ * its namespace and goes with it, so nothing of it can be left behind. Addresses are ours to give; there is no NAT, and no published port.
+ * Source: docker's macvlan and ipvlan drivers; ip-link(8).
+ */
+import { closeSync, openSync } from "node:fs";
+import { TeuError } from "../../base/index.ts";
+import {
+  addAddress,
+  addDefaultRoute,
+  aliasOf,
+  changeLink,
+  createDummy,
+  createLinkedDevice,
+  createVlan,
+  deleteLink,
+  findLink,
+  type IPVLAN_MODES,
+  type Link,
+  type MACVLAN_MODES,
+  NetlinkSocket,
+} from "../../sys/index.ts";
+import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
+import { hardwareAddressOf, ipv4, socketIn } from "./devices.ts";
+
+/** The device on which a network's containers are to be is not there. Docker's words. */
+export class NoParentDevice extends TeuError<"no-parent-device", { network: string; parent: string }> {
+  constructor(context: { network: string; parent: string }) {
+    const { network, parent } = context;
+    super(
+      "no-parent-device",
+      "failed-precondition",
+      context,
+      `Cannot connect to network ${JSON.stringify(network)}: its parent device ${JSON.stringify(parent)} is not on this machine`,
+    );
+  }
+}
+
+/** How a network's devices are made. */
+export type SharedParent = {
+  readonly id: string;
+  readonly network: string;
+  /** `eth0`, `eth0.10`; absent: a device that leads nowhere. */
+  readonly parent: string | undefined;
+} & (
+  | { readonly driver: "macvlan"; readonly mode: keyof typeof MACVLAN_MODES }
+  | { readonly driver: "ipvlan"; readonly mode: keyof typeof IPVLAN_MODES }
+);
+
+/** A container's place. */
+export interface SharedPlace {
+  readonly subnet: Subnet;
+  readonly address: number;
+  readonly device: string;
+  readonly hardwareAddress: string | undefined;
+  readonly isDefault: boolean;
+}
+
+/** Gives process `pid`'s network namespace a device on the parent. @throws {NoParentDevice} {NetlinkRefused} */
+export function connectToParent(pid: number, network: SharedParent, place: SharedPlace): void {
+  const { subnet, address, device, hardwareAddress, isDefault } = place;
+  const namespace = openSync(`/proc/${pid}/ns/net`, "r");
+  try {
+    using outside = new NetlinkSocket();
+    const parent = ensureParent(outside, network);
+    const common = { name: device, parent, namespace };
+    createLinkedDevice(
+      outside,
+      network.driver === "macvlan"
+        ? {
+            ...common,
+            kind: "macvlan",
+            mode: network.mode,
+            hardwareAddress: hardwareAddressOf(address, hardwareAddress),
+          }
+        : { ...common, kind: "ipvlan", mode: network.mode },
+    );
+    using inside = socketIn(namespace);
+    const link = findLink(inside, device);
+    if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
+    addAddress(inside, link, ipv4(address, subnet.prefixLength));
+    changeLink(inside, link, { isUp: true });
+    if (isDefault) addDefaultRoute(inside, link, routerOf(network, subnet));
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+/** By whom the world is reached; undefined: the parent finds its way itself, as a router. */
+export function routerOf({ mode }: Pick<SharedParent, "mode">, subnet: Subnet): Uint8Array | undefined {
+  return mode === "l3" || mode === "l3s" ? undefined : addressBytes(gatewayOf(subnet));
+}
+
+function ensureParent(socket: NetlinkSocket, network: SharedParent): Link {
+  const { id, parent } = network;
+  if (parent === undefined) return createDummy(socket, dummyOf(id));
+  const present = findLink(socket, parent);
+  if (present !== undefined) return present;
+  const missing = new NoParentDevice({ network: network.network, parent });
+  const [, base = "", number = ""] = /^(.+)\.([1-9]\d{0,3})$/.exec(parent) ?? [];
+  const below = base === "" || Number(number) > 4094 ? undefined : findLink(socket, base);
+  if (below === undefined) throw missing;
+  return createVlan(socket, { name: parent, parent: below, id: Number(number), alias: aliasFor(id) });
+}
+
+/** Takes away what was made for the network: a device that leads nowhere, or one of a VLAN that was not there before. */
+export function removeParent({ id, parent }: Pick<SharedParent, "id" | "parent">): void {
+  using socket = new NetlinkSocket();
+  const link = findLink(socket, parent ?? dummyOf(id));
+  if (link !== undefined && (parent === undefined || aliasOf(socket, link) === aliasFor(id)))
+    deleteLink(socket, link);
+}
+
+/** Takes a container that runs off the parent. */
+export function disconnectFromParent(pid: number, device: string): void {
+  const namespace = openSync(`/proc/${pid}/ns/net`, "r");
+  try {
+    using inside = socketIn(namespace);
+    const link = findLink(inside, device);
+    if (link !== undefined) deleteLink(inside, link);
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+function dummyOf(id: string): string {
+  return `teu-${id.slice(0, 10)}`;
+}
+
+/** A mark on the device itself: no crash can part the two. */
+function aliasFor(id: string): string {
+  return `teu network ${id}`;
+}

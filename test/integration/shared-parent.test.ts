@@ -1,0 +1,173 @@
+/** Networks on the wire of this machine: macvlan, ipvlan. In a network namespace of the test's own. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { type Need, needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { OwnNetwork } from "./support/own-network.ts";
+import { Store, startRegistry } from "./support/registry.ts";
+import { run } from "./teu.ts";
+
+/** Whether the kernel makes devices of that kind. */
+const kind = (...words: string[]): Need => ({
+  says: `a kernel with ${words[0]} devices`,
+  isMet: () => {
+    const script = `ip link add v0 type veth peer name v1 && ip link add link v0 name x0 type ${words.join(" ")}`;
+    return Bun.spawnSync(["unshare", "--net", "sh", "-c", script], { stderr: "ignore" }).success;
+  },
+});
+const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter"), kind("macvlan")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let network: OwnNetwork;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  network = new OwnNetwork();
+  await using registry = await startRegistry();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  const plain = new Store();
+  await plain.done("pull", "--quiet", image);
+  await plain.done("save", "-o", plain.path("box.tar"), image);
+  store = new Store(network.host);
+  await store.done("load", "-i", plain.path("box.tar"));
+  await plain[Symbol.asyncDispose]();
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store[Symbol.asyncDispose]();
+  network[Symbol.dispose]();
+});
+
+const sh = async (script: string, ...flags: string[]) =>
+  (await store.teu("run", "--rm", ...flags, image, "sh", "-c", `${script}; exit`)).stdout.trim();
+const links = async () => (await run([...network.host, "ip", "-o", "link"])).stdout;
+const said = async (...words: string[]) => (await store.teu(...words)).stderr.trim();
+
+test("macvlan: containers are on the wire, beside this machine, and leave nothing on it", async () => {
+  const before = await links();
+  await store.done(
+    "network",
+    "create",
+    "-d",
+    "macvlan",
+    "-o",
+    "parent=wire",
+    "--subnet",
+    "192.0.2.0/24",
+    "lan",
+  );
+  // 192.0.2.1 is this machine's, .2 the neighbour's, of whom teu does not know.
+  const flags = ["--network", "lan", "--ip", "192.0.2.40"];
+  const [address, route, ping] = (
+    await sh(
+      "ip -o -4 addr show eth0; ip route | head -n 1; ping -c 1 -W 5 192.0.2.2 >/dev/null; echo $?",
+      ...flags,
+    )
+  ).split("\n");
+  expect(address).toContain("inet 192.0.2.40/24");
+  expect(route).toBe("default via 192.0.2.1 dev eth0 ");
+  expect(ping).toBe("0");
+  await store.done("run", "-d", "--name", "first", ...flags, image, "busybox", "sleep", "1000");
+  expect(
+    await sh("ping -c 1 -W 5 192.0.2.40 >/dev/null; echo $?", "--network", "lan", "--ip", "192.0.2.41"),
+  ).toBe("0");
+  expect(JSON.parse(await store.done("network", "inspect", "lan"))).toMatchObject([
+    { Driver: "macvlan", Options: { parent: "wire", macvlan_mode: "bridge" }, Internal: false },
+  ]);
+  // Ports lead nowhere, and that is said.
+  const published = await store.teu(
+    "run",
+    "--rm",
+    "-p",
+    "80",
+    "--network",
+    "lan",
+    "--ip",
+    "192.0.2.42",
+    image,
+    "true",
+  );
+  expect(published).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining("WARNING: Ports are not published"),
+  });
+  // It moves between networks while it runs.
+  await store.done("network", "create", "back");
+  await store.done("network", "connect", "back", "first");
+  await store.done("network", "disconnect", "lan", "first");
+  const moved = await store.done("exec", "first", "sh", "-c", "ip -o -4 addr; ip route | head -n 1");
+  expect(moved).not.toContain("192.0.2.40");
+  expect(moved).toMatch(/default via 172\.\d+\.0\.1 dev eth1/);
+  await store.done("network", "connect", "--ip", "192.0.2.40", "lan", "first");
+  expect(await store.done("exec", "first", "ip", "-o", "-4", "addr", "show", "eth0")).toContain(
+    "192.0.2.40/24",
+  );
+  await store.done("rm", "-f", "first");
+  await store.done("network", "rm", "lan", "back");
+  expect(await links()).toBe(before);
+});
+
+test("what cannot be is refused in one line", async () => {
+  const create = (...words: string[]) => said("network", "create", "-d", ...words);
+  expect(await create("macvlan", "-o", "parent=wire", "-o", "macvlan_mode=odd", "odd")).toBe(
+    'teu: Invalid option "macvlan_mode=odd" of driver macvlan: wants one of bridge, private, vepa, passthru',
+  );
+  expect(await create("overlay", "odd")).toContain('Unsupported network driver "overlay"');
+  expect(await create("ipvlan", "-o", "macvlan_mode=bridge", "odd")).toContain("ipvlan_mode=MODE");
+  await store.done("network", "create", "-d", "macvlan", "-o", "parent=gone", "lost");
+  expect(await said("run", "--rm", "--network", "lost", image, "true")).toBe(
+    'teu: Cannot connect to network "lost": its parent device "gone" is not on this machine',
+  );
+  expect(await create("macvlan", "-o", "parent=gone", "second")).toBe(
+    "teu: network lost is already using parent interface gone",
+  );
+  expect(await store.done("ps", "-aq")).toBe("");
+  await store.done("network", "rm", "lost");
+});
+
+needs(...WANTED, kind("vlan", "id", "7"))(
+  "the device of a VLAN comes and goes with the network",
+  async () => {
+    await store.done(
+      "network",
+      "create",
+      "-d",
+      "macvlan",
+      "-o",
+      "parent=wire.9",
+      "--subnet",
+      "10.77.0.0/24",
+      "v9",
+    );
+    expect(await sh("ip -o -4 addr show eth0", "--network", "v9")).toContain("10.77.0.2/24");
+    expect(await links()).toContain("wire.9@wire");
+    await store.done("network", "rm", "v9");
+    expect(await links()).not.toContain("wire.9@wire");
+  },
+);
+
+needs(...WANTED, kind("ipvlan"))("ipvlan: containers share the address of the wire's device", async () => {
+  for (const [mode, route] of [
+    ["l2", "default via 10.78.0.1 dev eth0"],
+    ["l3", "default dev eth0 scope link"],
+  ] as const) {
+    const options = ["-o", "parent=wire", "-o", `ipvlan_mode=${mode}`, "--subnet", "10.78.0.0/24"];
+    await store.done("network", "create", "-d", "ipvlan", ...options, mode);
+    expect(await sh("ip route | head -n 1", "--network", mode)).toStartWith(route);
+    expect(
+      await said("run", "--rm", "--mac-address", "02:00:00:00:00:01", "--network", mode, image, "true"),
+    ).toContain("ipvlan interfaces do not support custom mac address assignment");
+    await store.done("network", "rm", mode);
+  }
+});
+
+needs(...WANTED, kind("dummy"))("without a parent the network is internal", async () => {
+  await store.done("network", "create", "-d", "macvlan", "nowhere");
+  expect(await sh("ip route", "--network", "nowhere")).not.toContain("default");
+  expect(await store.done("network", "ls")).toContain("macvlan (internal)");
+  await store.done("network", "rm", "nowhere");
+  expect(await links()).not.toContain("teu-");
+});
