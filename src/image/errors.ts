@@ -53,14 +53,22 @@ export class LayerFileFailed extends TeuError<
       kind,
       { operation, path, errno },
       `Cannot ${operation} ${JSON.stringify(path)}: ${sentence}`,
-      // Source: chown(2): the id is none of the user namespace.
-      operation.startsWith("change owner") && errno === "EINVAL"
-        ? {
-            hint: "As a plain user there are ids as lines in /etc/subuid and /etc/subgid give: see newuidmap(1)",
-          }
-        : {},
+      hintFor(operation, errno),
     );
   }
+}
+
+/** What a user namespace has not: ids beyond its own (chown(2)), and marks on a file system without attributes of users (overlayfs.rst, userxattr). */
+function hintFor(operation: string, errno: string): { readonly hint?: string } {
+  if (operation.startsWith("change owner") && errno === "EINVAL")
+    return {
+      hint: "As a plain user there are ids as lines in /etc/subuid and /etc/subgid give: see newuidmap(1)",
+    };
+  if (operation === "mark as opaque" && errno !== "ENOSPC")
+    return {
+      hint: "The store's file system keeps no extended attributes of users, as tmpfs before Linux 6.6: set TEU_ROOT to a folder on another one",
+    };
+  return {};
 }
 
 const KINDS: Readonly<Record<string, ErrorKind>> = {

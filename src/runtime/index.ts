@@ -44,3 +44,4 @@ export {
 } from "./state.ts";
 export { type ListedContainer, listContainers, statusOf } from "./status.ts";
 export { updateContainer } from "./update.ts";
+export { type UserUnits, userUnits } from "./user-units.ts";

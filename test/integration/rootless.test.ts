@@ -3,20 +3,23 @@
  * Source: user_namespaces(7), subuid(5); podman's rootless tutorial.
  */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { chmodSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { needs, program, root } from "../support/needs.ts";
+import { cgroupV2, needs, program, root, swift, systemd } from "../support/needs.ts";
 import { asOther, HomeStore } from "./support/home-store.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, startRegistry } from "./support/registry.ts";
 import { FIRST_SUBORDINATE, UID } from "./support/rootless.ts";
+import { UserSystemd } from "./support/user-systemd.ts";
 import { TEU } from "./teu.ts";
 
-const WANTED = [root, program("busybox"), program("newuidmap"), program("unshare"), program("setpriv")];
+const BASE = [root, program("busybox"), program("newuidmap"), program("unshare"), program("setpriv")];
+// The emulated machine has its files on a tmpfs that keeps no attributes.
+const WANTED = [...BASE, swift];
 const NETWORK = [...WANTED, program("nft"), program("slirp4netns")];
 const test = needs(...WANTED);
 const networkTest = needs(...NETWORK);
-const isAble = WANTED.every((need) => need.isMet());
+const isAble = BASE.every((need) => need.isMet());
 
 let registry: RegistryProcess;
 let store: HomeStore;
@@ -205,6 +208,43 @@ describe("the network of a plain user", () => {
       expect(store.processOf("uplink.json")).toBeUndefined();
     },
   );
+
+  needs(...NETWORK, program("pasta"))("goes out by pasta where there is nothing else", async () => {
+    await using other = new HomeStore({ hidden: ["slirp4netns"] });
+    const run = ["run", "--rm", "--quiet"];
+    expect(await other.done(...run, image, "ip", "route")).toStartWith("default via 172.");
+    const { stderr } = await other.teu(...run, "-p", "80", image, "true");
+    expect(stderr).toStartWith(
+      "teu: Cannot publish a port: as a plain user this takes the program slirp4netns\n",
+    );
+  });
+});
+
+describe("a container below the user's own systemd", () => {
+  needs(
+    ...BASE,
+    systemd,
+    cgroupV2,
+  )("is a unit of it, with its limits", async () => {
+    await using theirs = await UserSystemd.start();
+    await using limited = new HomeStore({ below: theirs });
+    const box = `${registry.address}/test/plain`;
+    await pushLayers(box, [busyboxLayer()]);
+    await limited.done("pull", "--quiet", box);
+    const flags = ["--network", "none", "--memory", "64m", "--pids-limit", "20"];
+    const id = (await limited.done("run", "-d", "--name", "small", ...flags, box, "sleep", "1000")).trim();
+    const path = `/sys/fs/cgroup${theirs.cgroup}/user.slice/teu-${id}.scope`;
+    const read = (file: string) => readFileSync(join(path, file), "utf8").trim();
+    expect([read("memory.max"), read("pids.max")]).toEqual([`${64 << 20}`, "20"]);
+    await limited.done("update", "--pids-limit", "9", "small");
+    expect(read("pids.max")).toBe("9");
+    await limited.done("pause", "small");
+    expect(read("cgroup.freeze")).toBe("1");
+    await limited.done("unpause", "small");
+    expect(await limited.done("exec", "small", "cat", "/proc/self/cgroup")).toBe("0::/\n");
+    await limited.done("rm", "-f", "small");
+    expect(existsSync(path)).toBe(false);
+  });
 });
 
 describe("a plain user's store", () => {

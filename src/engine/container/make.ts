@@ -192,7 +192,7 @@ export async function makeBundle(
     ...(request.hasInit && { init: REAPER_PATH }),
   });
   const config = isInUserNamespace()
-    ? await (await import("../home/conditions.ts")).configInHome(store, container, asked)
+    ? await (await import("../home/conditions.ts")).configInHome(container, asked)
     : asked;
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])

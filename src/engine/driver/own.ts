@@ -1,6 +1,8 @@
 /** Our own runtime, in this process. */
+import { join } from "node:path";
 import { type HostPath, hasCode } from "../../base/index.ts";
-import { duplicate, syscall } from "../../sys/index.ts";
+import type { RuntimeConfig } from "../../spec/index.ts";
+import { duplicate, isInUserNamespace, readTextSync, syscall } from "../../sys/index.ts";
 import { cgroupsPath } from "../paths.ts";
 import type { Created, CreateRequest, RuntimeDriver } from "./driver.ts";
 import { ProgramNotExecutable, ProgramNotFound } from "./errors.ts";
@@ -11,6 +13,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
   return {
     name: "teu",
     async create({ id, bundle, stdio, onTerminal, monitor }: CreateRequest): Promise<Created> {
+      const units = isUnit(bundle) ? await runtime.userUnits() : undefined;
       const { pid, pidfd, systemCalls } = translated(() =>
         runtime.createContainer({
           root: state,
@@ -19,6 +22,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
           stdio,
           dieWithParent: true,
           parent: monitor,
+          ...(units && { planUnit: units.planUnit }),
           // Its own copy is closed when this returns.
           onConsole: (master) => onTerminal(duplicate(master)),
         }),
@@ -68,9 +72,21 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
       runtime.killContainer(state, id, signal);
     },
     async delete(id) {
-      runtime.deleteContainer(state, id, { force: true, cgroupsPath: cgroupsPath(id) });
+      const units = isInUserNamespace() ? await runtime.userUnits() : undefined;
+      runtime.deleteContainer(state, id, {
+        force: true,
+        cgroupsPath: cgroupsPath(id),
+        ...(units && { stopUnit: units.stopUnit }),
+      });
     },
   };
+}
+
+/** Whether config.json asks for a unit of systemd: a plain user's own one, which root's containers are not. */
+function isUnit(bundle: HostPath): boolean {
+  if (!isInUserNamespace()) return false;
+  const config = JSON.parse(readTextSync(join(bundle, "config.json"))) as RuntimeConfig; // we wrote it
+  return config.linux?.cgroupsPath?.includes(":") ?? false;
 }
 
 /** What fails because of the program to be run, in the engine's words. */

@@ -2,17 +2,27 @@
 import { readFileSync } from "node:fs";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import type { Store } from "../store/store.ts";
 import { asInHome } from "./config.ts";
 
 /** `config` as it can be here. @throws {NoCgroupForLimit} */
-export function configInHome(
-  _store: Store,
-  _container: ContainerRecord,
+export async function configInHome(
+  container: ContainerRecord,
   config: RuntimeConfig,
-): RuntimeConfig {
+): Promise<RuntimeConfig> {
   const oomScoreAdj = Number(readFileSync("/proc/self/oom_score_adj", "utf8"));
-  return asInHome(config, { ids: idsHere(), oomScoreAdj });
+  const { readCgroupLayout, userUnits } = await import("../../runtime/index.ts");
+  const { hasOwnUnits } = await userUnits();
+  const isUnit = container.settings.runtime === undefined && hasOwnUnits(readCgroupLayout());
+  return asInHome(config, {
+    ids: idsHere(),
+    oomScoreAdj,
+    ...(isUnit && { cgroupsPath: unitPath(container.id) }),
+  });
+}
+
+/** As the systemd driver has it: `slice:prefix:name`. */
+function unitPath(id: string): string {
+  return `user.slice:teu:${id}`;
 }
 
 /** How many ids the user namespace of this process has. */

@@ -24,7 +24,7 @@ export class NoCgroupForLimit extends TeuError<"no-cgroup-for-limit", { limit: s
       context,
       `Cannot limit ${context.limit}: this user may make no cgroups`,
       {
-        hint: "Limits of plain users need cgroup v2 and a systemd session of the user (loginctl enable-linger); or leave the limit out",
+        hint: "Cgroups come from the user's own systemd, on cgroup v2, to what runs below it: systemd-run --user --scope teu ...",
       },
     );
   }

@@ -7,6 +7,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, writeF
 import { join } from "node:path";
 import { bootID, type HostPath, isAlive, type Owner, startTimeOf, TeuError } from "../../base/index.ts";
 import { check, connectUnix, pipe, syscall } from "../../sys/index.ts";
+import { bindTree, unmount } from "../mount/calls.ts";
 import { type ForwardedPort, UPLINK_RESOLVER } from "../network/place.ts";
 
 /** Neither program is installed. */
@@ -89,7 +90,9 @@ export function startUplink(run: HostPath, path: string): Uplink {
 export function stopUplink(run: HostPath): void {
   const uplink = findUplink(run);
   if (uplink !== undefined) syscall("kill", uplink.owner.pid, SIGTERM);
-  for (const name of ["uplink.json", "uplink.sock", "uplink.log"]) rmSync(join(run, name), { force: true });
+  unmount(namespaceFile(run));
+  for (const name of ["uplink.json", "uplink.sock", "uplink.log", "uplink.pid", "uplink.ns"])
+    rmSync(join(run, name), { force: true });
 }
 
 /** It says on a descriptor when the device is there. */
@@ -124,15 +127,24 @@ function startSlirp(program: string, run: HostPath, path: string): number {
 function startPasta(program: string, run: HostPath, path: string): number {
   const file = join(run, "uplink.pid");
   rmSync(file, { force: true });
+  // It drops rights before it looks, and then may not look at the keeper's namespaces: at a file it may.
+  const place = namespaceFile(run);
+  unmount(place);
+  writeFileSync(place, "", { mode: 0o600 });
+  bindTree(path as HostPath, place);
   const words = [
     ...["--config-net", "--quiet", "--netns-only", "--ns-ifname", DEVICE, "--pid", file],
     ...["-t", "none", "-u", "none", "-T", "none", "-U", "none", "--no-map-gw"],
     // Where slirp4netns has its own.
-    ...["--dns-forward", UPLINK_RESOLVER, "--netns", path],
+    ...["--dns-forward", UPLINK_RESOLVER, "--netns", place],
   ];
   const { success, stderr } = Bun.spawnSync([program, ...words], { cwd: "/", env: { PATH }, stderr: "pipe" });
   if (!success) throw new UplinkFailed({ program: "pasta", says: lastLine(stderr.toString()) });
   return Number(readFileSync(file, "utf8"));
+}
+
+function namespaceFile(run: HostPath): HostPath {
+  return join(run, "uplink.ns") as HostPath;
 }
 
 function lastLine(text: string): string {

@@ -138,6 +138,21 @@ function managersCgroup(): string {
   return String(systemd.get("ControlGroup"));
 }
 
+/**
+ * Whether this process may put containers into units of a user's own systemd: the kernel lets it where it is below that systemd itself,
+ * on a machine with cgroup v2 alone.
+ */
+export function hasOwnUnits({ v1, unified }: CgroupLayout): boolean {
+  if (!isRunning() || v1.length > 0 || unified === undefined) return false;
+  try {
+    return unified.own.startsWith(`${managersCgroup()}/`);
+  } catch (error) {
+    // The user has no systemd, or it does not speak to us.
+    if (hasCode(error, "systemd-unreachable") || hasCode(error, "systemd-refused")) return false;
+    throw error;
+  }
+}
+
 function isRunning(): boolean {
   return existsSync("/run/systemd/system");
 }

@@ -6,26 +6,41 @@ import { isAlive, type Owner } from "../../../src/base/index.ts";
 import { type Finished, run, TEU } from "../teu.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { ALONE, UID, withRanges } from "./rootless.ts";
+import type { UserSystemd } from "./user-systemd.ts";
 
 /** A store of the user's. */
 export class HomeStore implements AsyncDisposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), "teu-home-"));
-  readonly env: Readonly<Record<string, string>> = {
-    TEU_ROOT: join(this.folder, "root"),
-    TEU_RUN: join(this.folder, "run"),
-    HOME: this.folder,
-  };
+  readonly env: Readonly<Record<string, string>>;
   readonly #prefix: readonly string[];
 
-  /** @param hasRanges  Whether the user has ranges of ids in /etc/subuid and /etc/subgid. */
-  constructor({ hasRanges = true } = {}) {
+  /**
+   * @param hasRanges  Whether the user has ranges of ids in /etc/subuid and /etc/subgid.
+   * @param hidden  Programs that are not there for the user.
+   * @param below  The user's own systemd, below which each call is made.
+   */
+  constructor({
+    hasRanges = true,
+    hidden = [],
+    below,
+  }: { hasRanges?: boolean; hidden?: readonly string[]; below?: UserSystemd } = {}) {
+    this.env = {
+      TEU_ROOT: join(this.folder, "root"),
+      TEU_RUN: join(this.folder, "run"),
+      HOME: this.folder,
+      ...(below && { XDG_RUNTIME_DIR: below.runtime }),
+    };
     chownSync(this.folder, UID, UID);
     const files = mkdtempSync(join(this.folder, "etc-"));
     const prefix = withRanges(files);
     if (!hasRanges) for (const name of ["subuid", "subgid"]) writeFileSync(join(files, name), "");
     // The device that every machine lets its users open, but for this one, perhaps.
     const tun = `mknod -m 666 ${files}/tun.$$ c 10 200 && mount --bind ${files}/tun.$$ /dev/net/tun`;
-    this.#prefix = prefix.map((word) => (word.includes("mount --bind") ? `${tun} && ${word}` : word));
+    const hide = hidden.map((name) => `mount --bind ${files}/nothing ${Bun.which(name)}`);
+    writeFileSync(join(files, "nothing"), "");
+    const mounts = [tun, ...hide].join(" && ");
+    const own = prefix.map((word) => (word.includes("mount --bind") ? `${mounts} && ${word}` : word));
+    this.#prefix = [...(below?.enter ?? []), ...own];
   }
 
   /** Runs `teu` as the user. */
