@@ -1,7 +1,7 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry registry-load engine
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack layer registry registry-load engine
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -10,6 +10,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { benchCgroupJoin } from "./cgroup-join.ts";
 import { benchEngine } from "./engine.ts";
+import { benchLayer } from "./layer.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRegistry } from "./registry.ts";
@@ -29,6 +30,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Sk
   limit: benchSmallestLimit,
   seccomp: benchSeccomp,
   unpack: benchUnpack,
+  layer: benchLayer,
   registry: benchRegistry,
   "registry-load": benchRegistryLoad,
   engine: benchEngine,

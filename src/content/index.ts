@@ -23,6 +23,7 @@ export { GroupSync } from "./group-sync.ts";
 export { type IndexFile, REF_NAME } from "./index-file.ts";
 // Content on its way in.
 export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgorithm } from "./ingest.ts";
+export type { Segment, SegmentWriter } from "./segments.ts";
 export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";
 // Content on its way out, checked.
 export { verified } from "./verified.ts";

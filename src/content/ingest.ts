@@ -13,6 +13,7 @@ import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from ".
 import { CHUNK_BYTES } from "./blob-stream.ts";
 import { syncFolder, writeWhole } from "./durable.ts";
 import { DigestMismatch, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
+import { orderedBytes, readSegments, SegmentWriter } from "./segments.ts";
 
 /** What content should be, as far as one knows beforehand. */
 export interface Expected {
@@ -114,6 +115,49 @@ export class Ingest {
   }
 
   /**
+   * Takes the rest in segments that come in any order, of about `segmentBytes`; until all are there nothing else is written.
+   * What an earlier process has brought of them is kept. The size was said when the ingest began.
+   */
+  segments(segmentBytes: number): SegmentWriter {
+    this.#mustBeOpen();
+    const { size } = this.#expected;
+    if (size === undefined) throw new RangeError("segments want a size");
+    return new SegmentWriter(this, this.#place.folder, size, segmentBytes);
+  }
+
+  /** Whether an earlier process began to take it so. */
+  get hasSegments(): boolean {
+    return readSegments(this.#place.folder) !== undefined;
+  }
+
+  /** Writes `chunk` at `position`, beyond what is here in order. For segments. */
+  writeAhead(chunk: Uint8Array, position: number): void {
+    this.#mustBeOpen();
+    try {
+      writeWhole(this.#place.descriptor, chunk, position);
+    } catch (error) {
+      throw writeError(error, dirname(dirname(this.#place.folder)));
+    }
+  }
+
+  /** Takes in what was written ahead, a chunk at most and not beyond `upTo`. For segments. @returns how many bytes */
+  advance(upTo: number): number {
+    if (!this.#isOpen) return 0;
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const wanted = Math.min(chunk.length, upTo - this.#offset);
+    const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
+    this.#hash.update(chunk.subarray(0, length));
+    this.#offset += length;
+    return length;
+  }
+
+  /** Cuts off what was written ahead. For segments. */
+  forgetAhead(): void {
+    this.#mustBeOpen();
+    ftruncateSync(this.#place.descriptor, this.#offset);
+  }
+
+  /**
    * Checks the content against what was expected, here and when the ingest began, and makes it visible, durably.
    * After an error nothing is visible and the ingest is still open: abort it, or write what is missing.
    * @throws {SizeMismatch} @throws {DigestMismatch} @throws {UnsupportedAlgorithm}
@@ -182,17 +226,20 @@ export class Ingest {
 
   *#readBack(upTo: number): Generator<void, void, void> {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    // Behind a hole there may be more, which is kept.
+    const segments = readSegments(this.#place.folder);
+    const end = segments === undefined ? upTo : Math.min(upTo, orderedBytes(segments));
     this.#offset = 0;
     this.#hash = hasherFor(this.#algorithm);
     for (;;) {
-      const wanted = Math.min(chunk.length, upTo - this.#offset);
+      const wanted = Math.min(chunk.length, end - this.#offset);
       const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
       if (length === 0) break;
       this.#hash.update(chunk.subarray(0, length));
       this.#offset += length;
       yield;
     }
-    ftruncateSync(this.#place.descriptor, this.#offset);
+    if (segments === undefined) ftruncateSync(this.#place.descriptor, this.#offset);
   }
 
   #check(expected: Expected): Committed {

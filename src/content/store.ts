@@ -49,6 +49,7 @@ import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
 import { algorithmFor, DATA, type Expected, Ingest, OWNER, type SupportedAlgorithm } from "./ingest.ts";
 import { linkBlob } from "./link.ts";
 import { isLocked, tryLock } from "./owner-lock.ts";
+import { readSegments, receivedBytes } from "./segments.ts";
 
 /** How content is taken in. */
 export interface IngestOptions {
@@ -231,9 +232,10 @@ export class ContentStore {
       const updated = data ?? statSync(folder, { throwIfNoEntry: false });
       if (updated === undefined) continue; // it ended while we looked
       const isOwned = isLocked(join(folder, OWNER));
+      const segments = readSegments(folder);
       found.push({
         id: decodeURIComponent(name),
-        offset: data?.size ?? 0,
+        offset: segments === undefined ? (data?.size ?? 0) : receivedBytes(segments),
         updatedAtMs: updated.mtimeMs,
         isOwned,
       });

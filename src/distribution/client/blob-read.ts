@@ -3,10 +3,11 @@
  * The length is checked here, as the bytes come; the digest by `verified()`, or by the store that ingests them.
  * Source: distribution-spec spec.md, Pulling blobs; RFC 9110 section 14, range requests.
  */
-import { isTeuError, messageOf } from "../../base/index.ts";
+import { isTeuError, messageOf, TeuError } from "../../base/index.ts";
 import { SizeMismatch } from "../../content/index.ts";
 import type { Digest, RegistryName, RepositoryName } from "../../spec/index.ts";
 import { discard } from "./body.ts";
+import type { Connections } from "./connections.ts";
 import { BadRegistryAnswer, RegistryRefused, RegistryUnavailable } from "./errors.ts";
 import { isTransientFailure, type RetryPolicy, retryDelay } from "./retry.ts";
 import type { Session } from "./session.ts";
@@ -29,6 +30,7 @@ export interface BlobReading {
   readonly registry: RegistryName;
   readonly repository: RepositoryName;
   readonly retry: RetryPolicy;
+  readonly connections: Connections;
   /** Longest silence of a body before its connection is given up, in milliseconds. */
   readonly stallMs: number;
 }
@@ -46,17 +48,41 @@ export async function* readBlob(
   start: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
+  using _connection = reading.connections.enter();
+  yield* readRange(reading, blob, { from: start, to: blob.size }, signal);
+}
+
+/** Of a blob: from a byte on, up to but without another. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The registry sends all of a blob whatever part it is asked for. */
+export class RangesIgnored extends TeuError<"ranges-ignored", { registry: string }> {
+  constructor(context: { registry: string }) {
+    super("ranges-ignored", "unsupported", context, `Cannot get a part of a blob from ${context.registry}`);
+  }
+}
+
+/** The same for a part of it. @throws {RangesIgnored} the part ends before the blob, and the registry does not send parts */
+export async function* readRange(
+  reading: BlobReading,
+  blob: BlobAddress,
+  { from: start, to: end }: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
   let offset = start;
   let failures: unknown[] = [];
   do {
     const from = offset;
     let failure: unknown;
     try {
-      for await (const chunk of readOnce(reading, blob, from, signal)) {
+      for await (const chunk of readOnce(reading, blob, { from, to: end }, signal)) {
         offset += chunk.byteLength;
         yield chunk;
       }
-      if (offset === blob.size) return;
+      if (offset === end) return;
       failure = sizeMismatch(blob, offset);
     } catch (error) {
       signal?.throwIfAborted();
@@ -67,29 +93,31 @@ export async function* readBlob(
     failures.push(failure);
     if (failures.length >= reading.retry.attempts) throw givenUp(reading, blob, failures);
     await wait(retryDelay(reading.retry, failures.length + 1, null) ?? 0, signal);
-  } while (offset < blob.size);
+  } while (offset < end);
 }
 
 /** One connection's worth. A server that ignores ranges sends all again; what we have is skipped. */
 async function* readOnce(
   reading: BlobReading,
   blob: BlobAddress,
-  offset: number,
+  { from: offset, to: end }: ByteRange,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
+  const isPart = end < blob.size;
   const response = await reading.session.send(
     {
       method: "GET",
       url: `${reading.session.origin}/v2/${reading.repository}/blobs/${blob.digest}`,
-      headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
+      headers: offset > 0 || isPart ? { range: `bytes=${offset}-${isPart ? end - 1 : ""}` } : {},
       action: "pull",
-      expect: offset > 0 ? [200, 206] : [200],
+      expect: offset > 0 || isPart ? [200, 206] : [200],
       operation: `pull blob ${blob.digest}`,
     },
     signal,
   );
   try {
-    checkHead(reading, blob, offset, response);
+    if (isPart && response.status === 200) throw new RangesIgnored({ registry: reading.registry });
+    checkHead(reading, blob, { from: offset, to: end }, response);
   } catch (error) {
     await discard(response);
     throw error;
@@ -98,7 +126,7 @@ async function* readOnce(
   let position = offset - skip;
   for await (const chunk of chunksOf(response, reading.stallMs, signal)) {
     position += chunk.byteLength;
-    if (position > blob.size) throw sizeMismatch(blob, position);
+    if (position > end) throw sizeMismatch(blob, blob.size + position - end);
     const fresh = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.byteLength));
     skip -= chunk.byteLength - fresh.byteLength;
     if (fresh.byteLength > 0) yield fresh;
@@ -106,9 +134,14 @@ async function* readOnce(
 }
 
 /** What the head announces must be what we asked for: better to see it before the bytes than after. */
-function checkHead(reading: BlobReading, blob: BlobAddress, offset: number, response: Response): void {
+function checkHead(
+  reading: BlobReading,
+  blob: BlobAddress,
+  { from: offset, to: end }: ByteRange,
+  response: Response,
+): void {
   const announced = response.headers.get("content-length");
-  const want = response.status === 206 ? blob.size - offset : blob.size;
+  const want = response.status === 206 ? end - offset : blob.size;
   if (announced !== null && !response.headers.has("content-encoding") && Number(announced) !== want)
     throw sizeMismatch(blob, Number(announced) + blob.size - want);
   if (response.status !== 206) return;

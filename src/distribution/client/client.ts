@@ -18,8 +18,9 @@ import {
   type Tag,
 } from "../../spec/index.ts";
 import { type BlobSource, mountBlob, pushBlob } from "./blob-push.ts";
-import { type BlobAddress, type BlobReading, readBlob } from "./blob-read.ts";
+import { type BlobAddress, type BlobReading, type ByteRange, readBlob, readRange } from "./blob-read.ts";
 import { discard } from "./body.ts";
+import { type Connections, connectionsTo } from "./connections.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
 import { deleteBlob, deleteManifest } from "./delete.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
@@ -76,7 +77,8 @@ export class RegistryClient {
     const sources = options.mountFrom ?? [];
     this.#session = new Session(http, repository, options, credentials, sources);
     const stallMs = options.stallMs ?? STALL_MS;
-    this.#reading = { session: this.#session, ...this.#where, retry, stallMs };
+    const connections = connectionsTo(repository.registry);
+    this.#reading = { session: this.#session, ...this.#where, retry, stallMs, connections };
   }
 
   /** Whether somebody is there who speaks the protocol, and lets us in. */
@@ -215,6 +217,20 @@ export class RegistryClient {
    */
   readBlob(blob: BlobAddress, start: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
     return readBlob(this.#reading, blob, start, signal);
+  }
+
+  /** A part of the blob; whoever asks for several at once minds `connections`. @throws {RangesIgnored} */
+  readRange(
+    blob: BlobAddress,
+    range: ByteRange,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    return readRange(this.#reading, blob, range, signal);
+  }
+
+  /** Those of this process to the registry that bring blobs. */
+  get connections(): Connections {
+    return this.#reading.connections;
   }
 
   /** Uploads a blob. `open` may be called more than once: a failed upload begins again. */

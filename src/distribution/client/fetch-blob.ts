@@ -14,6 +14,7 @@ import {
 } from "../../content/index.ts";
 import { type Descriptor, embeddedContent } from "../../spec/index.ts";
 import type { RegistryClient } from "./client.ts";
+import { fetchSegments } from "./fetch-segments.ts";
 import type { BlobEvent } from "./progress.ts";
 import { wait } from "./wait.ts";
 
@@ -86,23 +87,36 @@ async function ingestBlob(
   using ingest = openIngest(store, blob, isBeside);
   if (ingest === undefined) return false;
   const start = ingest.offset;
+  const isResumed = start > 0 || ingest.hasSegments;
   tell({ kind: "begun", blob, offset: start });
   try {
-    const embedded = start === 0 ? embeddedContent(blob) : undefined;
+    const embedded = !isResumed ? embeddedContent(blob) : undefined;
     if (embedded !== undefined) ingest.write(embedded);
-    else if (start === 0 || start < blob.size)
-      for await (const chunk of client.readBlob(blob, start, signal)) {
-        ingest.write(chunk);
-        tell({ kind: "moved", blob, offset: ingest.offset });
-      }
+    else if (!(await fetchSegments(client, ingest, blob, tell, signal)))
+      await fetchInOrder(client, ingest, blob, tell, signal);
     await ingest.commitAsync();
     return true;
   } catch (error) {
     const isWrong = error instanceof DigestMismatch || error instanceof SizeMismatch;
-    if (isWrong && start > 0) return false;
+    if (isWrong && isResumed) return false;
     // On a full disk what is here is part of the trouble.
-    if (!isWrong && !(error instanceof StorageFull) && ingest.offset > 0) ingest.suspend();
+    const hasBytes = ingest.offset > 0 || ingest.hasSegments;
+    if (!isWrong && !(error instanceof StorageFull) && hasBytes) ingest.suspend();
     throw error;
+  }
+}
+
+async function fetchInOrder(
+  client: RegistryClient,
+  ingest: Ingest,
+  blob: Descriptor,
+  tell: (event: BlobEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (ingest.offset > 0 && ingest.offset >= blob.size) return;
+  for await (const chunk of client.readBlob(blob, ingest.offset, signal)) {
+    ingest.write(chunk);
+    tell({ kind: "moved", blob, offset: ingest.offset });
   }
 }
 

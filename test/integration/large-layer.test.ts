@@ -1,0 +1,91 @@
+/** A pull of a large layer that is killed: what each of its connections has brought is not asked for again. */
+import { expect } from "bun:test";
+import { digestOf } from "../../src/spec/index.ts";
+import { needs, root } from "../support/needs.ts";
+import { Store } from "./support/registry.ts";
+import { TEU } from "./teu.ts";
+
+const test = needs(root);
+const MIB = 1 << 20;
+const SIZE = 40 * MIB;
+const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+
+test("teu pull goes on with every part of a layer where it was killed", async () => {
+  const layer = new Uint8Array(SIZE);
+  for (let at = 0; at < SIZE; at += 4096) layer[at] = at >> 12;
+  const digest = digestOf(layer);
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: process.arch === "arm64" ? "arm64" : "amd64",
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: [digest] },
+    }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: {
+        mediaType: "application/vnd.oci.image.config.v1+json",
+        digest: digestOf(config),
+        size: config.byteLength,
+      },
+      layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: SIZE }],
+    }),
+  );
+  let sent = 0;
+  let pauseMs = 8;
+  const asked: number[] = [];
+  const bodyOf = (from: number, to: number) => {
+    let at = from;
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await Bun.sleep(pauseMs);
+          const chunk = layer.subarray(at, Math.min(at + MIB, to));
+          at += chunk.byteLength;
+          sent += chunk.byteLength;
+          controller.enqueue(chunk);
+          if (at >= to) controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  };
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname.includes("/manifests/"))
+        return new Response(manifest, { headers: { "content-type": MANIFEST } });
+      if (!pathname.endsWith(digest)) return new Response(config);
+      const [, from = "0", to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "") ?? [];
+      const [start, end] = [Number(from), to ? Number(to) + 1 : SIZE];
+      asked.push(end - start);
+      const headers = { "content-range": `bytes ${start}-${end - 1}/${SIZE}` };
+      return new Response(bodyOf(start, end), { status: 206, headers });
+    },
+  });
+  await using store = new Store();
+  const pull = () =>
+    Bun.spawn([TEU, "pull", "-q", `127.0.0.1:${server.port}/large:1`], {
+      env: { ...store.env },
+      stdout: "ignore",
+      stderr: "inherit",
+    });
+  try {
+    const first = pull();
+    while (sent < 20 * MIB) await Bun.sleep(2);
+    first.kill("SIGKILL");
+    await first.exited;
+    expect(asked.length).toBeGreaterThan(3);
+    asked.length = 0;
+    pauseMs = 0;
+    expect(await pull().exited).toBe(0);
+    // Up to a few MB of each connection were on their way.
+    expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(SIZE - 8 * MIB);
+  } finally {
+    await server.stop(true);
+  }
+}, 30_000);
