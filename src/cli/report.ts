@@ -38,6 +38,8 @@ export function firstOf(error: unknown): unknown {
   return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
 }
 
+const REPAIR = "'teu system repair' makes the records again of what is there";
+
 /** What the system or SQLite says where nobody foresaw it, in our words. */
 export function foreign(error: unknown): { message: string; hint?: string } {
   if (!(error instanceof Error) || !("code" in error)) return { message: messageOf(error) };
@@ -48,6 +50,7 @@ export function foreign(error: unknown): { message: string; hint?: string } {
     return {
       message: `Cannot use the store's records below ${JSON.stringify(stateRoot(process.env))}: ${mayBeFull ? whatIsFull(error.message) : error.message}`,
       ...(mayBeFull && { hint: FREE_SOME }),
+      ...(/^SQLITE_(CORRUPT|NOTADB)/.test(String(code)) && { hint: REPAIR }),
     };
   }
   if (!("errno" in error) || typeof error.errno !== "number" || !("syscall" in error))

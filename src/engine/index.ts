@@ -123,7 +123,7 @@ export type { Store } from "./store/store.ts";
 export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage } from "./system/df.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
-export { repairStore } from "./system/repair.ts";
+export { repairAll } from "./system/repair-all.ts";
 export { type Copied, copyImage } from "./transfer/copy.ts";
 export { type SyncedImage, SyncIncomplete, syncImages } from "./transfer/sync/sync.ts";
 // An image as a bundle.

@@ -1,6 +1,6 @@
 /** `teu system repair`: what a check finds is put right, as far as that goes. */
 import { print } from "../../base/index.ts";
-import { openEngine, repairStore } from "../../engine/index.ts";
+import { repairAll } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { count } from "../text.ts";
 
@@ -8,7 +8,7 @@ export const command = teuCommand({
   name: "teu system repair",
   summary: "Put right what a check finds",
   description: `Content that lost bits is removed, what is missing is fetched from its registry, layers are unpacked again, volumes that no record knows get one, and what
-is left of nothing is removed. Only what is broken goes. Status 1: something could not be put right.`,
+is left of nothing is removed. Records that are lost are made again of what is there: images, networks, volumes, and containers with what they wrote. Only what is broken goes. Status 1: something could not be put right.`,
   flags: {
     quick: { kind: "boolean", summary: "Look only whether things are there; hash and compare nothing" },
     json: JSON_FLAG,
@@ -16,9 +16,8 @@ is left of nothing is removed. Only what is broken goes. Status 1: something cou
   arguments: [],
   examples: [{ command: "teu system repair", says: "After a check that found something" }],
   async run({ flags }, { environment }) {
-    const store = await openEngine(environment);
     let [repaired, left] = [0, 0];
-    for await (const entry of repairStore(store, { isDeep: !flags.quick })) {
+    for await (const entry of repairAll(environment, { isDeep: !flags.quick })) {
       if (entry.isRepaired) repaired++;
       else left++;
       const { kind, subject, problem, done } = entry;

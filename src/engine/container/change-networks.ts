@@ -7,6 +7,7 @@ import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { runningPid } from "./driver-of.ts";
 import { tellAddresses } from "./network.ts";
+import { noteRecord } from "./note-record.ts";
 import { findContainer } from "./remove.ts";
 
 /** It is in that network already. Docker's words. */
@@ -88,5 +89,6 @@ async function remember(
 ): Promise<void> {
   const settings = { ...container.settings, networks };
   inTransaction(store.database, () => changeSettings(store.database, container.id, settings));
+  noteRecord(store, container.id);
   if (container.phase === "running") await tellAddresses(store, { ...container, settings });
 }

@@ -27,6 +27,7 @@ import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } fr
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { keepContainer } from "./keep.ts";
+import { encodeRecord, RECORD } from "./note-record.ts";
 import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
@@ -197,7 +198,10 @@ export async function makeBundle(
   // Kept where a reboot leaves it, for the next start.
   for (const directory of [kept, path])
     writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });
-  if (!container.settings.autoRemove) keepContainer(store, container);
+  if (!container.settings.autoRemove) {
+    writeFileSync(join(kept, RECORD), encodeRecord(store, container), { mode: 0o600 });
+    keepContainer(store, container);
+  }
   return { path, config };
 }
 

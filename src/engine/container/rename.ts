@@ -2,12 +2,15 @@
 import { renameContainer as rename } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
+import { noteRecord } from "./note-record.ts";
 import { findContainer } from "./remove.ts";
 
 /** Gives the container that `text` names a new name, by which it is found from now on. @throws {NameInUse} */
 export function renameContainer(store: Store, text: string, name: string): void {
-  inTransaction(store.database, () => {
+  const { id } = inTransaction(store.database, () => {
     const container = findContainer(store, text);
     if (container.name !== name) rename(store.database, store.namespace, container.id, name);
+    return container;
   });
+  noteRecord(store, id);
 }

@@ -11,6 +11,7 @@ import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { encodeConfig } from "./make.ts";
+import { noteRecord } from "./note-record.ts";
 import { findContainer } from "./remove.ts";
 import { noteStart } from "./restart.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
@@ -39,6 +40,7 @@ export async function updateContainer(store: Store, text: string, request: Updat
     changeSettings(store.database, id, changed);
     if (phase === "running") noteStart(store, { ...container, settings: changed }, true);
   });
+  noteRecord(store, id);
 }
 
 /** For the next start. */

@@ -43,6 +43,7 @@ import {
 } from "./address.ts";
 import { connectProcess, moveDefaultRoute, ownAddresses, removeDevice, usedSubnets } from "./devices.ts";
 import { applyRules } from "./nft.ts";
+import { noteNetworks } from "./note-networks.ts";
 import { freePort, isPortFree } from "./port.ts";
 import { encodeRules } from "./rules.ts";
 import {
@@ -171,10 +172,11 @@ export function createNetwork(store: Store, name: string, wishes: NetworkWishes)
 }
 
 function makeNetwork(
-  { database, namespace, home }: Store,
+  store: Store,
   name: string,
   { subnet: asked, isInternal, driver, options }: NetworkWishes,
 ): NetworkRecord {
+  const { database, namespace, home } = store;
   if (home !== undefined && driver !== "bridge")
     throw new Unsupported({ what: `network driver ${driver}`, why: "this machine's devices are root's" });
   const others = allNetworks(database);
@@ -190,13 +192,15 @@ function makeNetwork(
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
     throw new SubnetInUse({ subnet: encodeSubnet(asked) });
   const id = randomBytes(32).toString("hex");
-  return inTransaction(database, () =>
+  const network = inTransaction(database, () =>
     addNetwork(database, namespace, {
       ...{ id, name, subnet, driver, options },
       // Without a parent there is nowhere to go.
       isInternal: isInternal || (driver !== "bridge" && options["parent"] === undefined),
     }),
   );
+  noteNetworks(store);
+  return network;
 }
 
 /** A container that is created and not yet started, or that runs. */
@@ -326,6 +330,7 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
       deleteNetwork(store.database, id);
     }
   });
+  noteNetworks(store);
   putIntoForce(store);
   for (const network of networks) {
     const shared = sharedParentOf(network);

@@ -175,6 +175,27 @@ export function addContainer(
   noteContainerEvent(database, id, "create");
 }
 
+/** Puts a record back as it was: when the database was lost. The caller is in a transaction, and has put its snapshot back. */
+export function restoreContainer(
+  database: Database,
+  namespace: string,
+  container: Omit<ContainerRecord, "isPaused">,
+): void {
+  const { id, name, image, imageTarget, snapshot, phase, exitStatus, settings, owner } = container;
+  database
+    .query(
+      `INSERT INTO containers (id, namespace, name, image, image_type, image_digest, image_size, snapshot, status, exit_status,
+         version, record, created_at, started_at, finished_at, owner_pid, owner_start, owner_boot)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`,
+    )
+    .run(
+      ...([id, namespace, name, image, imageTarget.mediaType, imageTarget.digest, imageTarget.size] as const),
+      ...([snapshot, phase, exitStatus, CONTAINER_VERSION, JSON.stringify(settings)] as const),
+      ...([container.createdAt, container.startedAt, container.finishedAt] as const),
+      ...([owner.pid, owner.startTime, owner.bootID] as const),
+    );
+}
+
 /** The container runs; `owner` is whose end is its own: a teu in the foreground, or its monitor. */
 export function markRunning(database: Database, id: string, owner: Owner): void {
   database

@@ -23,18 +23,57 @@ export class StoreTooNew extends TeuError<"store-too-new", { path: string; versi
   }
 }
 
+/** There are no records, or none that can be read, of a store that has content: to make new ones would be to forget all of it. */
+export class RecordsLost extends TeuError<"records-lost", { path: string; why: string }> {
+  constructor(context: { path: string; why: string }, options: { cause?: unknown } = {}) {
+    super(
+      "records-lost",
+      "data-loss",
+      context,
+      `Cannot open the records ${JSON.stringify(context.path)}: ${context.why}`,
+      { ...options, hint: "'teu system repair' makes them again of what is there" },
+    );
+  }
+}
+
 const BUSY_TIMEOUT_MS = 30_000;
 
 /**
  * Opens the database at `path`, and makes or migrates it first where that is needed. It is left open when the process
  * ends: closing it would make every short command pay for a checkpoint.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, hasContent: () => boolean = () => false): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (!existsSync(path)) createDatabase(path);
-  const database = connect(path);
-  if (versionOf(database) !== MIGRATIONS.length) migrateUnderLock(database, path);
+  if (!existsSync(path)) {
+    if (hasContent()) throw new RecordsLost({ path, why: "they are gone, and what they were of is there" });
+    createDatabase(path);
+  }
+  const { database, version } = openWhole(path);
+  // An empty file is a database to SQLite, and never one of ours.
+  if (version === 0 && hasContent()) throw new RecordsLost({ path, why: "the file is empty" });
+  if (version !== MIGRATIONS.length) migrateUnderLock(database, path);
   return database;
+}
+
+function openWhole(path: string): { database: Database; version: number } {
+  try {
+    const database = connect(path);
+    return { database, version: versionOf(database) };
+  } catch (error) {
+    throw isDamage(error) ? new RecordsLost({ path, why: "the file is damaged" }, { cause: error }) : error;
+  }
+}
+
+/** Whether SQLite says that the file lost bits. */
+export function isDamage(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code);
+}
+
+/** Makes a new database at `path`, whatever lies there, in the way that a start does. The caller sees to it that nobody uses it. */
+export function makeDatabase(path: string): Database {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  return openDatabase(path);
 }
 
 /** Runs `work` in one transaction that has the right to write from its first statement on. */

@@ -32,6 +32,20 @@ export function addSnapshot(database: Database, snapshot: Omit<SnapshotRecord, "
   return { number: Number(lastInsertRowid), ...snapshot };
 }
 
+/** Puts a record back as it was: when the database was lost. */
+export function restoreSnapshot(database: Database, snapshot: SnapshotRecord): void {
+  const { number, kind, key, parent, size, hidesLower } = snapshot;
+  database
+    .query(`INSERT INTO snapshots (${COLUMNS}, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`)
+    .run(number, kind, key, parent, size, hidesLower ? 1 : 0, Date.now());
+}
+
+/** Has new snapshots take numbers above `number`, of which directories are there. */
+export function reserveNumbers(database: Database, number: number): void {
+  database.run("DELETE FROM sqlite_sequence WHERE name = 'snapshots'");
+  database.query("INSERT INTO sqlite_sequence (name, seq) VALUES ('snapshots', ?1)").run(number);
+}
+
 /** The snapshot called `key`, if there is one. */
 export function findSnapshot(database: Database, key: string): SnapshotRecord | undefined {
   const row = database.query<Row, [string]>(`SELECT ${COLUMNS} FROM snapshots WHERE key = ?1`).get(key);

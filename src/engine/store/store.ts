@@ -1,6 +1,6 @@
 /** One store: its records, its content and its places. Opened by each command; many processes work on one at once. */
 import type { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { ContentStore, makeFolder } from "../../content/index.ts";
@@ -20,13 +20,30 @@ export interface Store {
   readonly home?: HomeNetwork;
 }
 
-/** Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid. */
-export function openStore(paths: EnginePaths, namespace = "default", home?: HomeNetwork): Store {
+/**
+ * Opens the store at `paths`, and makes it when there is none. Only root sees into it: image files may be setuid.
+ * @param open  Opens other records. @throws {RecordsLost}
+ */
+export function openStore(
+  paths: EnginePaths,
+  namespace = "default",
+  home?: HomeNetwork,
+  open?: () => Database,
+): Store {
   for (const path of [paths.root, paths.snapshots, paths.containers]) makeFolder(path, 0o700);
   for (const path of [paths.run, paths.bundles]) mkdirSync(path, { recursive: true, mode: 0o700 });
   tendReserve(paths.root);
   const content = ContentStore.open(paths.content);
-  return { paths, database: openDatabase(paths.database), content, namespace, ...(home && { home }) };
+  const database = open?.() ?? openDatabase(paths.database, () => hasContent(paths, content));
+  return { paths, database, content, namespace, ...(home && { home }) };
+}
+
+/** Whether anything lies there that records would be of. */
+function hasContent(paths: EnginePaths, content: ContentStore): boolean {
+  const hasNames = [paths.snapshots, paths.containers, join(paths.volumes, "default")].some(
+    (path) => existsSync(path) && readdirSync(path).length > 0,
+  );
+  return hasNames || content.index.read().manifests.length > 0;
 }
 
 /** The directory of snapshot `number`. */
