@@ -267,6 +267,17 @@ describe("a plain user's store", () => {
     expect(joined.status).not.toBe(0);
   });
 
+  test("is not made where the user may make nothing, which is said in a line", async () => {
+    const env = [`TEU_ROOT=${store.env["TEU_ROOT"]}`, "XDG_RUNTIME_DIR=/proc/nowhere"];
+    const { status, stderr } = await asOther("env", ...env, TEU, "ps");
+    expect([status, stderr.split("\n").length]).toEqual([1, 3]);
+    expect(stderr).toStartWith('teu: Cannot use folder "/proc/nowhere/teu": ');
+  });
+
+  test("has units of the user's own systemd", async () => {
+    expect(await store.done("generate", "systemd")).toEndWith("[Install]\nWantedBy=default.target\n");
+  });
+
   test("is not used when others could enter it", async () => {
     await using open = new HomeStore();
     await open.done("ps");

@@ -1,6 +1,7 @@
 /** `teu generate`: what other programs need to know of teu's containers. Podman's words. */
 import { print } from "../../base/index.ts";
 import { enginePaths, findContainer, openEngine, selfCommand } from "../../engine/index.ts";
+import { isInUserNamespace } from "../../sys/index.ts";
 import { type CliContext, commandGroup, teuCommand } from "../context.ts";
 
 const systemd = teuCommand({
@@ -23,6 +24,11 @@ unit of one container starts it, and stops it with the unit; make such a contain
       command: "teu generate systemd >/etc/systemd/system/teu.service && systemctl enable --now teu",
       says: "Have containers back after a reboot",
     },
+    {
+      command:
+        "teu generate systemd >~/.config/systemd/user/teu.service && systemctl --user enable --now teu",
+      says: "The same as a plain user",
+    },
   ],
   async run({ flags, arguments: [name] }, { environment }) {
     const lines =
@@ -38,8 +44,7 @@ function serviceOfAll(environment: CliContext["environment"]): string[] {
   return [
     "[Unit]",
     "Description=teu: health checks, and containers that begin again after a reboot",
-    "After=network-online.target local-fs.target",
-    "Wants=network-online.target",
+    ...startsAfter(),
     "",
     "[Service]",
     ...placesOf(environment),
@@ -48,7 +53,7 @@ function serviceOfAll(environment: CliContext["environment"]): string[] {
     "KillMode=process", // what it started goes on without it
     "",
     "[Install]",
-    "WantedBy=multi-user.target",
+    `WantedBy=${isUsers() ? "default.target" : "multi-user.target"}`,
   ];
 }
 
@@ -64,8 +69,7 @@ function serviceOf(
   return [
     "[Unit]",
     `Description=teu container ${name}`,
-    "After=network-online.target local-fs.target",
-    "Wants=network-online.target",
+    ...startsAfter(),
     "",
     "[Service]",
     ...placesOf(environment),
@@ -77,8 +81,17 @@ function serviceOf(
     "KillMode=process",
     "",
     "[Install]",
-    "WantedBy=multi-user.target",
+    `WantedBy=${isUsers() ? "default.target" : "multi-user.target"}`,
   ];
+}
+
+/** Whether the unit is one of a plain user's own systemd, which knows nothing of the system's targets. */
+function isUsers(): boolean {
+  return process.geteuid?.() !== 0 || isInUserNamespace();
+}
+
+function startsAfter(): string[] {
+  return isUsers() ? [] : ["After=network-online.target local-fs.target", "Wants=network-online.target"];
 }
 
 /** The store that we are asked about is the one that the unit is to use. */

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, isAlive, type Owner, TeuError } from "../../base/index.ts";
+import { type HostPath, isAlive, messageOf, type Owner, TeuError } from "../../base/index.ts";
 import { check, errno, lockFile, syscall } from "../../sys/index.ts";
 
 /** Who keeps a home. */
@@ -31,7 +31,7 @@ export class UnsafeFolder extends TeuError<"unsafe-folder", { path: string; why:
       context,
       `Cannot use folder ${JSON.stringify(context.path)}: ${context.why}`,
       {
-        hint: "What it holds must be out of others' reach: choose another one by TEU_ROOT or TEU_RUN, or chmod 700",
+        hint: "What it holds must be out of others' reach: choose another one by TEU_ROOT or TEU_RUN (XDG_RUNTIME_DIR), or chmod 700",
       },
     );
   }
@@ -71,9 +71,14 @@ export function openKeeper({ keeper }: Home): number | undefined {
 
 /** Makes `path` if it is not there, and sees to it that it is the user's and shut to others. @throws {UnsafeFolder} */
 export function makeOwnFolder(path: HostPath, uid: number): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const status = lstatSync(path);
   const refuse = (why: string) => new UnsafeFolder({ path, why });
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // As XDG_RUNTIME_DIR of somebody else, which su has left there.
+    throw refuse(messageOf(error));
+  }
+  const status = lstatSync(path);
   if (!status.isDirectory()) throw refuse("it is no directory");
   if (status.uid !== uid) throw refuse(`it belongs to user ${status.uid}`);
   if ((status.mode & 0o077) !== 0)
