@@ -119,6 +119,7 @@ export { selfCommand } from "./self.ts";
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { EventRecord } from "./store/events.ts";
 export type { Store } from "./store/store.ts";
+export { keepBudget } from "./system/budget.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage } from "./system/df.ts";

@@ -214,7 +214,7 @@ describe("df and prune", () => {
       /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +2 +1 /,
     );
     const told = await store.done("system", "prune", "--all", "--volumes", "--dry-run");
-    expect(told).toMatch(/^container {2}ended {2}[\d.]+ k?B {2}it ended with status 3$/m);
+    expect(told).toMatch(/^container {2}ended {2}[\d.]+ k?B {2}it ended with status 3; last used .*$/m);
     expect(told).toContain("no container has it");
     expect(told).toContain("Total reclaimable space: ");
     expect(await store.done("system", "prune", "--filter", "until=24h")).toBe("Total reclaimed space: 0 B\n");
@@ -233,12 +233,43 @@ describe("df and prune", () => {
     await run("--rm", image, "true");
     expect(await store.done("system", "prune", "--budget", "1g")).toBe("Total reclaimed space: 0 B\n");
     const told = await store.done("system", "prune", "--budget", "1k", "--dry-run");
+    expect(told).toMatch(/^image {2}.*test\/other:latest {2}.*; last used (Less than a|\d+) second/m);
     expect(told.indexOf("test/other")).toBeLessThan(told.indexOf("test/box"));
     const kept = await store.done("system", "df", "--json");
     const { bytes } = (JSON.parse(kept) as { bytes: number }[])[0] ?? { bytes: 0 };
     await store.done("system", "prune", "--budget", `${bytes - 1}b`);
     expect(await store.done("images")).not.toContain("test/other");
     expect(await store.done("images")).toContain("test/box");
+  });
+
+  test("keep to the limit of engine.toml after a pull, and after containers go", async () => {
+    const limit = (...lines: string[]): void =>
+      writeFileSync(inRoot("engine.toml"), `[images]\n${lines.join("\n")}\n`);
+    const names = async (): Promise<string> => await store.done("images", "--format", "{{.Repository}}");
+    await store.done("pull", "--quiet", other);
+    await run("--name", "holds", image, "true");
+    await store.done("tag", other, "third");
+    // Names go only where that is said, and what was used a while ago at the earliest.
+    limit('max-size = "1k"');
+    await store.done("pull", "--quiet", other);
+    limit('max-size = "1k"', 'remove = "unused"');
+    await store.done("pull", "--quiet", other);
+    expect(await names()).toContain("third");
+    limit('max-size = "1k"', 'remove = "unused"', 'min-age = "0"');
+    await store.done("pull", "--quiet", other);
+    expect((await names()).trim()).toEndWith("test/box");
+    expect(await lines("check")).toEqual([]);
+    // The container goes, and with it what held the image.
+    await store.done("rm", "holds");
+    expect(await store.done("images", "--json")).toBe("[]\n");
+    expect(blobs()).toEqual([]);
+    limit('max-size = "much"');
+    const { status, stderr } = await store.teu("pull", "--quiet", other);
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(stderr).toMatch(
+      /^WARNING: Invalid argument "much" for "images.max-size in .*engine.toml": invalid size/,
+    );
+    rmSync(inRoot("engine.toml"));
   });
 
   test("refuse what they do not know", async () => {

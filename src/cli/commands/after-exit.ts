@@ -4,6 +4,7 @@
  */
 import { openEngine, restartWhenDue } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { keepWithinBudget } from "../keep-budget.ts";
 
 export const command = teuCommand({
   name: "teu after-exit",
@@ -12,7 +13,9 @@ export const command = teuCommand({
   arguments: [{ name: "CONTAINER" }],
   examples: [],
   async run({ arguments: [id = ""] }, { environment }) {
-    await restartWhenDue(await openEngine(environment), id);
+    const store = await openEngine(environment);
+    await restartWhenDue(store, id);
+    await keepWithinBudget(store, false);
     return 0;
   },
 });

@@ -9,6 +9,7 @@ import {
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
+import { keepWithinBudget } from "../keep-budget.ts";
 import { progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
@@ -40,6 +41,7 @@ export const command = teuCommand({
     progress[Symbol.dispose]();
     if (!flags.quiet) printError(`Digest: ${digest}\n`);
     print(`${reference}\n`);
+    await keepWithinBudget(store, true);
     return 0;
   },
 });

@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { openEngine, removeContainers } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { keepWithinBudget } from "../keep-budget.ts";
 
 export const command = teuCommand({
   name: "teu rm",
@@ -20,6 +21,7 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const { force, volumes } = flags;
     await removeContainers(store, names, { force, volumes, onRemoved: (name) => print(`${name}\n`) });
+    await keepWithinBudget(store, false);
     return 0;
   },
 });

@@ -2,19 +2,24 @@
 import { print } from "../../base/index.ts";
 import { openEngine, type PruneKind, parseSize, prune } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { encodeSize } from "../text.ts";
+import { encodeAge, encodeSize } from "../text.ts";
 import { untilOf } from "../until.ts";
 
 export const command = teuCommand({
   name: "teu system prune",
   summary: "Remove what nobody needs",
   description: `Containers that have ended, networks without containers and content without a name go; with --all every image that no container has, with --volumes
-the volumes without a name that no container has. With --budget only images go, those used longest ago first, until the rest fits. Nothing is asked.`,
+the volumes without a name that no container has. With --budget only images go, those used longest ago first, until the rest fits. Nothing is asked. A limit in /etc/teu/engine.toml is kept by itself.`,
   flags: {
     all: { kind: "boolean", short: "a", summary: "Every image that no container has" },
     volumes: { kind: "boolean", summary: "Volumes without a name too" },
     filter: { kind: "list", value: "until=TIME", summary: "Only what is older: a time, or 24h" },
-    budget: { kind: "string", value: "SIZE", summary: "Remove images until the others take no more: 20g" },
+    budget: {
+      kind: "string",
+      value: "SIZE",
+      aliases: ["max-size", "keep-storage"],
+      summary: "Remove images until the others take no more: 20g",
+    },
     "dry-run": { kind: "boolean", summary: "Tell what would go, and why; remove nothing" },
     force: {
       kind: "boolean",
@@ -44,8 +49,13 @@ the volumes without a name that no container has. With --budget only images go, 
       ...(flags.budget !== undefined && { budgetBytes: parseSize(flags.budget, "--budget") }),
     })) {
       total += gone.bytes;
-      const { kind, name, bytes, reason } = gone;
-      print(flags.json ? `${JSON.stringify(gone)}\n` : `${kind}  ${name}  ${encodeSize(bytes)}  ${reason}\n`);
+      const { kind, name, bytes, reason, lastUsed } = gone;
+      const used = lastUsed === undefined ? "" : `; last used ${encodeAge(lastUsed, Date.now())}`;
+      print(
+        flags.json
+          ? `${JSON.stringify(gone)}\n`
+          : `${kind}  ${name}  ${encodeSize(bytes)}  ${reason}${used}\n`,
+      );
     }
     if (!flags.json) print(`Total ${isDryRun ? "reclaimable" : "reclaimed"} space: ${encodeSize(total)}\n`);
     return 0;

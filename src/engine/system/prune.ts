@@ -14,6 +14,7 @@ import { removeNetworks } from "../network/connect.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { deleteImage, type ImageRecord, listImages } from "../store/images.ts";
+import { listLeases } from "../store/leases.ts";
 import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import { containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { pruneVolumes } from "../volume/remove.ts";
@@ -32,6 +33,8 @@ export interface PruneOptions {
   readonly isLabelled?: (labels: Readonly<Record<string, string>>) => boolean;
   /** Instead of all this: images until everything of images is no more than so many bytes. */
   readonly budgetBytes?: number;
+  /** With a budget: only images that were last used before this moment. */
+  readonly usedBefore?: number;
   /** Tell, and remove nothing. */
   readonly isDryRun: boolean;
 }
@@ -42,6 +45,8 @@ export interface Pruned {
   readonly name: string;
   readonly bytes: number;
   readonly reason: string;
+  /** When it was used last, in milliseconds since 1970, where that is known: an image pulled or made a container of, a container ended. */
+  readonly lastUsed?: number;
 }
 
 /** Yields what goes, or would go. */
@@ -78,7 +83,8 @@ async function* pruneContainers(store: Store, options: PruneOptions): AsyncGener
     const bytes = sizeOf(store, container);
     if (!options.isDryRun) await removeContainer(store, container, { force: false });
     const ended = container.exitStatus === null ? "never ran" : `ended with status ${container.exitStatus}`;
-    yield { kind: "container", name: container.name, bytes, reason: `it ${ended}` };
+    const lastUsed = container.finishedAt ?? container.createdAt;
+    yield { kind: "container", name: container.name, bytes, reason: `it ${ended}`, lastUsed };
   }
 }
 
@@ -130,7 +136,8 @@ function labelsOf(store: Store, image: ImageRecord): Readonly<Record<string, str
 
 function pruned(store: Store, image: ImageRecord, reason: string): Pruned {
   const bytes = [...blobsOf(store, image).values()].reduce((sum, size) => sum + size, 0);
-  return { kind: "image", name: familiarReference(parseReference(image.reference)), bytes, reason };
+  const name = familiarReference(parseReference(image.reference));
+  return { kind: "image", name, bytes, reason, lastUsed: lastUse(image) };
 }
 
 /** Those that were used longest ago first. */
@@ -156,18 +163,24 @@ function forget({ database, namespace }: Store, { reference, digest }: ImageReco
   });
 }
 
+function isBusy({ database }: Store): boolean {
+  return listLeases(database).some(({ owner }) => isAlive(owner));
+}
+
 /** What an image takes is known when it is gone: layers are shared. */
 function* fitBudget(store: Store, budget: number, options: PruneOptions): Generator<Pruned> {
   const used = () => diskUsage(store).find(({ type }) => type === "Images")?.bytes ?? 0;
   let bytes = used();
   for (const image of unusedImages(store)) {
     if (bytes <= budget) return;
+    if (options.usedBefore !== undefined && lastUse(image) >= options.usedBefore) return;
     const told = pruned(store, image, `images take ${bytes} bytes of ${budget}, and it was used longest ago`);
     if (options.isDryRun) bytes -= told.bytes;
     else {
       if (!forget(store, image)) continue;
       collectGarbage(store);
-      bytes = used();
+      // While somebody is at work its content stays until later: other images need not go for that.
+      bytes = isBusy(store) ? bytes - told.bytes : used();
     }
     yield told;
   }
