@@ -100,6 +100,26 @@ describe("a container of a plain user", () => {
     expect(changed.status).not.toBe(0);
   });
 
+  test("has devices by other names, and the machine's namespaces where it asks for them", async () => {
+    const flags = ["--device", "/dev/null:/dev/foo", "--pid", "host", "--ipc", "host", "--uts", "host"];
+    const script = "echo x >/dev/foo && head -c 2 /proc/1/stat; echo 1 >/proc/sys/kernel/panic";
+    const { status, stdout } = await store.teu(
+      ...["run", "--rm", "--network", "none", ...flags, image, "sh", "-c", script],
+    );
+    expect([status, stdout]).toEqual([1, "1 "]);
+    const lower = await store.teu(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--oom-score-adj",
+      "-999",
+      image,
+      "true",
+    );
+    expect(lower.stderr).toStartWith("teu: Cannot set --oom-score-adj -999: only root may go below");
+  });
+
   test("lives on by itself: exec, logs, top, cp, commit, diff, restart, stop", async () => {
     const script =
       "trap 'exit 3' TERM; echo begun; rm -r /dir; mkdir /dir; echo mine > /dir/mine; touch /data/x; while :; do sleep 0.05; done";

@@ -1,6 +1,6 @@
 /** What the home of this process is like, for the containers that are made in it. */
-import { readFileSync } from "node:fs";
-import type { RuntimeConfig } from "../../spec/index.ts";
+import { existsSync, readFileSync } from "node:fs";
+import type { Device, RuntimeConfig } from "../../spec/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { asInHome } from "./config.ts";
 
@@ -16,8 +16,18 @@ export async function configInHome(
   return asInHome(config, {
     ids: idsHere(),
     oomScoreAdj,
+    nodeOf,
+    hasMessageQueues: existsSync("/dev/mqueue"),
     ...(isUnit && { cgroupsPath: unitPath(container.id) }),
   });
+}
+
+/** Where udev has put a device. Source: kernel Documentation/ABI/testing/sysfs-dev, uevent. */
+function nodeOf({ type, major, minor }: Device): string | undefined {
+  const file = `/sys/dev/${type === "b" ? "block" : "char"}/${major}:${minor}/uevent`;
+  if (!existsSync(file)) return undefined;
+  const name = /^DEVNAME=(.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+  return name === undefined ? undefined : `/dev/${name}`;
 }
 
 /** As the systemd driver has it: `slice:prefix:name`. */

@@ -3,7 +3,8 @@
  * Source: runtime-spec config-linux.md; podman's libpod, rootless containers.
  */
 import { TeuError } from "../../base/index.ts";
-import type { Mount, Resources, RuntimeConfig, User } from "../../spec/index.ts";
+import type { Device, Mount, Resources, RuntimeConfig, User } from "../../spec/index.ts";
+import { InvalidOption } from "../options/error.ts";
 
 /** What the user's home is like. */
 export interface HomeConditions {
@@ -11,6 +12,10 @@ export interface HomeConditions {
   readonly ids: number;
   /** This process's own; it cannot be lowered. */
   readonly oomScoreAdj: number;
+  /** Whether the machine has message queues at /dev/mqueue. */
+  readonly hasMessageQueues: boolean;
+  /** Where the machine has a device; undefined: nowhere. */
+  readonly nodeOf: (device: Device) => string | undefined;
   /** Where the container's cgroup goes; absent: the user may make none. */
   readonly cgroupsPath?: string;
 }
@@ -58,35 +63,75 @@ export function asInHome(config: RuntimeConfig, conditions: HomeConditions): Run
   const { cgroupsPath: _, ...linux } = config.linux ?? {};
   const { cgroupsPath } = conditions;
   if (cgroupsPath === undefined) refuseLimits(linux.resources ?? {});
-  const hasNetwork = linux.namespaces?.some(({ type }) => type === "network") ?? false;
+  const oomScoreAdj = config.process?.oomScoreAdj ?? 0;
+  if (oomScoreAdj < Math.min(0, conditions.oomScoreAdj))
+    throw new InvalidOption(
+      { option: "--oom-score-adj", value: `${oomScoreAdj}` },
+      `Cannot set --oom-score-adj ${oomScoreAdj}: only root may go below the user's own, ${conditions.oomScoreAdj}`,
+    );
+  const isShared = (wanted: string) => !linux.namespaces?.some(({ type }) => type === wanted);
+  const shared = { network: isShared("network"), pid: isShared("pid"), ipc: isShared("ipc") };
+  const nodes = boundDevices(linux.devices ?? [], conditions);
   return {
     ...config,
     ...(config.process && {
       process: {
         ...config.process,
         user: userInHome(config.process.user ?? { uid: 0, gid: 0 }, conditions.ids),
-        oomScoreAdj: Math.max(config.process.oomScoreAdj ?? 0, conditions.oomScoreAdj),
+        oomScoreAdj: Math.max(oomScoreAdj, conditions.oomScoreAdj),
       },
     }),
     ...(config.mounts && {
-      mounts: config.mounts.map((mount) => mountAsInHome(mount, { hasNetwork, ids: conditions.ids })),
+      mounts: [
+        ...config.mounts
+          .filter(({ type }) => type !== "mqueue" || !shared.ipc || conditions.hasMessageQueues)
+          .map((mount) => mountAsInHome(mount, { shared, ids: conditions.ids })),
+        ...nodes.mounts,
+      ],
     }),
-    linux: { ...linux, ...(cgroupsPath !== undefined && { cgroupsPath }) },
+    linux: {
+      ...linux,
+      ...(linux.devices && { devices: nodes.devices }),
+      ...(cgroupsPath !== undefined && { cgroupsPath }),
+    },
   };
 }
 
-/** Of the machine's network nothing can be mounted anew: /sys is the machine's, to be read. A group 5 is there where there are more ids than one. */
+/** Nobody makes devices in there, and the runtime shows a node at its own place: one of another name is shown by a mount. */
+function boundDevices(
+  devices: readonly Device[],
+  { nodeOf }: Pick<HomeConditions, "nodeOf">,
+): { devices: Device[]; mounts: Mount[] } {
+  const kept: Device[] = [];
+  const mounts: Mount[] = [];
+  for (const device of devices) {
+    const source = nodeOf(device);
+    if (source === undefined || source === device.path) kept.push(device);
+    else mounts.push({ destination: device.path, type: "bind", source, options: ["bind", "rprivate"] });
+  }
+  return { devices: kept, mounts };
+}
+
+/** What a namespace of the machine's shows cannot be mounted anew: it is bound. A group 5 is there where there are more ids than one. */
 function mountAsInHome(
   mount: Mount,
-  { hasNetwork, ids }: { readonly hasNetwork: boolean; readonly ids: number },
+  {
+    shared,
+    ids,
+  }: {
+    readonly shared: { readonly network: boolean; readonly pid: boolean; readonly ipc: boolean };
+    readonly ids: number;
+  },
 ): Mount {
-  if (mount.type === "sysfs" && !hasNetwork)
-    return {
-      destination: mount.destination,
-      type: "bind",
-      source: "/sys",
-      options: ["rbind", "nosuid", "noexec", "nodev", "ro", "rslave"],
-    };
+  const bound = (source: string, more: readonly string[]) => ({
+    destination: mount.destination,
+    type: "bind",
+    source,
+    options: ["rbind", "nosuid", "noexec", "nodev", ...more, "rslave"],
+  });
+  if (mount.type === "sysfs" && shared.network) return bound("/sys", ["ro"]);
+  if (mount.type === "mqueue" && shared.ipc) return bound("/dev/mqueue", []);
+  if (mount.type === "proc" && shared.pid) return bound("/proc", []);
   if (mount.type === "devpts" && ids === 1)
     return { ...mount, options: (mount.options ?? []).filter((option) => !option.startsWith("gid=")) };
   return mount;
