@@ -7,7 +7,11 @@ export function networkShape(network: NetworkSummary): object {
   return {
     ...network,
     ...{ Name: name, Id: id, Created: new Date(createdAt).toISOString(), Scope: "local", Driver: driver },
-    IPAM: { Driver: "default", Options: {}, Config: [{ Subnet: subnet, Gateway: gateway }] },
+    IPAM: {
+      Driver: "default",
+      Options: {},
+      Config: subnet === "" ? [] : [{ Subnet: subnet, Gateway: gateway }],
+    },
     ...{
       Internal: isInternal,
       Attachable: false,

@@ -3,8 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { networkIDOf } from "../network/cni/list.ts";
+import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/connect.ts";
 import type { HealthCheck } from "../options/health.ts";
+import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { findHealth } from "../store/health.ts";
 import { listNetworks, listPorts } from "../store/networks.ts";
@@ -134,7 +137,7 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
     const network = networks.find((other) => other.id === endpoint.network);
     return network === undefined ? [] : [{ endpoint, network }];
   });
-  const shown = places.map(({ endpoint, network }) => [
+  const shown = places.map(({ endpoint, network }): [string, object] => [
     network.name,
     {
       NetworkID: network.id,
@@ -144,6 +147,19 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
       Aliases: settings.networks?.find(({ name }) => name === network.name)?.aliases ?? [],
     },
   ]);
+  const ofPlugins = listCNIAttachments(store.database, id).map((attachment) => {
+    const { addresses, gateway } = readResult(attachment);
+    const [address = "", prefix = "0"] = (addresses[0] ?? "").split("/");
+    return { name: `cni:${attachment.network}`, gateway, address, prefixLength: Number(prefix) };
+  });
+  for (const { name, gateway, address, prefixLength } of ofPlugins)
+    shown.push([
+      name,
+      {
+        ...{ NetworkID: networkIDOf(name), Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength },
+        Aliases: settings.networks?.find((other) => other.name === name)?.aliases ?? [],
+      },
+    ]);
   const published = new Map<string, { HostIp: string; HostPort: string }[]>();
   for (const { container, containerPort, protocol, hostAddress, hostPort } of listPorts(store.database)) {
     if (container !== id) continue;
@@ -154,9 +170,10 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
   const [first] = places;
   return {
     Ports: Object.fromEntries(published),
-    Gateway: first === undefined ? "" : encodeAddress(gatewayOf(first.network.subnet)),
-    IPAddress: first === undefined ? "" : encodeAddress(first.endpoint.address),
-    IPPrefixLen: first?.network.subnet.prefixLength ?? 0,
+    Gateway:
+      first === undefined ? (ofPlugins[0]?.gateway ?? "") : encodeAddress(gatewayOf(first.network.subnet)),
+    IPAddress: first === undefined ? (ofPlugins[0]?.address ?? "") : encodeAddress(first.endpoint.address),
+    IPPrefixLen: first?.network.subnet.prefixLength ?? ofPlugins[0]?.prefixLength ?? 0,
     Networks: Object.fromEntries(shown),
   };
 }

@@ -2,6 +2,8 @@
 
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { encodeAddress } from "../network/address.ts";
+import { readResult } from "../network/cni/result.ts";
+import { listCNIAttachments } from "../store/cni.ts";
 import {
   type ContainerPhase,
   type ContainerRecord,
@@ -41,6 +43,7 @@ export interface ContainerSummary {
 /** Every container, newest first. */
 export function listContainers(store: Store): ContainerSummary[] {
   const endpoints = listEndpoints(store.database);
+  const ofPlugins = listCNIAttachments(store.database);
   const published = listPorts(store.database);
   const checked = listHealth(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
@@ -49,6 +52,10 @@ export function listContainers(store: Store): ContainerSummary[] {
     const { command, labels = {} } = record.settings;
     const imageDigest = record.imageTarget.digest;
     const endpoint = endpoints.find(({ container }) => container === id);
+    const place = ofPlugins.find(({ container }) => container === id);
+    const address = endpoint
+      ? encodeAddress(endpoint.address)
+      : place && readResult(place).addresses[0]?.replace(/\/.*/, "");
     const health = phase === "running" ? checked.get(id) : undefined;
     const ports = published
       .filter(({ container }) => container === id)
@@ -57,7 +64,7 @@ export function listContainers(store: Store): ContainerSummary[] {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
       ...{ createdAt, startedAt, finishedAt, isPaused },
       ...(health && { health }),
-      ...(endpoint && { address: encodeAddress(endpoint.address) }),
+      ...(address && { address }),
       networks: (record.settings.networks ?? []).map((network) => network.name),
       volumes: (record.settings.mounts ?? []).flatMap((mount) =>
         mount.kind === "volume" ? [mount.name] : [],

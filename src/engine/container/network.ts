@@ -8,8 +8,11 @@ import { type HostEntry, writeNameServer, writeOwnAddresses } from "../bundle/fi
 import { hasNames } from "../names/known.ts";
 import { tellNameServer } from "../names/tell.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { readResult } from "../network/cni/result.ts";
 import { connectContainer, disconnectContainer, endpointsOf } from "../network/connect.ts";
 import { HOST_GATEWAY } from "../options/assignment.ts";
+import { CNI_PREFIX } from "../options/network.ts";
+import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { listNetworks } from "../store/networks.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -18,8 +21,15 @@ import { containerDirectory, type Store } from "../store/store.ts";
 export async function connect(store: Store, container: ContainerRecord, pid: number): Promise<void> {
   const { networks = [], ports = [] } = container.settings;
   if (networks.length === 0) return;
-  const places = connectContainer(store, { container: container.id, pid }, networks, ports);
-  if (ports.length > 0 && !places.some(({ network }) => network.driver === "bridge"))
+  const ofPlugins = networks.filter(({ name }) => name.startsWith(CNI_PREFIX));
+  const ours = networks.filter((network) => !ofPlugins.includes(network));
+  const connected = { container: container.id, pid };
+  const places = ours.length === 0 ? [] : connectContainer(store, connected, ours, ports);
+  if (ofPlugins.length > 0) {
+    const { connectCNI } = await import("../network/cni/attach.ts");
+    await connectCNI(store, connected, ofPlugins, ours.length === 0 ? ports : []);
+  }
+  if (ports.length > 0 && places.length > 0 && !places.some(({ network }) => network.driver === "bridge"))
     printError(
       `WARNING: Ports are not published: network ${places[0]?.network.name} is on the wire itself, where the container is reached at ${places[0]?.address}\n`,
     );
@@ -27,7 +37,11 @@ export async function connect(store: Store, container: ContainerRecord, pid: num
 }
 
 /** Takes a container out of its networks. */
-export async function disconnect(store: Store, { id }: ContainerRecord): Promise<void> {
+export async function disconnect(store: Store, { id, settings }: ContainerRecord): Promise<void> {
+  if (settings.networks?.some(({ name }) => name.startsWith(CNI_PREFIX))) {
+    const { disconnectCNI } = await import("../network/cni/attach.ts");
+    await disconnectCNI(store, id);
+  }
   if (disconnectContainer(store, id)) await tellNameServer(store);
 }
 
@@ -40,7 +54,10 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     network: networks.find((network) => network.id === endpoint.network),
   }));
   const [first] = endpoints;
-  const gateway = first?.network && encodeAddress(gatewayOf(first.network.subnet));
+  const ofPlugins = listCNIAttachments(store.database, id).map(readResult);
+  const gateway = first?.network
+    ? encodeAddress(gatewayOf(first.network.subnet))
+    : ofPlugins.map((place) => place.gateway).find((text) => text !== "");
   const resolved = (host: HostEntry) =>
     host.address === HOST_GATEWAY && gateway !== undefined ? { ...host, address: gateway } : host;
   // We wrote it; a container that has not the name of its own has its container's.
@@ -48,14 +65,29 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
   writeOwnAddresses(
     directory,
     {
-      addresses: endpoints.map(({ endpoint }) => encodeAddress(endpoint.address)),
+      addresses: [
+        ...endpoints.map(({ endpoint }) => encodeAddress(endpoint.address)),
+        ...ofPlugins.flatMap(({ addresses }) => addresses.map(withoutPrefix)),
+      ],
       names: [...new Set([config.hostname ?? name, name])],
     },
     (settings.hosts ?? []).map(resolved),
   );
   const named = endpoints.find(({ network }) => network !== undefined && hasNames(network));
   const nameServer = named?.network && encodeAddress(gatewayOf(named.network.subnet));
-  const { resolvers: servers = [], searchDomains = [], resolverOptions = [] } = settings;
-  writeNameServer(directory, nameServer, { servers, searchDomains, options: resolverOptions });
+  const { resolvers: asked = [], searchDomains = [], resolverOptions = [] } = settings;
+  // What a plugin says stands in for what nobody has said.
+  const said = <T>(own: readonly T[], told: (place: (typeof ofPlugins)[number]) => readonly T[]) =>
+    own.length > 0 ? own : [...new Set(ofPlugins.flatMap(told))];
+  writeNameServer(directory, nameServer, {
+    servers: said(asked, (place) => place.servers),
+    searchDomains: said(searchDomains, (place) => place.searchDomains),
+    options: said(resolverOptions, (place) => place.options),
+  });
   await tellNameServer(store);
+}
+
+/** Of `10.0.0.2/24` the address. */
+function withoutPrefix(text: string): string {
+  return text.replace(/\/\d+$/, "");
 }

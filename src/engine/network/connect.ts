@@ -394,6 +394,12 @@ function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: Rea
   return address;
 }
 
+/** Publishes ports of a container that somebody else leads there. @throws {PortInUse} */
+export function reservePorts(store: Store, container: string, ports: readonly PublishedPort[]): void {
+  using _lock = lock(store);
+  inTransaction(store.database, () => allocatePorts(store, container, ports));
+}
+
 /** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
 function allocatePorts({ database, home }: Store, container: string, ports: readonly PublishedPort[]): void {
   for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {

@@ -1,18 +1,22 @@
 /** What is told of networks. */
 
+import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
+import { describeCNINetworks } from "./cni/list.ts";
 import { bridgeOf, DEFAULT_NETWORK, findNetwork, NetworkInUse, removeNetworks } from "./connect.ts";
 
 /** One network, as lists show it. */
 export interface NetworkSummary {
   readonly id: string;
   readonly name: string;
-  readonly driver: NetworkDriver;
+  /** `cni`: files describe it. */
+  readonly driver: NetworkDriver | "cni";
   /** Of the driver. */
   readonly options: Readonly<Record<string, string>>;
+  /** "": its plugins know. */
   readonly subnet: string;
   readonly gateway: string;
   /** The device of a bridge network; it comes with the first container. */
@@ -25,12 +29,14 @@ export interface NetworkSummary {
 
 /** The networks, by name. */
 export function describeNetworks(store: Store): NetworkSummary[] {
-  return listNetworks(store.database, store.namespace).map((network) => describe(store, network));
+  const own = listNetworks(store.database, store.namespace).map((network) => describe(store, network));
+  return [...own, ...describeCNINetworks(store)];
 }
 
 /** The network that `text` names. @throws {NoSuchNetwork} */
 export function describeNetwork(store: Store, text: string): NetworkSummary {
-  return describe(store, findNetwork(store, text));
+  const ofFiles = text.startsWith(CNI_PREFIX) ? describeCNINetworks(store) : [];
+  return ofFiles.find(({ name }) => name === text) ?? describe(store, findNetwork(store, text));
 }
 
 function describe({ database }: Store, network: NetworkRecord): NetworkSummary {

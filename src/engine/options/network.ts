@@ -15,6 +15,8 @@ export interface NetworkAttachment {
   readonly address?: string;
   /** `02:42:ac:11:00:02`; absent: made of the address. */
   readonly hardwareAddress?: string;
+  /** Of a CNI network, `cni:NAME`: where its file and its plugins were looked for. */
+  readonly cni?: { readonly configurations: string; readonly plugins: readonly string[] };
 }
 
 /** What the flags of one container say. */
@@ -70,6 +72,9 @@ export function parseNetworks({ networks, aliases, address, hardwareAddress }: N
   };
   return { network: first.name, attachments: [whole, ...others] };
 }
+
+/** With which networks of the Container Network Interface are named among ours. */
+export const CNI_PREFIX = "cni:";
 
 /** Whether it is the name of a network of ours, and no word for something else. */
 export function isOurs(network: string): boolean {

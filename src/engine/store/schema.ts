@@ -207,4 +207,16 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE networks ADD COLUMN driver TEXT NOT NULL DEFAULT 'bridge';
   ALTER TABLE networks ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
   `,
+  `
+  -- Who is in networks of the Container Network Interface: what its plugins were called with, and the last one's result, both JSON. Without
+  -- a reference to containers: what plugins have to give back may outlive one.
+  CREATE TABLE cni_attachments (
+    container TEXT NOT NULL,
+    network TEXT NOT NULL,
+    device TEXT NOT NULL,
+    request TEXT NOT NULL,
+    result TEXT,
+    PRIMARY KEY (container, network)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,0 +1,122 @@
+/**
+ * Connects containers to CNI networks. The record comes before the first plugin and goes after the last, so that whoever finds it after a
+ * crash can call them to disconnect. The namespace is held by a mount until then: plugins take rules away by what they find in it.
+ */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPath, Unsupported } from "../../../base/index.ts";
+import { bindTree, unmount } from "../../mount/calls.ts";
+import { CNI_PREFIX, type NetworkAttachment } from "../../options/network.ts";
+import type { PublishedPort } from "../../options/publish.ts";
+import { addCNIAttachment, deleteCNIAttachment, listCNIAttachments, setCNIResult } from "../../store/cni.ts";
+import { inTransaction } from "../../store/database.ts";
+import { deleteConnections, listPorts } from "../../store/networks.ts";
+import type { Store } from "../../store/store.ts";
+import { endpointsOf, reservePorts } from "../connect.ts";
+import { addChain, type ChainRequest, deleteChain, negotiateVersion } from "./chain.ts";
+import { findList, placesOf } from "./configuration.ts";
+
+/** Connects a container whose process `pid` waits. @param ports  To be led to it by the plugins; empty where a network of ours does. @throws {CNIPluginFailed} */
+export async function connectCNI(
+  store: Store,
+  { container, pid }: { readonly container: string; readonly pid: number },
+  attachments: readonly NetworkAttachment[],
+  ports: readonly PublishedPort[],
+): Promise<void> {
+  if (store.home !== undefined)
+    throw new Unsupported({ what: "CNI networks for plain users", why: "plugins want to be root" });
+  try {
+    const namespace = holdNamespace(store, container, pid);
+    if (ports.length > 0) reservePorts(store, container, ports);
+    let number = endpointsOf(store, container).length;
+    for (const attachment of attachments) {
+      await connectOne(
+        store,
+        { container, namespace, device: `eth${number++}` },
+        attachment,
+        ports.length > 0,
+      );
+    }
+  } catch (error) {
+    await disconnectCNI(store, container);
+    throw error;
+  }
+}
+
+async function connectOne(
+  store: Store,
+  {
+    container,
+    namespace,
+    device,
+  }: { readonly container: string; readonly namespace: string; readonly device: string },
+  attachment: NetworkAttachment,
+  hasPorts: boolean,
+): Promise<void> {
+  const { database } = store;
+  const { configurations, plugins } = attachment.cni ?? placesOf(process.env);
+  const list = findList(configurations, attachment.name.slice(CNI_PREFIX.length));
+  const { address, hardwareAddress, aliases } = attachment;
+  const args = [
+    "IgnoreUnknown=1",
+    ...(address === undefined ? [] : [`IP=${address}`]),
+    ...(hardwareAddress === undefined ? [] : [`MAC=${hardwareAddress}`]),
+  ];
+  const call = { network: list.name, path: plugins, container, namespace, device, args: args.join(";") };
+  const offers = (name: string) => list.plugins.some(({ capabilities }) => capabilities?.[name] === true);
+  if (hasPorts && !offers("portMappings"))
+    throw new Unsupported({
+      what: `published ports in CNI network ${list.name}`,
+      why: "none of its plugins has the capability portMappings",
+    });
+  const portMappings = listPorts(database)
+    .filter((port) => port.container === container)
+    .map(({ hostPort, containerPort, protocol, hostAddress }) => ({
+      ...{ hostPort, containerPort, protocol },
+      ...(hostAddress !== "" && { hostIP: hostAddress }),
+    }));
+  const request: ChainRequest = {
+    list,
+    version: await negotiateVersion(list, call),
+    runtimeConfig: {
+      ...(portMappings.length > 0 && { portMappings }),
+      ...(address !== undefined && { ips: [address] }),
+      ...(hardwareAddress !== undefined && { mac: hardwareAddress }),
+      ...(aliases !== undefined && { aliases: { [list.name]: aliases } }),
+    },
+    call,
+  };
+  const { name: network } = list;
+  inTransaction(database, () => addCNIAttachment(database, { container, network, device, request }));
+  const result = await addChain(request);
+  inTransaction(database, () => setCNIResult(database, container, network, result));
+}
+
+/** Takes a container out of its CNI networks, the last first. */
+export async function disconnectCNI(store: Store, container: string): Promise<void> {
+  const { database } = store;
+  const path = namespacePath(store, container);
+  for (const { network, request, result } of listCNIAttachments(database, container).toReversed()) {
+    // A reboot takes it.
+    const call = { ...request.call, namespace: existsSync(path) ? path : "" };
+    await deleteChain({ ...request, call }, result);
+    inTransaction(database, () => deleteCNIAttachment(database, container, network));
+  }
+  inTransaction(database, () => {
+    if (endpointsOf(store, container).length === 0) deleteConnections(database, container);
+  });
+  unmount(path);
+  rmSync(path, { force: true });
+}
+
+function namespacePath({ paths }: Store, container: string): HostPath {
+  return join(paths.run, "netns", container) as HostPath;
+}
+
+function holdNamespace(store: Store, container: string, pid: number): string {
+  const path = namespacePath(store, container);
+  mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+  writeFileSync(path, "", { mode: 0o600 });
+  bindTree(`/proc/${pid}/ns/net` as HostPath, path);
+  return path;
+}

@@ -1,0 +1,33 @@
+/** CNI networks as they are listed beside ours. */
+import { createHash } from "node:crypto";
+import { CNI_PREFIX } from "../../options/network.ts";
+import { listCNIAttachments } from "../../store/cni.ts";
+import type { Store } from "../../store/store.ts";
+import type { NetworkSummary } from "../list.ts";
+import { type NetworkList, placesOf, readLists } from "./configuration.ts";
+import { readResult } from "./result.ts";
+
+/** Files have no IDs; the same name has the same one, as podman and nerdctl have it. */
+export function networkIDOf(name: string): string {
+  return createHash("sha256").update(name).digest("hex");
+}
+
+/** The networks that files describe; files that describe none are left out: who names their network is told why. */
+export function describeCNINetworks(store: Store): NetworkSummary[] {
+  const { lists } = readLists(placesOf(process.env).configurations);
+  return lists.map((list) => describe(store, list));
+}
+
+function describe({ database }: Store, { name, createdAt, plugins }: NetworkList): NetworkSummary {
+  return {
+    ...{ id: networkIDOf(`${CNI_PREFIX}${name}`), name: `${CNI_PREFIX}${name}`, driver: "cni", createdAt },
+    options: { plugins: plugins.map(({ type }) => type).join(",") },
+    ...{ subnet: "", gateway: "", isInternal: false },
+    containers: listCNIAttachments(database)
+      .filter(({ network }) => network === name)
+      .map((attachment) => ({
+        id: attachment.container,
+        address: readResult(attachment).addresses[0]?.replace(/\/.*/, "") ?? "",
+      })),
+  };
+}

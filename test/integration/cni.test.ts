@@ -1,0 +1,200 @@
+/** Networks by CNI plugins: Debian's, and scripts that fail in their ways. In a network namespace of the test's own. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Need, needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { OwnNetwork } from "./support/own-network.ts";
+import { Store, startRegistry } from "./support/registry.ts";
+import { run, TEU } from "./teu.ts";
+
+const PLUGINS = "/usr/lib/cni";
+const WANTED: Need[] = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
+const REAL: Need = { says: "the CNI plugins", isMet: () => existsSync(join(PLUGINS, "bridge")) };
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+let network: OwnNetwork;
+let store: Store;
+let image: string;
+let files: string;
+let scripts: string;
+
+/** Notes each call with what it is told, then does as its name says. */
+const SCRIPT = `#!/bin/sh
+input=$(cat)
+[ "$CNI_COMMAND" != VERSION ] || { echo '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}'; exit; }
+echo "$CNI_COMMAND \${0##*/} $CNI_IFNAME $CNI_ARGS $input" >>LOG
+case "$CNI_COMMAND \${0##*/}" in
+  "ADD fails") echo '{"cniVersion":"1.0.0","code":103,"msg":"no more frogs","details":"pond empty"}'; exit 1 ;;
+  "DEL undone") echo "it is stuck" >&2; exit 1 ;;
+  "ADD hangs") sleep 20 ;;
+  "ADD babbles") echo hello ;;
+  ADD*) echo '{"cniVersion":"1.0.0","ips":[{"address":"10.88.0.7/16","gateway":"10.88.0.1"}],"dns":{"nameservers":["10.88.0.53"],"search":["pond.test"]}}' ;;
+esac
+`;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  network = new OwnNetwork();
+  await using registry = await startRegistry();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  const plain = new Store();
+  await plain.done("pull", "--quiet", image);
+  await plain.done("save", "-o", plain.path("box.tar"), image);
+  const made = new Store();
+  files = made.path("net.d");
+  scripts = made.path("plugins");
+  await made[Symbol.asyncDispose]();
+  store = new Store([
+    ...network.host,
+    "env",
+    `NETCONFPATH=${files}`,
+    `CNI_PATH=${scripts}:${PLUGINS}`,
+    "TEU_CNI_TIMEOUT=1",
+  ]);
+  mkdirSync(files, { recursive: true });
+  mkdirSync(scripts, { recursive: true });
+  for (const name of ["notes", "fails", "undone", "hangs", "babbles"]) {
+    writeFileSync(join(scripts, name), SCRIPT.replace("LOG", join(scripts, "log")));
+    chmodSync(join(scripts, name), 0o755);
+  }
+  await store.done("load", "-i", plain.path("box.tar"));
+  await plain[Symbol.asyncDispose]();
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store[Symbol.asyncDispose]();
+  await run(["rm", "-rf", join(files, "..")]);
+  network[Symbol.dispose]();
+});
+
+function describeNetwork(name: string, ...plugins: object[]): void {
+  writeFileSync(join(files, `${name}.conflist`), JSON.stringify({ cniVersion: "1.0.0", name, plugins }));
+}
+
+/** What the scripts were called with since the last look. */
+function calls(): string[] {
+  const log = join(scripts, "log");
+  const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+  writeFileSync(log, "");
+  return lines.filter((line) => line !== "");
+}
+const briefly = () => calls().map((line) => line.split(" ").slice(0, 2).join(" "));
+
+needs(...WANTED, REAL)(
+  "Debian's plugins connect a container, publish its port, and give all back",
+  async () => {
+    const data = join(scripts, "leases");
+    const ipam = {
+      type: "host-local",
+      dataDir: data,
+      ranges: [[{ subnet: "10.89.0.0/24" }]],
+      routes: [{ dst: "0.0.0.0/0" }],
+    };
+    describeNetwork(
+      "pods",
+      {
+        type: "bridge",
+        bridge: "cni-test0",
+        isGateway: true,
+        ipMasq: true,
+        capabilities: { ips: true },
+        ipam,
+      },
+      { type: "portmap", capabilities: { portMappings: true } },
+    );
+    expect(await store.done("network", "ls")).toMatch(/cni:pods +cni /);
+    const serve = "mkdir /www; echo pods > /www/index.html; exec busybox httpd -f -p 80 -h /www";
+    const flags = ["--network", "cni:pods", "--ip", "10.89.0.9", "-p", "8085:80"];
+    await store.done("run", "-d", "--name", "pod", ...flags, image, "sh", "-c", serve);
+    const seen = await store.done(
+      "exec",
+      "pod",
+      "sh",
+      "-c",
+      "ip -o -4 addr show eth0; ip route; tail -n 1 /etc/hosts",
+    );
+    expect(seen).toContain("inet 10.89.0.9/24");
+    expect(seen).toContain("default via 10.89.0.1 dev eth0");
+    expect(seen).toMatch(/10\.89\.0\.9\t\S+ pod\n$/);
+    const [pod] = JSON.parse(await store.done("inspect", "pod"));
+    expect(pod.NetworkSettings).toMatchObject({
+      IPAddress: "10.89.0.9",
+      Networks: { "cni:pods": { IPAddress: "10.89.0.9", IPPrefixLen: 24, Gateway: "10.89.0.1" } },
+      Ports: { "80/tcp": [{ HostPort: "8085" }] },
+    });
+    for (const end = Date.now() + 10_000; ; ) {
+      if ((await network.ask(network.outside, "http://192.0.2.1:8085/")).stdout === "pods\n") break;
+      if (Date.now() > end) throw new Error("nobody answered at the published port");
+    }
+    await store.done("rm", "-f", "pod");
+    expect(readdirSync(join(data, "pods")).filter((name) => name.startsWith("10."))).toEqual([]);
+    const { stdout } = await run([...network.host, "sh", "-c", "ip -o link; iptables-save -t nat"]);
+    expect(stdout).not.toMatch(/veth|10\.89\.0\.9/);
+    await run([...network.host, "ip", "link", "del", "cni-test0"]);
+  },
+);
+
+test("a chain is called in order, with each one's result for the next, and undone from its end", async () => {
+  describeNetwork("pond", { type: "notes", capabilities: { mac: true } }, { type: "undone" });
+  calls();
+  const flags = ["--network", "cni:pond", "--mac-address", "02:00:00:00:00:07"];
+  const { stdout, stderr } = await store.teu("run", "--rm", ...flags, image, "cat", "/etc/resolv.conf");
+  expect(stdout).toContain("nameserver 10.88.0.53");
+  expect(stdout).toContain("search pond.test");
+  // What cannot be taken back keeps no container from going.
+  expect(stderr).toBe("WARNING: CNI network pond: DEL of plugin undone failed: it is stuck\n");
+  const lines = calls();
+  expect(lines.map((line) => line.split(" ").slice(0, 3).join(" "))).toEqual([
+    ...["ADD notes eth0", "ADD undone eth0", "DEL undone eth0", "DEL notes eth0"],
+  ]);
+  expect(lines[0]).toContain("IgnoreUnknown=1;MAC=02:00:00:00:00:07");
+  expect(lines[0]).toContain('"runtimeConfig":{"mac":"02:00:00:00:00:07"}');
+  expect(lines[0]).toContain('"name":"pond","cniVersion":"1.0.0"');
+  for (const line of lines.slice(1)) expect(line).toContain('"prevResult":{');
+});
+
+test("a plugin that fails, hangs, babbles or is missing is one line, and what was made is undone", async () => {
+  const attempt = async (name: string, ...words: string[]) =>
+    (await store.teu("run", "--rm", "--network", `cni:${name}`, ...words, image, "true")).stderr;
+  for (const type of ["fails", "hangs", "babbles"]) describeNetwork(type, { type: "notes" }, { type });
+  describeNetwork("lacks", { type: "notes" }, { type: "nowhere" });
+  calls();
+  expect(await attempt("fails")).toBe(
+    "teu: CNI network fails: ADD of plugin fails failed: no more frogs: pond empty (code 103)\n",
+  );
+  expect(briefly()).toEqual(["ADD notes", "ADD fails", "DEL fails", "DEL notes"]);
+  expect(await attempt("hangs")).toBe(
+    "teu: CNI network hangs: ADD of plugin hangs failed: it has not ended within 1 s\n",
+  );
+  expect(await attempt("babbles")).toBe(
+    'teu: CNI network babbles: ADD of plugin babbles failed: its answer is no JSON object: "hello"\n',
+  );
+  calls();
+  expect(await attempt("lacks")).toContain("VERSION of plugin nowhere failed: there is no such program in");
+  expect(briefly()).toEqual([]);
+  expect(await attempt("none")).toContain('teu: CNI network none not found: no file in "');
+  expect(await attempt("pond", "-p", "80")).toContain("none of its plugins has the capability portMappings");
+  writeFileSync(join(files, "bad.conf"), '{"name":"bad","cniVersion":"9.9","type":"notes"}');
+  expect(await attempt("bad")).toContain('/bad.conf": cniVersion: found "9.9", wants one of 0.3.0');
+  expect(await store.done("ps", "-aq")).toBe("");
+});
+
+test("what a teu that was killed has connected is undone by the next command", async () => {
+  describeNetwork("slow", { type: "notes" }, { type: "hangs" });
+  calls();
+  const env = { ...store.env, NETCONFPATH: files, CNI_PATH: scripts };
+  const words = [...network.host, TEU, "run", "--rm", "--network", "cni:slow", image, "true"];
+  const killed = Bun.spawn(words, { env, stdio: ["ignore", "ignore", "ignore"] });
+  for (const end = Date.now() + 10_000; !readFileSync(join(scripts, "log"), "utf8").includes("ADD hangs"); ) {
+    if (Date.now() > end) throw new Error("the plugin was not called");
+    await Bun.sleep(10);
+  }
+  killed.kill("SIGKILL");
+  await killed.exited;
+  await store.done("ps");
+  expect(briefly()).toEqual(["ADD notes", "ADD hangs", "DEL hangs", "DEL notes"]);
+  expect(readdirSync(join(store.folder, "run/netns"))).toEqual([]);
+});
