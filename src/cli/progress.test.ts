@@ -1,8 +1,14 @@
 import { expect, test } from "bun:test";
 import type { Digest } from "../spec/index.ts";
-import { summary } from "./progress.ts";
+import { movingLine, summary } from "./progress.ts";
 
 const blob = (name: string, size: number) => ({ mediaType: "a/b", digest: `sha256:${name}` as Digest, size });
+
+test("movingLine() tells bytes and rate", () => {
+  const event = { kind: "moved", blob: blob("a".repeat(64), 45e6), offset: 12.3e6 } as const;
+  expect(movingLine(event, 8.1e6)).toBe("sha256:aaaaaaaaaaaa…  12.3 MB of 45 MB, 8.1 MB/s");
+  expect(movingLine(event, undefined)).toBe("sha256:aaaaaaaaaaaa…  12.3 MB of 45 MB");
+});
 
 test("summary() counts what is there, what moves and what is to come", () => {
   expect(

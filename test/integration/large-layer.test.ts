@@ -68,8 +68,9 @@ test("teu pull goes on with every part of a layer where it was killed", async ()
     },
   });
   await using store = new Store();
+  const name = `127.0.0.1:${server.port}/large:1`;
   const pull = () =>
-    Bun.spawn([TEU, "pull", "-q", `127.0.0.1:${server.port}/large:1`], {
+    Bun.spawn([TEU, "pull", "-q", name], {
       env: { ...store.env },
       stdout: "ignore",
       stderr: "inherit",
@@ -82,7 +83,27 @@ test("teu pull goes on with every part of a layer where it was killed", async ()
     expect(asked.length).toBeGreaterThan(3);
     asked.length = 0;
     pauseMs = 0;
-    expect(await pull().exited).toBe(0);
+    const { status, stderr } = await store.teu("pull", "--progress", "json", name);
+    expect(status).toBe(0);
+    const events = stderr
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line));
+    const [begun, ...later] = events.filter((event) => event.digest === digest);
+    expect(begun).toMatchObject({
+      event: "begun",
+      size: SIZE,
+      mediaType: "application/vnd.oci.image.layer.v1.tar",
+    });
+    expect(begun.offset).toBeGreaterThan(MIB);
+    expect(later.at(-1)).toMatchObject({ event: "done", digest });
+    expect(later.slice(0, -1).every(({ event, offset }) => event === "moved" && offset > begun.offset)).toBe(
+      true,
+    );
+    expect((await store.teu("pull", "--progress", "plain", name)).stderr).toContain(", there already\n");
+    expect((await store.teu("pull", "--progress", "tty", name)).stderr).toContain("\x1b[J");
+    expect((await store.teu("pull", "--progress", "none", name)).stderr).not.toContain("there already");
+    expect((await store.teu("pull", "--progress", "loud", name)).stderr).toContain("wants one of auto, tty");
     // Up to a few MB of each connection were on their way.
     expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(SIZE - 8 * MIB);
   } finally {

@@ -5,7 +5,7 @@ import { type Copied, copyImage, InvalidOption } from "../../engine/index.ts";
 import type { ImageFormat } from "../../image/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { accessOf, SIDE_FLAGS } from "../registry-flags.ts";
 
 const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: "oci", docker: "docker", v2s2: "docker" };
@@ -36,6 +36,7 @@ export const command = teuCommand({
     ...SIDE_FLAGS,
     "signature-policy": { ...SIGNATURE_POLICY_FLAG, aliases: ["policy"] },
     digestfile: { kind: "string", value: "FILE", summary: "Write the digest of the copy to FILE" },
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
     json: JSON_FLAG,
   },
@@ -57,7 +58,7 @@ export const command = teuCommand({
       );
     if (flags.all && flags.platform !== undefined)
       throw new InvalidOption({ option: "--all", value: "" }, "--all and --platform are mutually exclusive");
-    using progress = progressPrinter({ isQuiet: flags.quiet });
+    using progress = progressPrinter(flags);
     const copied = await copyImage(source, destination, {
       isAll: flags.all,
       platform: platformOf(flags.platform),

@@ -13,7 +13,7 @@ import {
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu create",
@@ -26,6 +26,7 @@ export const command = teuCommand({
     pull: PULL_FLAG,
     insecure: INSECURE_FLAG,
     "signature-policy": SIGNATURE_POLICY_FLAG,
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
   },
   arguments: [
@@ -40,7 +41,7 @@ export const command = teuCommand({
   async run({ flags, arguments: [image = "", ...words] }, { environment }) {
     const request = containerRequest(flags, words, environment);
     for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
-    using progress = progressPrinter({ isQuiet: flags.quiet });
+    using progress = progressPrinter(flags);
     const store = await openEngine(environment);
     const id = await createFromImage(store, image, request, {
       platform: platformOf(flags.platform),

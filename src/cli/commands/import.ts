@@ -5,7 +5,7 @@ import { readArchive } from "../archive-file.ts";
 import { type CliContext, JSON_FLAG, teuCommand } from "../context.ts";
 import { printEdited } from "../edit-flags.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { sourceDateEpoch } from "../source-date.ts";
 
 export const command = teuCommand({
@@ -27,6 +27,7 @@ export const command = teuCommand({
       value: "PLACE",
       summary: "Take images over: docker-daemon:, containers-storage:, containerd:",
     },
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
     platform: { ...PLATFORM_FLAG, summary: "What it is for (default this machine)" },
     json: JSON_FLAG,
@@ -85,11 +86,11 @@ export const command = teuCommand({
 async function take(
   from: string,
   name: string | undefined,
-  flags: { readonly quiet: boolean; readonly json: boolean },
+  flags: { readonly progress: string; readonly quiet: boolean; readonly json: boolean },
   { environment }: CliContext,
 ): Promise<number> {
   const store = await openEngine(environment);
-  using progress = progressPrinter({ isQuiet: flags.quiet });
+  using progress = progressPrinter(flags);
   const onImage = (image: string): void => {
     if (flags.json) print(`${JSON.stringify({ image })}\n`);
     else if (!flags.quiet) print(`Imported image: ${image}\n`);

@@ -10,7 +10,7 @@ import {
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
 import { keepWithinBudget } from "../keep-budget.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu pull",
@@ -19,6 +19,7 @@ export const command = teuCommand({
     platform: PLATFORM_FLAG,
     insecure: INSECURE_FLAG,
     "signature-policy": SIGNATURE_POLICY_FLAG,
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
   },
   arguments: [{ name: "IMAGE" }],
@@ -31,7 +32,7 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: [image = ""] }, { environment }) {
     const store = await openEngine(environment);
-    using progress = progressPrinter({ isQuiet: flags.quiet });
+    using progress = progressPrinter(flags);
     const { reference, digest } = await pull(store, image, {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,

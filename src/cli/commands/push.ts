@@ -3,12 +3,12 @@ import { print, printError } from "../../base/index.ts";
 import { openEngine, push } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu push",
   summary: "Put an image into the registry that its name names",
-  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, quiet: QUIET_FLAG },
+  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, progress: PROGRESS_FLAG, quiet: QUIET_FLAG },
   arguments: [{ name: "IMAGE" }],
   examples: [
     {
@@ -18,7 +18,7 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: [image = ""] }, { environment }) {
     const store = await openEngine(environment);
-    using progress = progressPrinter({ isQuiet: flags.quiet });
+    using progress = progressPrinter(flags);
     const pushed = await push(store, image, {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,

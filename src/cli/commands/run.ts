@@ -14,7 +14,7 @@ import {
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { type TraceFormat, tracePrinter } from "../trace.ts";
 
 export const command = teuCommand({
@@ -44,6 +44,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
       bare: "text",
       summary: "Tell each step and what it cost, on stderr",
     },
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
   },
   arguments: [
@@ -67,8 +68,8 @@ A container is in the network 'bridge', unless --network says another one of 'te
     const trace = traceFormat(flags.trace);
     const request = containerRequest(flags, words, context.environment);
     for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
-    const isQuiet = flags.quiet || trace !== undefined;
-    using progress = progressPrinter({ isQuiet });
+    const quiet = flags.quiet || trace !== undefined;
+    using progress = progressPrinter({ progress: flags.progress, quiet });
     const options = {
       platform: platformOf(flags.platform),
       pull: pullPolicyOf(flags.pull),

@@ -4,6 +4,7 @@ import { isTeuError, messageOf, print, printError } from "../../base/index.ts";
 import { InvalidOption, type SyncedImage, SyncIncomplete, syncImages } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { accessOf, SIDE_FLAGS } from "../registry-flags.ts";
 import { encodeSize, printable } from "../text.ts";
 import { formatOf } from "./copy.ts";
@@ -27,6 +28,7 @@ of folders that hold images. DESTINATION is, by --dest, docker: a registry, or a
     ...SIDE_FLAGS,
     "signature-policy": { ...SIGNATURE_POLICY_FLAG, aliases: ["policy"] },
     digestfile: { kind: "string", value: "FILE", summary: "Write digests and names of the copies to FILE" },
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
     json: JSON_FLAG,
   },
@@ -46,6 +48,7 @@ of folders that hold images. DESTINATION is, by --dest, docker: a registry, or a
       throw new InvalidOption({ option: "--all", value: "" }, "--all and --platform are mutually exclusive");
     const sourceKind = kindOf("--src", flags.src, ["docker", "yaml", "dir"] as const);
     const destinationKind = kindOf("--dest", flags.dest, ["docker", "dir"] as const);
+    using progress = progressPrinter(flags, "none"); // each image has a line already
     const images = await syncImages(source, destination, {
       sourceKind,
       destinationKind,
@@ -61,11 +64,14 @@ of folders that hold images. DESTINATION is, by --dest, docker: a registry, or a
       to: accessOf("dest", { flags, given }),
       signaturePolicy: flags["signature-policy"],
       environment,
+      onEvent: progress.update,
       onImage: (image) => {
+        progress.clear();
         if (image.outcome === "failed") printError(`teu: ${printable(encodeFailure(image))}\n`);
         else if (!flags.json && !flags.quiet) print(`${encodeImage(image)}\n`);
       },
     });
+    progress.clear();
     if (flags.digestfile !== undefined && !flags["dry-run"])
       writeFileSync(
         flags.digestfile,

@@ -8,7 +8,7 @@ import {
   QUIET_FLAG,
   SIGNATURE_POLICY_FLAG,
 } from "../image-flags.ts";
-import { progressPrinter } from "../progress.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu unpack",
@@ -19,6 +19,7 @@ defaults (no network but lo). The image is pulled when it is not here.`,
     platform: PLATFORM_FLAG,
     insecure: INSECURE_FLAG,
     "signature-policy": SIGNATURE_POLICY_FLAG,
+    progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
   },
   arguments: [{ name: "IMAGE" }, { name: "DIR" }],
@@ -33,7 +34,7 @@ defaults (no network but lo). The image is pulled when it is not here.`,
     },
   ],
   async run({ flags, arguments: [image = "", directory = ""] }, { environment }) {
-    using progress = progressPrinter({ isQuiet: flags.quiet });
+    using progress = progressPrinter(flags);
     await unpackBundle(await openEngine(environment), image, directory, {
       platform: platformOf(flags.platform),
       isInsecure: flags.insecure,
