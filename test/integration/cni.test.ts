@@ -182,6 +182,32 @@ test("a plugin that fails, hangs, babbles or is missing is one line, and what wa
   expect(await store.done("ps", "-aq")).toBe("");
 });
 
+test("a container that runs is connected and disconnected", async () => {
+  describeNetwork("lake", { type: "notes" });
+  await store.done("run", "-d", "--name", "swan", "--network", "none", image, "busybox", "sleep", "1000");
+  expect((await store.teu("network", "connect", "cni:lake", "swan")).stderr).toContain("cannot be connected");
+  await store.done("rm", "-f", "swan");
+  await store.done("run", "-d", "--name", "swan", image, "busybox", "sleep", "1000");
+  calls();
+  await store.done("network", "connect", "cni:lake", "swan");
+  expect((await store.teu("network", "connect", "cni:fails", "swan")).stderr).toContain("no more frogs");
+  const [swan] = JSON.parse(await store.done("inspect", "swan"));
+  expect(Object.keys(swan.NetworkSettings.Networks)).toEqual(["bridge", "cni:lake"]);
+  await store.done("network", "disconnect", "cni:lake", "swan");
+  expect(calls().map((line) => line.split(" ").slice(0, 3).join(" "))).toEqual([
+    ...[
+      "ADD notes eth1",
+      "ADD notes eth2",
+      "ADD fails eth2",
+      "DEL fails eth2",
+      "DEL notes eth2",
+      "DEL notes eth1",
+    ],
+  ]);
+  expect(readdirSync(join(store.folder, "run/netns"))).toEqual([]);
+  await store.done("rm", "-f", "swan");
+});
+
 test("what a teu that was killed has connected is undone by the next command", async () => {
   describeNetwork("slow", { type: "notes" }, { type: "hangs" });
   calls();

@@ -1,7 +1,9 @@
 /** Changes which networks a container is in, while it runs or not. */
 import { TeuError } from "../../base/index.ts";
+import { withPlaces } from "../network/cni/configuration.ts";
+import { networkIDOf } from "../network/cni/list.ts";
 import { connectLive, disconnectLive, findNetwork } from "../network/connect.ts";
-import { isOf, type NetworkAttachment } from "../options/network.ts";
+import { CNI_PREFIX, isOf, type NetworkAttachment } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -55,31 +57,44 @@ export async function connectToNetwork(
   attachment: NetworkAttachment,
 ): Promise<void> {
   const container = findContainer(store, text);
-  const network = findNetwork(store, attachment.name);
+  const network = networkOf(store, attachment.name);
   const { networks } = container.settings;
   if (networks === undefined) throw new NotConnectable({ container: container.name });
   if (networks.some((other) => isOf(other, network)))
     throw new AlreadyConnected({ container: container.name, network: network.name });
-  const attached = { ...attachment, name: network.name };
+  const attached = withPlaces({ ...attachment, name: network.name });
   const pid = await runningPid(store, container);
-  if (pid !== undefined) connectLive(store, { container: container.id, pid }, attached);
+  if (network.isOfPlugins && pid !== undefined) {
+    const { connectCNILive } = await import("../network/cni/attach.ts");
+    await connectCNILive(store, { container: container.id, pid }, attached);
+  } else if (pid !== undefined) connectLive(store, { container: container.id, pid }, attached);
   await remember(store, container, [...networks, attached]);
 }
 
 /** Takes the container that `text` names out of a network, at once where it runs, and for its next runs. */
 export async function disconnectFromNetwork(store: Store, text: string, name: string): Promise<void> {
   const container = findContainer(store, text);
-  const network = findNetwork(store, name);
+  const network = networkOf(store, name);
   const { networks = [] } = container.settings;
   if (!networks.some((other) => isOf(other, network)))
     throw new NotConnected({ container: container.name, network: network.name });
   const pid = await runningPid(store, container);
-  if (pid !== undefined) disconnectLive(store, { container: container.id, pid }, network);
+  if (network.isOfPlugins && pid !== undefined) {
+    const { disconnectCNILive } = await import("../network/cni/attach.ts");
+    await disconnectCNILive(store, container.id, name);
+  } else if (pid !== undefined)
+    disconnectLive(store, { container: container.id, pid }, findNetwork(store, name));
   await remember(
     store,
     container,
     networks.filter((other) => !isOf(other, network)),
   );
+}
+
+/** One of ours, or of CNI files, of which the name is all. */
+function networkOf(store: Store, text: string): { id: string; name: string; isOfPlugins: boolean } {
+  if (text.startsWith(CNI_PREFIX)) return { id: networkIDOf(text), name: text, isOfPlugins: true };
+  return { ...findNetwork(store, text), isOfPlugins: false };
 }
 
 async function remember(

@@ -12,11 +12,10 @@ import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
 import { filesIn, writeFiles } from "../bundle/files.ts";
 import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
-import { placesOf } from "../network/cni/configuration.ts";
+import { withPlaces } from "../network/cni/configuration.ts";
 import { InvalidOption } from "../options/error.ts";
 import { healthCheckOf } from "../options/health.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
-import { CNI_PREFIX, type NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
@@ -113,12 +112,6 @@ export function recordContainer(
   if (request.name !== undefined) add(request.name);
   else addWithMadeName(add);
   return findContainer(store, id);
-}
-
-/** A CNI network's files and plugins are those of whoever makes the container: a restart has no environment. */
-function withPlaces(attachment: NetworkAttachment): NetworkAttachment {
-  if (!attachment.name.startsWith(CNI_PREFIX)) return attachment;
-  return { ...attachment, cni: placesOf(process.env) };
 }
 
 /** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */

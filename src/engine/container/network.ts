@@ -38,7 +38,8 @@ export async function connect(store: Store, container: ContainerRecord, pid: num
 
 /** Takes a container out of its networks. */
 export async function disconnect(store: Store, { id, settings }: ContainerRecord): Promise<void> {
-  if (settings.networks?.some(({ name }) => name.startsWith(CNI_PREFIX))) {
+  const isOfPlugins = settings.networks?.some(({ name }) => name.startsWith(CNI_PREFIX));
+  if (isOfPlugins || listCNIAttachments(store.database, id).length > 0) {
     const { disconnectCNI } = await import("../network/cni/attach.ts");
     await disconnectCNI(store, id);
   }

@@ -11,6 +11,7 @@ import { lockFile } from "../../sys/index.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import { listCNIAttachments } from "../store/cni.ts";
 import { inTransaction } from "../store/database.ts";
 import {
   addEndpoint,
@@ -374,12 +375,18 @@ function allocate(
       ? freeAddress(network.subnet, used, network.lastAddress)
       : checkedAddress(network, asked, used);
   if (address === undefined) throw new NoAddressLeft({ network: network.name });
-  const devices = new Set(endpointsOf(store, container).map(({ device }) => device));
-  let index = 0;
-  while (devices.has(`eth${index}`)) index++;
-  const device = `eth${index}`;
+  const device = freeDevice(store, container);
   addEndpoint(database, { container, network: network.id, address, device });
   return { address, device, hardwareAddress };
+}
+
+/** The first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins. */
+export function freeDevice(store: Store, container: string): string {
+  const places = [...endpointsOf(store, container), ...listCNIAttachments(store.database, container)];
+  const devices = new Set(places.map(({ device }) => device));
+  let index = 0;
+  while (devices.has(`eth${index}`)) index++;
+  return `eth${index}`;
 }
 
 /** @throws {AddressRefused} */

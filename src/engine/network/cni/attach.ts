@@ -8,11 +8,17 @@ import { type HostPath, Unsupported } from "../../../base/index.ts";
 import { bindTree, unmount } from "../../mount/calls.ts";
 import { CNI_PREFIX, type NetworkAttachment } from "../../options/network.ts";
 import type { PublishedPort } from "../../options/publish.ts";
-import { addCNIAttachment, deleteCNIAttachment, listCNIAttachments, setCNIResult } from "../../store/cni.ts";
+import {
+  addCNIAttachment,
+  type CNIAttachment,
+  deleteCNIAttachment,
+  listCNIAttachments,
+  setCNIResult,
+} from "../../store/cni.ts";
 import { inTransaction } from "../../store/database.ts";
 import { deleteConnections, listPorts } from "../../store/networks.ts";
 import type { Store } from "../../store/store.ts";
-import { endpointsOf, reservePorts } from "../connect.ts";
+import { endpointsOf, freeDevice, reservePorts } from "../connect.ts";
 import { addChain, type ChainRequest, deleteChain, negotiateVersion } from "./chain.ts";
 import { findList, placesOf } from "./configuration.ts";
 
@@ -23,19 +29,13 @@ export async function connectCNI(
   attachments: readonly NetworkAttachment[],
   ports: readonly PublishedPort[],
 ): Promise<void> {
-  if (store.home !== undefined)
-    throw new Unsupported({ what: "CNI networks for plain users", why: "plugins want to be root" });
+  refuseForPlainUsers(store);
   try {
     const namespace = holdNamespace(store, container, pid);
     if (ports.length > 0) reservePorts(store, container, ports);
-    let number = endpointsOf(store, container).length;
     for (const attachment of attachments) {
-      await connectOne(
-        store,
-        { container, namespace, device: `eth${number++}` },
-        attachment,
-        ports.length > 0,
-      );
+      const device = freeDevice(store, container);
+      await connectOne(store, { container, namespace, device }, attachment, ports.length > 0);
     }
   } catch (error) {
     await disconnectCNI(store, container);
@@ -92,19 +92,59 @@ async function connectOne(
   inTransaction(database, () => setCNIResult(database, container, network, result));
 }
 
+/** @throws {Unsupported} */
+function refuseForPlainUsers({ home }: Store): void {
+  if (home !== undefined)
+    throw new Unsupported({ what: "CNI networks for plain users", why: "plugins want to be root" });
+}
+
+/** Connects a container that runs to one more; if that fails, it is as before. @throws {CNIPluginFailed} */
+export async function connectCNILive(
+  store: Store,
+  { container, pid }: { readonly container: string; readonly pid: number },
+  attachment: NetworkAttachment,
+): Promise<void> {
+  refuseForPlainUsers(store);
+  const namespace = holdNamespace(store, container, pid);
+  const device = freeDevice(store, container);
+  try {
+    await connectOne(store, { container, namespace, device }, attachment, false);
+  } catch (error) {
+    await disconnectCNILive(store, container, attachment.name);
+    if (listCNIAttachments(store.database, container).length === 0) releaseNamespace(namespace);
+    throw error;
+  }
+}
+
+/** Takes a container that runs out of one, by its name among ours. */
+export async function disconnectCNILive(store: Store, container: string, name: string): Promise<void> {
+  const attachments = listCNIAttachments(store.database, container);
+  for (const attachment of attachments)
+    if (`${CNI_PREFIX}${attachment.network}` === name) await disconnectOne(store, attachment);
+}
+
+async function disconnectOne(store: Store, attachment: CNIAttachment): Promise<void> {
+  const { container, network, request, result } = attachment;
+  const path = namespacePath(store, container);
+  // A reboot takes it.
+  const call = { ...request.call, namespace: existsSync(path) ? path : "" };
+  await deleteChain({ ...request, call }, result);
+  if (listCNIAttachments(store.database, container).length === 1) releaseNamespace(path);
+  inTransaction(store.database, () => deleteCNIAttachment(store.database, container, network));
+}
+
 /** Takes a container out of its CNI networks, the last first. */
 export async function disconnectCNI(store: Store, container: string): Promise<void> {
   const { database } = store;
-  const path = namespacePath(store, container);
-  for (const { network, request, result } of listCNIAttachments(database, container).toReversed()) {
-    // A reboot takes it.
-    const call = { ...request.call, namespace: existsSync(path) ? path : "" };
-    await deleteChain({ ...request, call }, result);
-    inTransaction(database, () => deleteCNIAttachment(database, container, network));
-  }
+  for (const attachment of listCNIAttachments(database, container).toReversed())
+    await disconnectOne(store, attachment);
   inTransaction(database, () => {
     if (endpointsOf(store, container).length === 0) deleteConnections(database, container);
   });
+  releaseNamespace(namespacePath(store, container));
+}
+
+function releaseNamespace(path: HostPath): void {
   unmount(path);
   rmSync(path, { force: true });
 }
@@ -113,8 +153,9 @@ function namespacePath({ paths }: Store, container: string): HostPath {
   return join(paths.run, "netns", container) as HostPath;
 }
 
-function holdNamespace(store: Store, container: string, pid: number): string {
+function holdNamespace(store: Store, container: string, pid: number): HostPath {
   const path = namespacePath(store, container);
+  if (existsSync(path)) return path;
   mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
   writeFileSync(path, "", { mode: 0o600 });
   bindTree(`/proc/${pid}/ns/net` as HostPath, path);

@@ -3,6 +3,7 @@
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { CNI_PREFIX, type NetworkAttachment } from "../../options/network.ts";
 import { InvalidCNIConfiguration, NoSuchCNINetwork } from "./errors.ts";
 
 /** One plugin of a network, as the file has it. */
@@ -39,6 +40,12 @@ export function placesOf(environment: Readonly<Record<string, string | undefined
       .split(":")
       .filter(Boolean),
   };
+}
+
+/** A CNI network's files and plugins are those of whoever makes the container: a restart has no environment. */
+export function withPlaces(attachment: NetworkAttachment): NetworkAttachment {
+  if (!attachment.name.startsWith(CNI_PREFIX)) return attachment;
+  return { ...attachment, cni: placesOf(process.env) };
 }
 
 /** The network of that name. @throws {NoSuchCNINetwork} {InvalidCNIConfiguration} Of its own file, or of one that may be it. */
