@@ -3,6 +3,7 @@ import { type Digest, familiarReference, type Platform, parseReference } from ".
 import { choosePlatform } from "./image/platform.ts";
 import { pullImage, type TransferObserver } from "./image/pull.ts";
 import { type Pushed, pushImage } from "./image/push.ts";
+import { withFullName } from "./image/short-name.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import type { Store } from "./store/store.ts";
 
@@ -25,8 +26,11 @@ export async function pull(
 ): Promise<{ reference: string; digest: Digest }> {
   using interrupt = abortOnSignal();
   const choice = choosePlatform(options.platform);
-  const { target } = await pullImage(store, text, { ...options, ...choice }, interrupt.signal);
-  return { reference: familiarReference(parseReference(text)), digest: target.digest };
+  const { signal } = interrupt;
+  return await withFullName(text, signal, async (name) => {
+    const { target } = await pullImage(store, name, { ...options, ...choice }, signal);
+    return { reference: familiarReference(parseReference(name)), digest: target.digest };
+  });
 }
 
 /** Puts an image into the registry that its name names. */

@@ -341,3 +341,28 @@ describe("proxies", () => {
     expect(through.asked).toEqual([]);
   });
 });
+
+describe("names without a registry", () => {
+  test("are looked for where registries.conf says, and found here again", async () => {
+    const conf = join(store.folder, "short.conf");
+    const env = { ...store.env, CONTAINERS_REGISTRIES_CONF: conf };
+    const teu = (...words: string[]) => run([TEU, ...words], { env });
+    writeFileSync(conf, `unqualified-search-registries = ["127.0.0.1:1", "${registry.address}"]\n`);
+    expect(await teu("pull", "-q", "team/box")).toMatchObject({
+      status: 0,
+      stdout: `${registry.address}/team/box:latest\n`,
+    });
+    const here = await teu("create", "--pull", "never", "team/box", "true");
+    expect(here).toMatchObject({ status: 0, stderr: "" });
+    await teu("rm", here.stdout.trim());
+    const failed = await teu("pull", "-q", "team/none");
+    expect(failed.status).toBe(1);
+    for (const says of ["127.0.0.1:1/team/none: ", `${registry.address}/team/none: `])
+      expect(failed.stderr).toContain(says);
+    writeFileSync(conf, `[aliases]\n"box" = "${registry.address}/team/box"\n`);
+    const created = await teu("create", "box", "true");
+    expect(created).toMatchObject({ status: 0, stderr: "" });
+    await teu("rm", created.stdout.trim());
+    await teu("rmi", `${registry.address}/team/box`);
+  }, 60_000);
+});

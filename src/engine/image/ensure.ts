@@ -12,6 +12,7 @@ import { NoSuchImage } from "./errors.ts";
 import { findImage } from "./find.ts";
 import { isAcceptable } from "./platform.ts";
 import { clientOf, type PullOptions, pullImage } from "./pull.ts";
+import { fullNames, withFullName } from "./short-name.ts";
 
 /** When a registry is asked for an image, in docker's words. */
 export type PullPolicy = "always" | "missing" | "never";
@@ -47,10 +48,30 @@ export async function ensureImage(
     tell(local, options, since(start));
     return local;
   }
+  const other = options.pull === "always" ? undefined : await findByFullName(store, text, options);
+  if (other !== undefined) return await ensureImage(store, other, options, signal);
   if (options.pull === "never") throw new NoSuchImage({ text });
-  const name = familiarReference(parseReference(text));
-  options.onMissing?.(name);
-  return { reference: name, image: await pullImage(store, text, options, signal) };
+  return await withFullName(text, signal, async (full) => {
+    const name = familiarReference(parseReference(full));
+    options.onMissing?.(name);
+    return { reference: name, image: await pullImage(store, full, options, signal) };
+  });
+}
+
+/** By another name than it was asked for it may be here. */
+async function findByFullName(
+  store: Store,
+  text: string,
+  options: EnsureOptions,
+): Promise<string | undefined> {
+  try {
+    const names = await fullNames(text);
+    return names.find((name) => name !== text && findLocal(store, name, options) !== undefined);
+  } catch (error) {
+    // Who pulls it tells.
+    if (hasCode(error, "invalid-reference")) return undefined;
+    throw error;
+  }
 }
 
 function findLocal(

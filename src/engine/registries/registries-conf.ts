@@ -33,6 +33,14 @@ const SYSTEM = "/etc/containers/registries.conf";
 
 /** The user's own file takes the place of the system's; files of folders add rules, and replace those of the same prefix. @throws {InvalidConfiguration} */
 export function readRegistriesConf(environment: Environment): readonly RegistryRule[] {
+  const rules = new Map<string, RegistryRule>();
+  for (const path of registriesConfFiles(environment))
+    for (const rule of readRules(path)) rules.set(rule.prefix, rule);
+  return [...rules.values()];
+}
+
+/** The files in the order in which they are read; not all need be there. */
+export function registriesConfFiles(environment: Environment): readonly string[] {
   const home =
     environment["XDG_CONFIG_HOME"] ||
     (environment["HOME"] ? join(environment["HOME"], ".config") : undefined);
@@ -40,10 +48,7 @@ export function readRegistriesConf(environment: Environment): readonly RegistryR
   const forced = environment["CONTAINERS_REGISTRIES_CONF"];
   const main = forced || (own !== undefined && existsSync(own) ? own : SYSTEM);
   const folders = forced ? [] : [`${SYSTEM}.d`, ...(own === undefined ? [] : [`${own}.d`])];
-  const rules = new Map<string, RegistryRule>();
-  for (const path of [main, ...folders.flatMap(filesIn)])
-    for (const rule of readRules(path)) rules.set(rule.prefix, rule);
-  return [...rules.values()];
+  return [main, ...folders.flatMap(filesIn)];
 }
 
 function filesIn(folder: string): string[] {
