@@ -63,6 +63,8 @@ export { type Architecture, type SystemCall, systemCallName, systemCallNumber } 
 export { O } from "./open-flags.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
+// Quotas of projects.
+export { limitProject, type ProjectUse, projectOf, setProject, useOfProject } from "./project-quota.ts";
 // Locks that other programs take.
 export { tryShareFile } from "./record-lock.ts";
 // Copying between descriptors.

@@ -13,6 +13,7 @@ const NUMBERS = {
   rt_sigprocmask: [14, 135],
   rt_sigtimedwait: [128, 137],
   ioctl: [16, 29],
+  quotactl_fd: [443, 443],
   dup3: [292, 24],
   pipe2: [293, 59],
   eventfd2: [290, 19],

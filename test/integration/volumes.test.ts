@@ -295,7 +295,7 @@ describe("the driver local", () => {
     }));
 
   test.each([
-    [["-o", "size=1g"], "Unsupported volume option size=1g"],
+    [["-o", "size=1g", "-o", "type=tmpfs", "-o", "device=tmpfs"], '"size" limits a volume of this machine'],
     [["-o", "type=tmpfs"], 'missing required option: "device"'],
     [["-o", "device=/x"], 'missing required option: "type"'],
     [["-o", "what=1"], 'invalid option: "what"'],

@@ -6,6 +6,7 @@ import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { addVolume, findVolume, listVolumes, listVolumeUses, type VolumeRecord } from "../store/volumes.ts";
 import { checkVolumeOptions } from "./local-driver.ts";
+import { makeVolumeFolder } from "./make-folder.ts";
 import { checkDiffers, dataDirectory, NoSuchVolume } from "./place.ts";
 
 /** One volume, as lists show it. */
@@ -32,6 +33,9 @@ export function createVolume(store: Store, request: VolumeRequest): string {
   const { database, namespace } = store;
   const { name = makeID(), options, labels } = request;
   checkVolumeOptions(options);
+  // The limit comes before the record: where there can be none, there is no volume.
+  if (options["size"] !== undefined && findVolume(database, namespace, name) === undefined)
+    makeVolumeFolder(store, name, options);
   inTransaction(database, () => {
     const known = findVolume(database, namespace, name);
     if (known === undefined) addVolume(database, namespace, { name, options, labels, isAnonymous: false });

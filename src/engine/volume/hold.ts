@@ -53,7 +53,9 @@ export async function openVolumes(
     const { name, destination, readonly, copies } = mount;
     const around = volumeDirectory(store, name);
     const data = dataDirectory(store, name);
-    makeFolder(data, 0o755);
+    const options = findVolume(store.database, store.namespace, name)?.options;
+    if (options?.["size"] === undefined) makeFolder(data, 0o755);
+    else (await import("./make-folder.ts")).makeVolumeFolder(store, name, options);
     using _lock = await lock(around);
     await mountIfNeeded(store, name, data);
     const isMounted = isMountPoint(data);
@@ -67,7 +69,8 @@ export async function openVolumes(
 async function mountIfNeeded({ database, namespace }: Store, name: string, data: HostPath): Promise<void> {
   const options = findVolume(database, namespace, name)?.options ?? {};
   if (Object.keys(options).length === 0 || isMountPoint(data)) return;
-  const { mountVolume } = await import("./local-driver.ts");
+  const { isMounted, mountVolume } = await import("./local-driver.ts");
+  if (!isMounted(options)) return;
   await mountVolume(name, options, data);
 }
 

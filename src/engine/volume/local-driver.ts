@@ -6,18 +6,19 @@
 import { lookup } from "node:dns/promises";
 import { closeSync, existsSync } from "node:fs";
 import { isIP } from "node:net";
-import { type HostPath, TeuError, Unsupported } from "../../base/index.ts";
+import { type HostPath, TeuError } from "../../base/index.ts";
 import { type MountOptions, parseMountOptions } from "../../runtime/index.ts";
 import { check, cString, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
 import { attachMount, bindTree, messageOfContext, setOption } from "../mount/calls.ts";
 import { InvalidOption } from "../options/error.ts";
+import { parseSize } from "../options/limits.ts";
 
 const FSOPEN_CLOEXEC = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const FSMOUNT_CLOEXEC = 1;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
-const KEYS = new Set(["type", "device", "o"]);
+const KEYS = new Set(["type", "device", "o", "size"]);
 /** File systems that know no names, only addresses. */
 const OF_NETWORK = new Set(["nfs", "nfs4", "cifs"]);
 
@@ -42,14 +43,16 @@ export function checkVolumeOptions(options: Readonly<Record<string, string>>): v
   const invalid = (key: string, why: string) =>
     new InvalidOption({ option: "--opt", value: `${key}=${options[key] ?? ""}` }, why);
   for (const key of Object.keys(options)) {
-    if (key === "size")
-      throw new Unsupported({
-        what: `volume option size=${options["size"]}`,
-        why: "quotas of projects are not built yet",
-      });
     if (!KEYS.has(key)) throw invalid(key, `invalid option: ${JSON.stringify(key)}`);
   }
-  const { type, device, o } = options;
+  const { type, device, o, size } = options;
+  if (size !== undefined && parseSize(size, "size", "--opt size") === 0)
+    throw invalid("size", `invalid option: "size=${size}" is no room at all`);
+  if (size !== undefined && isMounted(options))
+    throw invalid(
+      "size",
+      `invalid option: "size" limits a volume of this machine's disk; what "device" names has its own size`,
+    );
   if (type === undefined && device === undefined && o === undefined) return;
   if (!device) throw invalid("device", `missing required option: "device"`);
   const mount = parseMountOptions(wordsOf(o));
@@ -57,6 +60,11 @@ export function checkVolumeOptions(options: Readonly<Record<string, string>>): v
   if (!type && !isBind) throw invalid("type", `missing required option: "type"`);
   if (mount.remount || mount.tmpcopyup || mount.idmap !== "no" || mount.propagation.length > 0)
     throw invalid("o", `invalid option "o=${o}": only what mount(8) takes for a new mount`);
+}
+
+/** Whether the options name something that is mounted. */
+export function isMounted({ type, device, o }: Readonly<Record<string, string>>): boolean {
+  return type !== undefined || device !== undefined || o !== undefined;
 }
 
 function wordsOf(o: string | undefined): string[] {

@@ -5,7 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
+import type { HostPath } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
+import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
@@ -87,5 +89,7 @@ function finishRemoval(store: Store, name: string): void {
   inTransaction(database, () => {
     if (deleteVolume(database, namespace, name) && existsSync(directory)) renameSync(directory, aside);
   });
+  const project = existsSync(aside) ? projectIn(aside as HostPath) : undefined;
   rmSync(aside, { recursive: true, force: true });
+  if (project !== undefined) releaseProject(paths.volumes, project);
 }
