@@ -77,13 +77,21 @@ export function createVlan(
   const attributes = new AttributeBuilder()
     .text(IFLA_IFNAME, name)
     .u32(IFLA_LINK, parent.index)
-    .text(IFLA_IFALIAS, alias)
     .nested(IFLA_LINKINFO, (info) =>
       info
         .text(IFLA_INFO_KIND, "vlan")
         .nested(IFLA_INFO_DATA, (data) => data.bytes(IFLA_VLAN_ID, Uint8Array.of(id & 255, id >> 8))),
     );
-  return created(socket, name, attributes);
+  const made = created(socket, name, attributes, false);
+  // The kernel does not take it with the device's making.
+  const header = Buffer.alloc(LINK_BYTES);
+  header.writeInt32LE(made.index, 4);
+  header.writeUInt32LE(IFF_UP, 8);
+  header.writeUInt32LE(IFF_UP, 12);
+  const mark = new AttributeBuilder().text(IFLA_IFALIAS, alias).finish();
+  const about = `Cannot mark network device ${JSON.stringify(name)}`;
+  socket.request({ type: RTM_NEWLINK, body: Buffer.concat([header, mark]), about });
+  return made;
 }
 
 /** Makes a device that leads nowhere, up. One of that name that is there is taken as it is. @throws {NetlinkRefused} */
@@ -93,7 +101,7 @@ export function createDummy(socket: NetlinkSocket, name: string): Link {
   const attributes = new AttributeBuilder()
     .text(IFLA_IFNAME, name)
     .nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "dummy"));
-  return created(socket, name, attributes);
+  return created(socket, name, attributes, true);
 }
 
 /** With what a device is marked; "": nothing. @throws {NetlinkRefused} */
@@ -105,8 +113,8 @@ export function aliasOf(socket: NetlinkSocket, { index, name }: Link): string {
   return decodeText(body && decodeAttributes(body.subarray(LINK_BYTES)).get(IFLA_IFALIAS));
 }
 
-function created(socket: NetlinkSocket, name: string, attributes: AttributeBuilder): Link {
-  create(socket, `network device ${JSON.stringify(name)}`, attributes, true);
+function created(socket: NetlinkSocket, name: string, attributes: AttributeBuilder, isUp: boolean): Link {
+  create(socket, `network device ${JSON.stringify(name)}`, attributes, isUp);
   const made = findLink(socket, name);
   if (made === undefined) throw new RangeError(`The kernel made ${name}, and it is not there`);
   return made;
