@@ -1,7 +1,11 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
+<<<<<<< HEAD
  *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack layer registry registry-load engine
+=======
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry registry-load registry-growth engine
+>>>>>>> a289ba8 (registry: collect garbage in steps that time bounds)
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -14,6 +18,7 @@ import { benchLayer } from "./layer.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRegistry } from "./registry.ts";
+import { benchRegistryGrowth } from "./registry-growth.ts";
 import { benchRegistryLoad } from "./registry-load.ts";
 import { benchRuntime } from "./runtime.ts";
 import { benchSeccomp } from "./seccomp.ts";
@@ -33,6 +38,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Sk
   layer: benchLayer,
   registry: benchRegistry,
   "registry-load": benchRegistryLoad,
+  "registry-growth": benchRegistryGrowth,
   engine: benchEngine,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");

@@ -15,6 +15,15 @@ import type { SqliteEvents } from "./sqlite-events.ts";
 const BATCH = 250;
 /** Others wait so long: rows with much that goes with them end a step early. */
 const STEP_MS = 5;
+/** Marks that are searched from, or forgotten, in the first step; the next ones are as large as that one's time says. */
+const FIRST_MARKS = 64;
+const MAX_FORGOTTEN = 500;
+/**
+ * So many changed pages are put in their place at once, as a part of some commit, and waited for. SQLite's own number, ten times as
+ * many, is better for pushes, which are few in comparison; with that a step in hundreds takes 30 ms.
+ */
+const PAGES_OF_COLLECTION = 100;
+const PAGES = 1_000;
 const NUMBER = "(SELECT number FROM repositories WHERE name = ?1)";
 
 /** See `DIGEST_TAG`. */
@@ -51,6 +60,7 @@ export class SqliteUpkeep {
   readonly #events: SqliteEvents;
   /** The last mark from which the search went on. */
   #searched = 0;
+  #marks = FIRST_MARKS;
   /** The last tag that was taken as a root; undefined: all were. */
   #rootsAfter: string | undefined;
   /** What was pushed since is a root too. */
@@ -111,10 +121,12 @@ export class SqliteUpkeep {
     })();
   }
 
-  /** Forgets what earlier collections noted. */
   beginCollection(): void {
-    this.#database.run("DELETE FROM doomed");
-    this.endRepository();
+    this.#database.run(`PRAGMA wal_autocheckpoint = ${PAGES_OF_COLLECTION}`);
+  }
+
+  endCollection(): void {
+    this.#database.run(`PRAGMA wal_autocheckpoint = ${PAGES}`);
   }
 
   /** In a dry run: a tag of the repository at hand that would go. */
@@ -122,10 +134,10 @@ export class SqliteUpkeep {
     this.#database.query("INSERT OR IGNORE INTO doomed_tags VALUES (?1)").run(tag);
   }
 
-  /** Begins to mark what tags lead to. */
+  /** Begins to mark what tags lead to, when the marks of the repository before are forgotten. */
   beginMarking(): void {
-    this.#database.run("DELETE FROM marked");
     this.#searched = 0;
+    this.#marks = FIRST_MARKS;
     this.#rootsAfter = "";
     this.#rootsSince = Date.now() - 1;
   }
@@ -140,8 +152,9 @@ export class SqliteUpkeep {
     const sql =
       "SELECT max(place) AS last FROM (SELECT place FROM marked WHERE place > ?1 ORDER BY place LIMIT ?2)";
     const step = this.#database.query<{ last: number | null }, [number, number]>(sql);
-    const last = step.get(this.#searched, BATCH)?.last ?? null;
+    const last = step.get(this.#searched, this.#marks)?.last ?? null;
     if (last === null) return true;
+    const begin = performance.now();
     const from = `marked WHERE place > ?2 AND place <= ?3`;
     for (const reached of [
       `SELECT child FROM children WHERE repository = ${NUMBER} AND manifest IN (SELECT digest FROM ${from})`,
@@ -154,6 +167,10 @@ export class SqliteUpkeep {
         .query(`INSERT OR IGNORE INTO marked (digest) ${reached}`)
         .run(repository, this.#searched, last);
     this.#searched = last;
+    const tookMs = performance.now() - begin;
+    // One mark may be of an index of thousands, another of nothing.
+    if (tookMs > STEP_MS) this.#marks = Math.max(1, this.#marks >> 1);
+    else if (tookMs < STEP_MS / 2) this.#marks = Math.min(BATCH, this.#marks * 2);
     return false;
   }
 
@@ -173,10 +190,18 @@ export class SqliteUpkeep {
     return { removed: garbage, last };
   }
 
-  /** Forgets what was noted of the repository at hand: marks, and tags that would go. */
-  endRepository(): void {
-    this.#database.run("DELETE FROM marked");
-    this.#database.run("DELETE FROM doomed_tags");
+  /**
+   * Forgets a step's worth of what was noted of the repository at hand, marks and tags that would go, or of a collection: what would go
+   * in a dry run. @returns true: nothing was left to forget
+   */
+  forget(what: "repository" | "collection"): boolean {
+    const some = (table: string, key: string): string =>
+      `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} ORDER BY ${key} LIMIT ${MAX_FORGOTTEN})`;
+    const all =
+      what === "collection"
+        ? [some("doomed", "digest")]
+        : [some("marked", "place"), some("doomed_tags", "tag")];
+    return all.every((sql) => this.#database.query(sql).run().changes === 0);
   }
 
   /** Unlinks blobs that no manifest refers to and that are older than `beforeMs`. @returns them, and where to go on after */
@@ -218,8 +243,11 @@ export class SqliteUpkeep {
           last = one.digest;
           if (isGarbage === 0) continue;
           garbage.push(one);
-          this.#doom(repository, one);
-          if (isDryRun) continue;
+          // Else what it is made of goes with it, and nobody need know that it was there.
+          if (isDryRun) {
+            this.#doom(repository, one);
+            continue;
+          }
           this.#database
             .query(`DELETE FROM ${table} WHERE repository = ${NUMBER} AND digest = ?2`)
             .run(repository, one.digest);

@@ -60,16 +60,25 @@ async function collectAlone(
   onEntry: (entry: CollectedEntry) => void,
   signal: AbortSignal | undefined,
 ): Promise<CollectedTotals> {
-  const collection = new Collection(storage, options, onEntry, signal);
-  let after = "";
-  for (;;) {
-    const names = storage.metadata.upkeep.repositories({ after, limit: 500 });
-    for (const name of names) await collection.collectRepository(name);
-    const last = names.at(-1);
-    if (last === undefined) break;
-    after = last;
+  const { upkeep } = storage.metadata;
+  // What a dry run noted, or a collection that ended in the middle.
+  for (const what of ["collection", "repository"] as const)
+    while (!upkeep.forget(what)) await yieldToOthers();
+  upkeep.beginCollection();
+  try {
+    const collection = new Collection(storage, options, onEntry, signal);
+    let after = "";
+    for (;;) {
+      const names = upkeep.repositories({ after, limit: 500 });
+      for (const name of names) await collection.collectRepository(name);
+      const last = names.at(-1);
+      if (last === undefined) break;
+      after = last;
+    }
+    return await collection.sweep();
+  } finally {
+    upkeep.endCollection();
   }
-  return await collection.sweep();
 }
 
 const UNHELD = "no repository holds it";
@@ -97,7 +106,6 @@ class Collection {
     this.#retention = new Retention(options.retention, options.isImmutable);
     const globs = options.removeUntagged.map(compileGlob);
     this.#hasUntagged = (repository) => globs.some((matches) => matches(repository));
-    storage.metadata.upkeep.beginCollection();
   }
 
   async collectRepository(repository: RepositoryName): Promise<void> {
@@ -107,7 +115,7 @@ class Collection {
       if (this.#hasUntagged(repository)) await this.#removeUntagged(repository);
     } finally {
       // A tag of this name in the next repository, or in a collection that is no dry run, stays.
-      this.#storage.metadata.upkeep.endRepository();
+      while (!this.#storage.metadata.upkeep.forget("repository")) await yieldToOthers();
     }
     await this.#unlinkBlobs(repository);
   }
