@@ -1,11 +1,8 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
-<<<<<<< HEAD
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack layer registry registry-load engine
-=======
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack registry registry-load registry-growth engine
->>>>>>> a289ba8 (registry: collect garbage in steps that time bounds)
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack layer registry registry-load
+ *   registry-growth engine
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
