@@ -90,6 +90,7 @@ export const CONTAINER_FLAGS = {
     aliases: ["net-alias"],
   },
   ip: { kind: "string", value: "ADDRESS", summary: "Its address in the first network" },
+  ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address in the first network" },
   tmpfs: { kind: "list", value: "DIR[:OPTIONS]", summary: "A file system in memory there" },
   "shm-size": { kind: "string", value: "SIZE", summary: "Size of /dev/shm (64m)" },
   ...SECURITY_FLAGS,
@@ -201,6 +202,7 @@ export function containerRequest(
     networks: flags.network.length > 0 ? flags.network : [DEFAULT_NETWORK],
     aliases: flags["network-alias"],
     address: flags.ip,
+    address6: flags.ip6,
     hardwareAddress: flags["mac-address"],
   });
   refuseForeign(flags);

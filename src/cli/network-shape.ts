@@ -2,7 +2,20 @@
 import type { NetworkSummary } from "../engine/index.ts";
 
 export function networkShape(network: NetworkSummary): object {
-  const { id, name, driver, subnet, gateway, isInternal, createdAt, containers, options } = network;
+  const {
+    id,
+    name,
+    driver,
+    subnet,
+    subnet6,
+    gateway,
+    gateway6,
+    labels = {},
+    isInternal,
+    createdAt,
+    containers,
+    options,
+  } = network;
   const length = subnet.slice(subnet.indexOf("/"));
   return {
     ...network,
@@ -10,18 +23,31 @@ export function networkShape(network: NetworkSummary): object {
     IPAM: {
       Driver: "default",
       Options: {},
-      Config: subnet === "" ? [] : [{ Subnet: subnet, Gateway: gateway }],
+      Config:
+        subnet === ""
+          ? []
+          : [
+              { Subnet: subnet, Gateway: gateway },
+              ...(subnet6 === undefined ? [] : [{ Subnet: subnet6, Gateway: gateway6 }]),
+            ],
     },
     ...{
       Internal: isInternal,
       Attachable: false,
       Ingress: false,
-      EnableIPv6: false,
+      EnableIPv6: subnet6 !== undefined,
       Options: options,
-      Labels: {},
+      Labels: labels,
     },
     Containers: Object.fromEntries(
-      containers.map((container) => [container.id, { IPv4Address: `${container.address}${length}` }]),
+      containers.map((container) => [
+        container.id,
+        {
+          IPv4Address: `${container.address}${length}`,
+          IPv6Address:
+            container.address6 === undefined ? "" : `${container.address6}/${subnet6?.split("/")[1]}`,
+        },
+      ]),
     ),
   };
 }

@@ -72,3 +72,8 @@ export function count(number: number, one: string, many = `${one}s`): string {
 export function printable(text: string): string {
   return text.replaceAll(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
 }
+
+/** An address of this machine, "" being every one, and a port of it: `0.0.0.0:80`, `[::1]:80`. */
+export function encodePlace(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address || "0.0.0.0"}:${port}`;
+}

@@ -51,7 +51,8 @@ export { type ImageInspection, inspect } from "./inspect.ts";
 export { parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
 export { serveNames } from "./names/server.ts";
-export { parseSubnet } from "./network/address.ts";
+export { parseSubnet, type Subnet } from "./network/address.ts";
+export { MAX_PREFIX_LENGTH, parseSubnet6, type Subnet6 } from "./network/address6.ts";
 export { createNetwork, DEFAULT_NETWORK } from "./network/connect.ts";
 export {
   describeNetwork,
@@ -86,7 +87,7 @@ export { parseSize } from "./options/limits.ts";
 export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
-export { checkAddress, parseNetworks } from "./options/network.ts";
+export { checkAddress, checkAddress6, parseNetworks } from "./options/network.ts";
 export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";
 export { parseResources } from "./options/resources.ts";

@@ -30,6 +30,9 @@ const RTPROT_BOOT = 3;
 const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const AF_INET = 2;
+const AF_INET6 = 10;
+const IPV6_BYTES = 16;
+const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 
 /**
@@ -117,7 +120,8 @@ export function deleteLink(socket: NetlinkSocket, { index, name }: Link): void {
 export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint8Array | undefined): void {
   const header = Buffer.alloc(ROUTE_BYTES);
   const scope = gateway === undefined ? RT_SCOPE_LINK : 0;
-  header.set([AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST]);
+  const family = gateway?.length === IPV6_BYTES ? AF_INET6 : AF_INET;
+  header.set([family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST]);
   const attributes = new AttributeBuilder().u32(RTA_OIF, link.index);
   if (gateway !== undefined) attributes.bytes(RTA_GATEWAY, gateway);
   socket.request({
@@ -128,10 +132,13 @@ export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint
   });
 }
 
-/** The IPv4 subnets that devices of the socket's namespace are in. @throws {NetlinkRefused} */
-export function localSubnets(socket: NetlinkSocket): { address: Uint8Array; prefixLength: number }[] {
+/** The subnets of a family, IPv4 when none is named, that devices of the socket's namespace are in. @throws {NetlinkRefused} */
+export function localSubnets(
+  socket: NetlinkSocket,
+  family = AF_INET,
+): { address: Uint8Array; prefixLength: number }[] {
   const body = Buffer.alloc(ADDRESS_BYTES);
-  body.writeUInt8(AF_INET, 0);
+  body.writeUInt8(family, 0);
   return socket
     .request({
       type: RTM_GETADDR,
@@ -140,7 +147,9 @@ export function localSubnets(socket: NetlinkSocket): { address: Uint8Array; pref
       about: "Cannot list the addresses of this machine",
     })
     .flatMap((answer) => {
-      const address = decodeAttributes(answer.subarray(ADDRESS_BYTES)).get(IFA_LOCAL);
+      const address = decodeAttributes(answer.subarray(ADDRESS_BYTES)).get(
+        family === AF_INET ? IFA_LOCAL : IFA_ADDRESS,
+      );
       return address === undefined ? [] : [{ address, prefixLength: answer.readUInt8(1) }];
     });
 }

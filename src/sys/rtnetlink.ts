@@ -17,6 +17,7 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
+const IFA_F_NODAD = 0x02;
 const IFA_F_PERMANENT = 0x80;
 
 /** A network device. */
@@ -94,6 +95,8 @@ export interface LinkAddress {
   readonly scope: number;
   /** Somebody's setting: neither made by the kernel nor for a limited time. */
   readonly isPermanent: boolean;
+  /** Of IPv6: the kernel need not ask whether somebody else has it, and it is in use at once. */
+  readonly isUnique?: boolean;
   /** The device's own; `peer` differs on point-to-point links. */
   readonly local: Uint8Array;
   readonly peer: Uint8Array;
@@ -136,6 +139,7 @@ export function addAddress(socket: NetlinkSocket, { index, name }: Link, address
   header.writeUInt32LE(index, 4);
   const attributes = new AttributeBuilder().bytes(IFA_LOCAL, address.local).bytes(IFA_ADDRESS, address.peer);
   if (address.broadcast !== undefined) attributes.bytes(IFA_BROADCAST, address.broadcast);
+  if (address.isUnique === true) attributes.u32(IFA_FLAGS, IFA_F_NODAD);
   try {
     socket.request({
       type: RTM_NEWADDR,

@@ -35,7 +35,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "* --use-api-socket": "there is no daemon whose socket could be shown",
   "run --link-local-ip": "docker gives a device these addresses beside its own; nobody asked",
   "create --link-local-ip": "likewise",
-  "* --ip6 --ipv4 --ipv6": "IPv6 is not built yet",
+  "* --ipv4": "a network has always addresses of IPv4",
   "* --storage-opt --size": "sizes of writable layers are not kept yet",
   "create --attach": "a container that is not started has no streams",
   "exec --detach-keys": "a program of exec ends with its teu: there is nothing to leave it to",
@@ -50,7 +50,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "push --all-tags": "one name at a time",
   "rm --link": "there are no links",
   "start --checkpoint --checkpoint-dir": "checkpoints are 'teu runtime checkpoint' and 'restore'",
-  "network create --aux-address --config-from --config-only --gateway --ingress --ip-range --ipam-driver --ipam-opt --label --opt --scope":
+  "network create --aux-address --config-from --config-only --gateway --ingress --ip-range --ipam-driver --ipam-opt --scope":
     "not built yet, or of a cluster",
   "network connect --driver-opt --gw-priority --link --link-local-ip": "not built yet",
   "network prune --filter": "not built yet",

@@ -1,5 +1,5 @@
 /** `teu network connect`. Docker's flags. */
-import { checkAddress, connectToNetwork, openEngine } from "../../engine/index.ts";
+import { checkAddress, checkAddress6, connectToNetwork, openEngine } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -9,15 +9,18 @@ export const command = teuCommand({
   flags: {
     alias: { kind: "list", value: "NAME", summary: "A further name by which the others find it" },
     ip: { kind: "string", value: "ADDRESS", summary: "Its address; absent: one that is free" },
+    ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address" },
   },
   arguments: [{ name: "NETWORK" }, { name: "CONTAINER" }],
   examples: [{ command: "teu network connect --alias db backend postgres", says: "Be found as db there" }],
   async run({ flags, arguments: [name = "", container = ""] }, { environment }) {
     const address = flags.ip === undefined ? undefined : checkAddress(flags.ip, "--ip");
+    const address6 = flags.ip6 === undefined ? undefined : checkAddress6(flags.ip6, "--ip6");
     await connectToNetwork(await openEngine(environment), container, {
       name,
       ...(flags.alias.length > 0 && { aliases: flags.alias }),
       ...(address !== undefined && { address }),
+      ...(address6 !== undefined && { address6 }),
     });
     return 0;
   },

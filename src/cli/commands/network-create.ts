@@ -1,12 +1,17 @@
 /** `teu network create`. Docker's flags. */
-import { print } from "../../base/index.ts";
+import { print, Unsupported } from "../../base/index.ts";
 import {
   createNetwork,
   InvalidOption,
+  MAX_PREFIX_LENGTH,
   openEngine,
+  parseAssignments,
   parseDriver,
   parseName,
   parseSubnet,
+  parseSubnet6,
+  type Subnet,
+  type Subnet6,
 } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -15,10 +20,12 @@ export const command = teuCommand({
   summary: "Make a network",
   flags: {
     subnet: {
-      kind: "string",
+      kind: "list",
       value: "ADDRESS/PREFIX",
-      summary: "Its addresses; absent: some that nobody uses",
+      summary: "Its addresses, one of IPv4 and one of IPv6; absent: some that nobody uses",
     },
+    ipv6: { kind: "boolean", summary: "Give containers addresses of IPv6, too" },
+    label: { kind: "list", value: "NAME[=VALUE]", summary: "Note something about the network" },
     driver: {
       kind: "string",
       short: "d",
@@ -54,19 +61,52 @@ export const command = teuCommand({
         { option: "NETWORK", value: name },
         `operation is not permitted on predefined ${name} network`,
       );
-    const subnet = flags.subnet === undefined ? undefined : parseSubnet(flags.subnet);
-    if (flags.subnet !== undefined && (subnet === undefined || subnet.prefixLength > 29))
-      throw new InvalidOption(
-        { option: "--subnet", value: flags.subnet },
-        `Invalid subnet ${JSON.stringify(flags.subnet)}: wants IPv4, as in 10.9.0.0/24, of 8 addresses at least`,
-      );
+    const { subnet, subnet6 } = subnetsOf(flags.subnet, flags.ipv6);
+    if (subnet6 !== undefined && flags.driver !== "bridge")
+      throw new Unsupported({
+        what: `--ipv6 with driver ${flags.driver}`,
+        why: "only bridge networks have it yet",
+      });
     const store = await openEngine(environment);
     const { id } = createNetwork(store, name, {
       ...driver,
       isInternal: flags.internal,
+      labels: parseAssignments("--label", flags.label, false),
       ...(subnet && { subnet }),
+      ...(subnet6 && { subnet6 }),
     });
     print(`${id}\n`);
     return 0;
   },
 });
+
+/** One subnet of each family; `--ipv6` alone takes one that nobody uses. @throws {InvalidOption} */
+function subnetsOf(
+  texts: readonly string[],
+  wantsIPv6: boolean,
+): { readonly subnet?: Subnet; readonly subnet6?: Subnet6 | "own" } {
+  let subnet: Subnet | undefined;
+  let subnet6: Subnet6 | undefined;
+  for (const text of texts) {
+    const refused = (why: string) =>
+      new InvalidOption(
+        { option: "--subnet", value: text },
+        `Invalid subnet ${JSON.stringify(text)}: ${why}`,
+      );
+    if (text.includes(":")) {
+      const parsed = parseSubnet6(text);
+      if (parsed === undefined || parsed.prefixLength > MAX_PREFIX_LENGTH)
+        throw refused(`wants IPv6, as in fd00:1::/64, with a prefix of ${MAX_PREFIX_LENGTH} bits at most`);
+      if (!wantsIPv6) throw refused("it is of IPv6, which takes --ipv6");
+      if (subnet6 !== undefined) throw refused("the network has one of IPv6 already");
+      subnet6 = parsed;
+    } else {
+      const parsed = parseSubnet(text);
+      if (parsed === undefined || parsed.prefixLength > 29)
+        throw refused("wants IPv4, as in 10.9.0.0/24, of 8 addresses at least");
+      if (subnet !== undefined) throw refused("the network has one of IPv4 already");
+      subnet = parsed;
+    }
+  }
+  return { ...(subnet && { subnet }), ...(wantsIPv6 && { subnet6: subnet6 ?? ("own" as const) }) };
+}

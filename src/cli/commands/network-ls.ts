@@ -14,7 +14,7 @@ export const command = teuCommand({
       kind: "list",
       short: "f",
       value: "NAME=VALUE",
-      summary: "Only those with: name, id, driver, internal",
+      summary: "Only those with: name, id, driver, label, internal",
     },
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
@@ -66,6 +66,10 @@ const FILTERS: Readonly<Record<string, (network: NetworkSummary, value: string) 
   name: ({ name }, value) => name.includes(value),
   id: ({ id }, value) => id.startsWith(value),
   driver: ({ driver }, value) => driver === value,
+  label: ({ labels = {} }, value) => {
+    const [key = "", wanted] = value.split(/=(.*)/s);
+    return Object.hasOwn(labels, key) && (wanted === undefined || labels[key] === wanted);
+  },
   internal: ({ isInternal }, value) => `${isInternal}` === value,
 };
 

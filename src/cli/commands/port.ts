@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { InvalidOption, inspect, openEngine } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { encodePlace } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu port",
@@ -14,7 +15,7 @@ export const command = teuCommand({
     if (found.kind !== "container")
       throw new InvalidOption({ option: "CONTAINER", value: name }, `No such container: ${name}`);
     for (const { protocol, hostAddress, hostPort, containerPort } of found.ports)
-      print(`${containerPort}/${protocol} -> ${hostAddress || "0.0.0.0"}:${hostPort}\n`);
+      print(`${containerPort}/${protocol} -> ${encodePlace(hostAddress, hostPort)}\n`);
     return 0;
   },
 });

@@ -4,7 +4,7 @@ import { type ContainerSummary, listContainers, openEngine } from "../../engine/
 import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
-import { encodeAge, encodeTable, printable } from "../text.ts";
+import { encodeAge, encodePlace, encodeTable, printable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu ps",
@@ -126,7 +126,7 @@ function encodePort({
   containerPort,
   protocol,
 }: ContainerSummary["ports"][number]): string {
-  return `${hostAddress || "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`;
+  return `${encodePlace(hostAddress, hostPort)}->${containerPort}/${protocol}`;
 }
 
 function stateOf({ phase, startedAt, isPaused }: ContainerSummary): string {

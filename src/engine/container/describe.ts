@@ -6,6 +6,7 @@ import { encodeAddress, gatewayOf } from "../network/address.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/connect.ts";
+import { addressIn6 } from "../network/list.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
@@ -144,6 +145,7 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
       Gateway: encodeAddress(gatewayOf(network.subnet)),
       IPAddress: encodeAddress(endpoint.address),
       IPPrefixLen: network.subnet.prefixLength,
+      ...addressIn6(network, endpoint),
       Aliases: settings.networks?.find(({ name }) => name === network.name)?.aliases ?? [],
     },
   ]);
@@ -174,6 +176,7 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
       first === undefined ? (ofPlugins[0]?.gateway ?? "") : encodeAddress(gatewayOf(first.network.subnet)),
     IPAddress: first === undefined ? (ofPlugins[0]?.address ?? "") : encodeAddress(first.endpoint.address),
     IPPrefixLen: first?.network.subnet.prefixLength ?? ofPlugins[0]?.prefixLength ?? 0,
+    ...addressIn6(first?.network, first?.endpoint),
     Networks: Object.fromEntries(shown),
   };
 }

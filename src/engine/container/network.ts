@@ -67,7 +67,10 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     directory,
     {
       addresses: [
-        ...endpoints.map(({ endpoint }) => encodeAddress(endpoint.address)),
+        ...endpoints.flatMap(({ endpoint: { address, address6 } }) => [
+          encodeAddress(address),
+          ...(address6 === null ? [] : [address6]),
+        ]),
         ...ofPlugins.flatMap(({ addresses }) => addresses.map(withoutPrefix)),
       ],
       names: [...new Set([config.hostname ?? name, name])],

@@ -1,6 +1,7 @@
 /** Which names a container can ask for: those of the containers in its networks. */
 
 import { addressBytes, encodeAddress } from "../network/address.ts";
+import { addressBytes6, parseAddress6 } from "../network/address6.ts";
 import { DEFAULT_NETWORK } from "../network/connect.ts";
 import { shortID } from "../options/name.ts";
 import { isOf } from "../options/network.ts";
@@ -49,7 +50,7 @@ export function answersTo(store: Store, asker: Asker, { name, type }: Query): An
       listEndpoints(store.database, network.id).map((endpoint) => ({ network, endpoint })),
     );
   if (type === recordType.ptr) {
-    const found = seen.find(({ endpoint }) => name === reverseName(endpoint));
+    const found = seen.find(({ endpoint }) => reverseNames(endpoint).includes(name));
     const owner = found && all.get(found.endpoint.container);
     return owner && [{ type: "ptr", name: `${owner.name}.${found.network.name}` }];
   }
@@ -59,6 +60,11 @@ export function answersTo(store: Store, asker: Asker, { name, type }: Query): An
   });
   if (named.length === 0) return undefined;
   // A name of ours without the records that are asked for is a name all the same.
+  if (type === recordType.aaaa)
+    return named.flatMap(({ endpoint }) => {
+      const address = parseAddress6(endpoint.address6 ?? "");
+      return address === undefined ? [] : [{ type: "aaaa" as const, address: addressBytes6(address) }];
+    });
   if (type !== recordType.a) return [];
   return named.map(({ endpoint }) => ({ type: "a", address: addressBytes(endpoint.address) }));
 }
@@ -70,8 +76,12 @@ function namesOf({ id, name, settings }: ContainerRecord, network: NetworkRecord
   return names.flatMap((text) => [text, `${text}.${network.name.toLowerCase()}`]);
 }
 
-function reverseName({ address }: EndpointRecord): string {
-  return `${[...addressBytes(address)].reverse().join(".")}.in-addr.arpa`;
+function reverseNames({ address, address6 }: EndpointRecord): string[] {
+  const own = `${[...addressBytes(address)].reverse().join(".")}.in-addr.arpa`;
+  const number = parseAddress6(address6 ?? "");
+  if (number === undefined) return [own];
+  const digits = [...number.toString(16).padStart(32, "0")].reverse();
+  return [own, `${digits.join(".")}.ip6.arpa`];
 }
 
 function containers({ database, namespace }: Store): Map<string, ContainerRecord> {

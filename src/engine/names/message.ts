@@ -29,7 +29,7 @@ export interface Query {
 
 /** One record that answers: an address, or a name. */
 export type Answer =
-  | { readonly type: "a"; readonly address: Uint8Array }
+  | { readonly type: "a" | "aaaa"; readonly address: Uint8Array }
   | { readonly type: "ptr"; readonly name: string };
 
 const HEADER_BYTES = 12;
@@ -108,7 +108,7 @@ function header({ id, wantsRecursion }: Query, code: number, answers: number): B
 }
 
 function encodeRecord(answer: Answer): Buffer {
-  const data = answer.type === "a" ? answer.address : encodeName(answer.name);
+  const data = answer.type === "ptr" ? encodeName(answer.name) : answer.address;
   const record = Buffer.alloc(12);
   record.writeUInt16BE(SAME_NAME, 0);
   record.writeUInt16BE(recordType[answer.type], 2);

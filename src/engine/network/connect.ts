@@ -42,7 +42,25 @@ import {
   parseAddress,
   type Subnet,
 } from "./address.ts";
-import { connectProcess, moveDefaultRoute, ownAddresses, removeDevice, usedSubnets } from "./devices.ts";
+import {
+  encodeAddress6,
+  encodeSubnet6,
+  freeAddress6,
+  isIn6,
+  overlaps6,
+  ownSubnet6,
+  parseAddress6,
+  parseSubnet6,
+  type Subnet6,
+} from "./address6.ts";
+import {
+  connectProcess,
+  moveDefaultRoute,
+  ownAddresses,
+  removeDevice,
+  usedSubnets,
+  usedSubnets6,
+} from "./devices.ts";
 import { applyRules } from "./nft.ts";
 import { noteNetworks } from "./note-networks.ts";
 import { freePort, isPortFree } from "./port.ts";
@@ -129,6 +147,32 @@ export class ParentInUse extends TeuError<"parent-in-use", { network: string; pa
   }
 }
 
+/** The kernel of this machine has no IPv6. */
+export class NoIPv6 extends TeuError<"no-ipv6"> {
+  constructor() {
+    super(
+      "no-ipv6",
+      "failed-precondition",
+      {},
+      "Cannot make a network with IPv6: it is turned off on this machine",
+      { hint: "Take ipv6.disable=1 off the kernel's command line" },
+    );
+  }
+}
+
+/** A port of an address that cannot lead to the container. */
+export class PortNeedsIPv6 extends TeuError<"port-needs-ipv6", { address: string; port: number }> {
+  constructor(context: { address: string; port: number }) {
+    super(
+      "port-needs-ipv6",
+      "invalid",
+      context,
+      `Cannot publish a port on [${context.address}]: no network of the container has IPv6 and a way out`,
+      { hint: "Connect it to one that 'teu network create --ipv6' made" },
+    );
+  }
+}
+
 /** A port of the host that is taken. Docker's words. */
 export class PortInUse extends TeuError<"port-in-use", { address: string; port: number }> {
   constructor(context: { address: string; port: number }) {
@@ -136,7 +180,7 @@ export class PortInUse extends TeuError<"port-in-use", { address: string; port: 
       "port-in-use",
       "already-exists",
       context,
-      `Bind for ${context.address}:${context.port} failed: port is already allocated`,
+      `Bind for ${context.address.includes(":") ? `[${context.address}]` : context.address}:${context.port} failed: port is already allocated`,
     );
   }
 }
@@ -148,6 +192,9 @@ const BRIDGE = { driver: "bridge", options: {} } as const;
 export interface NetworkWishes {
   /** Absent: one that nobody uses. */
   readonly subnet?: Subnet;
+  /** Absent: IPv4 alone; "own": one that nobody uses. */
+  readonly subnet6?: Subnet6 | "own";
+  readonly labels?: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
   readonly driver: NetworkDriver;
   readonly options: Readonly<Record<string, string>>;
@@ -175,7 +222,7 @@ export function createNetwork(store: Store, name: string, wishes: NetworkWishes)
 function makeNetwork(
   store: Store,
   name: string,
-  { subnet: asked, isInternal, driver, options }: NetworkWishes,
+  { subnet: asked, subnet6: asked6, labels = {}, isInternal, driver, options }: NetworkWishes,
 ): NetworkRecord {
   const { database, namespace, home } = store;
   if (home !== undefined && driver !== "bridge")
@@ -193,15 +240,32 @@ function makeNetwork(
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
     throw new SubnetInUse({ subnet: encodeSubnet(asked) });
   const id = randomBytes(32).toString("hex");
+  const subnet6 = asked6 && checkedSubnet6(asked6 === "own" ? ownSubnet6(id) : asked6, others, store);
   const network = inTransaction(database, () =>
     addNetwork(database, namespace, {
-      ...{ id, name, subnet, driver, options },
+      ...{ id, name, subnet, driver, options, labels },
+      ...(subnet6 && { subnet6: encodeSubnet6(subnet6) }),
       // Without a parent there is nowhere to go.
       isInternal: isInternal || (driver !== "bridge" && options["parent"] === undefined),
     }),
   );
   noteNetworks(store);
   return network;
+}
+
+/** @throws {NoIPv6} {SubnetInUse} {Unsupported} */
+function checkedSubnet6(subnet: Subnet6, others: readonly NetworkRecord[], { home }: Store): Subnet6 {
+  if (home !== undefined)
+    throw new Unsupported({ what: "--ipv6", why: "the way out of a plain user's networks is IPv4's" });
+  if (!existsSync("/proc/sys/net/ipv6")) throw new NoIPv6();
+  const used = [...usedSubnets6(), ...others.flatMap((other) => subnet6Of(other) ?? [])];
+  if (used.some((other) => overlaps6(subnet, other)))
+    throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });
+  return subnet;
+}
+
+function subnet6Of({ subnet6 }: Pick<NetworkRecord, "subnet6">): Subnet6 | undefined {
+  return subnet6 === undefined ? undefined : parseSubnet6(subnet6);
 }
 
 /** A container that is created and not yet started, or that runs. */
@@ -288,7 +352,7 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
     const { subnet } = network;
     const shared = sharedParentOf(network);
     const router = shared === undefined ? addressBytes(gatewayOf(subnet)) : routerOf(shared, subnet);
-    moveDefaultRoute(pid, { device: next.device, router, home: store.home });
+    moveDefaultRoute(pid, { device: next.device, router, subnet6: subnet6Of(network), home: store.home });
   }
   putIntoForce(store);
 }
@@ -349,6 +413,7 @@ function networkOf(store: Store, name: string): NetworkRecord {
 
 interface Allocated {
   readonly address: number;
+  readonly address6: string | null;
   readonly device: string;
   readonly hardwareAddress: string | undefined;
 }
@@ -358,10 +423,11 @@ function allocate(
   store: Store,
   network: NetworkRecord,
   container: string,
-  { address: asked, hardwareAddress }: NetworkAttachment,
+  { address: asked, address6: asked6, hardwareAddress }: NetworkAttachment,
 ): Allocated {
   const { database } = store;
-  const used = new Set(listEndpoints(database, network.id).map((endpoint) => endpoint.address));
+  const others = listEndpoints(database, network.id);
+  const used = new Set(others.map((endpoint) => endpoint.address));
   // This machine is on the wire, too.
   if (network.driver !== "bridge") for (const own of ownAddresses(store.home)) used.add(own.address);
   if (network.driver === "ipvlan" && hardwareAddress !== undefined)
@@ -376,8 +442,33 @@ function allocate(
       : checkedAddress(network, asked, used);
   if (address === undefined) throw new NoAddressLeft({ network: network.name });
   const device = freeDevice(store, container);
-  addEndpoint(database, { container, network: network.id, address, device });
-  return { address, device, hardwareAddress };
+  const address6 = allocate6(network, asked6, address, others);
+  addEndpoint(database, { container, network: network.id, address, address6, device });
+  return { address, address6, device, hardwareAddress };
+}
+
+/** The address that goes with `address`, or the one that is asked for; null where the network has none. @throws {AddressRefused} */
+function allocate6(
+  network: NetworkRecord,
+  asked: string | undefined,
+  address: number,
+  others: readonly EndpointRecord[],
+): string | null {
+  const subnet = subnet6Of(network);
+  const used = new Set(others.flatMap(({ address6 }) => parseAddress6(address6 ?? "") ?? []));
+  if (asked === undefined)
+    return subnet === undefined
+      ? null
+      : encodeAddress6(freeAddress6(subnet, address - network.subnet.base, used));
+  const refused = (why: string) => new AddressRefused({ address: asked, network: network.name, why });
+  if (network.name === DEFAULT_NETWORK)
+    throw refused("user specified IP address is supported on user defined networks only");
+  if (subnet === undefined) throw refused("the network has no IPv6");
+  const wanted = parseAddress6(asked);
+  if (wanted === undefined || !isIn6(subnet, wanted))
+    throw refused(`it is no address of a container in ${network.subnet6}`);
+  if (used.has(wanted)) throw refused("Address already in use");
+  return encodeAddress6(wanted);
 }
 
 /** The first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins. */
@@ -408,7 +499,11 @@ export function reservePorts(store: Store, container: string, ports: readonly Pu
 }
 
 /** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
-function allocatePorts({ database, home }: Store, container: string, ports: readonly PublishedPort[]): void {
+function allocatePorts(store: Store, container: string, ports: readonly PublishedPort[]): void {
+  const { database, home } = store;
+  const hasIPv6 = endpointsOf(store, container).some(
+    ({ address6, network }) => address6 !== null && !isInternal(store, network),
+  );
   for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {
     const taken = listPorts(database).map((port) => asTaken(port, home));
     const wanted = { container, protocol, hostAddress, containerPort };
@@ -424,6 +519,7 @@ function allocatePorts({ database, home }: Store, container: string, ports: read
       !isPortFree(protocol, hostAddress, port)
     )
       throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
+    if (isIPv6(hostAddress) && !hasIPv6) throw new PortNeedsIPv6({ address: hostAddress, port });
     addPort(database, { ...wanted, hostPort: port });
   }
 }
@@ -431,7 +527,7 @@ function allocatePorts({ database, home }: Store, container: string, ports: read
 function makeDevice(
   { home }: Store,
   { container, pid }: Connected,
-  { network, address, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
+  { network, address, address6, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
   isDefault: boolean,
 ): void {
   const shared = sharedParentOf(network);
@@ -443,6 +539,8 @@ function makeDevice(
   const name = outsideName(container, device);
   connectProcess(pid, {
     ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device, hardwareAddress },
+    subnet6: subnet6Of(network),
+    address6: address6 === null ? undefined : parseAddress6(address6),
     isDefault,
     home,
   });
@@ -486,8 +584,19 @@ function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
     ({ protocol, hostAddress, hostPort }) =>
       protocol === wanted.protocol &&
       hostPort === wanted.hostPort &&
-      (hostAddress === "" || wanted.hostAddress === "" || hostAddress === wanted.hostAddress),
+      shareAddress(hostAddress, wanted.hostAddress),
   );
+}
+
+/** Whether there is an address that both mean: "" is every one, `0.0.0.0` and `::` every one of their kind. */
+function shareAddress(a: string, b: string): boolean {
+  if (a === "" || b === "" || a === b) return true;
+  const every = isIPv6(a) ? "::" : "0.0.0.0";
+  return isIPv6(a) === isIPv6(b) && (a === every || b === every);
+}
+
+function isIPv6(address: string): boolean {
+  return address.includes(":");
 }
 
 /** Leads what asks the gateway of a network for names to `port`. */
@@ -510,6 +619,7 @@ function putIntoForce({ database, paths, home }: Store): void {
   const bridged = allNetworks(database).filter(({ driver }) => driver === "bridge");
   const networks = bridged.map(({ namePort, ...network }) => ({
     ...network,
+    subnet6: subnet6Of(network),
     bridge: bridgeOf(network),
     ...(namePort !== null && { namePort }),
   }));
@@ -519,9 +629,16 @@ function putIntoForce({ database, paths, home }: Store): void {
       // Into an internal network nothing is led.
       const endpoint = endpoints.find((other) => other.container === container && open.has(other.network));
       if (endpoint === undefined) return [];
-      const address = encodeAddress(endpoint.address);
+      const common = { protocol, hostPort, containerPort };
       const isOfAddress = hostAddress !== "" && home === undefined;
-      return [{ protocol, hostPort, address, containerPort, ...(isOfAddress && { hostAddress }) }];
+      const isEvery = hostAddress === "0.0.0.0" || hostAddress === "::";
+      const own = isOfAddress && !isEvery ? { ...common, hostAddress } : common;
+      const inIPv4 = isIPv6(hostAddress) ? [] : [{ ...own, address: encodeAddress(endpoint.address) }];
+      // Without an address it is open at those of both kinds.
+      const isInIPv6 = hostAddress === "" || isIPv6(hostAddress);
+      const { address6 } = endpoint;
+      if (address6 === null || !isInIPv6 || home !== undefined) return inIPv4;
+      return [...inIPv4, { ...own, address: address6 }];
     },
   );
   const rules = encodeRules(tableOf(paths.root), networks, ports);

@@ -1,5 +1,5 @@
 /** The devices of a network: its bridge, and a pair for each container, made by netlink. All of it is done in this thread at once. */
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hasCode } from "../../base/index.ts";
 import {
   addAddress,
@@ -16,9 +16,12 @@ import {
   syscall,
 } from "../../sys/index.ts";
 import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
+import { addressBytes6, decodeAddress6, gatewayOf6, type Subnet6 } from "./address6.ts";
 import type { HomeNetwork } from "./place.ts";
 
 const AF_INET = 2;
+const AF_INET6 = 10;
+const IPV6 = "/proc/sys/net/ipv6/conf";
 const CLONE_NEWNET = 0x40000000;
 
 /** The addresses of this machine's devices. */
@@ -42,10 +45,19 @@ export function usedSubnets(home: HomeNetwork | undefined): Subnet[] {
   }));
 }
 
+/** The IPv6 subnets that they are in. */
+export function usedSubnets6(): Subnet6[] {
+  using socket = new NetlinkSocket();
+  return localSubnets(socket, AF_INET6).map(({ address, prefixLength }) => {
+    const number = decodeAddress6(address);
+    return { base: number - (number % (1n << BigInt(128 - prefixLength))), prefixLength };
+  });
+}
+
 /** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
 function ensureBridge(
   socket: NetlinkSocket,
-  { bridge, subnet, home }: Pick<Place, "bridge" | "subnet" | "home">,
+  { bridge, subnet, subnet6, home }: Pick<Place, "bridge" | "subnet" | "subnet6" | "home">,
 ): Link {
   const link = createBridge(socket, bridge, hardwareAddressOf(gatewayOf(subnet)));
   addAddress(socket, link, ipv4(gatewayOf(subnet), subnet.prefixLength));
@@ -53,7 +65,31 @@ function ensureBridge(
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
+  if (existsSync(IPV6)) setIPv6(bridge, subnet6 !== undefined);
+  if (subnet6 !== undefined) {
+    forwardIPv6();
+    addAddress(socket, link, ipv6(gatewayOf6(subnet6), subnet6.prefixLength));
+  }
   return link;
+}
+
+/**
+ * Turns IPv6 of a device of this thread's namespace on or off. In neither case does it believe who says that they are a router: a container
+ * could have all that goes by IPv6 sent to itself (CVE-2020-13401).
+ */
+function setIPv6(device: string, isOn: boolean): void {
+  writeFileSync(`${IPV6}/${device}/accept_ra`, "0");
+  writeFileSync(`${IPV6}/${device}/disable_ipv6`, isOn ? "0" : "1");
+}
+
+/** Lets packets pass. What forwards no longer listens to routers, unless it is told to: who got the machine's own address so goes on. */
+function forwardIPv6(): void {
+  if (readFileSync(`${IPV6}/all/forwarding`, "latin1").trim() !== "0") return;
+  for (const device of readdirSync(IPV6)) {
+    const file = `${IPV6}/${device}/accept_ra`;
+    if (device !== "all" && readFileSync(file, "latin1").trim() === "1") writeFileSync(file, "2");
+  }
+  writeFileSync(`${IPV6}/all/forwarding`, "1");
 }
 
 /** Takes a device away, a bridge or this side of a pair; one that is not there is no error. */
@@ -74,6 +110,9 @@ export interface Place {
   readonly bridge: string;
   readonly subnet: Subnet;
   readonly address: number;
+  /** undefined: IPv6 is off there. */
+  readonly subnet6: Subnet6 | undefined;
+  readonly address6: bigint | undefined;
   /** The name of the device on this side, and that of the other side. */
   readonly name: string;
   readonly device: string;
@@ -88,26 +127,31 @@ export interface Place {
  * Gives process `pid`'s network namespace a device in the network of `bridge`, which is made if it is not there. The kernel removes the
  * device with the namespace.
  */
-export function connectProcess(
-  pid: number,
-  { bridge, subnet, address, name, device, hardwareAddress, isDefault, home }: Place,
-): void {
+export function connectProcess(pid: number, place: Place): void {
+  const { bridge, subnet, subnet6, address, address6, name, device, hardwareAddress, isDefault, home } =
+    place;
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using outside = socketHere(home);
     createVethPair(outside, {
       name,
-      bridge: ensureBridge(outside, { bridge, subnet, home }),
+      bridge: ensureBridge(outside, { bridge, subnet, subnet6, home }),
       peerName: device,
       peerNamespace: namespace,
       peerHardwareAddress: hardwareAddressOf(address, hardwareAddress),
     });
-    using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
+    const prepare = () => {
+      if (existsSync(IPV6)) setIPv6(device, subnet6 !== undefined);
+    };
+    using inside = home === undefined ? socketIn(namespace, prepare) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
     changeLink(inside, link, { isUp: true });
     if (isDefault) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+    if (subnet6 === undefined || address6 === undefined) return;
+    addAddress(inside, link, ipv6(address6, subnet6.prefixLength));
+    if (isDefault) addDefaultRoute(inside, link, addressBytes6(gatewayOf6(subnet6)));
   } finally {
     closeSync(namespace);
   }
@@ -119,8 +163,9 @@ export function moveDefaultRoute(
   {
     device,
     router,
+    subnet6,
     home,
-  }: Pick<Place, "device" | "home"> & {
+  }: Pick<Place, "device" | "subnet6" | "home"> & {
     /** undefined: out of the device as it is. */
     readonly router: Uint8Array | undefined;
   },
@@ -130,6 +175,8 @@ export function moveDefaultRoute(
     using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
     if (link !== undefined) addDefaultRoute(inside, link, router);
+    if (link !== undefined && subnet6 !== undefined)
+      addDefaultRoute(inside, link, addressBytes6(gatewayOf6(subnet6)));
   } finally {
     closeSync(namespace);
   }
@@ -140,12 +187,13 @@ function socketHere(home: HomeNetwork | undefined): NetlinkSocket {
   return home === undefined ? new NetlinkSocket() : home.socket();
 }
 
-/** A socket of another namespace. The thread is back in its own before anything else can run in it. */
-export function socketIn(namespace: number): NetlinkSocket {
+/** A socket of another namespace, where `prepare` runs too. The thread is back in its own before anything else can run in it. */
+export function socketIn(namespace: number, prepare: () => void = () => undefined): NetlinkSocket {
   const own = openSync("/proc/thread-self/ns/net", "r");
   try {
     check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
     try {
+      prepare();
       return new NetlinkSocket();
     } finally {
       check(syscall("setns", own, CLONE_NEWNET), "setns", "net");
@@ -158,6 +206,13 @@ export function socketIn(namespace: number): NetlinkSocket {
 export function ipv4(address: number, prefixLength: number): Parameters<typeof addAddress>[2] {
   const bytes = addressBytes(address);
   return { family: AF_INET, prefixLength, scope: 0, isPermanent: true, local: bytes, peer: bytes };
+}
+
+/** In use at once: nobody else has it, so the kernel need not ask. */
+function ipv6(address: bigint, prefixLength: number): Parameters<typeof addAddress>[2] {
+  const bytes = addressBytes6(address);
+  const common = { family: AF_INET6, prefixLength, scope: 0, isPermanent: true, isUnique: true };
+  return { ...common, local: bytes, peer: bytes };
 }
 
 /** The one asked for, or one made of the address, as docker does: the same container has the same one, and neighbours' caches stay right. */

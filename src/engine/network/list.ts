@@ -2,9 +2,10 @@
 
 import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
-import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import { type EndpointRecord, listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
+import { encodeAddress6, gatewayOf6, parseSubnet6 } from "./address6.ts";
 import { describeCNINetworks } from "./cni/list.ts";
 import { bridgeOf, DEFAULT_NETWORK, findNetwork, NetworkInUse, removeNetworks } from "./connect.ts";
 
@@ -19,12 +20,20 @@ export interface NetworkSummary {
   /** "": its plugins know. */
   readonly subnet: string;
   readonly gateway: string;
+  /** Absent: it has no IPv6. */
+  readonly subnet6?: string;
+  readonly gateway6?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** The device of a bridge network; it comes with the first container. */
   readonly bridge?: string;
   readonly isInternal: boolean;
   readonly createdAt: number;
   /** IDs of the containers that are connected, and their addresses. */
-  readonly containers: readonly { readonly id: string; readonly address: string }[];
+  readonly containers: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly address6?: string;
+  }[];
 }
 
 /** The networks, by name. */
@@ -40,16 +49,41 @@ export function describeNetwork(store: Store, text: string): NetworkSummary {
 }
 
 function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
-  const { id, name, driver, options, subnet, isInternal, createdAt } = network;
+  const { id, name, driver, options, labels, subnet, subnet6, isInternal, createdAt } = network;
   return {
-    ...{ id, name, driver, options, isInternal, createdAt },
+    ...{ id, name, driver, options, labels, isInternal, createdAt },
     subnet: encodeSubnet(subnet),
     gateway: encodeAddress(gatewayOf(subnet)),
+    ...(subnet6 !== undefined && { subnet6, gateway6: gatewayIn6(subnet6) }),
     ...(driver === "bridge" && { bridge: bridgeOf(network) }),
-    containers: listEndpoints(database, id).map(({ container, address }) => ({
+    containers: listEndpoints(database, id).map(({ container, address, address6 }) => ({
       id: container,
       address: encodeAddress(address),
+      ...(address6 !== null && { address6 }),
     })),
+  };
+}
+
+function gatewayIn6(subnet: string): string {
+  const parsed = parseSubnet6(subnet);
+  return parsed === undefined ? "" : encodeAddress6(gatewayOf6(parsed));
+}
+
+/** A container's place in IPv6, in docker's words; empty where there is none. Source: Docker Engine API, EndpointSettings. */
+export function addressIn6(
+  network: NetworkRecord | undefined,
+  endpoint: EndpointRecord | undefined,
+): {
+  readonly IPv6Gateway: string;
+  readonly GlobalIPv6Address: string;
+  readonly GlobalIPv6PrefixLen: number;
+} {
+  const { subnet6 } = network ?? {};
+  if (subnet6 === undefined) return { IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0 };
+  return {
+    IPv6Gateway: gatewayIn6(subnet6),
+    GlobalIPv6Address: endpoint?.address6 ?? "",
+    GlobalIPv6PrefixLen: Number(subnet6.split("/")[1]),
   };
 }
 

@@ -2,6 +2,7 @@
 import { TeuError } from "../../base/index.ts";
 import { check, errno, syscall } from "../../sys/index.ts";
 import { addressBytes, parseAddress } from "./address.ts";
+import { addressBytes6, parseAddress6 } from "./address6.ts";
 
 /** A low port, and the user is not root. */
 export class PortNotAllowed extends TeuError<"port-not-allowed", { port: number }> {
@@ -19,9 +20,14 @@ export class PortNotAllowed extends TeuError<"port-not-allowed", { port: number 
 }
 
 const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const SOCK = { tcp: 1, udp: 2 } as const;
 const SOCK_CLOEXEC = 0x80000;
+/** `struct sockaddr_in` and `sockaddr_in6`. */
 const ADDRESS_BYTES = 16;
+const ADDRESS6_BYTES = 28;
 const ATTEMPTS = 64;
 
 /** Whether nobody listens there. @param address  "": everywhere */
@@ -44,17 +50,24 @@ export function freePort(
 
 /** Binds a socket for a moment. @returns its port; undefined where that is taken */
 function bind(protocol: "tcp" | "udp", address: string, port: number): number | undefined {
-  const socket = check(syscall("socket", AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket");
+  const isIPv6 = address.includes(":");
+  const family = isIPv6 ? AF_INET6 : AF_INET;
+  const socket = check(syscall("socket", family, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket");
   try {
-    const name = Buffer.from(new ArrayBuffer(ADDRESS_BYTES));
-    name.writeUInt16LE(AF_INET, 0);
+    const name = Buffer.from(new ArrayBuffer(isIPv6 ? ADDRESS6_BYTES : ADDRESS_BYTES));
+    name.writeUInt16LE(family, 0);
     name.writeUInt16BE(port, 2);
-    name.set(addressBytes(parseAddress(address) ?? 0), 4);
+    if (isIPv6) {
+      // Who listens at every address of IPv4 is not in the way.
+      const one = Uint32Array.of(1);
+      check(syscall("setsockopt", socket, IPPROTO_IPV6, IPV6_V6ONLY, one, one.byteLength), "setsockopt");
+      name.set(addressBytes6(parseAddress6(address) ?? 0n), 8);
+    } else name.set(addressBytes(parseAddress(address) ?? 0), 4);
     const result = syscall("bind", socket, name, name.length);
     if (result === -errno.EADDRINUSE) return undefined;
     if (result === -errno.EACCES) throw new PortNotAllowed({ port });
     check(result, "bind", `${address || "0.0.0.0"}:${port}`);
-    const length = Uint32Array.of(ADDRESS_BYTES);
+    const length = Uint32Array.of(name.length);
     check(syscall("getsockname", socket, name, length), "getsockname");
     return name.readUInt16BE(2);
   } finally {

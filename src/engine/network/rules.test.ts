@@ -19,6 +19,14 @@ const cases = [
   { says: "a port of one address", networks: [network], ports: [{ ...port, hostAddress: "127.0.0.1" }] },
   { says: "internal networks alone", networks: [inner], ports: [] },
   { says: "a name server", networks: [{ ...network, namePort: 5300 }], ports: [] },
+  {
+    says: "IPv6",
+    networks: [{ ...network, subnet6: { base: 0xfdn << 120n, prefixLength: 64 } }],
+    ports: [
+      { ...port, address: "fd00::2" },
+      { ...port, address: "fd00::2", hostAddress: "::1" },
+    ],
+  },
   { says: "everything", networks: [network, inner], ports: [port, { ...port, protocol: "udp" as const }] },
 ];
 needs(root, program("nft")).each(cases)(

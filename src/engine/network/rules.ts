@@ -8,11 +8,13 @@
  * Source: nft(8); moby libnetwork, drivers/bridge.
  */
 import { encodeAddress, encodeSubnet, gatewayOf, type Subnet } from "./address.ts";
+import { encodeSubnet6, type Subnet6 } from "./address6.ts";
 
 /** One network as the rules see it. */
 export interface RuledNetwork {
   readonly bridge: string;
   readonly subnet: Subnet;
+  readonly subnet6?: Subnet6 | undefined;
   /** Nothing goes in or out. */
   readonly isInternal: boolean;
   /** Where its name server listens, at the gateway's address; absent: it has none. */
@@ -50,23 +52,35 @@ export function encodeRules(
       }),
       "fib daddr type local jump published",
     ]),
-    chain("nat_here", "type nat hook output priority -100", ["fib daddr type local jump published"]),
+    chain("nat_here", "type nat hook output priority -100", [
+      // The kernel sends nothing from there to a bridge: better nobody than one who never answers.
+      "ip6 daddr ::1 return",
+      "fib daddr type local jump published",
+    ]),
     chain("published", undefined, [
       "dnat ip to ip daddr . meta l4proto . th dport map @ports_of_address",
       "dnat ip to meta l4proto . th dport map @ports",
+      "dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports_of_address6",
+      "dnat ip6 to meta l4proto . th dport map @ports6",
     ]),
     chain("nat_out", "type nat hook postrouting priority srcnat", [
       // From this machine by its loopback address: the container could not answer to that.
       `oifname ${bridges} ip saddr 127.0.0.0/8 masquerade`,
-      ...open.flatMap(({ bridge, subnet }) => [
-        `ip saddr ${encodeSubnet(subnet)} oifname != ${quoted(bridge)} masquerade`,
-        // A container that asks for its own network by a published port: the answer has to come back this way.
-        `ip saddr ${encodeSubnet(subnet)} oifname ${quoted(bridge)} ct status dnat masquerade`,
-      ]),
+      ...open.flatMap(({ bridge, subnet, subnet6 }) =>
+        [
+          `ip saddr ${encodeSubnet(subnet)}`,
+          ...(subnet6 === undefined ? [] : [`ip6 saddr ${encodeSubnet6(subnet6)}`]),
+        ].flatMap((from) => [
+          `${from} oifname != ${quoted(bridge)} masquerade`,
+          // A container that asks for its own network by a published port: the answer has to come back this way.
+          `${from} oifname ${quoted(bridge)} ct status dnat masquerade`,
+        ]),
+      ),
     ]),
     chain("guard", "type filter hook prerouting priority raw", [
       // Neither a container nor a neighbour of this machine is this machine.
       'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+      'iifname != "lo" ip6 daddr ::1 drop',
     ]),
     chain("forward", "type filter hook forward priority filter", [
       ...networks
@@ -81,20 +95,26 @@ export function encodeRules(
       `oifname ${bridges} drop`,
     ]),
   ];
-  const here = ports.filter(({ hostAddress }) => hostAddress !== undefined);
-  const everywhere = ports.filter(({ hostAddress }) => hostAddress === undefined);
-  const maps = [
-    map(
-      "ports_of_address",
-      "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
-      here.map((port) => `${port.hostAddress} . ${port.protocol} . ${port.hostPort} : ${target(port)}`),
-    ),
-    map(
-      "ports",
-      "inet_proto . inet_service : ipv4_addr . inet_service",
-      everywhere.map((port) => `${port.protocol} . ${port.hostPort} : ${target(port)}`),
-    ),
+  const families = [
+    { suffix: "", type: "ipv4_addr", own: ports.filter(({ address }) => !address.includes(":")) },
+    { suffix: "6", type: "ipv6_addr", own: ports.filter(({ address }) => address.includes(":")) },
   ];
+  const maps = families.flatMap(({ suffix, type, own }) => [
+    map(
+      `ports_of_address${suffix}`,
+      `${type} . inet_proto . inet_service : ${type} . inet_service`,
+      own
+        .filter(({ hostAddress }) => hostAddress !== undefined)
+        .map((port) => `${port.hostAddress} . ${port.protocol} . ${port.hostPort} : ${target(port)}`),
+    ),
+    map(
+      `ports${suffix}`,
+      `inet_proto . inet_service : ${type} . inet_service`,
+      own
+        .filter(({ hostAddress }) => hostAddress === undefined)
+        .map((port) => `${port.protocol} . ${port.hostPort} : ${target(port)}`),
+    ),
+  ]);
   return `${clear}table inet ${table} {\n${[...maps, ...chains].join("")}}\n`;
 }
 

@@ -3,6 +3,7 @@
  * first. Source: docker run reference, --network.
  */
 import { parseAddress } from "../network/address.ts";
+import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
 import { InvalidOption } from "./error.ts";
 
 /** What a container is to be in a network. */
@@ -13,6 +14,8 @@ export interface NetworkAttachment {
   readonly aliases?: readonly string[];
   /** IPv4 as text; absent: one that is free. */
   readonly address?: string;
+  /** IPv6 as text; absent: the one that goes with the address. */
+  readonly address6?: string;
   /** `02:42:ac:11:00:02`; absent: made of the address. */
   readonly hardwareAddress?: string;
   /** Of a CNI network, `cni:NAME`: where its file and its plugins were looked for. */
@@ -24,6 +27,7 @@ export interface NetworkWords {
   readonly networks: readonly string[];
   readonly aliases: readonly string[];
   readonly address: string | undefined;
+  readonly address6?: string | undefined;
   readonly hardwareAddress?: string | undefined;
 }
 
@@ -35,7 +39,13 @@ export interface NetworkChoice {
 }
 
 /** Reads the flags together. @throws {InvalidOption} */
-export function parseNetworks({ networks, aliases, address, hardwareAddress }: NetworkWords): NetworkChoice {
+export function parseNetworks({
+  networks,
+  aliases,
+  address,
+  address6,
+  hardwareAddress,
+}: NetworkWords): NetworkChoice {
   const parsed = networks.map(parseAttachment);
   const [first, ...others] = parsed;
   const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
@@ -53,9 +63,11 @@ export function parseNetworks({ networks, aliases, address, hardwareAddress }: N
     if (
       aliases.length > 0 ||
       address !== undefined ||
+      address6 !== undefined ||
       hardwareAddress !== undefined ||
       foreign.aliases ||
-      foreign.address
+      foreign.address ||
+      foreign.address6
     )
       throw invalid(
         foreign.name,
@@ -68,6 +80,7 @@ export function parseNetworks({ networks, aliases, address, hardwareAddress }: N
     ...first,
     ...(aliases.length > 0 && { aliases: [...(first.aliases ?? []), ...aliases] }),
     ...(address !== undefined && { address }),
+    ...(address6 !== undefined && { address6: checkAddress6(address6, "--ip6") }),
     ...(hardwareAddress !== undefined && { hardwareAddress: checkHardwareAddress(hardwareAddress) }),
   };
   return { network: first.name, attachments: [whole, ...others] };
@@ -93,17 +106,24 @@ function parseAttachment(text: string): NetworkAttachment {
   if (!text.includes("=")) return { name: text };
   let name = "";
   let address: string | undefined;
+  let address6: string | undefined;
   const aliases: string[] = [];
   for (const field of text.split(",")) {
     const [key = "", value = ""] = field.split(/=(.*)/s);
     if (key === "name") name = value;
     else if (key === "alias") aliases.push(value);
     else if (key === "ip") address = checkAddress(value, "--network");
+    else if (key === "ip6") address6 = checkAddress6(value, "--network");
     else throw new InvalidOption({ option: "--network", value: text }, `invalid field key ${key}`);
   }
   if (name === "")
     throw new InvalidOption({ option: "--network", value: text }, "network name or ID is empty");
-  return { name, ...(aliases.length > 0 && { aliases }), ...(address !== undefined && { address }) };
+  return {
+    name,
+    ...(aliases.length > 0 && { aliases }),
+    ...(address !== undefined && { address }),
+    ...(address6 !== undefined && { address6 }),
+  };
 }
 
 /** One that a device may have: of one device, not of a group. @throws {InvalidOption} */
@@ -118,4 +138,11 @@ function checkHardwareAddress(text: string): string {
 export function checkAddress(text: string, option: string): string {
   if (parseAddress(text) !== undefined) return text;
   throw new InvalidOption({ option, value: text }, `invalid IPv4 address: ${text}`);
+}
+
+/** @returns the address as it is usually written @throws {InvalidOption} */
+export function checkAddress6(text: string, option: string): string {
+  const address = text.includes(":") ? parseAddress6(text) : undefined;
+  if (address !== undefined) return encodeAddress6(address);
+  throw new InvalidOption({ option, value: text }, `invalid IPv6 address: ${text}`);
 }

@@ -10,7 +10,15 @@ const cases = [
     want: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, containerPort: 80 }],
   },
   { text: "127.0.0.1::80", want: [{ protocol: "tcp", hostAddress: "127.0.0.1", containerPort: 80 }] },
-  { text: "0.0.0.0:1:2", want: [{ protocol: "tcp", hostPort: 1, containerPort: 2 }] },
+  {
+    text: "[fd00:0::1]:8080:80",
+    want: [{ protocol: "tcp", hostAddress: "fd00::1", hostPort: 8080, containerPort: 80 }],
+  },
+  { text: "[::]::80", want: [{ protocol: "tcp", hostAddress: "::", containerPort: 80 }] },
+  {
+    text: "0.0.0.0:1:2",
+    want: [{ protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 1, containerPort: 2 }],
+  },
   {
     text: "9000-9001:80-81",
     want: [
@@ -37,8 +45,14 @@ const refused = [
   "1:2:3:4",
   "-80",
   "80/sctp",
-  "[::1]:80:80",
+  "[::1]:80",
+  "[127.0.0.1]:80:80",
+  "[::1:80:80",
+  "[fd00::g]:80:80",
 ];
 test.each(refused)("parsePublish() refuses %p and says which", (text) =>
   expect(() => parsePublish(text)).toThrow(text === "" ? "''" : text),
 );
+
+test("parsePublish() refuses [::1], from where nothing is led to a container", () =>
+  expect(() => parsePublish("[::1]:80:80")).toThrow("Unsupported a port published on [::1]"));

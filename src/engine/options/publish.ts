@@ -1,6 +1,7 @@
 /** `-p [ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]`, ports also as ranges. Source: docker run reference, -p. */
 import { Unsupported } from "../../base/index.ts";
 import { parseAddress } from "../network/address.ts";
+import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
 import { InvalidOption } from "./error.ts";
 
 /** A port that a container serves. */
@@ -30,25 +31,42 @@ export function parsePublish(text: string): PublishedPort[] {
   if (protocol === "sctp")
     throw new Unsupported({ what: `port ${JSON.stringify(text)}`, why: "only tcp and udp are built yet" });
   if (protocol !== "tcp" && protocol !== "udp") throw invalid(`invalid protocol: ${protocol}`);
-  if (mapping.includes("["))
-    throw new Unsupported({ what: `port ${JSON.stringify(text)}`, why: "IPv6 is not built yet" });
-  const fields = mapping.split(":");
+  const [, bracketed, after = mapping] = /^\[([^\]]*)\]:(.*)$/s.exec(mapping) ?? [];
+  const fields = [...(bracketed === undefined ? [] : [bracketed]), ...after.split(":")];
   if (fields.length > 3) throw invalid("more than three fields");
-  const [container = "", host = "", address] = fields.toReversed();
-  if (address !== undefined && address !== "" && parseAddress(address) === undefined)
+  const [container = "", host = "", word] = fields.toReversed();
+  const address = bracketed === undefined ? word : inBrackets(bracketed, fields.length, invalid);
+  if (
+    bracketed === undefined &&
+    address !== undefined &&
+    address !== "" &&
+    parseAddress(address) === undefined
+  )
     throw invalid(`invalid IP address: ${address}`);
   const inside = parseRange(container, invalid);
   const outside = host === "" ? undefined : parseRange(host, invalid);
   const count = inside.last - inside.first + 1;
   if (outside !== undefined && outside.last - outside.first + 1 !== count)
     throw invalid("the ranges differ in length");
-  const isAnywhere = address === undefined || address === "" || address === "0.0.0.0";
+  const isAnywhere = address === undefined || address === "";
   return Array.from({ length: count }, (_, index) => ({
     protocol,
     containerPort: inside.first + index,
     ...(outside !== undefined && { hostPort: outside.first + index }),
     ...(!isAnywhere && { hostAddress: address }),
   }));
+}
+
+/** `[::1]:80:80`: with an address, docker wants both ports or an empty one. */
+function inBrackets(text: string, fields: number, invalid: (why: string) => Error): string {
+  const address = text.includes(":") ? parseAddress6(text) : undefined;
+  if (address === undefined || fields !== 3) throw invalid(`invalid IP address: [${text}]`);
+  if (address === 1n)
+    throw new Unsupported({
+      what: "a port published on [::1]",
+      why: "the kernel leads nothing from there to a bridge; 127.0.0.1 is only for this machine, too",
+    });
+  return encodeAddress6(address);
 }
 
 function parseRange(text: string, invalid: (why: string) => Error): { first: number; last: number } {

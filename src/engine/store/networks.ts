@@ -10,6 +10,9 @@ export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
   readonly subnet: Subnet;
+  /** IPv6, as `fd00:1::/64`; absent: it has IPv4 alone. */
+  readonly subnet6?: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly driver: NetworkDriver;
   /** Of the driver: `parent`, `macvlan_mode`, `ipvlan_mode`. */
   readonly options: Readonly<Record<string, string>>;
@@ -27,6 +30,8 @@ export interface EndpointRecord {
   readonly network: string;
   /** IPv4, as a number. */
   readonly address: number;
+  /** IPv6, as text; null: the network has none. */
+  readonly address6: string | null;
   /** What its device is called inside. */
   readonly device: string;
 }
@@ -52,6 +57,8 @@ interface NetworkRow {
   id: string;
   name: string;
   subnet: string;
+  subnet6: string | null;
+  labels: string;
   internal: number;
   driver: NetworkDriver;
   options: string;
@@ -66,14 +73,14 @@ export function addNetwork(
   namespace: string,
   network: Omit<NetworkRecord, "createdAt" | "lastAddress" | "namePort">,
 ): NetworkRecord {
-  const { id, name, subnet, isInternal, driver, options } = network;
+  const { id, name, subnet, subnet6, labels, isInternal, driver, options } = network;
   if (findNetworks(database, namespace, name).some((other) => other.name === name))
     throw new NetworkExists({ name });
   const createdAt = Date.now();
   database
     .query(
-      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options, subnet6, labels)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
     )
     .run(
       id,
@@ -84,6 +91,8 @@ export function addNetwork(
       createdAt,
       driver,
       JSON.stringify(options),
+      subnet6 ?? null,
+      JSON.stringify(labels),
     );
   noteNetworkEvent(database, id, "create");
   return { ...network, lastAddress: 0, namePort: null, createdAt };
@@ -122,6 +131,8 @@ function fromRow({
   internal,
   driver,
   options,
+  subnet6,
+  labels,
   last_address,
   name_port,
   created_at,
@@ -131,6 +142,8 @@ function fromRow({
     ...{ id, name, subnet: parsed, lastAddress: last_address, namePort: name_port },
     driver,
     options: JSON.parse(options),
+    ...(subnet6 !== null && { subnet6 }),
+    labels: JSON.parse(labels),
     isInternal: internal !== 0,
     createdAt: created_at,
   };
@@ -139,11 +152,13 @@ function fromRow({
 /** Connects a container. The caller is in a transaction, in which it found the address free. */
 export function addEndpoint(
   database: Database,
-  { container, network, address, device }: EndpointRecord,
+  { container, network, address, address6, device }: EndpointRecord,
 ): void {
   database
-    .query("INSERT INTO endpoints (container, network, address, device) VALUES (?1, ?2, ?3, ?4)")
-    .run(container, network, address, device);
+    .query(
+      "INSERT INTO endpoints (container, network, address, device, address6) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .run(container, network, address, device, address6);
   database.query("UPDATE networks SET last_address = ?2 WHERE id = ?1").run(network, address);
   noteNetworkEvent(database, network, "connect", { container });
 }
@@ -168,7 +183,7 @@ function noteNetworkEvent(
 export function listEndpoints(database: Database, network?: string): EndpointRecord[] {
   return database
     .query<EndpointRecord, [string | null]>(
-      `SELECT container, network, address, device FROM endpoints WHERE ?1 IS NULL OR network = ?1
+      `SELECT container, network, address, address6, device FROM endpoints WHERE ?1 IS NULL OR network = ?1
        ORDER BY container, device`,
     )
     .all(network ?? null);

@@ -219,4 +219,11 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (container, network)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- IPv6 beside IPv4, as text; null: none. Labels are JSON.
+  ALTER TABLE networks ADD COLUMN subnet6 TEXT;
+  ALTER TABLE networks ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE endpoints ADD COLUMN address6 TEXT;
+  CREATE UNIQUE INDEX endpoints_address6 ON endpoints (network, address6);
+  `,
 ];

@@ -1,0 +1,207 @@
+/** Networks with IPv6, as their users meet them, in a network namespace of the test's own. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { OwnNetwork } from "./support/own-network.ts";
+import { Store, startRegistry } from "./support/registry.ts";
+import { run } from "./teu.ts";
+
+const WANTED = [
+  root,
+  { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") },
+  ...["busybox", "nft", "ip", "nsenter"].map((name) => program(name)),
+];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+
+const HOST = "2001:db8::1";
+const OUTSIDE = "2001:db8::2";
+
+let network: OwnNetwork;
+let store: Store;
+let image: string;
+
+const there = (where: readonly string[], script: string) => run([...where, "sh", "-c", script]);
+
+beforeAll(async () => {
+  if (!isAble) return;
+  network = new OwnNetwork();
+  await there(network.host, `ip addr add ${HOST}/64 dev wire nodad`);
+  await there(network.outside, `ip addr add ${OUTSIDE}/64 dev wire nodad`);
+  await using registry = await startRegistry();
+  image = `${registry.address}/test/box`;
+  await pushLayers(image, [busyboxLayer()]);
+  const plain = new Store();
+  await plain.done("pull", "--quiet", image);
+  await plain.done("save", "-o", plain.path("box.tar"), image);
+  store = new Store(network.host);
+  await store.done("load", "-i", plain.path("box.tar"));
+  await plain[Symbol.asyncDispose]();
+  await store.done("network", "create", "--ipv6", "--subnet", "fd00:1::/64", "--label", "tier=six", "six");
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await store[Symbol.asyncDispose]();
+  network[Symbol.dispose]();
+});
+
+const SERVE = (text: string) =>
+  `mkdir /www; echo ${text} > /www/index.html; exec busybox httpd -f -p 80 -h /www`;
+const serve = (name: string, text: string, ...flags: string[]) =>
+  store.done("run", "-d", "--rm", "--name", name, ...flags, image, "sh", "-c", SERVE(text));
+const sh = async (script: string, ...flags: string[]) =>
+  (await store.teu("run", "--rm", ...flags, image, "sh", "-c", `${script}; exit`)).stdout.trim();
+const ask = (where: readonly string[], url: string) =>
+  there(where, `busybox timeout 5 busybox wget -q -O - ${url}`);
+
+async function until(where: readonly string[], url: string, text: string): Promise<void> {
+  for (const end = Date.now() + 20_000; ; ) {
+    const { stdout, stderr } = await ask(where, url);
+    if (stdout === `${text}\n`) return;
+    if (Date.now() > end) throw new Error(`nobody answered ${text} at ${url}: ${stderr}`);
+    await Bun.sleep(20);
+  }
+}
+
+describe("a network with IPv6", () => {
+  test("gives a container an address, a route and a line in /etc/hosts, in use at once", async () => {
+    const script = "ip -6 -o addr show eth0 scope global; ip -6 route show default; grep fd00 /etc/hosts";
+    const [address, route, hosts] = (await sh(script, "--network", "six")).split("\n");
+    expect(address).toMatch(/ inet6 fd00:1::2\/64 /);
+    expect(address).not.toContain("tentative");
+    expect(route).toStartWith("default via fd00:1::1 dev eth0");
+    expect(hosts).toStartWith("fd00:1::2\t");
+  });
+
+  test("is told of in docker's shape, also with an address that is asked for", async () => {
+    await serve("asked", "x", "--network", "six", "--ip6", "fd00:1::beef");
+    const [shown] = JSON.parse(await store.done("network", "inspect", "six"));
+    expect(shown).toMatchObject({ EnableIPv6: true, Labels: { tier: "six" } });
+    expect(shown.IPAM.Config[1]).toEqual({ Subnet: "fd00:1::/64", Gateway: "fd00:1::1" });
+    expect(Object.values(shown.Containers)).toMatchObject([{ IPv6Address: "fd00:1::beef/64" }]);
+    const [container] = JSON.parse(await store.done("inspect", "asked"));
+    expect(container.NetworkSettings.Networks.six).toMatchObject({
+      ...{ GlobalIPv6Address: "fd00:1::beef", GlobalIPv6PrefixLen: 64, IPv6Gateway: "fd00:1::1" },
+    });
+    expect(await store.done("network", "ls", "-q", "--filter", "label=tier=six")).not.toBe("");
+    expect(await store.done("network", "ls", "-q", "--filter", "label=tier=four")).toBe("");
+    const again = await store.teu("run", "--rm", "--network", "six", "--ip6", "fd00:1::beef", image, "true");
+    expect(again.stderr).toBe(
+      "teu: Cannot give address fd00:1::beef of network six: Address already in use\n",
+    );
+    await store.done("rm", "-f", "asked");
+  });
+
+  test("answers names with both kinds of address", async () => {
+    await serve("named", "six", "--network", "six");
+    const script =
+      "nslookup -type=AAAA named 2>&1; wget -q -O - http://[$(nslookup -type=AAAA named | awk '/^Address/ {a=$NF} END {print a}')]/";
+    const answer = await sh(script, "--network", "six");
+    expect(answer).toMatch(/fd00:1::\d/);
+    expect(answer).toEndWith("six");
+    await store.done("rm", "-f", "named");
+  });
+
+  test("reaches the world as the host does, and an internal one does not", async () => {
+    const script = `timeout 5 ping -6 -c 1 ${OUTSIDE} >/dev/null 2>&1; echo $?`;
+    expect(await sh(script, "--network", "six")).toBe("0");
+    await store.done("network", "create", "--ipv6", "--internal", "shut");
+    expect(await sh(script, "--network", "shut")).not.toBe("0");
+    await store.done("network", "rm", "shut");
+  });
+
+  test("publishes ports at both kinds of address, one address alone where it is named", async () => {
+    await serve(
+      "web",
+      "hello",
+      "--network",
+      "six",
+      "-p",
+      "8080:80",
+      "-p",
+      `[${HOST}]:8081:80`,
+      "-p",
+      "0.0.0.0:8082:80",
+    );
+    await until(network.outside, `http://[${HOST}]:8080/`, "hello");
+    await until(network.outside, "http://192.0.2.1:8080/", "hello");
+    await until(network.host, `http://[${HOST}]:8080/`, "hello");
+    await until(network.outside, `http://[${HOST}]:8081/`, "hello");
+    await until(network.outside, "http://192.0.2.1:8082/", "hello");
+    expect((await ask(network.outside, `http://[${HOST}]:8082/`)).status).not.toBe(0);
+    expect((await ask(network.host, "http://127.0.0.1:8081/")).status).not.toBe(0);
+    expect(await store.done("port", "web")).toContain(`80/tcp -> [${HOST}]:8081\n`);
+    const hairpin = await store.done(
+      "exec",
+      "web",
+      "busybox",
+      "wget",
+      "-q",
+      "-O",
+      "-",
+      `http://[${HOST}]:8080/`,
+    );
+    expect(hairpin).toBe("hello\n");
+    await store.done("rm", "-f", "web");
+  });
+
+  test("is apart from other networks, and nobody from outside gets in by the back door", async () => {
+    await serve("inner", "inner", "--network", "six", "--ip6", "fd00:1::77");
+    await there(network.outside, `ip route add fd00:1::/64 via ${HOST}`);
+    expect((await ask(network.outside, "http://[fd00:1::77]/")).status).not.toBe(0);
+    await store.done("network", "create", "--ipv6", "other");
+    expect(await sh("timeout 3 wget -q -O - http://[fd00:1::77]/", "--network", "other")).toBe("");
+    expect(await sh("wget -q -O - http://[fd00:1::77]/", "--network", "six")).toBe("inner");
+    await store.done("rm", "-f", "inner");
+    await store.done("network", "rm", "other");
+  });
+
+  test.each([
+    [["--subnet", "fd00:2::/64"], "it is of IPv6, which takes --ipv6"],
+    [["--ipv6", "--subnet", "fd00:2::/120"], "with a prefix of 96 bits at most"],
+    [["--ipv6", "--subnet", "fd00:1::/48"], "overlaps with another one"],
+    [["--ipv6", "--subnet", "2001:db8::/32"], "overlaps with another one"],
+  ])("is refused where it cannot be: %p", async (words, why) => {
+    const { status, stderr } = await store.teu("network", "create", ...words, "wrong");
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(why);
+  });
+
+  test("is what a port of an address of IPv6 needs", async () => {
+    const { status, stderr } = await store.teu("run", "--rm", "-p", `[${HOST}]:8083:80`, image, "true");
+    expect(status).not.toBe(0);
+    expect(stderr).toStartWith(
+      `teu: Cannot publish a port on [${HOST}]: no network of the container has IPv6`,
+    );
+  });
+});
+
+// CVE-2020-13401: a container that announces itself as a router has what this machine sends by IPv6.
+test("neither this machine nor a neighbour believes a container that says that it is a router", async () => {
+  await store.done("run", "-d", "--rm", "--name", "plain", image, "sh", "-c", "sleep 1000; exit");
+  await store.done(
+    "run",
+    "-d",
+    "--rm",
+    "--name",
+    "with",
+    "--network",
+    "six",
+    image,
+    "sh",
+    "-c",
+    "sleep 1000; exit",
+  );
+  const bridges =
+    "cd /proc/sys/net/ipv6/conf; for d in teu-*; do echo $(cat $d/accept_ra) $(cat $d/disable_ipv6); done";
+  const { stdout } = await there(network.host, bridges);
+  expect(stdout.trim().split("\n").sort()).toEqual(["0 0", "0 1"]);
+  const inside = "cd /proc/sys/net/ipv6/conf/eth0; echo $(cat accept_ra) $(cat disable_ipv6)";
+  expect(await store.done("exec", "plain", "sh", "-c", inside)).toBe("0 1\n");
+  expect(await store.done("exec", "with", "sh", "-c", inside)).toBe("0 0\n");
+  // It forwards now, and goes on to listen to the routers that it listened to.
+  const { stdout: wire } = await there(network.host, "cat /proc/sys/net/ipv6/conf/wire/accept_ra");
+  expect(wire).toBe("2\n");
+  await store.done("rm", "-f", "plain", "with");
+});
