@@ -53,7 +53,8 @@ export type { LogEntry } from "./logs/entry.ts";
 export { serveNames } from "./names/server.ts";
 export { parseSubnet, type Subnet } from "./network/address.ts";
 export { MAX_PREFIX_LENGTH, parseSubnet6, type Subnet6 } from "./network/address6.ts";
-export { createNetwork, DEFAULT_NETWORK } from "./network/connect.ts";
+export { createNetwork } from "./network/connect.ts";
+export { DEFAULT_NETWORK } from "./network/find.ts";
 export {
   describeNetwork,
   describeNetworks,

@@ -5,35 +5,27 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { needs, program, root } from "../support/needs.ts";
-import { busyboxLayer, pushLayers } from "./support/make-image.ts";
-import { OwnNetwork } from "./support/own-network.ts";
-import { Store, startRegistry } from "./support/registry.ts";
+import type { OwnNetwork } from "./support/own-network.ts";
+import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import type { Store } from "./support/registry.ts";
 
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
 
+let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
 beforeAll(async () => {
   if (!isAble) return;
-  network = new OwnNetwork();
-  await using registry = await startRegistry();
-  image = `${registry.address}/test/box`;
-  await pushLayers(image, [busyboxLayer()]);
-  const plain = new Store();
-  await plain.done("pull", "--quiet", image);
-  await plain.done("save", "-o", plain.path("box.tar"), image);
-  store = new Store(network.host);
-  await store.done("load", "-i", plain.path("box.tar"));
-  await plain[Symbol.asyncDispose]();
+  own = await openOwnStore();
+  ({ network, store, image } = own);
 });
 afterAll(async () => {
   if (!isAble) return;
-  await store[Symbol.asyncDispose]();
-  network[Symbol.dispose]();
+  await own[Symbol.asyncDispose]();
 });
 
 /** A resolver that tells of each question, and answers questions for an address with 192.0.2.77. */

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { needs, program, root } from "../support/needs.ts";
-import { busyboxLayer, pushLayers } from "./support/make-image.ts";
-import { OwnNetwork } from "./support/own-network.ts";
-import { Store, startRegistry } from "./support/registry.ts";
+import type { OwnNetwork } from "./support/own-network.ts";
+import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
 const WANTED = [
@@ -18,6 +18,7 @@ const isAble = WANTED.every((need) => need.isMet());
 const HOST = "2001:db8::1";
 const OUTSIDE = "2001:db8::2";
 
+let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
@@ -26,24 +27,15 @@ const there = (where: readonly string[], script: string) => run([...where, "sh",
 
 beforeAll(async () => {
   if (!isAble) return;
-  network = new OwnNetwork();
+  own = await openOwnStore();
+  ({ network, store, image } = own);
   await there(network.host, `ip addr add ${HOST}/64 dev wire nodad`);
   await there(network.outside, `ip addr add ${OUTSIDE}/64 dev wire nodad`);
-  await using registry = await startRegistry();
-  image = `${registry.address}/test/box`;
-  await pushLayers(image, [busyboxLayer()]);
-  const plain = new Store();
-  await plain.done("pull", "--quiet", image);
-  await plain.done("save", "-o", plain.path("box.tar"), image);
-  store = new Store(network.host);
-  await store.done("load", "-i", plain.path("box.tar"));
-  await plain[Symbol.asyncDispose]();
   await store.done("network", "create", "--ipv6", "--subnet", "fd00:1::/64", "--label", "tier=six", "six");
 });
 afterAll(async () => {
   if (!isAble) return;
-  await store[Symbol.asyncDispose]();
-  network[Symbol.dispose]();
+  await own[Symbol.asyncDispose]();
 });
 
 const SERVE = (text: string) =>

@@ -1,9 +1,9 @@
 /** Networks on the wire of this machine: macvlan, ipvlan. In a network namespace of the test's own. */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { type Need, needs, program, root } from "../support/needs.ts";
-import { busyboxLayer, pushLayers } from "./support/make-image.ts";
-import { OwnNetwork } from "./support/own-network.ts";
-import { Store, startRegistry } from "./support/registry.ts";
+import type { OwnNetwork } from "./support/own-network.ts";
+import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
 /** Whether the kernel makes devices of that kind. */
@@ -18,27 +18,19 @@ const WANTED = [root, program("busybox"), program("nft"), program("ip"), program
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
 
+let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
 beforeAll(async () => {
   if (!isAble) return;
-  network = new OwnNetwork();
-  await using registry = await startRegistry();
-  image = `${registry.address}/test/box`;
-  await pushLayers(image, [busyboxLayer()]);
-  const plain = new Store();
-  await plain.done("pull", "--quiet", image);
-  await plain.done("save", "-o", plain.path("box.tar"), image);
-  store = new Store(network.host);
-  await store.done("load", "-i", plain.path("box.tar"));
-  await plain[Symbol.asyncDispose]();
+  own = await openOwnStore();
+  ({ network, store, image } = own);
 });
 afterAll(async () => {
   if (!isAble) return;
-  await store[Symbol.asyncDispose]();
-  network[Symbol.dispose]();
+  await own[Symbol.asyncDispose]();
 });
 
 const sh = async (script: string, ...flags: string[]) =>

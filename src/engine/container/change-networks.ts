@@ -2,7 +2,8 @@
 import { TeuError } from "../../base/index.ts";
 import { withPlaces } from "../network/cni/configuration.ts";
 import { networkIDOf } from "../network/cni/list.ts";
-import { connectLive, disconnectLive, findNetwork } from "../network/connect.ts";
+import { connectLive, disconnectLive } from "../network/connect.ts";
+import { findNetwork } from "../network/find.ts";
 import { CNI_PREFIX, isOf, type NetworkAttachment } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";

@@ -5,7 +5,7 @@ import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
-import { endpointsOf } from "../network/connect.ts";
+import { endpointsOf } from "../network/find.ts";
 import { addressIn6 } from "../network/list.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { listCNIAttachments } from "../store/cni.ts";

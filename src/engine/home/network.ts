@@ -1,5 +1,5 @@
 /** The network of a home: one network namespace for all bridges of the user, with one way out. See network/place.ts. */
-import { closeSync, openSync, readlinkSync } from "node:fs";
+import { closeSync, existsSync, openSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { commandIn, routeSocketIn, setUpNetwork } from "../../runtime/index.ts";
 import { NetlinkSocket } from "../../sys/index.ts";
@@ -11,7 +11,11 @@ import { findUplink, forwardPorts, startUplink, stopUplink } from "./uplink.ts";
 
 const PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 /** What root's networks set for each bridge, once for all: only who is in the namespace can write them. */
-const PARAMETERS = { "net/ipv4/ip_forward": "1", "net/ipv4/conf/default/route_localnet": "1" };
+const PARAMETERS = {
+  "net/ipv4/ip_forward": "1",
+  "net/ipv4/conf/default/route_localnet": "1",
+  ...(existsSync("/proc/sys/net/ipv6") && { "net/ipv6/conf/default/accept_ra": "0" }),
+};
 
 /** The network of the home that this process is in; undefined where it is in a user namespace of somebody else's. */
 export function homeNetwork({ run }: EnginePaths): HomeNetwork | undefined {
@@ -21,7 +25,7 @@ export function homeNetwork({ run }: EnginePaths): HomeNetwork | undefined {
   return {
     lock: join(run, "network.lock"),
     socket: () => new NetlinkSocket(routeSocketIn(path)),
-    socketIn: (other) => new NetlinkSocket(routeSocketIn(other)),
+    socketIn: (other, parameters) => new NetlinkSocket(routeSocketIn(other, parameters)),
     run(program, words, input) {
       using command = commandIn(path, { path: program, argv: [program, ...words], env: [`PATH=${PATH}`] });
       const { success, stderr } = Bun.spawnSync([...command.command], {

@@ -2,7 +2,7 @@
 
 import { addressBytes, encodeAddress } from "../network/address.ts";
 import { addressBytes6, parseAddress6 } from "../network/address6.ts";
-import { DEFAULT_NETWORK } from "../network/connect.ts";
+import { DEFAULT_NETWORK } from "../network/find.ts";
 import { shortID } from "../options/name.ts";
 import { isOf } from "../options/network.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";

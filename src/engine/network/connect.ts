@@ -6,27 +6,21 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TeuError, thisOwner, Unsupported } from "../../base/index.ts";
-import { lockFile } from "../../sys/index.ts";
+import { thisOwner, Unsupported } from "../../base/index.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import type { PublishedPort } from "../options/publish.ts";
-import { listCNIAttachments } from "../store/cni.ts";
 import { inTransaction } from "../store/database.ts";
 import {
-  addEndpoint,
   addNetwork,
-  addPort,
   allNetworks,
   deleteConnections,
   deleteEndpoint,
   deleteNetwork,
-  type EndpointRecord,
   findNetworks,
   listEndpoints,
   listPorts,
   type NetworkRecord,
-  type PortRecord,
   setNamePort,
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
@@ -34,36 +28,20 @@ import {
   addressBytes,
   encodeAddress,
   encodeSubnet,
-  freeAddress,
   freeSubnet,
   gatewayOf,
-  isIn,
   overlaps,
-  parseAddress,
   type Subnet,
 } from "./address.ts";
-import {
-  encodeAddress6,
-  encodeSubnet6,
-  freeAddress6,
-  isIn6,
-  overlaps6,
-  ownSubnet6,
-  parseAddress6,
-  parseSubnet6,
-  type Subnet6,
-} from "./address6.ts";
-import {
-  connectProcess,
-  moveDefaultRoute,
-  ownAddresses,
-  removeDevice,
-  usedSubnets,
-  usedSubnets6,
-} from "./devices.ts";
+import { encodeSubnet6, overlaps6, ownSubnet6, parseAddress6, type Subnet6 } from "./address6.ts";
+import { type Allocated, allocate } from "./allocate.ts";
+import { allocatePorts, isIPv6 } from "./allocate-ports.ts";
+import { connectProcess, moveDefaultRoute, removeDevice, usedSubnets, usedSubnets6 } from "./devices.ts";
+import { NetworkInUse, NoAddressLeft, NoIPv6, ParentInUse, SubnetInUse } from "./errors.ts";
+import { DEFAULT_NETWORK, endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
+import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
 import { noteNetworks } from "./note-networks.ts";
-import { freePort, isPortFree } from "./port.ts";
 import { encodeRules } from "./rules.ts";
 import {
   connectToParent,
@@ -72,118 +50,6 @@ import {
   routerOf,
   type SharedParent,
 } from "./shared-parent.ts";
-
-/** The network that a container is in when nothing else is said; made when it is first needed. */
-export const DEFAULT_NETWORK = "bridge";
-
-/** No network goes by this text. Docker's words. */
-export class NoSuchNetwork extends TeuError<"no-such-network", { text: string }> {
-  constructor(context: { text: string }) {
-    super("no-such-network", "not-found", context, `network ${context.text} not found`);
-  }
-}
-
-/** There is no subnet, or no address in it, left. */
-export class NoAddressLeft extends TeuError<"no-address-left", { network: string }> {
-  constructor(context: { network: string }) {
-    super(
-      "no-address-left",
-      "exhausted",
-      context,
-      `Cannot give network ${JSON.stringify(context.network)} an address: none is left`,
-    );
-  }
-}
-
-/** A subnet that somebody uses: a network of ours, or a device of this machine. */
-export class SubnetInUse extends TeuError<"subnet-in-use", { subnet: string }> {
-  constructor(context: { subnet: string }) {
-    super(
-      "subnet-in-use",
-      "already-exists",
-      context,
-      `Cannot use subnet ${context.subnet}: it overlaps with another one on this machine`,
-    );
-  }
-}
-
-/** An address that the container cannot have. */
-export class AddressRefused extends TeuError<
-  "address-refused",
-  { address: string; network: string; why: string }
-> {
-  constructor(context: { address: string; network: string; why: string }) {
-    const { address, network, why } = context;
-    super(
-      "address-refused",
-      "invalid",
-      context,
-      `Cannot give address ${address} of network ${network}: ${why}`,
-    );
-  }
-}
-
-/** Containers are connected to it. Docker's words. */
-export class NetworkInUse extends TeuError<"network-in-use", { name: string }> {
-  constructor(context: { name: string }, why = "has active endpoints") {
-    super(
-      "network-in-use",
-      "failed-precondition",
-      context,
-      `error while removing network: network ${context.name} ${why}`,
-    );
-  }
-}
-
-/** Another network is on that device. Docker's words. */
-export class ParentInUse extends TeuError<"parent-in-use", { network: string; parent: string }> {
-  constructor(context: { network: string; parent: string }) {
-    super(
-      "parent-in-use",
-      "already-exists",
-      context,
-      `network ${context.network} is already using parent interface ${context.parent}`,
-    );
-  }
-}
-
-/** The kernel of this machine has no IPv6. */
-export class NoIPv6 extends TeuError<"no-ipv6"> {
-  constructor() {
-    super(
-      "no-ipv6",
-      "failed-precondition",
-      {},
-      "Cannot make a network with IPv6: it is turned off on this machine",
-      { hint: "Take ipv6.disable=1 off the kernel's command line" },
-    );
-  }
-}
-
-/** A port of an address that cannot lead to the container. */
-export class PortNeedsIPv6 extends TeuError<"port-needs-ipv6", { address: string; port: number }> {
-  constructor(context: { address: string; port: number }) {
-    super(
-      "port-needs-ipv6",
-      "invalid",
-      context,
-      `Cannot publish a port on [${context.address}]: no network of the container has IPv6 and a way out`,
-      { hint: "Connect it to one that 'teu network create --ipv6' made" },
-    );
-  }
-}
-
-/** A port of the host that is taken. Docker's words. */
-export class PortInUse extends TeuError<"port-in-use", { address: string; port: number }> {
-  constructor(context: { address: string; port: number }) {
-    super(
-      "port-in-use",
-      "already-exists",
-      context,
-      `Bind for ${context.address.includes(":") ? `[${context.address}]` : context.address}:${context.port} failed: port is already allocated`,
-    );
-  }
-}
 
 /** What the driver `bridge` is told. */
 const BRIDGE = { driver: "bridge", options: {} } as const;
@@ -198,19 +64,6 @@ export interface NetworkWishes {
   readonly isInternal: boolean;
   readonly driver: NetworkDriver;
   readonly options: Readonly<Record<string, string>>;
-}
-
-const LOCK = "/run/teu.network.lock";
-
-function lock({ home }: Store): Disposable {
-  return lockFile(home?.lock ?? LOCK);
-}
-
-/** The network that `text` names. @throws {NoSuchNetwork} */
-export function findNetwork(store: Store, text: string): NetworkRecord {
-  const [network, ...others] = findNetworks(store.database, store.namespace, text);
-  if (network === undefined || others.length > 0) throw new NoSuchNetwork({ text });
-  return network;
 }
 
 /** Records a network; its devices come with its first container. @throws {NetworkExists} {SubnetInUse} {NoAddressLeft} */
@@ -262,10 +115,6 @@ function checkedSubnet6(subnet: Subnet6, others: readonly NetworkRecord[], { hom
   if (used.some((other) => overlaps6(subnet, other)))
     throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });
   return subnet;
-}
-
-function subnet6Of({ subnet6 }: Pick<NetworkRecord, "subnet6">): Subnet6 | undefined {
-  return subnet6 === undefined ? undefined : parseSubnet6(subnet6);
 }
 
 /** A container that is created and not yet started, or that runs. */
@@ -357,21 +206,6 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
   putIntoForce(store);
 }
 
-/** What a container is connected to, by its devices. */
-export function endpointsOf({ database }: Store, container: string): EndpointRecord[] {
-  return listEndpoints(database).filter((endpoint) => endpoint.container === container);
-}
-
-function networkByID({ database }: Store, id: string): NetworkRecord {
-  const network = allNetworks(database).find((other) => other.id === id);
-  if (network === undefined) throw new NoSuchNetwork({ text: id });
-  return network;
-}
-
-function isInternal(store: Store, id: string): boolean {
-  return networkByID(store, id).isInternal;
-}
-
 /** Takes the container's connections and ports away. @returns whether it had any */
 export function disconnectContainer(store: Store, container: string): boolean {
   if (endpointsOf(store, container).length === 0) return false;
@@ -409,119 +243,6 @@ function networkOf(store: Store, name: string): NetworkRecord {
   if (known === undefined && name === DEFAULT_NETWORK)
     return makeNetwork(store, name, { ...BRIDGE, isInternal: false });
   return findNetwork(store, name);
-}
-
-interface Allocated {
-  readonly address: number;
-  readonly address6: string | null;
-  readonly device: string;
-  readonly hardwareAddress: string | undefined;
-}
-
-/** An address that nobody has, or the one that is asked for. In a transaction. @throws {NoAddressLeft} {AddressRefused} */
-function allocate(
-  store: Store,
-  network: NetworkRecord,
-  container: string,
-  { address: asked, address6: asked6, hardwareAddress }: NetworkAttachment,
-): Allocated {
-  const { database } = store;
-  const others = listEndpoints(database, network.id);
-  const used = new Set(others.map((endpoint) => endpoint.address));
-  // This machine is on the wire, too.
-  if (network.driver !== "bridge") for (const own of ownAddresses(store.home)) used.add(own.address);
-  if (network.driver === "ipvlan" && hardwareAddress !== undefined)
-    throw new AddressRefused({
-      address: hardwareAddress,
-      network: network.name,
-      why: "ipvlan interfaces do not support custom mac address assignment",
-    });
-  const address =
-    asked === undefined
-      ? freeAddress(network.subnet, used, network.lastAddress)
-      : checkedAddress(network, asked, used);
-  if (address === undefined) throw new NoAddressLeft({ network: network.name });
-  const device = freeDevice(store, container);
-  const address6 = allocate6(network, asked6, address, others);
-  addEndpoint(database, { container, network: network.id, address, address6, device });
-  return { address, address6, device, hardwareAddress };
-}
-
-/** The address that goes with `address`, or the one that is asked for; null where the network has none. @throws {AddressRefused} */
-function allocate6(
-  network: NetworkRecord,
-  asked: string | undefined,
-  address: number,
-  others: readonly EndpointRecord[],
-): string | null {
-  const subnet = subnet6Of(network);
-  const used = new Set(others.flatMap(({ address6 }) => parseAddress6(address6 ?? "") ?? []));
-  if (asked === undefined)
-    return subnet === undefined
-      ? null
-      : encodeAddress6(freeAddress6(subnet, address - network.subnet.base, used));
-  const refused = (why: string) => new AddressRefused({ address: asked, network: network.name, why });
-  if (network.name === DEFAULT_NETWORK)
-    throw refused("user specified IP address is supported on user defined networks only");
-  if (subnet === undefined) throw refused("the network has no IPv6");
-  const wanted = parseAddress6(asked);
-  if (wanted === undefined || !isIn6(subnet, wanted))
-    throw refused(`it is no address of a container in ${network.subnet6}`);
-  if (used.has(wanted)) throw refused("Address already in use");
-  return encodeAddress6(wanted);
-}
-
-/** The first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins. */
-export function freeDevice(store: Store, container: string): string {
-  const places = [...endpointsOf(store, container), ...listCNIAttachments(store.database, container)];
-  const devices = new Set(places.map(({ device }) => device));
-  let index = 0;
-  while (devices.has(`eth${index}`)) index++;
-  return `eth${index}`;
-}
-
-/** @throws {AddressRefused} */
-function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: ReadonlySet<number>): number {
-  const address = parseAddress(text);
-  const refused = (why: string) => new AddressRefused({ address: text, network: name, why });
-  if (name === DEFAULT_NETWORK)
-    throw refused("user specified IP address is supported on user defined networks only");
-  if (address === undefined || !isIn(subnet, address))
-    throw refused(`it is no address of a container in ${encodeSubnet(subnet)}`);
-  if (used.has(address)) throw refused("Address already in use");
-  return address;
-}
-
-/** Publishes ports of a container that somebody else leads there. @throws {PortInUse} */
-export function reservePorts(store: Store, container: string, ports: readonly PublishedPort[]): void {
-  using _lock = lock(store);
-  inTransaction(store.database, () => allocatePorts(store, container, ports));
-}
-
-/** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
-function allocatePorts(store: Store, container: string, ports: readonly PublishedPort[]): void {
-  const { database, home } = store;
-  const hasIPv6 = endpointsOf(store, container).some(
-    ({ address6, network }) => address6 !== null && !isInternal(store, network),
-  );
-  for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {
-    const taken = listPorts(database).map((port) => asTaken(port, home));
-    const wanted = { container, protocol, hostAddress, containerPort };
-    const port =
-      hostPort ??
-      freePort(
-        protocol,
-        hostAddress,
-        (number) => !collides(taken, asTaken({ ...wanted, hostPort: number }, home)),
-      );
-    if (
-      collides(taken, asTaken({ ...wanted, hostPort: port }, home)) ||
-      !isPortFree(protocol, hostAddress, port)
-    )
-      throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
-    if (isIPv6(hostAddress) && !hasIPv6) throw new PortNeedsIPv6({ address: hostAddress, port });
-    addPort(database, { ...wanted, hostPort: port });
-  }
 }
 
 function makeDevice(
@@ -572,31 +293,6 @@ function connectionOf({
   readonly address: number;
 }): Connection {
   return { network, address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
-}
-
-/** In a home a port leads to one container, whatever the address of the machine that it is asked at. */
-function asTaken(port: PortRecord, home: Store["home"]): PortRecord {
-  return home === undefined ? port : { ...port, hostAddress: "" };
-}
-
-function collides(taken: readonly PortRecord[], wanted: PortRecord): boolean {
-  return taken.some(
-    ({ protocol, hostAddress, hostPort }) =>
-      protocol === wanted.protocol &&
-      hostPort === wanted.hostPort &&
-      shareAddress(hostAddress, wanted.hostAddress),
-  );
-}
-
-/** Whether there is an address that both mean: "" is every one, `0.0.0.0` and `::` every one of their kind. */
-function shareAddress(a: string, b: string): boolean {
-  if (a === "" || b === "" || a === b) return true;
-  const every = isIPv6(a) ? "::" : "0.0.0.0";
-  return isIPv6(a) === isIPv6(b) && (a === every || b === every);
-}
-
-function isIPv6(address: string): boolean {
-  return address.includes(":");
 }
 
 /** Leads what asks the gateway of a network for names to `port`. */

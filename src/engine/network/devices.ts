@@ -65,7 +65,7 @@ function ensureBridge(
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
-  if (existsSync(IPV6)) setIPv6(bridge, subnet6 !== undefined);
+  writeParameters(ipv6Of(bridge, subnet6 !== undefined));
   if (subnet6 !== undefined) {
     forwardIPv6();
     addAddress(socket, link, ipv6(gatewayOf6(subnet6), subnet6.prefixLength));
@@ -74,12 +74,18 @@ function ensureBridge(
 }
 
 /**
- * Turns IPv6 of a device of this thread's namespace on or off. In neither case does it believe who says that they are a router: a container
- * could have all that goes by IPv6 sent to itself (CVE-2020-13401).
+ * Parameters of the kernel, by their paths below /proc/sys, that turn IPv6 of a device on or off; none where the kernel has it not. In neither
+ * case does it believe who says that they are a router: a container could have all that goes by IPv6 sent to itself (CVE-2020-13401).
  */
-function setIPv6(device: string, isOn: boolean): void {
-  writeFileSync(`${IPV6}/${device}/accept_ra`, "0");
-  writeFileSync(`${IPV6}/${device}/disable_ipv6`, isOn ? "0" : "1");
+function ipv6Of(device: string, isOn: boolean): Readonly<Record<string, string>> {
+  if (!existsSync(IPV6)) return {};
+  const of = `net/ipv6/conf/${device}`;
+  return { [`${of}/accept_ra`]: "0", [`${of}/disable_ipv6`]: isOn ? "0" : "1" };
+}
+
+/** Sets parameters of this thread's namespace. */
+function writeParameters(parameters: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(parameters)) writeFileSync(`/proc/sys/${name}`, value);
 }
 
 /** Lets packets pass. What forwards no longer listens to routers, unless it is told to: who got the machine's own address so goes on. */
@@ -87,7 +93,9 @@ function forwardIPv6(): void {
   if (readFileSync(`${IPV6}/all/forwarding`, "latin1").trim() !== "0") return;
   for (const device of readdirSync(IPV6)) {
     const file = `${IPV6}/${device}/accept_ra`;
-    if (device !== "all" && readFileSync(file, "latin1").trim() === "1") writeFileSync(file, "2");
+    // What comes later decides for itself, as the kernel has it.
+    if (device !== "all" && device !== "default" && readFileSync(file, "latin1").trim() === "1")
+      writeFileSync(file, "2");
   }
   writeFileSync(`${IPV6}/all/forwarding`, "1");
 }
@@ -140,10 +148,9 @@ export function connectProcess(pid: number, place: Place): void {
       peerNamespace: namespace,
       peerHardwareAddress: hardwareAddressOf(address, hardwareAddress),
     });
-    const prepare = () => {
-      if (existsSync(IPV6)) setIPv6(device, subnet6 !== undefined);
-    };
-    using inside = home === undefined ? socketIn(namespace, prepare) : home.socketIn(`/proc/${pid}/ns/net`);
+    const parameters = ipv6Of(device, subnet6 !== undefined);
+    using inside =
+      home === undefined ? socketIn(namespace, parameters) : home.socketIn(`/proc/${pid}/ns/net`, parameters);
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
@@ -187,13 +194,16 @@ function socketHere(home: HomeNetwork | undefined): NetlinkSocket {
   return home === undefined ? new NetlinkSocket() : home.socket();
 }
 
-/** A socket of another namespace, where `prepare` runs too. The thread is back in its own before anything else can run in it. */
-export function socketIn(namespace: number, prepare: () => void = () => undefined): NetlinkSocket {
+/** A socket of another namespace, in which `parameters` are set. The thread is back in its own before anything else can run in it. */
+export function socketIn(
+  namespace: number,
+  parameters: Readonly<Record<string, string>> = {},
+): NetlinkSocket {
   const own = openSync("/proc/thread-self/ns/net", "r");
   try {
     check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
     try {
-      prepare();
+      writeParameters(parameters);
       return new NetlinkSocket();
     } finally {
       check(syscall("setns", own, CLONE_NEWNET), "setns", "net");

@@ -7,7 +7,9 @@ import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
 import { encodeAddress6, gatewayOf6, parseSubnet6 } from "./address6.ts";
 import { describeCNINetworks } from "./cni/list.ts";
-import { bridgeOf, DEFAULT_NETWORK, findNetwork, NetworkInUse, removeNetworks } from "./connect.ts";
+import { bridgeOf, removeNetworks } from "./connect.ts";
+import { NetworkInUse } from "./errors.ts";
+import { DEFAULT_NETWORK, findNetwork } from "./find.ts";
 
 /** One network, as lists show it. */
 export interface NetworkSummary {

@@ -18,8 +18,8 @@ export interface HomeNetwork {
   readonly lock: string;
   /** A socket of it. */
   socket(): NetlinkSocket;
-  /** A socket of the network namespace at `path`. */
-  socketIn(path: string): NetlinkSocket;
+  /** A socket of the network namespace at `path`, in which `parameters` (paths below /proc/sys) are set. */
+  socketIn(path: string, parameters?: Readonly<Record<string, string>>): NetlinkSocket;
   /** Runs a program in it to its end, with `input` as its standard input. */
   run(
     program: string,

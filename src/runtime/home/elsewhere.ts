@@ -14,10 +14,13 @@ import { PlanBuilder } from "../plan/builder.ts";
 import { FIRST_SLOT } from "../plan/plan.ts";
 import type { Program } from "./enter.ts";
 
-/** A netlink socket of the network namespace at `path`. The caller closes it. @throws {SystemCallFailed} */
-export function routeSocketIn(path: string): number {
+type Parameters = Readonly<Record<string, string>>;
+
+/** A netlink socket of the network namespace at `path`, after `parameters` (paths below /proc/sys) are set. The caller closes it. @throws {SystemCallFailed} */
+export function routeSocketIn(path: string, parameters: Parameters = {}): number {
   const plan = new PlanBuilder();
   plan.call("setns", [plan.slot({ kind: "file", path, flags: "read" }), CLONE_NEWNET]);
+  compileParameters(plan, parameters);
   plan.call("socket", [AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE], { result: T1 });
   plan.sync("net-devices", { descriptors: [T1] });
   using helper = new Helper(plan.finish(), 0);
@@ -28,19 +31,23 @@ export function routeSocketIn(path: string): number {
 }
 
 /** Sets up the loopback of the network namespace at `path`, and `parameters` (paths below /proc/sys). @throws {SystemCallFailed} */
-export function setUpNetwork(path: string, parameters: Readonly<Record<string, string>>): void {
+export function setUpNetwork(path: string, parameters: Parameters): void {
   const plan = new PlanBuilder();
   plan.call("setns", [plan.slot({ kind: "file", path, flags: "read" }), CLONE_NEWNET]);
   compileLoopback(plan);
+  compileParameters(plan, parameters);
+  plan.sync("ready");
+  using helper = new Helper(plan.finish(), 0);
+  const said = listen(helper.socket);
+  if (said.kind === "fail") check(-said.errno, "write", Object.keys(parameters).join(", "));
+}
+
+function compileParameters(plan: PlanBuilder, parameters: Parameters): void {
   for (const [name, value] of Object.entries(parameters)) {
     plan.call("openat", [-100, plan.text(`/proc/sys/${name}`), O.WRONLY | O.CLOEXEC], { result: T1 });
     plan.call("write", [T1, plan.text(value), value.length]);
     plan.call("close", [T1]);
   }
-  plan.sync("ready");
-  using helper = new Helper(plan.finish(), 0);
-  const said = listen(helper.socket);
-  if (said.kind === "fail") check(-said.errno, "write", Object.keys(parameters).join(", "));
 }
 
 /** How `Bun.spawn` starts a program in another network namespace; good until it is disposed of. */

@@ -18,7 +18,9 @@ import {
 import { inTransaction } from "../../store/database.ts";
 import { deleteConnections, listPorts } from "../../store/networks.ts";
 import type { Store } from "../../store/store.ts";
-import { endpointsOf, freeDevice, reservePorts } from "../connect.ts";
+import { freeDevice } from "../allocate.ts";
+import { reservePorts } from "../allocate-ports.ts";
+import { endpointsOf } from "../find.ts";
 import { addChain, type ChainRequest, deleteChain, negotiateVersion } from "./chain.ts";
 import { findList, placesOf } from "./configuration.ts";
 

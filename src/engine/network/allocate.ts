@@ -1,0 +1,91 @@
+/** Which addresses, and which device, a container gets in a network. */
+import type { NetworkAttachment } from "../options/network.ts";
+import { listCNIAttachments } from "../store/cni.ts";
+import { addEndpoint, type EndpointRecord, listEndpoints, type NetworkRecord } from "../store/networks.ts";
+import type { Store } from "../store/store.ts";
+import { encodeSubnet, freeAddress, isIn, parseAddress } from "./address.ts";
+import { encodeAddress6, freeAddress6, isIn6, parseAddress6 } from "./address6.ts";
+import { ownAddresses } from "./devices.ts";
+import { AddressRefused, NoAddressLeft } from "./errors.ts";
+import { DEFAULT_NETWORK, endpointsOf, subnet6Of } from "./find.ts";
+
+export interface Allocated {
+  readonly address: number;
+  readonly address6: string | null;
+  readonly device: string;
+  readonly hardwareAddress: string | undefined;
+}
+
+/** An address that nobody has, or the one that is asked for. In a transaction. @throws {NoAddressLeft} {AddressRefused} */
+export function allocate(
+  store: Store,
+  network: NetworkRecord,
+  container: string,
+  { address: asked, address6: asked6, hardwareAddress }: NetworkAttachment,
+): Allocated {
+  const { database } = store;
+  const others = listEndpoints(database, network.id);
+  const used = new Set(others.map((endpoint) => endpoint.address));
+  // This machine is on the wire, too.
+  if (network.driver !== "bridge") for (const own of ownAddresses(store.home)) used.add(own.address);
+  if (network.driver === "ipvlan" && hardwareAddress !== undefined)
+    throw new AddressRefused({
+      address: hardwareAddress,
+      network: network.name,
+      why: "ipvlan interfaces do not support custom mac address assignment",
+    });
+  const address =
+    asked === undefined
+      ? freeAddress(network.subnet, used, network.lastAddress)
+      : checkedAddress(network, asked, used);
+  if (address === undefined) throw new NoAddressLeft({ network: network.name });
+  const device = freeDevice(store, container);
+  const address6 = allocate6(network, asked6, address, others);
+  addEndpoint(database, { container, network: network.id, address, address6, device });
+  return { address, address6, device, hardwareAddress };
+}
+
+/** The address that goes with `address`, or the one that is asked for; null where the network has none. @throws {AddressRefused} */
+function allocate6(
+  network: NetworkRecord,
+  asked: string | undefined,
+  address: number,
+  others: readonly EndpointRecord[],
+): string | null {
+  const subnet = subnet6Of(network);
+  const used = new Set(others.flatMap(({ address6 }) => parseAddress6(address6 ?? "") ?? []));
+  if (asked === undefined)
+    return subnet === undefined
+      ? null
+      : encodeAddress6(freeAddress6(subnet, address - network.subnet.base, used));
+  const refused = (why: string) => new AddressRefused({ address: asked, network: network.name, why });
+  if (network.name === DEFAULT_NETWORK)
+    throw refused("user specified IP address is supported on user defined networks only");
+  if (subnet === undefined) throw refused("the network has no IPv6");
+  const wanted = parseAddress6(asked);
+  if (wanted === undefined || !isIn6(subnet, wanted))
+    throw refused(`it is no address of a container in ${network.subnet6}`);
+  if (used.has(wanted)) throw refused("Address already in use");
+  return encodeAddress6(wanted);
+}
+
+/** @throws {AddressRefused} */
+function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: ReadonlySet<number>): number {
+  const address = parseAddress(text);
+  const refused = (why: string) => new AddressRefused({ address: text, network: name, why });
+  if (name === DEFAULT_NETWORK)
+    throw refused("user specified IP address is supported on user defined networks only");
+  if (address === undefined || !isIn(subnet, address))
+    throw refused(`it is no address of a container in ${encodeSubnet(subnet)}`);
+  if (used.has(address)) throw refused("Address already in use");
+  return address;
+}
+
+/** The first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins. */
+export function freeDevice(store: Store, container: string): string {
+  const places = [...endpointsOf(store, container), ...listCNIAttachments(store.database, container)];
+  const devices = new Set(places.map(({ device }) => device));
+  let index = 0;
+  while (devices.has(`eth${index}`)) index++;
+  return `eth${index}`;
+}

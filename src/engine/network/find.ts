@@ -1,0 +1,40 @@
+/** Networks and who is in them, looked up in the records. */
+import {
+  allNetworks,
+  type EndpointRecord,
+  findNetworks,
+  listEndpoints,
+  type NetworkRecord,
+} from "../store/networks.ts";
+import type { Store } from "../store/store.ts";
+import { parseSubnet6, type Subnet6 } from "./address6.ts";
+import { NoSuchNetwork } from "./errors.ts";
+
+/** The network that a container is in when nothing else is said; made when it is first needed. */
+export const DEFAULT_NETWORK = "bridge";
+
+/** The network that `text` names. @throws {NoSuchNetwork} */
+export function findNetwork(store: Store, text: string): NetworkRecord {
+  const [network, ...others] = findNetworks(store.database, store.namespace, text);
+  if (network === undefined || others.length > 0) throw new NoSuchNetwork({ text });
+  return network;
+}
+
+export function networkByID({ database }: Store, id: string): NetworkRecord {
+  const network = allNetworks(database).find((other) => other.id === id);
+  if (network === undefined) throw new NoSuchNetwork({ text: id });
+  return network;
+}
+
+export function isInternal(store: Store, id: string): boolean {
+  return networkByID(store, id).isInternal;
+}
+
+export function subnet6Of({ subnet6 }: Pick<NetworkRecord, "subnet6">): Subnet6 | undefined {
+  return subnet6 === undefined ? undefined : parseSubnet6(subnet6);
+}
+
+/** What a container is connected to, by its devices. */
+export function endpointsOf({ database }: Store, container: string): EndpointRecord[] {
+  return listEndpoints(database).filter((endpoint) => endpoint.container === container);
+}
