@@ -1,42 +1,25 @@
 /** dockerd runs containers by this runtime, as its `--runtime`: its own hooks, namespaces that it made, its limits and its exit statuses. */
 import { describe, expect } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
 import { needs, program, root } from "../../support/needs.ts";
-import { CALLER_TIMEOUT_MS, CallerFolder, callBy } from "../support/caller.ts";
+import { CALLER_TIMEOUT_MS, CallerFolder, type callBy } from "../support/caller.ts";
+import { DOCKER, serveDocker } from "../support/dockerd.ts";
 import { copyBySkopeo } from "../support/images.ts";
+import { pushLayers } from "../support/make-image.ts";
+import { startRegistry } from "../support/registry.ts";
 import { TESTED } from "../support/runtime.ts";
 
-// Debian's client: one that somebody put in /usr/local may be too new for Debian's server.
-const CLIENT = ["/usr/bin/docker", "docker"].find((name) => existsSync(name)) ?? "docker";
 const test = needs(
   root,
-  ...["dockerd", "containerd", CLIENT, "umoci", "skopeo", "busybox"].map((name) => program(name)),
+  ...["dockerd", "containerd", DOCKER, "umoci", "skopeo", "busybox"].map((name) => program(name)),
 );
 
 /** On v1, and on v2 alone. */
 const PIDS_LIMIT = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
 
-/** The host's network stays as it is: no bridge, no rules. */
 async function serve(folder: CallerFolder): Promise<ReturnType<typeof callBy>> {
-  const socket = `unix://${folder.at("socket")}`;
-  writeFileSync(folder.at("daemon.json"), "{}");
-  const docker = callBy(CLIENT, "--host", socket);
-  await folder.serve(
-    [
-      ...[
-        "dockerd",
-        "--host",
-        socket,
-        "--config-file",
-        folder.at("daemon.json"),
-        "--pidfile",
-        folder.at("pid"),
-      ],
-      ...["--data-root", folder.at("data"), "--exec-root", folder.at("exec"), "--storage-driver", "vfs"],
-      ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
-      ...["--add-runtime", `tested=${folder.runtime}`, "--default-runtime", "tested"],
-    ],
-    async () => (await docker("version")).status === 0,
+  const docker = await serveDocker(
+    folder,
+    ...["--add-runtime", `tested=${folder.runtime}`, "--default-runtime", "tested"],
   );
   const image = folder.at("box.tar");
   await copyBySkopeo(`oci:${await folder.makeLayout()}:box`, `docker-archive:${image}:box:latest`);
@@ -104,3 +87,17 @@ describe(`dockerd and ${TESTED.name}`, () => {
     CALLER_TIMEOUT_MS,
   );
 });
+
+test(
+  "docker search finds repositories of our registry by a part of their name, and those alone",
+  async () => {
+    await using folder = new CallerFolder();
+    await using registry = await startRegistry();
+    for (const name of ["found/find-me", "found/other"])
+      await pushLayers(`${registry.address}/${name}`, [{ file: "text" }]);
+    const docker = await serveDocker(folder);
+    const found = await docker("search", "--format", "{{.Name}}", `${registry.address}/find`);
+    expect(found).toEqual({ status: 0, output: "found/find-me" });
+  },
+  CALLER_TIMEOUT_MS,
+);

@@ -1,14 +1,14 @@
 /** What docker, podman and containerd have becomes teu's, byte for byte where they keep the bytes: `teu import --from`, and `teu copy`. */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { needs, program, root } from "../../support/needs.ts";
 import { CALLER_TIMEOUT_MS, CallerFolder, callBy } from "../support/caller.ts";
+import { DOCKER, serveDocker } from "../support/dockerd.ts";
 import { copyBySkopeo, digestBySkopeo, peer } from "../support/images.ts";
 import { Store } from "../support/registry.ts";
 import { run, TEU } from "../teu.ts";
 
 const shared = [root, ...["umoci", "skopeo", "busybox"].map((name) => program(name))];
-const CLIENT = ["/usr/bin/docker", "docker"].find((name) => existsSync(name)) ?? "docker";
 
 /** A store on the file system of `folder`, with more in its environment. */
 function storeFor(more: Record<string, string> = {}): { store: Store; teu: typeof Store.prototype.done } {
@@ -153,30 +153,13 @@ disabled_plugins = ${JSON.stringify(off.map((name) => `io.containerd.${name}`))}
     ...shared,
     program("dockerd"),
     program("containerd"),
-    program(CLIENT),
+    program(DOCKER),
   )(
     "docker-daemon: images come by docker's API, layers once",
     async () => {
       await using folder = new CallerFolder();
       const socket = `unix://${folder.at("socket")}`;
-      writeFileSync(folder.at("daemon.json"), "{}");
-      const docker = callBy(CLIENT, "--host", socket);
-      await folder.serve(
-        [
-          ...[
-            "dockerd",
-            "--host",
-            socket,
-            "--config-file",
-            folder.at("daemon.json"),
-            "--pidfile",
-            folder.at("pid"),
-          ],
-          ...["--data-root", folder.at("data"), "--exec-root", folder.at("exec"), "--storage-driver", "vfs"],
-          ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
-        ],
-        async () => (await docker("version")).status === 0,
-      );
+      const docker = await serveDocker(folder);
       await copyBySkopeo(
         `oci:${await folder.makeLayout()}:box`,
         `docker-archive:${folder.at("tar")}:box:latest`,
