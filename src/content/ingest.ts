@@ -2,7 +2,7 @@
  * Content on its way into the store. It becomes visible by one rename, after its size and hash are checked and its
  * bytes are on disk; until then nobody sees it, and a process that is killed leaves only a folder below `ingest/`.
  */
-import type { Hash } from "node:crypto";
+import { type Hash, randomUUID } from "node:crypto";
 import { closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ import { TeuError } from "../base/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
 import { CHUNK_BYTES } from "./blob-stream.ts";
 import { syncFolder, writeWhole } from "./durable.ts";
-import { DigestMismatch, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
+import { DigestMismatch, errnoOf, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
 import { orderedBytes, readSegments, SegmentWriter } from "./segments.ts";
 
 /** What content should be, as far as one knows beforehand. */
@@ -194,7 +194,7 @@ export class Ingest {
 
   /** Forgets everything. */
   abort(): void {
-    this.#close(() => rmSync(this.#place.folder, { recursive: true, force: true }));
+    this.#close(() => removeIngest(this.#place.folder));
   }
 
   /** The same for servers: to free a large file's blocks takes a while. */
@@ -202,7 +202,8 @@ export class Ingest {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     closeSync(this.#place.descriptor);
-    await rm(this.#place.folder, { recursive: true, force: true });
+    const aside = moveAside(this.#place.folder);
+    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
     this.#place.ownership[Symbol.dispose]();
   }
 
@@ -291,6 +292,27 @@ export class Ingest {
 
   #mustBeOpen(): void {
     if (!this.#isOpen) throw new IngestClosed({ id: this.id });
+  }
+}
+
+/** Removes an ingest's folder. Its lock is ours, and goes with it. */
+export function removeIngest(folder: string): void {
+  const aside = moveAside(folder);
+  if (aside !== undefined) rmSync(aside, { recursive: true, force: true });
+}
+
+/**
+ * Takes away an ingest's folder in one step: were it emptied where it is, the lock would go first, and whoever took it next would lose what
+ * they put there. The new name is that of an ingest too, which is pruned if we die here.
+ */
+function moveAside(folder: string): string | undefined {
+  const aside = join(dirname(folder), randomUUID());
+  try {
+    renameSync(folder, aside);
+    return aside;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -24,7 +24,8 @@ export function tryLock(path: string): Disposable | undefined {
   let isHeld = true;
   return {
     [Symbol.dispose](): void {
-      if (isHeld) remove(path);
+      // A lock may be moved away with its folder, and another be at its path by now.
+      if (isHeld && isOf(read(path), held.nonce)) remove(path);
       isHeld = false;
     },
   };
@@ -72,6 +73,10 @@ function breakDead(path: string): boolean {
   const isSame = now === "unreadable" ? held === now : now?.nonce === nonce;
   if (isSame) remove(path);
   return true;
+}
+
+function isOf(held: ReturnType<typeof read>, nonce: string): boolean {
+  return held !== undefined && held !== "unreadable" && held.nonce === nonce;
 }
 
 function read(path: string): Held | "unreadable" | undefined {

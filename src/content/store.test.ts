@@ -245,6 +245,45 @@ const WRITER = `
   setInterval(() => {}, 1000);
 `;
 
+const RIVAL = `
+  const { ContentStore, IngestInUse, IngestNotFound } = await import(process.env.CONTENT);
+  const store = ContentStore.open(process.env.ROOT);
+  const begin = () => {
+    try {
+      return store.ingest({ id: "one" });
+    } catch (error) {
+      if (error instanceof IngestNotFound) return;
+      if (!(error instanceof IngestInUse)) throw error;
+      if (error.context.why === "owned") return;
+    }
+    try {
+      return store.resumeIngest("one");
+    } catch (error) {
+      if (error instanceof IngestNotFound) store.discardIngest("one");
+      else if (!(error instanceof IngestInUse)) throw error;
+    }
+  };
+  for (let taken = 0; taken < 60; ) {
+    using ingest = begin();
+    if (ingest === undefined) continue;
+    ingest.write(Buffer.from("x"));
+    ingest.commit();
+    taken++;
+  }
+`;
+
+test("of processes that take in one blob again and again none removes what another has begun", async () => {
+  const rivals = Array.from({ length: 4 }, () =>
+    Bun.spawn([process.execPath, "-e", RIVAL], {
+      env: { CONTENT: join(import.meta.dir, "index.ts"), ROOT: root, PATH: process.env["PATH"] },
+      stderr: "pipe",
+    }),
+  );
+  const said = await Promise.all(rivals.map(({ stderr }) => stderr.text()));
+  expect(said).toEqual(["", "", "", ""]);
+  expect(readdirSync(join(root, "ingest"))).toEqual([]);
+});
+
 test("a process that is killed in the middle leaves nothing visible, and another one goes on", async () => {
   const child = Bun.spawn([process.execPath, "-e", WRITER], {
     env: { CONTENT: join(import.meta.dir, "index.ts"), ROOT: root, PATH: process.env["PATH"] },

@@ -14,7 +14,6 @@ import {
   readFileSync,
   readSync,
   rmdirSync,
-  rmSync,
   statSync,
   unlinkSync,
 } from "node:fs";
@@ -46,7 +45,15 @@ import {
 } from "./errors.ts";
 import { GroupSync } from "./group-sync.ts";
 import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
-import { algorithmFor, DATA, type Expected, Ingest, OWNER, type SupportedAlgorithm } from "./ingest.ts";
+import {
+  algorithmFor,
+  DATA,
+  type Expected,
+  Ingest,
+  OWNER,
+  removeIngest,
+  type SupportedAlgorithm,
+} from "./ingest.ts";
 import { linkBlob } from "./link.ts";
 import { isLocked, tryLock } from "./owner-lock.ts";
 import { readSegments, receivedBytes } from "./segments.ts";
@@ -268,7 +275,7 @@ export class ContentStore {
       // Taken like a writer, so that nobody resumes what we remove.
       using ownership = tryLock(join(folder, OWNER));
       if (ownership === undefined) return false;
-      rmSync(folder, { recursive: true, force: true });
+      removeIngest(folder);
       return true;
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return false;
