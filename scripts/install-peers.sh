@@ -8,7 +8,7 @@
 # Exit status 3: something is missing and cannot be installed here (not root, or no apt-get); its names are on stderr.
 set -eu
 
-peers='runc crun criu umoci skopeo buildah containernetworking-plugins docker-registry debootstrap busybox-static uidmap slirp4netns passt attr acl libcap2-bin jq iproute2 nftables procps psmisc strace ca-certificates'
+peers='wrk runc crun criu umoci skopeo buildah containernetworking-plugins docker-registry debootstrap busybox-static uidmap slirp4netns passt attr acl libcap2-bin jq iproute2 nftables procps psmisc strace ca-certificates'
 callers='containerd docker.io podman buildah'
 compilers='clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-armhf-cross libseccomp-dev shellcheck'
 machine='apparmor secilc qemu-system-x86 busybox-static cpio xz-utils kmod iproute2 procps systemd dbus'
