@@ -25,6 +25,7 @@ import {
   parseSearchDomain,
   parseSignal,
   parseSize,
+  parseStorage,
   parseTmpfs,
   parseUlimit,
   parseVolume,
@@ -93,6 +94,11 @@ export const CONTAINER_FLAGS = {
   ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address in the first network" },
   tmpfs: { kind: "list", value: "DIR[:OPTIONS]", summary: "A file system in memory there" },
   "shm-size": { kind: "string", value: "SIZE", summary: "Size of /dev/shm (64m)" },
+  "storage-opt": {
+    kind: "list",
+    value: "size=SIZE",
+    summary: "Limit what it writes beside its volumes, by quotas of projects",
+  },
   ...SECURITY_FLAGS,
   "group-add": { kind: "list", value: "GROUP", summary: "A further group of the program, by name or number" },
   ulimit: { kind: "list", value: "NAME=SOFT[:HARD]", summary: "Limit a resource of the process" },
@@ -267,6 +273,7 @@ export function containerRequest(
       stopTimeoutSeconds: flags["stop-timeout"],
       seccomp: security.seccomp,
       cgroupParent: flags["cgroup-parent"] || undefined,
+      storage: parseStorage(flags["storage-opt"]),
       idFile: flags.cidfile,
       asked: askedWords({
         ...security.asked,

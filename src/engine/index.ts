@@ -93,6 +93,7 @@ export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";
 export { parseResources } from "./options/resources.ts";
 export { parseSecurity } from "./options/security.ts";
+export { parseStorage } from "./options/storage.ts";
 export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";

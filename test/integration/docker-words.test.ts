@@ -36,7 +36,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "run --link-local-ip": "docker gives a device these addresses beside its own; nobody asked",
   "create --link-local-ip": "likewise",
   "* --ipv4": "a network has always addresses of IPv4",
-  "* --storage-opt --size": "sizes of writable layers are not kept yet",
+  "* --size": "sizes of writable layers are not kept yet",
   "create --attach": "a container that is not started has no streams",
   "exec --detach-keys": "a program of exec ends with its teu: there is nothing to leave it to",
   "* --tree": "an experiment of docker's",

@@ -1,6 +1,6 @@
-/** `--opt size`: what a volume may take, on a file system with quotas of projects, and on one without. */
+/** `--opt size` and `--storage-opt size`: what a volume and a container may take, on a file system with quotas of projects, and on one without. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { type Need, needs, program, root } from "../support/needs.ts";
 import { peer } from "./support/images.ts";
 import { Store } from "./support/registry.ts";
@@ -15,7 +15,7 @@ mkdir $d/m; mount -o loop,prjquota $d/f $d/m; umount $d/m; rm -r $d`;
     return Bun.spawnSync(["sh", "-c", script], { stderr: "ignore" }).exitCode === 0;
   },
 };
-const WANTED = [root, program("mkfs.ext4"), program("setpriv"), loop];
+const WANTED = [root, program("mkfs.ext4"), program("setpriv"), program("busybox"), loop];
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
 
@@ -95,5 +95,75 @@ describe("volume create --opt size", () => {
     expect(await plain.done("volume", "ls", "-q")).toBe("");
     expect(await plain.done("system", "check")).toBe("Everything is right\n");
     expect((await plain.teu("volume", "create", "-o", "size=much", "xx")).stderr).toContain("invalid size");
+  });
+});
+
+/** The files of an image with a shell. */
+async function boxArchive(): Promise<string> {
+  const files = plain.path("box");
+  const program = `${files}/bin/busybox`;
+  mkdirSync(`${files}/bin`, { recursive: true });
+  copyFileSync(Bun.which("busybox") ?? "", program);
+  for (const name of ["sh", "dd", "stat", "true"]) await peer("ln", "-sf", "busybox", `${files}/bin/${name}`);
+  await peer("tar", "-C", files, "-cf", `${files}.tar`, ".");
+  return `${files}.tar`;
+}
+
+describe("run --storage-opt size", () => {
+  const FILL = "dd if=/dev/zero of=/fill bs=64k count=400 2>/dev/null; stat -c %s /fill";
+  const writable = async (name: string): Promise<string> => {
+    const number = (
+      await Array.fromAsync(new Bun.Glob("*/fs/fill").scan({ cwd: `${mounted}/root/snapshots` }))
+    )[0];
+    expect({ name, number }).toEqual({ name, number: expect.any(String) });
+    return `${mounted}/root/snapshots/${number?.replace(/\/.*/, "")}`;
+  };
+
+  test("limits what a container writes, over starts and beside others, and gives the project back", async () => {
+    await done("import", await boxArchive(), "box");
+    const size = ["--storage-opt", "size=2m"];
+    const small = Number(
+      await done("run", "--network", "none", "--name", "small", ...size, "box", "sh", "-c", FILL),
+    );
+    expect(small).toBeGreaterThan(1 << 20);
+    expect(small).toBeLessThanOrEqual(2 << 20);
+    expect(await done("inspect", "-f", "{{json .HostConfig.StorageOpt}}", "small")).toBe('{"size":"2m"}\n');
+    // As full as before at the next start, and what is removed is room again.
+    expect(Number(await done("start", "-a", "small"))).toBe(small);
+    const project = (await peer("lsattr", "-pd", await writable("small"))).trim().split(/\s+/)[0] ?? "";
+    // Root with every right is held to it too: the kernel writes to an upper directory without CAP_SYS_RESOURCE.
+    const all = ["run", "--rm", "--network", "none", "--privileged", "--storage-opt", "SIZE=3m"];
+    const privileged = Number(await done(...all, "box", "sh", "-c", FILL));
+    expect(privileged).toBeGreaterThan(2 << 20);
+    expect(privileged).toBeLessThanOrEqual(3 << 20);
+    await done("rm", "small");
+    await done(
+      "run",
+      "--network",
+      "none",
+      "--name",
+      "again",
+      "--storage-opt",
+      "size=4m",
+      "box",
+      "sh",
+      "-c",
+      FILL,
+    );
+    const again = await writable("again");
+    expect(await peer("lsattr", "-pd", again)).toContain(`${project} `);
+    expect(Bun.file(`${again}/fs/fill`).size).toBeGreaterThan(3 << 20);
+    await done("rm", "again");
+  });
+
+  test("says what is missing where there are no quotas, and leaves no container", async () => {
+    await plain.done("import", await boxArchive(), "box");
+    const { status, stderr } = await plain.teu("run", "--storage-opt", "size=2m", "box", "true");
+    expect(status).toBe(125);
+    expect(stderr).toMatch(
+      /^teu: Cannot limit the size of "\S+": its file system, \S+ on \/\S*, keeps no quotas of projects \(.*\)\nhint: .*prjquota/,
+    );
+    expect(await plain.done("ps", "-aq")).toBe("");
+    expect(await plain.done("system", "check")).toBe("Everything is right\n");
   });
 });

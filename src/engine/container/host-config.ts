@@ -36,6 +36,7 @@ export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfi
     UTSMode: has("uts") ? "" : "host",
     CgroupnsMode: has("cgroup") ? "private" : "host",
     CgroupParent: settings.cgroupParent ?? "",
+    ...(settings.storage && { StorageOpt: settings.storage }),
     ...askedOf(settings.asked ?? {}),
     ...limitsOf(resources ?? {}),
     ...memoryFilesOf(config),

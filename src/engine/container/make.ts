@@ -17,8 +17,10 @@ import { InvalidOption } from "../options/error.ts";
 import { healthCheckOf } from "../options/health.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import { storageBytes } from "../options/storage.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
+import { limitDirectory } from "../snapshot/limit-directory.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerMount, type ContainerRecord } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -75,6 +77,7 @@ export function recordContainer(
     ...(request.resolverOptions.length > 0 && { resolverOptions: request.resolverOptions }),
     ...(request.ipc !== "private" && { ipc: request.ipc }),
     ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
+    ...(request.storage !== undefined && { storage: request.storage }),
     ...(options.isPrivileged && { isPrivileged: true }),
     ...(request.asked && { asked: request.asked }),
     ...(request.stopTimeoutSeconds !== undefined && { stopTimeoutSeconds: request.stopTimeoutSeconds }),
@@ -256,13 +259,19 @@ function openBundle(store: Store, container: ContainerRecord): { path: HostPath;
   return { path, rootfs };
 }
 
-/** Mounts the layers of a container, the writable one on top, on `target`. */
-export function mountRoot(store: Store, { snapshot }: ContainerRecord, target: HostPath): void {
+/** Mounts the layers of a container, the writable one on top, on `target`. @throws {NoProjectQuota} */
+export function mountRoot(store: Store, { snapshot, settings }: ContainerRecord, target: HostPath): void {
   if (snapshot === null) return;
   const [active, top] = snapshotChain(store.database, snapshot);
   if (active === undefined) return;
+  const around = snapshotDirectory(store, active.number);
   const upper = filesDirectory(store, active);
-  const work = join(snapshotDirectory(store, active.number), "work") as HostPath;
+  const work = join(around, "work") as HostPath;
+  const limit = storageBytes(settings.storage ?? {});
+  if (limit > 0) {
+    mkdirSync(around, { recursive: true, mode: 0o755 });
+    limitDirectory(store, around, limit); // before anything is in it: what is made in it later belongs to the limit
+  }
   mkdirSync(upper, { recursive: true, mode: 0o755 });
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const lower = top === undefined ? [] : layerDirectories(store, top);

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
+import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
@@ -127,6 +128,11 @@ function nameOf(pid: number): string {
   }
 }
 
-function removeSnapshot(store: Store, { snapshot }: ContainerRecord): void {
-  if (snapshot !== null) rmSync(snapshotDirectory(store, snapshot), { recursive: true, force: true });
+function removeSnapshot(store: Store, { snapshot, settings }: ContainerRecord): void {
+  if (snapshot === null) return;
+  const directory = snapshotDirectory(store, snapshot);
+  const isLimited = settings.storage !== undefined && existsSync(directory);
+  const project = isLimited ? projectIn(directory) : undefined;
+  rmSync(directory, { recursive: true, force: true });
+  if (project !== undefined) releaseProject(store, store.paths.snapshots, project);
 }

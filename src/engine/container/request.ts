@@ -10,6 +10,7 @@ import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { SeccompProfile } from "../options/seccomp-profile.ts";
+import type { StorageOptions } from "../options/storage.ts";
 import type { VolumeMount, VolumesFrom } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
@@ -53,6 +54,8 @@ export interface ContainerRequest {
   readonly ipc: string;
   /** The directory of its cgroups, from the top of each hierarchy; absent: the engine's own. */
   readonly cgroupParent?: string;
+  /** Limits of its writable layer. */
+  readonly storage?: StorageOptions;
   /** `search` and `options` of its resolv.conf, in the place of the host's. */
   readonly searchDomains: readonly string[];
   readonly resolverOptions: readonly string[];

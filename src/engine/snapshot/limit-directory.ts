@@ -46,7 +46,7 @@ const HINTS: Readonly<Record<string, string>> = {
 /** Lets `directory`, in which nothing is yet, take no more than `bytes`; one that is limited already stays as it is. @throws {NoProjectQuota} */
 export function limitDirectory({ paths }: Store, directory: HostPath, bytes: number): void {
   // Between the choice of a project and its first file nobody else may choose.
-  using _lock = lockFile(join(paths.root, "projects.lock"));
+  using _lock = lockFile(projectsLock(paths));
   withOpen(directory, (descriptor) => {
     const present = projectOf(descriptor);
     if (isOurs(present)) return;
@@ -65,8 +65,17 @@ export function projectIn(directory: HostPath): number | undefined {
 }
 
 /** Takes the limit off a project whose directory is gone. @param beside  A directory of the same file system. */
-export function releaseProject(beside: HostPath, project: number): void {
-  withOpen(beside, (descriptor) => limitProject(descriptor, project, 0)); // without files it is free even if this fails
+export function releaseProject({ paths }: Store, beside: HostPath, project: number): void {
+  using _lock = lockFile(projectsLock(paths));
+  withOpen(beside, (descriptor) => {
+    const use = useOfProject(descriptor, project);
+    // Without files it was free for others, who may have limited it anew.
+    if (typeof use !== "number" && use.inodes === 0) limitProject(descriptor, project, 0);
+  });
+}
+
+function projectsLock({ root }: Store["paths"]): string {
+  return join(root, "projects.lock");
 }
 
 function isOurs(project: number): boolean {

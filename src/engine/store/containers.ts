@@ -8,6 +8,7 @@ import type { HealthCheck } from "../options/health.ts";
 import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
+import type { StorageOptions } from "../options/storage.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { noteContainerEvent } from "./events.ts";
 import { deleteHealth } from "./health.ts";
@@ -50,6 +51,8 @@ export interface ContainerSettings {
   /** How its IPC is shared; absent: not at all. */
   readonly ipc?: string;
   readonly cgroupParent?: string;
+  /** Limits of its writable layer. */
+  readonly storage?: StorageOptions;
   readonly isPrivileged?: boolean;
   /** What config.json does not show. */
   readonly asked?: AskedWords;

@@ -91,5 +91,5 @@ function finishRemoval(store: Store, name: string): void {
   });
   const project = existsSync(aside) ? projectIn(aside as HostPath) : undefined;
   rmSync(aside, { recursive: true, force: true });
-  if (project !== undefined) releaseProject(paths.volumes, project);
+  if (project !== undefined) releaseProject(store, paths.volumes, project);
 }
