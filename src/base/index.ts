@@ -49,6 +49,7 @@ export { ageMs, bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./ow
 export { forEachParallel } from "./parallel.ts";
 // Paths as text.
 export { normalizePath, resolvePath, splitPath } from "./path.ts";
+export { randomChoice, randomHex } from "./random.ts";
 // Where it keeps what it keeps.
 export { NoHome, runRoot, stateRoot } from "./state.ts";
 // Which teu this is.

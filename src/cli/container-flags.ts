@@ -1,5 +1,4 @@
 /** The flags by which a container is asked for, and what they mean. Docker's. */
-import { readFileSync } from "node:fs";
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import {
   askedWords,
@@ -10,7 +9,6 @@ import {
   type PublishedPort,
   parseAssignments,
   parseEnvironment,
-  parseEnvironmentFile,
   parseExposed,
   parseHost,
   parseHostname,
@@ -33,6 +31,7 @@ import {
 } from "../engine/index.ts";
 import { FOREIGN_FLAGS, refuseConflicts, refuseForeign } from "./flag-checks.ts";
 import { HEALTH_FLAGS, healthOf } from "./health-flags.ts";
+import { readLines } from "./read-lines.ts";
 import { RESOURCE_FLAGS, resourcesOf } from "./resource-flags.ts";
 import { SECURITY_FLAGS, securityOf } from "./security-flags.ts";
 
@@ -298,11 +297,6 @@ function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], un
 function checkedSignal(text: string | undefined): string | undefined {
   if (text !== undefined && text !== "") parseSignal(text);
   return text || undefined;
-}
-
-/** The lines of a file of variables, or of labels. */
-export function readLines(path: string): string[] {
-  return parseEnvironmentFile(readFileSync(path, "utf8"));
 }
 
 /** Docker's words; none is private. @throws {InvalidOption} */

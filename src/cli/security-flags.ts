@@ -1,5 +1,4 @@
 /** The flags that say what a container may do, and to which devices. Docker's. */
-import { readFileSync } from "node:fs";
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import {
   allDevices,
@@ -14,6 +13,7 @@ import {
   resolveCDI,
 } from "../engine/index.ts";
 import { CAPABILITY_NAMES } from "../runtime/index.ts";
+import { heldCapabilities } from "./held-capabilities.ts";
 
 export const SECURITY_FLAGS = {
   "cap-add": { kind: "list", value: "CAPABILITY", summary: "Give root a capability more; ALL: every one" },
@@ -100,12 +100,6 @@ export function securityOf(flags: Words): {
       deviceRules: flags["device-cgroup-rule"],
     },
   };
-}
-
-/** Those that we have: not every root has them all, and nobody can give what he has not. */
-export function heldCapabilities(): readonly string[] {
-  const [, bounding = "0"] = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  return CAPABILITY_NAMES.filter((_, number) => (BigInt(`0x${bounding}`) >> BigInt(number)) & 1n);
 }
 
 function capabilitiesOf({ privileged, "cap-add": add, "cap-drop": drop }: Words): readonly string[] {

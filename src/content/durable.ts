@@ -1,5 +1,4 @@
 /** Files that survive a power cut whole or not at all. */
-import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, writeError } from "./errors.ts";
@@ -21,7 +20,7 @@ export function createFile(path: string, text: string): boolean {
 }
 
 function writeBeside(path: string, text: string, mode: number, publish: (draft: string) => void): void {
-  const draft = `${path}.${randomUUID()}`;
+  const draft = `${path}.${crypto.randomUUID()}`;
   try {
     const descriptor = openSync(draft, "wx", mode);
     try {

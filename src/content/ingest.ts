@@ -2,12 +2,11 @@
  * Content on its way into the store. It becomes visible by one rename, after its size and hash are checked and its
  * bytes are on disk; until then nobody sees it, and a process that is killed leaves only a folder below `ingest/`.
  */
-import { type Hash, randomUUID } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { promisify } from "node:util";
 import { TeuError } from "../base/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
 import { CHUNK_BYTES } from "./blob-stream.ts";
@@ -174,7 +173,7 @@ export class Ingest {
   async commitAsync(expected: Expected = {}): Promise<Committed> {
     if (this.#isOtherAlgorithm(expected)) await this.readBackAsync();
     const committed = this.#check(expected);
-    await promisify(fsync)(this.#place.descriptor);
+    await process.getBuiltinModule("node:util").promisify(fsync)(this.#place.descriptor);
     const folder = this.#rename(committed.digest);
     try {
       await this.#place.syncFolder(folder);
@@ -306,7 +305,7 @@ export function removeIngest(folder: string): void {
  * they put there. The new name is that of an ingest too, which is pruned if we die here.
  */
 function moveAside(folder: string): string | undefined {
-  const aside = join(dirname(folder), randomUUID());
+  const aside = join(dirname(folder), crypto.randomUUID());
   try {
     renameSync(folder, aside);
     return aside;

@@ -3,7 +3,6 @@
  * The lock of a process that died is broken by whoever wants it next; only under a lock of its own, named after the
  * one to be broken, so that two breakers never take each other's new lock for the dead one's.
  */
-import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { isAlive, type Owner, thisOwner } from "../base/index.ts";
 import { errnoOf } from "./errors.ts";
@@ -13,7 +12,7 @@ type Held = Owner & { readonly nonce: string };
 
 /** Takes the lock at `path`, or returns undefined while a living process (this one included) has it. */
 export function tryLock(path: string): Disposable | undefined {
-  const held: Held = { ...thisOwner(), nonce: randomUUID() };
+  const held: Held = { ...thisOwner(), nonce: crypto.randomUUID() };
   const draft = `${path}.${held.nonce}`;
   try {
     writeFileSync(draft, JSON.stringify(held), { flag: "wx", mode: 0o600 });

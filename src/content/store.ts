@@ -4,7 +4,6 @@
  * page cache takes less time than a promise; only what waits for the disk has a form for servers (`commitAsync`).
  * Source: image-spec image-layout.md.
  */
-import { randomUUID } from "node:crypto";
 import {
   close,
   mkdirSync,
@@ -19,7 +18,6 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import {
   type Digest,
   digestAlgorithm,
@@ -171,7 +169,7 @@ export class ContentStore {
       throw error;
     }
     const isDeleted = this.delete(digest);
-    await promisify(close)(descriptor);
+    await process.getBuiltinModule("node:util").promisify(close)(descriptor);
     return isDeleted;
   }
 
@@ -198,7 +196,7 @@ export class ContentStore {
 
   /** Begins to take content in. @throws {IngestInUse} the id is taken @throws {UnsupportedAlgorithm} */
   ingest(options: IngestOptions = {}): Ingest {
-    const id = options.id ?? randomUUID();
+    const id = options.id ?? crypto.randomUUID();
     const folder = this.#ingestFolder(id);
     const algorithm = algorithmFor(options.expected ?? {}, options.algorithm ?? "sha256");
     try {

@@ -10,8 +10,8 @@ import {
   parseReference,
 } from "../spec/index.ts";
 import { describeContainer } from "./container/describe.ts";
+import { findContainer, NoSuchContainer } from "./container/find.ts";
 import { type ContainerSummary, listContainers } from "./container/list.ts";
-import { findContainer, NoSuchContainer } from "./container/remove.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
 import { thisPlatform } from "./image/platform.ts";

@@ -3,11 +3,12 @@
  * since media types lie. Memory is bounded: 1 MiB pieces, and no zstd window beyond what every reader must support.
  * Source: RFC 1952, 2.2; RFC 8878, 3.1.1.1.2 (8 MiB is what one should read, 128 MiB what zstd's own tools do).
  */
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import * as zlib from "node:zlib";
+import type { Gzip, ZstdCompress, ZstdDecompress } from "node:zlib";
 import { TeuError, Unsupported } from "../base/index.ts";
 import type { LayerCompression } from "../spec/index.ts";
+
+/** Loaded when something is unpacked or packed: they take six milliseconds, and whoever starts a container does neither. */
+const zlibModule = () => process.getBuiltinModule("node:zlib");
 
 /** Bytes that come in pieces. */
 export type ByteSource = AsyncIterable<Uint8Array>;
@@ -49,7 +50,9 @@ export async function* decompress(source: ByteSource): AsyncGenerator<Buffer> {
     for await (const chunk of rest) yield asBuffer(chunk);
     return;
   }
-  const decoder = compression === "gzip" ? zlib.createGunzip({ chunkSize: CHUNK_BYTES }) : zstdDecoder();
+  const [{ Readable }, { pipeline }] = [await import("node:stream"), await import("node:stream/promises")];
+  const decoder =
+    compression === "gzip" ? zlibModule().createGunzip({ chunkSize: CHUNK_BYTES }) : zstdDecoder();
   let sourceError: unknown;
   const watched = watch(rest, (error) => {
     sourceError = error;
@@ -71,13 +74,15 @@ export async function* decompress(source: ByteSource): AsyncGenerator<Buffer> {
 }
 
 /** `bytes` packed as `compression`, always the same bytes for the same input and zlib. */
-export function compressor(compression: Exclude<LayerCompression, "none">): zlib.Gzip | zlib.ZstdCompress {
+export function compressor(compression: Exclude<LayerCompression, "none">): Gzip | ZstdCompress {
+  const zlib = zlibModule();
   if (compression === "gzip") return zlib.createGzip({ chunkSize: CHUNK_BYTES });
   if (typeof zlib.createZstdCompress !== "function") throw noZstd();
   return zlib.createZstdCompress({ chunkSize: CHUNK_BYTES });
 }
 
-function zstdDecoder(): zlib.ZstdDecompress {
+function zstdDecoder(): ZstdDecompress {
+  const zlib = zlibModule();
   if (typeof zlib.createZstdDecompress !== "function") throw noZstd();
   return zlib.createZstdDecompress({
     chunkSize: CHUNK_BYTES,

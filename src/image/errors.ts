@@ -1,5 +1,4 @@
 /** What can go wrong with a layer, an image and an archive of images. */
-import { getSystemErrorMap } from "node:util";
 import { type ErrorKind, TeuError } from "../base/index.ts";
 import type { ByteString } from "./byte-string.ts";
 import { decodeName } from "./byte-string.ts";
@@ -87,7 +86,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
 };
 
 function describeErrno(number: number): readonly [name: string, sentence: string] {
-  const known = getSystemErrorMap().get(-number);
+  const known = process.getBuiltinModule("node:util").getSystemErrorMap().get(-number);
   return known ?? [`errno ${number}`, `errno ${number}`];
 }
 

@@ -1,6 +1,4 @@
 /** Makes images: layers, configs and manifests written to the store. */
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { ContentStore } from "../content/index.ts";
 import {
   type Descriptor,
@@ -46,7 +44,10 @@ export async function writeLayer(
     for await (const chunk of source) ingest.write(chunk);
   };
   if (compression === "none") await written(hashed());
-  else await pipeline(Readable.from(hashed(), { highWaterMark: 1 }), compressor(compression), written);
+  else {
+    const [{ Readable }, { pipeline }] = [await import("node:stream"), await import("node:stream/promises")];
+    await pipeline(Readable.from(hashed(), { highWaterMark: 1 }), compressor(compression), written);
+  }
   const { digest, size } = ingest.commit();
   const diffID = `sha256:${hash.digest("hex")}` as DiffID;
   return { descriptor: { mediaType: LAYER_TYPES[compression], digest, size }, diffID };

@@ -74,9 +74,22 @@ export function hasherFor(algorithm: "sha256" | "sha512"): Hash {
   return createHash(algorithm);
 }
 
+interface QuickHash {
+  update(bytes: Uint8Array | string): QuickHash;
+  digest(encoding: "hex"): string;
+}
+
+/** Bun has one that need not be loaded; every start of a container checks a manifest and a config. */
+function quickHash(algorithm: "sha256" | "sha512"): QuickHash {
+  const { Bun: bun } = globalThis as {
+    Bun?: { CryptoHasher: new (algorithm: "sha256" | "sha512") => QuickHash };
+  };
+  return bun === undefined ? createHash(algorithm) : new bun.CryptoHasher(algorithm);
+}
+
 /** The digest of bytes that are all here. */
 export function digestOf(bytes: Uint8Array | string, algorithm: "sha256" | "sha512" = "sha256"): Digest {
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}` as Digest;
+  return `${algorithm}:${quickHash(algorithm).update(bytes).digest("hex")}` as Digest;
 }
 
 /** ChainIDs of every prefix of `diffIDs`, bottom first. Source: image-spec config.md, layer ChainID. */

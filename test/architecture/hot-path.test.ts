@@ -13,6 +13,12 @@ const ENTRIES = [
   ...COMMANDS.map((name) => `runtime/command/${name}.ts`),
 ];
 
+/** Commands of the engine, and what none of them needs before it has something to unpack, to sign or to send: two to six milliseconds each. */
+const ENGINE_ENTRIES = ["exec", "logs", "ps", "rm", "run", "start", "stop"].map(
+  (name) => `cli/commands/${name}.ts`,
+);
+const SLOW = ["crypto", "http", "net", "stream", "stream/promises", "tls", "util", "zlib"];
+
 /** By its path in the bundle: what each piece imports at once. */
 type Imports = ReadonlyMap<string, readonly string[]>;
 let commands: Imports;
@@ -68,5 +74,20 @@ describe("loads no module but bun:ffi:", () => {
   // By itself: whether the bundler leaves out what a command does not use of it depends on the other commands.
   test("all of base", async () => {
     expect(packagesOf(await cut(["base/index.ts"]), "/base/index.js")).toEqual([]);
+  });
+});
+
+describe("loads no module that is slow to load:", () => {
+  let engine: Imports;
+  beforeAll(async () => {
+    // From the program's own entry too: what is loaded by `import()` somewhere is cut out whole.
+    engine = await cut(["main.ts", ...ENGINE_ENTRIES]);
+  });
+
+  test.each(ENGINE_ENTRIES)("%s", (entry) => {
+    const packages = packagesOf(engine, `/${entry.replace(/\.ts$/, ".js")}`);
+    const names = SLOW.flatMap((name) => [name, `node:${name}`]);
+    expect(packages.filter((way) => names.includes(way.slice(way.lastIndexOf(" ") + 1)))).toEqual([]);
+    expect(packages.some((way) => way.endsWith(" bun:sqlite"))).toBe(true);
   });
 });

@@ -1,8 +1,8 @@
 /** `teu exec`: one more program in a container that runs. Docker's flags and exit statuses. */
 import { execInContainer, openEngine, parseEnvironment } from "../../engine/index.ts";
-import { readLines } from "../container-flags.ts";
 import { teuCommand } from "../context.ts";
-import { heldCapabilities } from "../security-flags.ts";
+import { heldCapabilities } from "../held-capabilities.ts";
+import { readLines } from "../read-lines.ts";
 
 export const command = teuCommand({
   name: "teu exec",

@@ -8,14 +8,14 @@ import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { type AttachOptions, ContainerStreams } from "./attach.ts";
 import { driverOf } from "./driver-of.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 import { Foreground } from "./foreground.ts";
 import { remakeBundle } from "./make.ts";
-import { settle } from "./recover.ts";
-import { findContainer, stopAndUnmount } from "./remove.ts";
+import { stopAndUnmount } from "./remove.ts";
 import { noteFailedStart } from "./restart.ts";
 import { remainingMs } from "./restart-policy.ts";
+import { settle } from "./settle.ts";
 import { startMonitored } from "./start.ts";
-import { ContainerNotRunning } from "./stop.ts";
 import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
 
 /** Somebody may stop it, or start it, while it waits. */

@@ -9,9 +9,9 @@ import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { runningPid } from "./driver-of.ts";
+import { findContainer } from "./find.ts";
 import { tellAddresses } from "./network.ts";
 import { noteRecord } from "./note-record.ts";
-import { findContainer } from "./remove.ts";
 
 /** It is in that network already. Docker's words. */
 export class AlreadyConnected extends TeuError<"already-connected", { container: string; network: string }> {

@@ -22,8 +22,8 @@ import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import { snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
+import { findContainer } from "./find.ts";
 import { whilePaused } from "./pause.ts";
-import { findContainer } from "./remove.ts";
 import { openContainerRoot } from "./root.ts";
 
 /** What the new image is to say of itself. */

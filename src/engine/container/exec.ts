@@ -13,8 +13,7 @@ import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
-import { ContainerNotRunning } from "./stop.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 
 /** It stands still, and what would run in it too. Docker's words. */
 export class ContainerPaused extends TeuError<"container-paused", { id: string }> {

@@ -9,7 +9,7 @@ import { forwardSignals } from "../run/signals.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { type AttachOptions, ContainerStreams } from "./attach.ts";
-import { settle } from "./recover.ts";
+import { settle } from "./settle.ts";
 import { findIfAny, UNKNOWN_STATUS } from "./wait.ts";
 
 /** Descriptors of ours that a container gets as they are, in the place of pipes to its monitor. */

@@ -4,7 +4,7 @@ import type { RuntimeConfig } from "../../spec/index.ts";
 import type { JoinedNamespace } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 import { runningPid } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
+import { findContainer } from "./find.ts";
 
 /** The other one has no namespaces: it does not run. Docker's words. */
 export class CannotJoin extends TeuError<"cannot-join", { id: string; type: JoinedNamespace }> {

@@ -28,10 +28,10 @@ import { noteImageUse } from "../store/images.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
+import { findContainer } from "./find.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { keepContainer } from "./keep.ts";
 import { encodeRecord, RECORD } from "./note-record.ts";
-import { findContainer } from "./remove.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { printError } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { type HostEntry, writeNameServer, writeOwnAddresses } from "../bundle/files.ts";
-import { hasNames } from "../names/known.ts";
+import { hasNames } from "../names/needed.ts";
 import { tellNameServer } from "../names/tell.ts";
 import { encodeAddress, gatewayOf } from "../network/address.ts";
 import { readResult } from "../network/cni/result.ts";

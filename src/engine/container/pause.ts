@@ -5,8 +5,7 @@ import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
-import { ContainerNotRunning } from "./stop.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 
 /** It is stopped already. Docker's words. */
 export class AlreadyPaused extends TeuError<"already-paused", { id: string }> {

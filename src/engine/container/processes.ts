@@ -2,8 +2,7 @@
 import { TeuError } from "../../base/index.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
-import { ContainerNotRunning } from "./stop.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 
 /** The machine's ps failed, or printed no PID column. Docker's words for the latter. */
 export class PsFailed extends TeuError<"ps-failed", { why: string }> {

@@ -7,27 +7,12 @@ import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
-import { type ContainerRecord, deleteContainer, findContainers } from "../store/containers.ts";
+import { type ContainerRecord, deleteContainer } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { closeVolumes } from "../volume/hold.ts";
-import { finishRemovals, removeUnused } from "../volume/remove.ts";
 import { driverOf } from "./driver-of.ts";
 import { disconnect } from "./network.ts";
-
-/** No container goes by this text. Docker's words. */
-export class NoSuchContainer extends TeuError<"no-such-container", { text: string }> {
-  constructor(context: { text: string }) {
-    super("no-such-container", "not-found", context, `No such container: ${context.text}`);
-  }
-}
-
-/** More than one container's ID begins so. Docker's words. */
-export class AmbiguousID extends TeuError<"ambiguous-id", { text: string; count: number }> {
-  constructor(context: { text: string; count: number }) {
-    super("ambiguous-id", "invalid", context, `Multiple IDs found with provided prefix: ${context.text}`);
-  }
-}
 
 /** It runs, and force was not asked for. Docker's words. */
 export class ContainerRunning extends TeuError<"container-running", { id: string; name: string }> {
@@ -39,15 +24,6 @@ export class ContainerRunning extends TeuError<"container-running", { id: string
       `Cannot remove container "/${context.name}": container is running: stop the container before removing or force remove`,
     );
   }
-}
-
-/** The one container that `text` names: by ID, by name, by the beginning of its ID. */
-export function findContainer(store: Store, text: string): ContainerRecord {
-  const found = findContainers(store.database, store.namespace, text);
-  const [container] = found;
-  if (container === undefined) throw new NoSuchContainer({ text });
-  if (found.length > 1) throw new AmbiguousID({ text, count: found.length });
-  return container;
 }
 
 /**
@@ -68,12 +44,15 @@ export async function removeContainer(
   rmSync(containerDirectory(store, id), { recursive: true, force: true });
   const isLast = options.volumes || container.settings.autoRemove || phase === "creating";
   const mounts = isLast ? (container.settings.mounts ?? []) : [];
+  const volumes = mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : []));
+  if (volumes.length === 0) {
+    inTransaction(store.database, () => deleteContainer(store.database, container));
+    return;
+  }
+  const { finishRemovals, removeUnused } = await import("../volume/remove.ts");
   inTransaction(store.database, () => {
     deleteContainer(store.database, container);
-    removeUnused(
-      store,
-      mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : [])),
-    );
+    removeUnused(store, volumes);
   });
   finishRemovals(store);
 }

@@ -2,10 +2,9 @@
  * A container's files as it sees them, from outside: an open directory, below which every path is resolved by the kernel as if it were the
  * root (openat2, RESOLVE_IN_ROOT), so that no link of the container's leads out, whatever it does meanwhile (CVE-2018-15664).
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, isAlive, thisOwner } from "../../base/index.ts";
+import { type HostPath, isAlive, randomHex, thisOwner } from "../../base/index.ts";
 import { type ByteString, byteString } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import { bindTree, unmount } from "../mount/calls.ts";
@@ -60,7 +59,7 @@ function mountStopped(store: Store, container: ContainerRecord, withMounts: bool
     throw new ContainerBusy({ id: container.id });
   using cleanUp = new DisposableStack();
   cleanUp.defer(() => void takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY));
-  const directory = `new-${randomBytes(4).toString("hex")}`;
+  const directory = `new-${randomHex(4)}`;
   const lease = takeLease(store.database, `copy ${container.id}`, directory);
   const place = join(store.paths.snapshots, directory, "lower") as HostPath;
   mkdirSync(place, { recursive: true, mode: 0o700 });

@@ -9,7 +9,7 @@ import { check, cString, syscall } from "../../sys/index.ts";
 import { attachMount, setOption } from "../mount/calls.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
-import { findContainer } from "./remove.ts";
+import { findContainer } from "./find.ts";
 
 /** Docker's word for a container whose IPC others may join. */
 export const SHAREABLE = "shareable";

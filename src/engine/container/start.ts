@@ -20,12 +20,12 @@ import { inTransaction } from "../store/database.ts";
 import { putHealth } from "../store/health.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
+import { findContainer } from "./find.ts";
 import type { Foreground } from "./foreground.ts";
 import type { Bundle } from "./make.ts";
 import { connect } from "./network.ts";
-import { settle } from "./recover.ts";
-import { findContainer } from "./remove.ts";
 import { afterExit, noteStart } from "./restart.ts";
+import { settle } from "./settle.ts";
 
 /** Docker's driver `local`. */
 const DEFAULT_LOG: LogChoice = { driver: "local", options: {} };

@@ -7,16 +7,9 @@ import { inTransaction } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 import { noteStop } from "./restart.ts";
 import { waitForContainer } from "./wait.ts";
-
-/** It does not run. Docker's words. */
-export class ContainerNotRunning extends TeuError<"container-not-running", { id: string }> {
-  constructor(context: { id: string }) {
-    super("container-not-running", "failed-precondition", context, `container ${context.id} is not running`);
-  }
-}
 
 /** No signal goes by this text. Docker's words. */
 export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> {

@@ -10,9 +10,9 @@ import { changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
+import { findContainer } from "./find.ts";
 import { encodeConfig } from "./make.ts";
 import { noteRecord } from "./note-record.ts";
-import { findContainer } from "./remove.ts";
 import { noteStart } from "./restart.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 

@@ -4,8 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./remove.ts";
-import { ContainerNotRunning } from "./stop.ts";
+import { ContainerNotRunning, findContainer } from "./find.ts";
 
 /** Counters of one container at one moment. */
 export interface Counters {

@@ -5,8 +5,8 @@ import { Attachment } from "../monitor/attachment.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, containerDirectory, type Store } from "../store/store.ts";
-import { settle } from "./recover.ts";
-import { findContainer } from "./remove.ts";
+import { findContainer } from "./find.ts";
+import { settle } from "./settle.ts";
 
 /** The exit status of one whose owner was killed before it could tell. */
 export const UNKNOWN_STATUS = 137;

@@ -2,7 +2,7 @@
  * `teu import --from PLACE`: images that other programs of this machine have become ours, under the names that they have there, or under
  * another one. Names are recorded when all of an image is here; what was taken when something fails stays.
  */
-import type { CopyEvent } from "../../image/index.ts";
+import { type CopyEvent, copyImage } from "../../image/index.ts";
 import { familiarReference, parseReference } from "../../spec/index.ts";
 import { loadImages } from "../image/archive.ts";
 import { thisPlatform } from "../image/platform.ts";
@@ -75,7 +75,6 @@ async function copyAll(
   { name, onEvent, onImage }: TakeRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { copyImage } = await import("../../image/index.ts");
   for (const image of images) {
     await using source = image.open();
     const called = name ?? source.imageName;

@@ -1,5 +1,6 @@
 /** Images out of archives and into them. Names are recorded last, so that none ever points at less than everything. */
 import { setImmediate } from "node:timers/promises";
+import { exportArchive, importArchive } from "../../image/index.ts";
 import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { findImage, putImage } from "../store/images.ts";
@@ -17,7 +18,6 @@ export async function loadImages(
   source: AsyncIterable<Uint8Array>,
   name?: string,
 ): Promise<string[]> {
-  const { importArchive } = await import("../../image/index.ts");
   using interrupt = abortOnSignal();
   using _lease = takeLease(store.database, "load");
   const images = await importArchive(store.content, until(source, interrupt.signal));
@@ -61,7 +61,6 @@ async function* until(source: AsyncIterable<Uint8Array>, signal: AbortSignal): A
 
 /** The named images as an OCI archive, in pieces. @throws {NoSuchImage} before the first piece */
 export async function* saveImages(store: Store, names: readonly string[]): AsyncGenerator<Uint8Array> {
-  const { exportArchive } = await import("../../image/index.ts");
   using interrupt = abortOnSignal();
   // What is being read must not be collected.
   using _lease = takeLease(store.database, "save");

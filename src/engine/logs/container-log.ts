@@ -1,5 +1,5 @@
 /** The log of a container by its name, and the moments by which people cut it. */
-import { findContainer } from "../container/remove.ts";
+import { findContainer } from "../container/find.ts";
 import { InvalidOption } from "../options/error.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { containerDirectory, type Store } from "../store/store.ts";

@@ -17,16 +17,6 @@ export interface Asker {
   readonly networks: readonly NetworkRecord[];
 }
 
-/** The networks of ours whose containers find each other by name: all but the pre-defined one, as docker has it. */
-export function namedNetworks({ database }: Store): NetworkRecord[] {
-  return allNetworks(database).filter(hasNames);
-}
-
-/** Whether containers ask this machine for names there: on a wire that they share with it they do not reach it. */
-export function hasNames({ name, driver }: NetworkRecord): boolean {
-  return name !== DEFAULT_NETWORK && driver === "bridge";
-}
-
 /** The container that has `address` in `network`. */
 export function askerAt(store: Store, network: string, address: string): Asker | undefined {
   const endpoints = listEndpoints(store.database);

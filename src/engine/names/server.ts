@@ -11,8 +11,9 @@ import { putNamePort } from "../network/connect.ts";
 import { openStoreHere } from "../open-here.ts";
 import { listEndpoints, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
-import { answersTo, askerAt, namedNetworks } from "./known.ts";
+import { answersTo, askerAt } from "./known.ts";
 import { encodeAnswer, encodeMalformed, encodeRefusal, parseQuery, rcode } from "./message.ts";
+import { namedNetworks, nameSocket } from "./needed.ts";
 import { askUpstream, encodeFrame, FrameReader, hostResolvers } from "./upstream.ts";
 
 /** As docker has it: who has as many questions open waits no longer for us than for nobody. */
@@ -23,11 +24,6 @@ const MAX_CONNECTIONS = 256;
 interface Listener {
   readonly port: number;
   close(): void;
-}
-
-/** Where whoever changes the networks speaks to the server. */
-export function nameSocket({ paths }: Store): string {
-  return join(paths.run, "names.sock");
 }
 
 /**
@@ -209,12 +205,4 @@ class NameServer {
       this.#inFlight--;
     }
   }
-}
-
-/** Whether the store has containers that need the server. */
-export function needsNameServer(store: Store): boolean {
-  const endpoints = listEndpoints(store.database);
-  if (endpoints.length === 0) return false;
-  const named = new Set(namedNetworks(store).map(({ id }) => id));
-  return endpoints.some(({ network }) => named.has(network));
 }

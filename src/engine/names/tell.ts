@@ -4,7 +4,7 @@ import { TeuError } from "../../base/index.ts";
 import { check, connectUnix, errnoOf, receiveMessage, sendMessage, syscall } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
 import type { Store } from "../store/store.ts";
-import { nameSocket, needsNameServer } from "./server.ts";
+import { nameSocket, needsNameServer } from "./needed.ts";
 
 /** The command line's word for the name server. */
 export const NAME_SERVER_WORD = "name-server";

@@ -3,7 +3,6 @@
  * whoever wants to answer in a resolver's place has to guess its port, too; an answer counts only from where it was asked, with the
  * ID that we made and the question that we sent. Source: RFC 5452.
  */
-import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isInUserNamespace } from "../../sys/index.ts";
 import { UPLINK_RESOLVER } from "../network/place.ts";
@@ -37,7 +36,7 @@ export async function askUpstream(
   resolvers: readonly string[],
 ): Promise<Uint8Array | undefined> {
   for (const resolver of resolvers.slice(0, MAX_RESOLVERS)) {
-    const id = randomInt(0x1_0000);
+    const [id = 0] = crypto.getRandomValues(new Uint16Array(1));
     const sent = withID(message, id);
     const ask = transport === "udp" ? askByUDP : askByTCP;
     const answer = await ask(sent, resolver, (received) => isAnswer(received, id, query));

@@ -3,10 +3,10 @@
  * bridge comes with its first container and stays until the network goes: to remove a device takes the kernel longer than to start a
  * container. One lock for the machine: stores share its addresses, and what is in force must be what the last one wrote.
  */
-import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { thisOwner, Unsupported } from "../../base/index.ts";
+import { randomHex, thisOwner, Unsupported } from "../../base/index.ts";
+import { digestEncoded, digestOf } from "../../spec/index.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import type { PublishedPort } from "../options/publish.ts";
@@ -92,7 +92,7 @@ function makeNetwork(
   if (subnet === undefined) throw new NoAddressLeft({ network: name });
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
     throw new SubnetInUse({ subnet: encodeSubnet(asked) });
-  const id = randomBytes(32).toString("hex");
+  const id = randomHex(32);
   const subnet6 = asked6 && checkedSubnet6(asked6 === "own" ? ownSubnet6(id) : asked6, others, store);
   const network = inTransaction(database, () =>
     addNetwork(database, namespace, {
@@ -356,7 +356,7 @@ function networkID(home: Store["home"]): string {
 /** The default store's is called as the program is. */
 function tableOf(root: string): string {
   if (root === "/var/lib/teu") return "teu";
-  return `teu_${createHash("sha256").update(root).digest("hex").slice(0, 8)}`;
+  return `teu_${digestEncoded(digestOf(root)).slice(0, 8)}`;
 }
 
 /** The bridge of a network. A device's name has 15 bytes at most. */

@@ -1,5 +1,5 @@
 /** Names of containers: given by a person, or made up. Source: moby daemon/names. */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomChoice, randomHex } from "../../base/index.ts";
 import { InvalidOption } from "./error.ts";
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -26,14 +26,14 @@ export function parseName(text: string): string {
 
 /** A name for a container that was given none: `calm_ketch`. @param isLong  When short ones were taken. */
 export function makeName(isLong = false): string {
-  const name = `${QUALITIES[randomInt(QUALITIES.length)]}_${SHIPS[randomInt(SHIPS.length)]}`;
-  return isLong ? `${name}_${randomBytes(4).toString("hex")}` : name;
+  const name = `${randomChoice(QUALITIES)}_${randomChoice(SHIPS)}`;
+  return isLong ? `${name}_${randomHex(4)}` : name;
 }
 
 /** A container's ID: 64 hex digits. Never all decimal in its first 12: a host name of digits only reads as a number. */
 export function makeID(): string {
   for (;;) {
-    const id = randomBytes(32).toString("hex");
+    const id = randomHex(32);
     if (/[a-f]/.test(shortID(id))) return id;
   }
 }

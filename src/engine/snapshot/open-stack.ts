@@ -1,8 +1,7 @@
 /** The tree that committed layers show, as an open directory. */
-import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import type { HostPath } from "../../base/index.ts";
+import { type HostPath, randomHex } from "../../base/index.ts";
 import { check, layerFiles } from "../../sys/index.ts";
 import { takeLease } from "../store/leases.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
@@ -18,7 +17,7 @@ export function openStack(
 ): Disposable & { readonly descriptor: number } {
   if (top === undefined) return { descriptor: -1, [Symbol.dispose]: () => undefined };
   const [first, ...rest] = layerDirectories(store, top);
-  const directory = `new-${randomBytes(4).toString("hex")}`;
+  const directory = `new-${randomHex(4)}`;
   using _lease = takeLease(store.database, purpose, directory);
   const place = join(store.paths.snapshots, directory, "lower") as HostPath;
   mkdirSync(place, { recursive: true, mode: 0o700 });

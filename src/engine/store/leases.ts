@@ -3,8 +3,7 @@
  * A lease ends with its work or with its owner, whichever is first.
  */
 import type { Database } from "bun:sqlite";
-import { randomBytes } from "node:crypto";
-import { type Owner, thisOwner } from "../../base/index.ts";
+import { type Owner, randomHex, thisOwner } from "../../base/index.ts";
 
 /** One lease. */
 export interface LeaseRecord {
@@ -21,7 +20,7 @@ export function takeLease(
   purpose: string,
   directory: string | null = null,
 ): LeaseRecord & Disposable {
-  const id = randomBytes(8).toString("hex");
+  const id = randomHex(8);
   const owner = thisOwner();
   database
     .query("INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")

@@ -1,12 +1,20 @@
 /** `teu copy`: opens both places and copies from one to the other. */
 import { Unsupported } from "../../base/index.ts";
 import type { RegistryClient } from "../../distribution/client/index.ts";
-import type {
-  CopiedImage,
-  CopyEvent,
-  ImageDestination,
-  ImageFormat,
-  ImageSource,
+import {
+  archiveDestination,
+  archiveSource,
+  type CopiedImage,
+  type CopyEvent,
+  directoryDestination,
+  directorySource,
+  type ImageDestination,
+  type ImageFormat,
+  type ImageSource,
+  layoutDestination,
+  layoutSource,
+  copyImage as move,
+  unpackedSource,
 } from "../../image/index.ts";
 import { isTag, type Platform, type Tag } from "../../spec/index.ts";
 import { admitImage } from "../image/admit.ts";
@@ -55,7 +63,6 @@ async function copyPlaces(
   request: CopyRequest,
   signal: AbortSignal,
 ): Promise<Copied> {
-  const { copyImage: move } = await import("../../image/index.ts");
   const { source, client } = await openSource(from, request, signal);
   await using reading = source;
   await using writing = await openDestination(to, from, request);
@@ -80,7 +87,6 @@ async function openSource(
   { from = {}, environment }: CopyRequest,
   signal: AbortSignal,
 ): Promise<{ source: ImageSource; client?: RegistryClient }> {
-  const { archiveSource, directorySource, layoutSource } = await import("../../image/index.ts");
   switch (place.kind) {
     case "docker": {
       const { registrySource } = await import("./registry-place.ts");
@@ -97,7 +103,6 @@ async function openSource(
     case "docker-daemon": {
       const { dockerArchive } = await import("../foreign/docker-daemon.ts");
       const name = `docker-daemon:${requireName(place)}`;
-      const { unpackedSource } = await import("../../image/index.ts");
       const archive = await dockerArchive([place.name], environment, signal);
       return { source: await unpackedSource(name, archive, undefined, signal) };
     }
@@ -125,9 +130,6 @@ async function openDestination(
   from: Place,
   { to = {}, names = [], environment }: CopyRequest,
 ): Promise<ImageDestination> {
-  const { archiveDestination, directoryDestination, layoutDestination } = await import(
-    "../../image/index.ts"
-  );
   switch (place.kind) {
     case "docker": {
       const { registryDestination } = await import("./registry-place.ts");

@@ -10,7 +10,6 @@ import { type ContainerRecord, listContainers, type NamedVolume } from "../store
 import type { Store } from "../store/store.ts";
 import { addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
 import { checkDiffers, dataDirectory, volumeDirectory } from "./place.ts";
-import { completePopulation, populateVolume } from "./populate.ts";
 
 /** Gives volumes without a name one. */
 export function nameVolumes(volumes: readonly VolumeMount[]): NamedVolume[] {
@@ -50,6 +49,7 @@ export async function openVolumes(
   const opened: BindMount[] = [];
   for (const mount of container.settings.mounts ?? []) {
     if (mount.kind !== "volume") continue;
+    const { completePopulation, populateVolume } = await import("./populate.ts");
     const { name, destination, readonly, copies } = mount;
     const around = volumeDirectory(store, name);
     const data = dataDirectory(store, name);

@@ -3,9 +3,7 @@
  * the volume runs. Source: docker volume create reference, driver-specific options; moby volume/local.
  */
 
-import { lookup } from "node:dns/promises";
 import { closeSync, existsSync } from "node:fs";
-import { isIP } from "node:net";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import { type MountOptions, parseMountOptions } from "../../runtime/index.ts";
 import { check, cString, errnoName, errnoSentence, syscall } from "../../sys/index.ts";
@@ -128,6 +126,7 @@ function setAttributes(tree: number, { attributes, bind }: MountOptions, target:
 
 /** The kernel's NFS wants a number where people write a name. */
 async function withAddress(data: MountOptions["data"]): Promise<MountOptions["data"]> {
+  const [{ lookup }, { isIP }] = [await import("node:dns/promises"), await import("node:net")];
   return await Promise.all(
     data.map(async ([key, value]) =>
       key === "addr" && value !== undefined && isIP(value) === 0

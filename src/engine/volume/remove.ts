@@ -2,10 +2,9 @@
  * Removing volumes. A volume of which the removal has begun is none any more: it loses its name and its directory in one
  * step, and its files go afterwards. Whoever is killed at it leaves the rest to the next command.
  */
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { HostPath } from "../../base/index.ts";
+import { type HostPath, randomHex } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { inTransaction } from "../store/database.ts";
@@ -83,7 +82,7 @@ function finishRemoval(store: Store, name: string): void {
   unmount(dataDirectory(store, name));
   mkdirSync(paths.volumes, { recursive: true, mode: 0o700 });
   // No volume's name begins so.
-  const aside = join(paths.volumes, `.removed-${randomBytes(8).toString("hex")}`);
+  const aside = join(paths.volumes, `.removed-${randomHex(8)}`);
   using _lease = takeLease(database, `remove volume ${name}`, relative(paths.snapshots, aside));
   // Whoever has the right to write does both: a new volume of this name cannot come in between.
   inTransaction(database, () => {

@@ -1,5 +1,5 @@
 /** CNI networks as they are listed beside ours. */
-import { createHash } from "node:crypto";
+import { digestEncoded, digestOf } from "../../../spec/index.ts";
 import { CNI_PREFIX } from "../../options/network.ts";
 import { listCNIAttachments } from "../../store/cni.ts";
 import type { Store } from "../../store/store.ts";
@@ -9,7 +9,7 @@ import { readResult } from "./result.ts";
 
 /** Files have no IDs; the same name has the same one, as podman and nerdctl have it. */
 export function networkIDOf(name: string): string {
-  return createHash("sha256").update(name).digest("hex");
+  return digestEncoded(digestOf(name));
 }
 
 /** The networks that files describe; files that describe none are left out: who names their network is told why. */

@@ -1,0 +1,11 @@
+/** Whether a container has ended though its record says otherwise. */
+import { isAlive } from "../../base/index.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
+
+/** Whether its monitor has left a record and so has nothing left to do, or whoever owned it is gone; any other owner that is alive is at it. */
+export function hasEnded(store: Store, { id, phase, owner }: ContainerRecord): boolean {
+  const exit = phase === "creating" ? undefined : readExitRecord(containerDirectory(store, id));
+  return exit?.monitor === owner.pid || !isAlive(owner);
+}
