@@ -4,6 +4,7 @@
  * repair` clears away what is left over, and everything that a command had acknowledged is there.
  *
  *   TEU_RELIABILITY_CUTS=5000 bun scripts/test.ts test/reliability/power-loss.test.ts
+ *   TEU_RELIABILITY_CUTS=every bun scripts/test.ts test/reliability/power-loss.test.ts      at every moment once
  */
 import { expect } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
@@ -13,7 +14,9 @@ import { TEU } from "../integration/teu.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { filesBelow, History, record } from "../support/power-loss.ts";
 
-const CUTS = Number(process.env["TEU_RELIABILITY_CUTS"] ?? 120);
+const CUTS = process.env["TEU_RELIABILITY_CUTS"] ?? "120";
+/** As many as a script of this length has events, at most. */
+const MOST_CUTS = CUTS === "every" ? 10_000 : Number(CUTS);
 
 /** What acknowledges, and what is there from then on until a later line takes it back. */
 const SCRIPT = `
@@ -67,10 +70,18 @@ needs(root, program("busybox"), program("strace"))(
     }));
 
     const syncs = history.events.flatMap(({ kind }, index) => (kind === "sync" ? [index, index + 1] : []));
-    const moments = [...acknowledged.map(({ from }) => from), history.events.length, ...syncs];
-    for (let cut = 0; cut < CUTS; cut++) {
-      const moment =
-        cut < moments.length && cut < CUTS / 2 ? (moments[cut] ?? 0) : random(history.events.length + 1);
+    const telling = [...acknowledged.map(({ from }) => from), history.events.length, ...syncs];
+    const moments =
+      CUTS === "every"
+        ? Array.from({ length: history.events.length + 1 }, (_, moment) => moment)
+        : Array.from({ length: MOST_CUTS }, (_, cut) =>
+            cut < MOST_CUTS / 2 && cut < telling.length
+              ? (telling[cut] ?? 0)
+              : random(history.events.length + 1),
+          );
+    console.log(`${moments.length} cuts in ${history.events.length} events`);
+    expect(moments.length).toBeLessThanOrEqual(MOST_CUTS);
+    for (const moment of moments) {
       // Nothing that was not synced, some of it, nearly all.
       const share = [0, 50, 90][random(3)] ?? 0;
       const what = `${moment} of ${history.events.length} events, ${share}% of what was not synced`;
@@ -81,7 +92,7 @@ needs(root, program("busybox"), program("strace"))(
     }
     await clear(store);
   },
-  CUTS * 2000 + 60_000,
+  MOST_CUTS * 2000 + 60_000,
 );
 
 async function clear(store: Store): Promise<void> {
