@@ -31,7 +31,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monito
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { VERSION = 1, CONTROL = 3 };
-enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 4 };
+enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 5 };
 enum {
   EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
@@ -61,7 +61,7 @@ struct configure {
   uint32_t log_files;   /* how many of them are kept */
   uint32_t once;        /* stdin ends with the last client that writes to it */
   uint32_t arguments, variables; /* of the program that is started when all is over; texts: its path, arguments, variables */
-  uint32_t sink, reserved;       /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream and after it */
+  uint32_t sink, reserved;       /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream, after it, and after a part of one */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
 struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the file of its cgroup that counts kills for want of memory */
@@ -263,10 +263,11 @@ static void tell_loss(void) {
 }
 
 /* A datagram for a line. Nobody waits for who does not take it: it is counted, and told with the next one. */
-static void send_line(int number, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length) {
+static void send_line(int number, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole) {
+  const char *after = monitor.sink_texts[is_whole ? 3 : 4];
   static struct { uint16_t family; char path[108]; } address = {1, {0}};
   uint64_t path_length = text_length(monitor.sink_texts[0]), prefix_length = text_length(monitor.sink_texts[number]);
-  struct vector parts[] = {{(void *)monitor.sink_texts[number], prefix_length}, {(void *)before, before_length}, {(void *)bytes, length}, {(void *)monitor.sink_texts[3], text_length(monitor.sink_texts[3])}};
+  struct vector parts[] = {{(void *)monitor.sink_texts[number], prefix_length}, {(void *)before, before_length}, {(void *)bytes, length}, {(void *)after, text_length(after)}};
   struct message_header header = {0, 0, parts, 4, 0, 0, 0};
   if (path_length && path_length < sizeof address.path) {
     copy(address.path, monitor.sink_texts[0], path_length);
@@ -276,15 +277,15 @@ static void send_line(int number, const uint8_t *before, uint32_t before_length,
   if (CALL(SYS_sendmsg, monitor.sink, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) monitor.log_lost += before_length + length;
 }
 
-static void log_to_sink(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length) {
+static void log_to_sink(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole) {
   uint64_t lost = monitor.log_lost;
   if (lost) {
     uint8_t text[128], *end = put_text(put_number(put_text(text, "teu: "), lost, 1), " bytes of the log were lost: nobody took them");
     monitor.log_lost = 0;
-    send_line(2, text, (uint32_t)(end - text), 0, 0);
+    send_line(2, text, (uint32_t)(end - text), 0, 0, 1);
     if (monitor.log_lost) { monitor.log_lost = lost + before_length + length; return; }
   }
-  send_line(stream->number, before, before_length, bytes, length);
+  send_line(stream->number, before, before_length, bytes, length, is_whole);
 }
 
 static void flush_log(void) {
@@ -315,7 +316,7 @@ static uint8_t *put_json(uint8_t *to, const uint8_t *bytes, uint32_t length) {
 
 /* One entry: `before` and `bytes` together are at most LINE long, half of it in JSON, which needs six bytes for one at worst. */
 static void log_line(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole, struct time time) {
-  if (monitor.format == FORMAT_SINK) { log_to_sink(stream, before, before_length, bytes, length); return; }
+  if (monitor.format == FORMAT_SINK) { log_to_sink(stream, before, before_length, bytes, length, is_whole); return; }
   uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128;
   int is_full = monitor.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.log_bytes;
   if (most > OUTBOX - outbox_used || is_full) flush_log();

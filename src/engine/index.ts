@@ -21,6 +21,7 @@ export { listProcesses } from "./container/processes.ts";
 export { renameContainer } from "./container/rename.ts";
 export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
+export { type ContainerSizes, sizesOf } from "./container/sizes.ts";
 export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";
 export { updateContainer } from "./container/update.ts";
 export { type ContainerUsage, watchUsage } from "./container/usage.ts";
@@ -48,7 +49,7 @@ export { tagImage } from "./image/tag.ts";
 export { type StoredProblem, verifyImages } from "./image/verify.ts";
 export { type ImageInspection, inspect } from "./inspect.ts";
 // What containers have written.
-export { parseMoment, readContainerLog } from "./logs/container-log.ts";
+export { logDetails, parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
 export { serveNames } from "./names/server.ts";
 export { parseSubnet, type Subnet } from "./network/address.ts";

@@ -12,6 +12,7 @@ import {
 import { describeContainer } from "./container/describe.ts";
 import { findContainer, NoSuchContainer } from "./container/find.ts";
 import { type ContainerSummary, listContainers } from "./container/list.ts";
+import { type ContainerSizes, sizesOf } from "./container/sizes.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
 import { thisPlatform } from "./image/platform.ts";
@@ -37,14 +38,24 @@ export async function inspect(
   {
     platform = thisPlatform(),
     kind,
-  }: { readonly platform?: Platform; readonly kind?: "container" | "image" } = {},
+    withSizes = false,
+  }: {
+    readonly platform?: Platform;
+    readonly kind?: "container" | "image";
+    readonly withSizes?: boolean;
+  } = {},
 ): Promise<ImageInspection | ({ kind: "container" } & ContainerSummary)> {
   try {
     if (kind === "image") throw new NoSuchContainer({ text });
     const record = findContainer(store, text);
     const container = listContainers(store).find((summary) => summary.id === record.id);
     if (container !== undefined)
-      return { kind: "container", ...container, ...(await describeContainer(store, record)) };
+      return {
+        kind: "container",
+        ...container,
+        ...(await describeContainer(store, record)),
+        ...(withSizes && sizeShape(sizesOf(store, record))),
+      };
   } catch (error) {
     if (!hasCode(error, "no-such-container") || kind === "container") throw error;
   }
@@ -62,6 +73,11 @@ export async function inspect(
     chainIDs: chainIDs(config.rootfs.diff_ids),
     ...dockerShape(record.reference, record.digest, manifest, config),
   };
+}
+
+/** Docker's keys. */
+function sizeShape({ writableBytes, rootBytes }: ContainerSizes): object {
+  return { SizeRw: writableBytes, SizeRootFs: rootBytes };
 }
 
 /** Docker's keys. Source: Docker Engine API, ImageInspect. */

@@ -6,6 +6,9 @@ import { datagramUnix, receiveMessage, syscall } from "../../src/sys/index.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { run as exec, TEU } from "./teu.ts";
+
+const JOURNALD = "/lib/systemd/systemd-journald";
 
 const WANTED = [root, program("busybox")];
 const test = needs(...WANTED);
@@ -220,13 +223,89 @@ describe("sockets", () => {
           MESSAGE: "said",
         });
         expect(wrong).toStartWith("PRIORITY=3\n");
-        expect((await store.teu("logs", "kept")).stderr).toContain(`journalctl CONTAINER_ID_FULL=${Id}`);
         await store.done("rm", "kept");
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
     },
   );
+});
+
+describe("what the journal has", () => {
+  // One of our own, in a mount namespace of its own.
+  const withJournal = needs(...WANTED, ...[program("journalctl"), program("unshare")], {
+    says: "systemd-journald",
+    isMet: () => existsSync(JOURNALD),
+  });
+  withJournal(
+    "is read: streams, times, parts, what is no text, details, the last lines, and while it is written",
+    async () => {
+      const script = `
+        set -e
+        for at in /run/systemd /run/log; do mkdir -p $at; mount -t tmpfs tmpfs $at; done
+        mkdir -p /run/log/journal /run/systemd/journal
+        ${JOURNALD} >/dev/null 2>&1 & journal=$!
+        trap 'kill $journal' EXIT
+        until [ -S /run/systemd/journal/socket ]; do sleep 0.02; done
+        teu() { ${TEU} "$@"; }
+        begin() { name=$1; shift; teu run --network none --log-driver journald --name "$name" "$@"; }
+        begin jj -l shop=blue --log-opt labels-regex='^sh' -e AT=x --log-opt env=AT ${image} \\
+          sh -c 'echo one; sleep 0.1; echo two >&2; sleep 0.1; head -c 20000 /dev/zero; printf "\\n\\377\\nrest"' >/dev/null 2>&1
+        teu logs jj 2>/dev/null | wc -c
+        teu logs jj 2>&1 >/dev/null
+        teu logs -t --tail 1 --details jj; echo
+        teu logs --until 2001-01-01 jj
+        begin go -d ${image} sh -c 'echo early; until [ -e /more ]; do sleep 0.05; done; echo late' >/dev/null
+        teu logs -f go & logs=$!
+        sleep 0.3
+        teu exec go touch /more
+        wait $logs
+        teu rm -f jj go >/dev/null`;
+      const env = { TEU_ROOT: join(store.folder, "root"), TEU_RUN: join(store.folder, "run") };
+      const { stdout, stderr } = await exec(["unshare", "-m", "sh", "-c", script], { env });
+      expect(stderr).toBe("");
+      const [bytes, two, last, ...followed] = stdout.trimEnd().split("\n");
+      expect(bytes).toBe(`${"one\n".length + 20_001 + 2 + "rest".length}`);
+      expect(two).toBe("two");
+      expect(last).toMatch(/^\d{4}-\d\d-\d\dT\S+Z AT=x,IMAGE_NAME=\S+,SHOP=blue rest$/);
+      expect(followed).toEqual(["early", "late"]);
+    },
+  );
+});
+
+test("--details shows what the options name of labels, variables and the tag", async () => {
+  const asked = ["labels=app,none", "env-regex=^SHOP", "tag={{.Name}}"].flatMap((word) => [
+    "--log-opt",
+    word,
+  ]);
+  const given = ["-l", "app=my shop", "-l", "other=x", "-e", "SHOP_A=1", "-e", "A=2"];
+  await run("told", "echo one; printf two", "--log-driver", "json-file", ...asked, ...given);
+  expect(await store.done("logs", "--details", "told")).toBe(
+    "SHOP_A=1,app=my+shop,tag=told one\nSHOP_A=1,app=my+shop,tag=told two",
+  );
+  await store.done("rm", "told");
+  await run("bare", "echo one");
+  expect(await store.done("logs", "--details", "bare")).toBe(" one\n");
+  await store.done("rm", "bare");
+});
+
+test("sizes: what a container has written, and that with its image", async () => {
+  await run("sized", "dd if=/dev/zero of=/fill bs=1k count=100 2>/dev/null; ln /fill /again");
+  const [{ SizeRw, SizeRootFs }] = JSON.parse(await store.done("inspect", "-s", "sized"));
+  expect(SizeRw).toBe(100 << 10);
+  const box = Bun.file(Bun.which("busybox") ?? "").size;
+  expect(SizeRootFs - SizeRw).toBeGreaterThan(box);
+  expect(SizeRootFs - SizeRw).toBeLessThan(box + 50_000);
+  expect(await store.done("ps", "-as")).toMatch(/ SIZE\n.* 102 kB \(virtual \d\S* MB\)\n$/s);
+  expect(await store.done("ps", "-a", "--format", "{{.Names}} {{.Size}}")).toMatch(
+    /^sized 102 kB \(virtual .*\)\n$/,
+  );
+  expect(await store.done("container", "ls", "-a", "--format", "json", "--size")).toContain(
+    '"Size":"102 kB (virtual',
+  );
+  expect(await store.done("ps", "-a", "--format", "json")).toContain('"Size":""');
+  expect(await inspect("sized")).not.toHaveProperty("SizeRw");
+  await store.done("rm", "sized");
 });
 
 describe("what is refused", () => {
@@ -236,6 +315,7 @@ describe("what is refused", () => {
     [["--log-opt", "x=1"], "unknown log opt 'x' for local log driver"],
     [["--log-driver", "none", "--log-opt", "max-size=1"], "unknown log opt 'max-size' for none log driver"],
     [["--log-opt", "max-size=x"], "invalid size"],
+    [["--log-driver", "journald", "--log-opt", "env-regex=("], "invalid value for env-regex"],
     [["--log-opt", "max-file=0"], "invalid value for max-file"],
     [
       ["--log-driver", "syslog", "--log-opt", "syslog-address=tcp://a:1"],

@@ -19,6 +19,11 @@ export const command = teuCommand({
     "Docker's keys, which begin with capitals, stand beside those that 'teu ps' and 'teu images' have too.",
   flags: {
     type: { kind: "string", value: "container|image|network|volume", summary: "Only what is of this kind" },
+    size: {
+      kind: "boolean",
+      short: "s",
+      summary: "Of containers: what they have written, and all files (SizeRw, SizeRootFs)",
+    },
     format: INSPECT_FLAG,
   },
   arguments: [{ name: "NAME", isRepeated: true }],
@@ -28,21 +33,26 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    const found = await Promise.all(names.map((name) => inspectAs(flags.type, store, name)));
+    const found = await Promise.all(names.map((name) => inspectAs(flags.type, store, name, flags.size)));
     printInspections(flags.format, found);
     return 0;
   },
 });
 
 /** @throws {InvalidOption} {NoSuchContainer} {NoSuchImage} {NoSuchNetwork} {NoSuchVolume} */
-async function inspectAs(type: string | undefined, store: Store, name: string): Promise<object> {
+async function inspectAs(
+  type: string | undefined,
+  store: Store,
+  name: string,
+  withSizes: boolean,
+): Promise<object> {
   switch (type) {
     case undefined:
     case "":
-      return await inspect(store, name);
+      return await inspect(store, name, { withSizes });
     case "container":
     case "image":
-      return await inspect(store, name, { kind: type });
+      return await inspect(store, name, { kind: type, withSizes });
     case "network":
       return networkShape(describeNetwork(store, name));
     case "volume":

@@ -1,6 +1,6 @@
 /** `teu logs`: what a container has written. Docker's flags. */
 import { writeAll } from "../../base/index.ts";
-import { type LogEntry, openEngine, parseMoment, readContainerLog } from "../../engine/index.ts";
+import { type LogEntry, logDetails, openEngine, parseMoment, readContainerLog } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -12,6 +12,10 @@ Times are RFC 3339, seconds since 1970, or how long ago: 90s, 10m, 1h30m.`,
     follow: { kind: "boolean", short: "f", summary: "Go on until the container has ended" },
     tail: { kind: "string", short: "n", value: "NUMBER|all", summary: "Only the last lines", default: "all" },
     timestamps: { kind: "boolean", short: "t", summary: "Show when each line was written" },
+    details: {
+      kind: "boolean",
+      summary: "Show what labels, env and tag of --log-opt tell, before each line",
+    },
     since: { kind: "string", value: "TIME", summary: "Only what was written from then on" },
     until: { kind: "string", value: "TIME", summary: "Only what was written before" },
   },
@@ -30,7 +34,8 @@ Times are RFC 3339, seconds since 1970, or how long ago: 90s, 10m, 1h30m.`,
       ...(until !== undefined && { until: parseMoment(until) }),
       ...(last !== undefined && { last }),
     };
-    const print = entryPrinter(flags.timestamps);
+    const details = flags.details ? `${logDetails(store, name)} ` : "";
+    const print = entryPrinter(flags.timestamps, details);
     for await (const entry of readContainerLog(store, name, range)) print(entry);
     return 0;
   },
@@ -41,11 +46,11 @@ function parseTail(text: string): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** A line may come in parts: its time is told once, at its beginning. */
-function entryPrinter(withTime: boolean): (entry: LogEntry) => void {
+/** A line may come in parts: its time and details are told once, at its beginning. */
+function entryPrinter(withTime: boolean, details: string): (entry: LogEntry) => void {
   const isMidway = { stdout: false, stderr: false };
   return ({ stream, time, content, isWhole }) => {
-    const head = withTime && !isMidway[stream] ? `${time} ` : "";
+    const head = isMidway[stream] ? "" : `${withTime ? `${time} ` : ""}${details}`;
     isMidway[stream] = !isWhole;
     const bytes = Buffer.concat([Buffer.from(head), content, Buffer.from(isWhole ? "\n" : "")]);
     writeAll(stream === "stdout" ? 1 : 2, bytes);

@@ -1,10 +1,17 @@
 /** `teu ps`: the containers. Docker's words, columns, filters and templates. */
 import { print } from "../../base/index.ts";
-import { type ContainerSummary, listContainers, openEngine } from "../../engine/index.ts";
+import {
+  type ContainerSizes,
+  type ContainerSummary,
+  findContainer,
+  listContainers,
+  openEngine,
+  sizesOf,
+} from "../../engine/index.ts";
 import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
-import { encodeAge, encodePlace, encodeTable, printable } from "../text.ts";
+import { encodeAge, encodePlace, encodeSize, encodeTable, printable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu ps",
@@ -28,6 +35,11 @@ export const command = teuCommand({
     latest: { kind: "boolean", short: "l", summary: "The last one that was made" },
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
+    size: {
+      kind: "boolean",
+      short: "s",
+      summary: "Show how much each has written, and how much it is with its image",
+    },
     json: JSON_FLAG,
   },
   arguments: [],
@@ -37,13 +49,19 @@ export const command = teuCommand({
   ],
   async run({ flags }, { environment }) {
     const filter = containerFilter(flags.filter);
-    const all = listContainers(await openEngine(environment));
+    const store = await openEngine(environment);
+    const all = listContainers(store);
     const count = flags.latest ? 1 : flags.last;
     const isShown = ({ phase }: ContainerSummary): boolean =>
       flags.all || count !== undefined || filter.asksForEnded || phase !== "exited";
+    const isSized = flags.size || /\.Size\b/.test(flags.format ?? "");
     const shown = all
       .filter((container) => isShown(container) && filter.isWanted(container, all))
-      .slice(0, count);
+      .slice(0, count)
+      .map((container) =>
+        isSized ? { ...container, ...sizesOf(store, findContainer(store, container.id)) } : container,
+      );
+    const columns = isSized ? [...COLUMNS, "Size"] : COLUMNS;
     const length = flags["no-trunc"] ? undefined : ID_CHARACTERS;
     if (flags.json) print(`${JSON.stringify(shown)}\n`);
     else if (flags.quiet) print(shown.map(({ id }) => `${id.slice(0, length)}\n`).join(""));
@@ -58,8 +76,11 @@ export const command = teuCommand({
     else
       print(
         encodeTable(
-          COLUMNS.map((key) => HEADINGS[key] ?? ""),
-          shown.map(row(flags["no-trunc"])),
+          columns.map((key) => HEADINGS[key] ?? ""),
+          shown.map((container) => {
+            const fields = fieldsOf(container, flags["no-trunc"]);
+            return columns.map((key) => String(fields[key]));
+          }),
         ),
       );
     return 0;
@@ -81,6 +102,7 @@ const HEADINGS: Readonly<Record<string, string>> = {
   Networks: "NETWORKS",
   Mounts: "MOUNTS",
   LocalVolumes: "LOCAL VOLUMES",
+  Size: "SIZE",
 };
 const COLUMNS = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
 /** Docker's words. */
@@ -88,14 +110,10 @@ const HEALTH = { starting: "health: starting", healthy: "healthy", unhealthy: "u
 const ID_CHARACTERS = 12;
 const COMMAND_CHARACTERS = 20;
 
-const row =
-  (isWhole: boolean) =>
-  (container: ContainerSummary): string[] => {
-    const fields = fieldsOf(container, isWhole);
-    return COLUMNS.map((key) => String(fields[key]));
-  };
+/** With sizes where they were asked for: to count them takes time. */
+type Shown = ContainerSummary & Partial<ContainerSizes>;
 
-function fieldsOf(container: ContainerSummary, isWhole: boolean): Record<string, unknown> {
+function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
   const { id, image, command, createdAt, name, labels, networks, volumes } = container;
   const line = printable(command.join(" "));
   const isLong = !isWhole && line.length > COMMAND_CHARACTERS;
@@ -117,7 +135,13 @@ function fieldsOf(container: ContainerSummary, isWhole: boolean): Record<string,
     Networks: networks.join(","),
     Mounts: volumes.join(","),
     LocalVolumes: volumes.length,
+    Size: encodeSizes(container),
   };
+}
+
+function encodeSizes({ writableBytes, rootBytes }: Shown): string {
+  if (writableBytes === undefined || rootBytes === undefined) return "";
+  return `${encodeSize(writableBytes)} (virtual ${encodeSize(rootBytes)})`;
 }
 
 function encodePort({

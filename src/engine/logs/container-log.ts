@@ -1,11 +1,15 @@
 /** The log of a container by its name, and the moments by which people cut it. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseRuntimeConfig } from "../../spec/index.ts";
 import { findContainer } from "../container/find.ts";
 import { InvalidOption } from "../options/error.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import type { LogEntry } from "./entry.ts";
+import { encodeExtras, extrasOf } from "./extras.ts";
 import { type LogRange, readLog } from "./read.ts";
-import { LogNotReadable } from "./sink.ts";
+import { fieldName, LogNotReadable, tagOf } from "./sink.ts";
 
 /** What the container that `text` names has written. Ends at ctrl-C too. */
 export async function* readContainerLog(
@@ -20,12 +24,34 @@ export async function* readContainerLog(
       { driver },
       "Only local, json-file and journald are kept where they can be read",
     );
-  if (driver === "journald")
-    throw new LogNotReadable({ driver }, `Read it with: journalctl CONTAINER_ID_FULL=${id}`);
   using interrupt = abortOnSignal();
   // One that has ended writes no more, whoever saw its end.
   const follow = range.follow && phase !== "exited";
-  yield* readLog(containerDirectory(store, id), { ...range, follow }, interrupt.signal);
+  const directory = containerDirectory(store, id);
+  if (driver === "journald") {
+    const { readJournal } = await import("./journal.ts");
+    yield* readJournal(id, directory, { ...range, follow }, interrupt.signal);
+  } else yield* readLog(directory, { ...range, follow }, interrupt.signal);
+}
+
+/** What `labels`, `env` and `tag` of its --log-opt tell of the container beside its lines, as one word. */
+export function logDetails(store: Store, text: string): string {
+  const container = findContainer(store, text);
+  const { log, labels = {} } = container.settings;
+  if (log === undefined) return "";
+  const config = join(containerDirectory(store, container.id), "config.json");
+  const environment = existsSync(config)
+    ? (parseRuntimeConfig(readFileSync(config, "utf8")).process?.env ?? [])
+    : [];
+  const extras = extrasOf(log, labels, environment);
+  if (log.driver === "journald")
+    return encodeExtras([
+      ["IMAGE_NAME", container.image],
+      ...extras.map(([name, value]): [string, string] => [fieldName(name), value]),
+    ]);
+  return encodeExtras(
+    log.options["tag"] === undefined ? extras : [...extras, ["tag", tagOf(log, container)]],
+  );
 }
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;

@@ -44,7 +44,7 @@ async function* filteredLater(
 }
 
 /** The last `lines` lines; a line may be several entries. */
-function* lastOf(entries: Iterable<LogEntry>, lines: number | undefined): Generator<LogEntry> {
+export function* lastOf(entries: Iterable<LogEntry>, lines: number | undefined): Generator<LogEntry> {
   if (lines === undefined) {
     yield* entries;
     return;

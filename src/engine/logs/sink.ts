@@ -10,8 +10,11 @@ import { InvalidOption } from "../options/error.ts";
 import { type LogChoice, syslogOptions } from "../options/log.ts";
 import { shortID } from "../options/name.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { extrasOf } from "./extras.ts";
 
 const JOURNAL = "/run/systemd/journal/socket";
+/** Of a line's parts but the last, as docker has it; what its program left unfinished is one too. */
+export const PARTIAL_FIELD = "CONTAINER_PARTIAL_MESSAGE";
 const PRIORITY = { error: 3, info: 6 } as const;
 
 /** Nobody is known by that name. */
@@ -54,7 +57,12 @@ export async function openSink(
     isRFC5424
       ? `<${facility * 8 + priority}>1 - ${hostname()} ${tag} ${pid} - - `
       : `<${facility * 8 + priority}>${tag}[${pid}]: `;
-  const texts = { beforeOutput: before(PRIORITY.info), beforeErrors: before(PRIORITY.error), after: "" };
+  const texts = {
+    beforeOutput: before(PRIORITY.info),
+    beforeErrors: before(PRIORITY.error),
+    after: "",
+    afterPart: "",
+  };
   if ("path" in address) return { socket: datagramSocket(), texts: { path: address.path, ...texts } };
   return { socket: await connectTo(address), texts: { path: "", ...texts } };
 }
@@ -74,7 +82,7 @@ async function connectTo({ host, port }: { readonly host: string; readonly port:
 /** Each field on a line of its own; the line of the container comes last. Names of fields hold capitals, digits and `_`. */
 function journalTexts(
   log: LogChoice,
-  { id, name, image }: ContainerRecord,
+  { id, name, image, settings }: ContainerRecord,
   environment: readonly string[],
   tag: string,
 ): Omit<SinkTexts, "path"> {
@@ -85,27 +93,29 @@ function journalTexts(
     ["CONTAINER_NAME", name],
     ["CONTAINER_TAG", tag],
     ["IMAGE_NAME", image],
-    ...extrasOf(log, environment),
+    ...extrasOf(log, settings.labels ?? {}, environment)
+      .map(([key, value]) => [fieldName(key), value])
+      .filter(([key]) => key !== ""),
   ].map(([key, value]) => `${key}=${value?.replaceAll("\n", " ")}\n`);
   const before = (priority: number) => `PRIORITY=${priority}\n${fields.join("")}MESSAGE=`;
-  return { beforeOutput: before(PRIORITY.info), beforeErrors: before(PRIORITY.error), after: "\n" };
+  return {
+    beforeOutput: before(PRIORITY.info),
+    beforeErrors: before(PRIORITY.error),
+    after: "\n",
+    afterPart: `\n${PARTIAL_FIELD}=true\n`,
+  };
 }
 
-/** Variables that the option `env` names. */
-function extrasOf({ options }: LogChoice, environment: readonly string[]): [string, string][] {
-  const wanted = (options["env"] ?? "").split(",");
-  return environment.flatMap((entry): [string, string][] => {
-    const [name = "", value = ""] = entry.split(/=(.*)/s);
-    const field = name
-      .toUpperCase()
-      .replaceAll(/[^A-Z0-9_]/g, "_")
-      .replace(/^_+/, "");
-    return wanted.includes(name) && field !== "" ? [[field, value]] : [];
-  });
+/** The name of a field for a label or a variable. */
+export function fieldName(name: string): string {
+  return name
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9_]/g, "_")
+    .replace(/^_+/, "");
 }
 
 /** Docker's placeholders of tags. */
-function tagOf({ options }: LogChoice, { id, name, image }: ContainerRecord): string {
+export function tagOf({ options }: LogChoice, { id, name, image }: ContainerRecord): string {
   const values: Readonly<Record<string, string>> = {
     ID: shortID(id),
     FullID: id,

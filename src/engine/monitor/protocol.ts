@@ -37,6 +37,8 @@ export interface SinkTexts {
   readonly beforeOutput: string;
   readonly beforeErrors: string;
   readonly after: string;
+  /** After a part of a line that goes on, or that its program left unfinished. */
+  readonly afterPart: string;
 }
 
 /** The program that is started when all is over. */
@@ -75,7 +77,8 @@ export function encodeConfigure(
     given |= bit;
     descriptors.push(descriptor);
   }
-  const sinkTexts = sink === undefined ? [] : [sink.path, sink.beforeOutput, sink.beforeErrors, sink.after];
+  const sinkTexts =
+    sink === undefined ? [] : [sink.path, sink.beforeOutput, sink.beforeErrors, sink.after, sink.afterPart];
   const texts = handler === undefined ? [] : [handler.path, ...handler.argv, ...handler.env];
   const bytes = withTexts(48, [...sinkTexts, ...texts]);
   const view = new DataView(bytes.buffer);

@@ -13,10 +13,10 @@ export interface LogChoice {
 }
 
 const FILE_OPTIONS = ["max-size", "max-file"];
-const TAG_OPTIONS = ["tag", "labels", "env"];
+const TAG_OPTIONS = ["tag", "labels", "labels-regex", "env", "env-regex"];
 const OPTIONS: Readonly<Record<LogDriver, readonly string[]>> = {
   local: [...FILE_OPTIONS, "compress"],
-  "json-file": [...FILE_OPTIONS, "compress"],
+  "json-file": [...FILE_OPTIONS, "compress", ...TAG_OPTIONS],
   none: [],
   journald: TAG_OPTIONS,
   syslog: [...TAG_OPTIONS, "syslog-address", "syslog-facility", "syslog-format"],
@@ -59,8 +59,21 @@ export function parseLog(driver: string | undefined, words: readonly string[]): 
   }
   const choice: LogChoice = { driver: name, options };
   fileLimits(choice);
+  for (const key of ["labels-regex", "env-regex"]) checkPattern(key, options[key]);
   if (name === "syslog") syslogOptions(choice);
   return choice;
+}
+
+/** @throws {InvalidOption} */
+function checkPattern(key: string, pattern = ""): void {
+  try {
+    new RegExp(pattern);
+  } catch (error) {
+    throw new InvalidOption(
+      { option: "--log-opt", value: `${key}=${pattern}` },
+      `invalid value for ${key}: ${(error as SyntaxError).message}`,
+    );
+  }
 }
 
 function isDriver(name: string): name is LogDriver {

@@ -1,0 +1,22 @@
+/** How large the file systems of containers are. */
+import { filesDirectory } from "../snapshot/directories.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { snapshotChain } from "../store/snapshots.ts";
+import type { Store } from "../store/store.ts";
+import { treeSize } from "../volume/size.ts";
+
+/** Bytes of the contents of files. */
+export interface ContainerSizes {
+  /** What it has written beside its volumes. */
+  readonly writableBytes: number;
+  /** The same and its image's layers, which containers share. */
+  readonly rootBytes: number;
+}
+
+/** Counted anew: a container with many files takes its time. */
+export function sizesOf(store: Store, { snapshot }: Pick<ContainerRecord, "snapshot">): ContainerSizes {
+  if (snapshot === null) return { writableBytes: 0, rootBytes: 0 };
+  const [active, ...layers] = snapshotChain(store.database, snapshot);
+  const writableBytes = active === undefined ? 0 : treeSize(filesDirectory(store, active));
+  return { writableBytes, rootBytes: layers.reduce((sum, { size }) => sum + size, writableBytes) };
+}
