@@ -42,7 +42,7 @@ test("a container and a program of exec have an entry each, which outlives them,
   const [{ Id }] = JSON.parse(await store.done("inspect", "told"));
   const config = readFileSync(join(store.folder, "root/containers", Id, "config.json"));
   await store.done("rm", "-f", "told");
-  const [created, executed] = (await entries()).slice(-2);
+  const [created, started, executed] = (await entries()).slice(-3);
   expect(created).toMatchObject({
     ...{ action: "create", uid: 0, container: Id, name: "told", image: `${image}:latest` },
     ...{ args: ["sleep", "1000"], user: "0:0", signature: expect.stringMatching(/^(no policy|accepted)$/) },
@@ -50,6 +50,16 @@ test("a container and a program of exec have an entry each, which outlives them,
   });
   expect(created.imageDigest).toMatch(/^sha256:[0-9a-f]{64}$/);
   expect(created.allowed).toBeUndefined();
+  const { args, user, image: of, imageDigest, configDigest } = created;
+  expect(started).toMatchObject({
+    action: "start",
+    container: Id,
+    args,
+    user,
+    image: of,
+    imageDigest,
+    configDigest,
+  });
   expect(executed).toMatchObject({
     action: "exec",
     container: Id,
@@ -59,6 +69,30 @@ test("a container and a program of exec have an entry each, which outlives them,
   });
   expect(readFileSync(join(store.folder, "root/audit.log"), "utf8")).not.toContain("secret");
   expect(statSync(join(store.folder, "root/audit.log")).mode & 0o777).toBe(0o600);
+});
+
+test("a start has the digest of its plan: the same for the same, another for what differs", async () => {
+  const digestsOf = async (name: string) =>
+    (await entries())
+      .filter((entry) => entry.name === name && entry.action === "start")
+      .map((entry) => entry.planDigest);
+  await store.done("create", ...none, "--name", "planned", image, "true");
+  expect(await digestsOf("planned")).toEqual([]);
+  for (let time = 0; time < 2; time++) await store.done("start", "-a", "planned");
+  const [first, second] = await digestsOf("planned");
+  expect(first).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(second).toBe(first);
+  const { Id } = JSON.parse(await store.done("inspect", "planned"))[0];
+  const path = join(store.folder, "root/containers", Id, "config.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"CAP_KILL"', '"CAP_SYS_ADMIN"'));
+  await store.done("start", "-a", "planned");
+  const [, , third] = await digestsOf("planned");
+  expect(third).toMatch(/^sha256:/);
+  expect(third).not.toBe(first);
+  expect(await store.done("audit", "--container", "planned", "--format", "{{.Action}} {{.PlanDigest}}")).toBe(
+    ["create ", `start ${first}`, `start ${first}`, `start ${third}`, ""].join("\n"),
+  );
+  await store.done("rm", "planned");
 });
 
 test("what goes beyond the defaults is told", async () => {
@@ -73,7 +107,7 @@ test("what goes beyond the defaults is told", async () => {
     "/dev/loop-control",
   ];
   await store.done("run", "--rm", ...none, ...flags, "--security-opt", "seccomp=unconfined", image, "true");
-  expect((await entries()).at(-1).allowed).toEqual({
+  expect((await entries()).at(-2).allowed).toEqual({
     capabilities: ["CAP_SYS_TIME"],
     seccomp: "none",
     binds: ["/etc:ro"],
@@ -81,7 +115,7 @@ test("what goes beyond the defaults is told", async () => {
     shares: ["pid"],
   });
   await store.done("run", "--rm", ...none, "--privileged", image, "true");
-  expect((await entries()).at(-1).allowed).toMatchObject({ privileged: true, seccomp: "none" });
+  expect((await entries()).at(-2).allowed).toMatchObject({ privileged: true, seccomp: "none" });
   expect(await store.done("audit", "--since", "1h", "--format", "{{.Action}} {{.Allowed}}")).toContain(
     "create privileged; ",
   );
@@ -90,7 +124,7 @@ test("what goes beyond the defaults is told", async () => {
 test("is cut by time and container", async () => {
   await store.done("run", "--rm", ...none, "--name", "one", image, "true");
   await store.done("run", "--rm", ...none, "--name", "other", image, "true");
-  expect(await store.done("audit", "--container", "one", "--format", "{{.Name}}")).toBe("one\n");
+  expect(await store.done("audit", "--container", "one", "--format", "{{.Name}}")).toBe("one\none\n");
   expect(await store.done("audit", "--until", "1h", "--format", "{{.Name}}")).toBe("");
 });
 
@@ -99,7 +133,7 @@ test("no argument can make an entry of its own", async () => {
   const forged = '{"time":"2000-01-01T00:00:00.000Z","action":"create","previous":""}';
   const before = (await entries()).length;
   await store.done("run", "--rm", ...none, image, "echo", `x\n${forged}\n`);
-  expect((await entries()).length).toBe(before + 1);
+  expect((await entries()).length).toBe(before + 2);
   expect((await store.teu("audit", "--verify")).status).toBe(0);
   expect(await store.done("audit")).not.toContain(`\n${forged}`);
 });
@@ -108,14 +142,14 @@ test("many at once make one chain", async () => {
   await using own = new Store();
   await own.done("pull", "--quiet", image);
   await Promise.all(Array.from({ length: 8 }, () => own.done("run", "--rm", ...none, image, "true")));
-  expect(await own.done("audit", "--verify")).toBe("8 entries, each as it was written\n");
+  expect(await own.done("audit", "--verify")).toBe("16 entries, each as it was written\n");
 });
 
 test("a line that was changed, taken out or cut short is found", async () => {
   await using own = new Store();
   await own.done("pull", "--quiet", image);
   for (const name of ["one", "two", "three"])
-    await own.done("run", "--rm", ...none, "--name", name, image, "true");
+    await own.done("create", ...none, "--name", name, image, "true");
   const path = join(own.folder, "root/audit.log");
   const [first = "", second = "", third = ""] = readFileSync(path, "utf8").trimEnd().split("\n");
   const verify = async (text: string) => {
@@ -135,7 +169,7 @@ test("a line that was changed, taken out or cut short is found", async () => {
   appendFileSync(path, second.slice(0, 50));
   await own.done("run", "--rm", ...none, image, "true");
   expect(await verify(readFileSync(path, "utf8"))).toEqual([1, "line 2: it is no whole entry\n"]);
-  expect(readFileSync(path, "utf8").trimEnd().split("\n")).toHaveLength(3);
+  expect(readFileSync(path, "utf8").trimEnd().split("\n")).toHaveLength(4);
 });
 
 test("what cannot be written there is not done", async () => {

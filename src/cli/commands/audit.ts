@@ -20,8 +20,10 @@ const HEADINGS: Readonly<Record<string, string>> = {
 export const command = teuCommand({
   name: "teu audit",
   summary: "Show who had what run here, and what it was allowed to do",
-  description: `Every container that was made and every program of 'teu exec' has an entry in audit.log of the store, which goes with none of them. Each line holds the digest of
-the one before: --verify tells where one was changed or taken out. What is not in an entry: environments, which hold secrets.`,
+  description: `Every container that was made, every start of one and every program of 'teu exec' has an entry in audit.log of the store, which goes with none of them. Each line holds the digest of
+the one before: --verify tells where one was changed or taken out. A start has
+the digest of its config.json and of the plan that our runtime made of it, the system calls that "teu runtime plan" prints: two starts with the same digest are the same
+to the last argument. What is not in an entry: environments, which hold secrets.`,
   flags: {
     since: { kind: "string", value: "TIME", summary: "Begin there: a time, or how long ago (10m)" },
     until: { kind: "string", value: "TIME", summary: "End there" },
@@ -74,6 +76,7 @@ the one before: --verify tells where one was changed or taken out. What is not i
 function fieldsOf(entry: AuditEntry): Record<string, string> {
   const { time, uid, loginUID, action, name, container, image, imageDigest, signature, args, allowed } =
     entry;
+  const { configDigest = "", planDigest = "" } = entry;
   return {
     ...{ Time: time, UID: `${uid}`, Login: loginUID === null ? "-" : `${loginUID}`, Action: action },
     ...{
@@ -82,6 +85,8 @@ function fieldsOf(entry: AuditEntry): Record<string, string> {
       Image: image,
       ImageDigest: imageDigest,
       Signature: signature ?? "",
+      ConfigDigest: configDigest,
+      PlanDigest: planDigest,
     },
     Command: printable(args.join(" ")),
     Allowed: printable(

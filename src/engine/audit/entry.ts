@@ -9,7 +9,7 @@ export type SignatureVerdict = "no policy" | "accepted" | "signed";
 export interface AuditEntry {
   /** RFC 3339. */
   readonly time: string;
-  readonly action: "create" | "exec";
+  readonly action: "create" | "start" | "exec";
   /** Who asked: the user, and the one that logged in, before sudo. */
   readonly uid: number;
   readonly loginUID: number | null;
@@ -23,6 +23,8 @@ export interface AuditEntry {
   readonly user: string;
   /** Of the bundle's config.json, as its runtime got it. */
   readonly configDigest?: string;
+  /** Of what our runtime made of it, for a start: the system calls. Another runtime has no plan. */
+  readonly planDigest?: string;
   readonly signature?: SignatureVerdict;
   /** What it was given beyond the defaults; absent: nothing. */
   readonly allowed?: Allowed;

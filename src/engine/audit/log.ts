@@ -18,8 +18,9 @@ import { lockFile } from "../../sys/index.ts";
 import type { AuditEntry } from "./entry.ts";
 
 const NEW_LINE = 0x0a;
-/** Longer than any line that we write: arguments are bounded by the kernel. */
-const TAIL_BYTES = 4 << 20;
+/** Nearly every line is shorter; none is longer than that: arguments are bounded by the kernel. */
+const TAIL_BYTES = 16 << 10;
+const LONG_TAIL_BYTES = 4 << 20;
 const NOBODY = 4_294_967_295;
 
 /** Where it is. */
@@ -54,11 +55,21 @@ export function appendAudit(
 function lastLine(file: number): { last: Uint8Array | undefined; isTorn: boolean } {
   const { size } = fstatSync(file);
   if (size === 0) return { last: undefined, isTorn: false };
-  const tail = new Uint8Array(Math.min(size, TAIL_BYTES));
+  const near = lastWithin(file, size, TAIL_BYTES);
+  return near.isWhole ? near : lastWithin(file, size, LONG_TAIL_BYTES);
+}
+
+function lastWithin(
+  file: number,
+  size: number,
+  length: number,
+): { last: Uint8Array; isTorn: boolean; isWhole: boolean } {
+  const tail = new Uint8Array(Math.min(size, length));
   readSync(file, tail, 0, tail.length, size - tail.length);
   const isTorn = tail.at(-1) !== NEW_LINE;
   const end = isTorn ? tail.length : tail.length - 1;
-  return { last: tail.subarray(tail.lastIndexOf(NEW_LINE, end - 1) + 1, end), isTorn };
+  const before = tail.lastIndexOf(NEW_LINE, end - 1);
+  return { last: tail.subarray(before + 1, end), isTorn, isWhole: before >= 0 || tail.length === size };
 }
 
 function digestOf(line: Uint8Array): string {

@@ -6,7 +6,8 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startTimeOf, thisOwner } from "../../base/index.ts";
 import { copyTerminalSize, pipe } from "../../sys/index.ts";
-import type { RuntimeDriver } from "../driver/driver.ts";
+import { noteStart as noteStartInAudit } from "../audit/note-start.ts";
+import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { sendForSupervisor } from "../health/send.ts";
 import { openSink } from "../logs/sink.ts";
 import { listenIn } from "../monitor/attachment.ts";
@@ -78,6 +79,7 @@ export async function startMonitored(
   const starting = performance.now();
   await connect(store, container, created.pid);
   signal?.throwIfAborted();
+  noteStartInAudit(store, container, bundle.config, created.planDigest);
   foreground?.begin(driver);
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
@@ -109,7 +111,7 @@ async function create(
     readonly joins: readonly number[];
     readonly foreground: Foreground | undefined;
   },
-): Promise<{ pid: number; systemCalls?: number }> {
+): Promise<Created> {
   const { id, settings } = container;
   const log = settings.log ?? DEFAULT_LOG;
   const directory = containerDirectory(store, id);

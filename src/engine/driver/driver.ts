@@ -29,6 +29,7 @@ export interface Created {
   readonly pid: number;
   /** Further facts for people; another runtime does not tell them. */
   readonly systemCalls?: number;
+  readonly planDigest?: string;
 }
 
 /** What the runtimes tell, as far as it is shown: runc's shape of `events --stats`. */

@@ -14,7 +14,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
     name: "teu",
     async create({ id, bundle, stdio, onTerminal, monitor }: CreateRequest): Promise<Created> {
       const units = isUnit(bundle) ? await runtime.userUnits() : undefined;
-      const { pid, pidfd, systemCalls } = translated(() =>
+      const { pid, pidfd, systemCalls, planDigest } = translated(() =>
         runtime.createContainer({
           root: state,
           containerID: id,
@@ -28,7 +28,7 @@ export async function ownDriver(state: HostPath): Promise<RuntimeDriver> {
         }),
       );
       syscall("close", pidfd);
-      return { pid, systemCalls };
+      return { pid, systemCalls, planDigest: planDigest() };
     },
     async start(id) {
       translated(() => runtime.startContainer(state, id));

@@ -26,6 +26,7 @@ import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
 import { ociState } from "../oci-state.ts";
+import { digestOfPlan } from "../plan/digest.ts";
 import {
   createResctrl,
   enterResctrl,
@@ -96,6 +97,8 @@ export interface CreatedContainer {
   readonly cgroup: string;
   /** How many records the plan has. */
   readonly systemCalls: number;
+  /** Counted when it is asked for. */
+  planDigest(): string;
   /** New namespaces, by the names of config.json. */
   readonly namespaces: readonly string[];
 }
@@ -363,6 +366,7 @@ function describe(
     pidfd,
     cgroup: Object.values(cgroup.paths)[0] ?? "",
     systemCalls: plan.count + (plan.rest?.().count ?? 0),
+    planDigest: () => digestOfPlan(plan),
     namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
   };
 }

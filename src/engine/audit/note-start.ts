@@ -1,0 +1,21 @@
+/** The entry of a container's start. */
+import { digestOf, type RuntimeConfig } from "../../spec/index.ts";
+import { encodeConfig } from "../container/make.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import type { Store } from "../store/store.ts";
+import { appendAudit } from "./log.ts";
+
+/** Before its program runs: what cannot be told of is not done. @param planDigest  Absent: another runtime's. */
+export function noteStart(
+  store: Store,
+  { id, name, image, imageTarget, settings }: ContainerRecord,
+  config: RuntimeConfig,
+  planDigest: string | undefined,
+): void {
+  const { uid = 0, gid = 0 } = config.process?.user ?? {};
+  appendAudit(store.paths.root, {
+    ...{ action: "start", container: id, name, image, imageDigest: imageTarget.digest },
+    ...{ args: settings.command, user: `${uid}:${gid}`, configDigest: digestOf(encodeConfig(config)) },
+    ...(planDigest !== undefined && { planDigest }),
+  });
+}
