@@ -15,6 +15,7 @@ export function networkShape(network: NetworkSummary): object {
     createdAt,
     containers,
     options,
+    plan: { ipv4, ipv6 } = {},
   } = network;
   const length = subnet.slice(subnet.indexOf("/"));
   return {
@@ -27,8 +28,8 @@ export function networkShape(network: NetworkSummary): object {
         subnet === ""
           ? []
           : [
-              { Subnet: subnet, Gateway: gateway },
-              ...(subnet6 === undefined ? [] : [{ Subnet: subnet6, Gateway: gateway6 }]),
+              { Subnet: subnet, ...planShape(ipv4), Gateway: gateway },
+              ...(subnet6 === undefined ? [] : [{ Subnet: subnet6, ...planShape(ipv6), Gateway: gateway6 }]),
             ],
     },
     ...{
@@ -49,5 +50,12 @@ export function networkShape(network: NetworkSummary): object {
         },
       ]),
     ),
+  };
+}
+
+function planShape({ range, reserved }: NonNullable<NetworkSummary["plan"]>["ipv4"] & object = {}): object {
+  return {
+    ...(range !== undefined && { IPRange: range }),
+    ...(reserved !== undefined && { AuxiliaryAddresses: reserved }),
   };
 }

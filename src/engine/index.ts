@@ -52,9 +52,7 @@ export { type ImageInspection, inspect } from "./inspect.ts";
 export { logDetails, parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
 export { serveNames } from "./names/server.ts";
-export { parseSubnet, type Subnet } from "./network/address.ts";
-export { MAX_PREFIX_LENGTH, parseSubnet6, type Subnet6 } from "./network/address6.ts";
-export { createNetwork } from "./network/connect.ts";
+export { createNetwork } from "./network/create.ts";
 export { DEFAULT_NETWORK } from "./network/find.ts";
 export {
   describeNetwork,
@@ -90,6 +88,7 @@ export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, checkAddress6, parseNetworks } from "./options/network.ts";
+export { parseAddresses } from "./options/network-addresses.ts";
 export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";
 export { parseResources } from "./options/resources.ts";

@@ -69,7 +69,15 @@ export { limitProject, type ProjectUse, projectOf, setProject, useOfProject } fr
 export { tryShareFile } from "./record-lock.ts";
 // Copying between descriptors.
 export { relayInput, relayPipe, relayTerminal, writeFully } from "./relay.ts";
-export { addAddress, addressesOf, changeLink, findLink, type Link, type LinkAddress } from "./rtnetlink.ts";
+export {
+  addAddress,
+  addressesOf,
+  changeLink,
+  findLink,
+  type Link,
+  type LinkAddress,
+  natureOf,
+} from "./rtnetlink.ts";
 // Network devices and their addresses.
 export {
   addDefaultRoute,
@@ -80,7 +88,6 @@ export {
   type VethPair,
 } from "./rtnetlink-create.ts";
 export {
-  aliasOf,
   createDummy,
   createLinkedDevice,
   createVlan,

@@ -1,7 +1,7 @@
 /** Makes network devices and routes. Source: rtnetlink(7); linux/if_link.h, rtnetlink.h, veth.h. */
 import { type NetlinkSocket, NLM_F } from "./netlink.ts";
 import { AttributeBuilder, decodeAttributes } from "./netlink-attributes.ts";
-import { findLink, type Link } from "./rtnetlink.ts";
+import { findLink, type Link, markLink } from "./rtnetlink.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
@@ -22,6 +22,7 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
@@ -35,21 +36,28 @@ const IPV6_BYTES = 16;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 
-/**
- * Makes a bridge that is up. One of that name that is there is taken as it is.
- * @param hardwareAddress  Six bytes. Without one of its own it would take that of a port, and change it when ports come and go.
- * @throws {NetlinkRefused}
- */
-export function createBridge(socket: NetlinkSocket, name: string, hardwareAddress: Uint8Array): Link {
+/** A bridge that is to be. */
+export interface NewBridge {
+  readonly name: string;
+  /** Six bytes. Without one of its own it would take that of a port, and change it when ports come and go. */
+  readonly hardwareAddress: Uint8Array;
+  /** Absent: the kernel's. */
+  readonly mtu?: number | undefined;
+  /** A mark on the device; absent: none. */
+  readonly alias?: string | undefined;
+}
+
+/** Makes a bridge that is up. One of that name that is there is taken as it is. @throws {NetlinkRefused} */
+export function createBridge(socket: NetlinkSocket, { name, hardwareAddress, mtu, alias }: NewBridge): Link {
   const present = findLink(socket, name);
   if (present !== undefined) return present;
-  const attributes = new AttributeBuilder()
-    .text(IFLA_IFNAME, name)
-    .bytes(IFLA_ADDRESS, hardwareAddress)
-    .nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "bridge"));
+  const attributes = new AttributeBuilder().text(IFLA_IFNAME, name).bytes(IFLA_ADDRESS, hardwareAddress);
+  if (mtu !== undefined) attributes.u32(IFLA_MTU, mtu);
+  attributes.nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "bridge"));
   create(socket, name, attributes);
   const made = findLink(socket, name);
   if (made === undefined) throw new RangeError(`The kernel made bridge ${name}, and it is not there`);
+  if (alias !== undefined) markLink(socket, made, alias);
   return made;
 }
 
@@ -63,7 +71,9 @@ export interface VethPair {
   readonly peerNamespace: number;
   /** Six bytes. */
   readonly peerHardwareAddress: Uint8Array;
-  readonly mtu?: number;
+  readonly mtu?: number | undefined;
+  /** Whether the bridge passes nothing on between this port and others that are isolated. */
+  readonly isIsolated: boolean;
 }
 
 /**
@@ -71,7 +81,7 @@ export interface VethPair {
  * is what becomes of a container's request to itself by a published port. @throws {NetlinkRefused}
  */
 export function createVethPair(socket: NetlinkSocket, pair: VethPair): void {
-  const { name, bridge, peerName, peerNamespace, peerHardwareAddress, mtu } = pair;
+  const { name, bridge, peerName, peerNamespace, peerHardwareAddress, mtu, isIsolated } = pair;
   const peer = new AttributeBuilder()
     .text(IFLA_IFNAME, peerName)
     .bytes(IFLA_ADDRESS, peerHardwareAddress)
@@ -87,13 +97,14 @@ export function createVethPair(socket: NetlinkSocket, pair: VethPair): void {
   if (made === undefined) throw new RangeError(`The kernel made ${name}, and it is not there`);
   const header = Buffer.alloc(LINK_BYTES);
   header.writeInt32LE(made.index, 4);
-  const hairpin = new AttributeBuilder().nested(IFLA_LINKINFO, (info) =>
-    info
-      .text(IFLA_INFO_SLAVE_KIND, "bridge")
-      .nested(IFLA_INFO_SLAVE_DATA, (data) => data.u8(IFLA_BRPORT_MODE, 1)),
+  const port = new AttributeBuilder().nested(IFLA_LINKINFO, (info) =>
+    info.text(IFLA_INFO_SLAVE_KIND, "bridge").nested(IFLA_INFO_SLAVE_DATA, (data) => {
+      data.u8(IFLA_BRPORT_MODE, 1);
+      if (isIsolated) data.u8(IFLA_BRPORT_ISOLATED, 1);
+    }),
   );
   const about = `Cannot set up port ${JSON.stringify(name)} of a bridge`;
-  socket.request({ type: RTM_NEWLINK, body: Buffer.concat([header, hairpin.finish()]), about });
+  socket.request({ type: RTM_NEWLINK, body: Buffer.concat([header, port.finish()]), about });
 }
 
 function create(socket: NetlinkSocket, name: string, attributes: AttributeBuilder): void {
@@ -132,11 +143,11 @@ export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint
   });
 }
 
-/** The subnets of a family, IPv4 when none is named, that devices of the socket's namespace are in. @throws {NetlinkRefused} */
+/** The subnets of a family, IPv4 when none is named, that devices (by `index`) of the socket's namespace are in. @throws {NetlinkRefused} */
 export function localSubnets(
   socket: NetlinkSocket,
   family = AF_INET,
-): { address: Uint8Array; prefixLength: number }[] {
+): { address: Uint8Array; prefixLength: number; index: number }[] {
   const body = Buffer.alloc(ADDRESS_BYTES);
   body.writeUInt8(family, 0);
   return socket
@@ -150,6 +161,8 @@ export function localSubnets(
       const address = decodeAttributes(answer.subarray(ADDRESS_BYTES)).get(
         family === AF_INET ? IFA_LOCAL : IFA_ADDRESS,
       );
-      return address === undefined ? [] : [{ address, prefixLength: answer.readUInt8(1) }];
+      return address === undefined
+        ? []
+        : [{ address, prefixLength: answer.readUInt8(1), index: answer.readUInt32LE(4) }];
     });
 }

@@ -1,17 +1,15 @@
 /** Makes network devices that share another one: macvlan, ipvlan, vlan; and one that leads nowhere. Source: linux/if_link.h, macvlan.c, ipvlan_main.c. */
 import { type NetlinkSocket, NLM_F } from "./netlink.ts";
-import { AttributeBuilder, decodeAttributes, decodeText } from "./netlink-attributes.ts";
-import { findLink, type Link } from "./rtnetlink.ts";
+import { AttributeBuilder } from "./netlink-attributes.ts";
+import { findLink, type Link, markLink } from "./rtnetlink.ts";
 
 const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
 const LINK_BYTES = 16;
 const IFF_UP = 1;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
-const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -83,14 +81,7 @@ export function createVlan(
         .nested(IFLA_INFO_DATA, (data) => data.bytes(IFLA_VLAN_ID, Uint8Array.of(id & 255, id >> 8))),
     );
   const made = created(socket, name, attributes, false);
-  // The kernel does not take it with the device's making.
-  const header = Buffer.alloc(LINK_BYTES);
-  header.writeInt32LE(made.index, 4);
-  header.writeUInt32LE(IFF_UP, 8);
-  header.writeUInt32LE(IFF_UP, 12);
-  const mark = new AttributeBuilder().text(IFLA_IFALIAS, alias).finish();
-  const about = `Cannot mark network device ${JSON.stringify(name)}`;
-  socket.request({ type: RTM_NEWLINK, body: Buffer.concat([header, mark]), about });
+  markLink(socket, made, alias);
   return made;
 }
 
@@ -102,15 +93,6 @@ export function createDummy(socket: NetlinkSocket, name: string): Link {
     .text(IFLA_IFNAME, name)
     .nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "dummy"));
   return created(socket, name, attributes, true);
-}
-
-/** With what a device is marked; "": nothing. @throws {NetlinkRefused} */
-export function aliasOf(socket: NetlinkSocket, { index, name }: Link): string {
-  const header = Buffer.alloc(LINK_BYTES);
-  header.writeInt32LE(index, 4);
-  const about = `Cannot look up network device ${JSON.stringify(name)}`;
-  const [body] = socket.request({ type: RTM_GETLINK, body: header, about });
-  return decodeText(body && decodeAttributes(body.subarray(LINK_BYTES)).get(IFLA_IFALIAS));
 }
 
 function created(socket: NetlinkSocket, name: string, attributes: AttributeBuilder, isUp: boolean): Link {

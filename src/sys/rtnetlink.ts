@@ -12,7 +12,10 @@ const LINK_BYTES = 16;
 const ADDRESS_BYTES = 8;
 const IFF_UP = 1;
 const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
@@ -68,6 +71,28 @@ export function changeLink(socket: NetlinkSocket, { index, name }: Link, change:
 function nameOf({ namespace, isUp }: LinkChange): string {
   if (namespace !== undefined) return "move";
   return isUp === undefined ? "rename" : isUp ? "set up" : "set down";
+}
+
+/** Marks a device, and sets it up: the kernel takes no mark with the device's making. @throws {NetlinkRefused} */
+export function markLink(socket: NetlinkSocket, { index, name }: Link, alias: string): void {
+  const mark = new AttributeBuilder().text(IFLA_IFALIAS, alias).finish();
+  const about = `Cannot mark network device ${JSON.stringify(name)}`;
+  socket.request({ type: RTM_NEWLINK, body: Buffer.concat([linkHeader(index, true), mark]), about });
+}
+
+/** What a device is: with what it is marked, and its kind (`bridge`, `vlan`); "": nothing. @throws {NetlinkRefused} */
+export function natureOf(
+  socket: NetlinkSocket,
+  { index, name }: Link,
+): { readonly alias: string; readonly kind: string } {
+  const about = `Cannot look up network device ${JSON.stringify(name)}`;
+  const [body] = socket.request({ type: RTM_GETLINK, body: linkHeader(index), about });
+  const attributes = body && decodeAttributes(body.subarray(LINK_BYTES));
+  const info = attributes?.get(IFLA_LINKINFO);
+  return {
+    alias: decodeText(attributes?.get(IFLA_IFALIAS)),
+    kind: decodeText(info && decodeAttributes(info).get(IFLA_INFO_KIND)),
+  };
 }
 
 function linkHeader(index: number, isUp?: boolean): Buffer {

@@ -3,15 +3,11 @@ import { print, Unsupported } from "../../base/index.ts";
 import {
   createNetwork,
   InvalidOption,
-  MAX_PREFIX_LENGTH,
   openEngine,
+  parseAddresses,
   parseAssignments,
   parseDriver,
   parseName,
-  parseSubnet,
-  parseSubnet6,
-  type Subnet,
-  type Subnet6,
 } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -23,6 +19,21 @@ export const command = teuCommand({
       kind: "list",
       value: "ADDRESS/PREFIX",
       summary: "Its addresses, one of IPv4 and one of IPv6; absent: some that nobody uses",
+    },
+    gateway: {
+      kind: "list",
+      value: "ADDRESS",
+      summary: "This machine's address there, or that of the router on the wire; absent: the subnet's first",
+    },
+    "ip-range": {
+      kind: "list",
+      value: "ADDRESS/PREFIX",
+      summary: "The part of the subnet from which containers get addresses that ask for none",
+    },
+    "aux-address": {
+      kind: "list",
+      value: "NAME=ADDRESS",
+      summary: "An address of the subnet that somebody else has, which no container is given",
     },
     ipv6: { kind: "boolean", summary: "Give containers addresses of IPv6, too" },
     label: { kind: "list", value: "NAME[=VALUE]", summary: "Note something about the network" },
@@ -37,7 +48,15 @@ export const command = teuCommand({
       kind: "list",
       short: "o",
       value: "NAME=VALUE",
-      summary: "Of the driver: parent=DEVICE, macvlan_mode=MODE, ipvlan_mode=MODE",
+      summary:
+        "Of the driver: parent=DEVICE, macvlan_mode=MODE, ipvlan_mode=MODE; of bridges mtu=BYTES and docker's com.docker.network.…",
+    },
+    "ipam-driver": {
+      kind: "string",
+      value: "DRIVER",
+      default: "default",
+      summary: "For scripts that are written for docker",
+      hidden: true,
     },
     attachable: { kind: "boolean", summary: "For scripts that are written for docker", hidden: true },
     internal: { kind: "boolean", summary: "Let nothing in or out" },
@@ -47,6 +66,10 @@ export const command = teuCommand({
     {
       command: "teu network create --subnet 10.9.0.0/24 office",
       says: "A network with addresses of your choice",
+    },
+    {
+      command: "teu network create --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --gateway 10.9.0.254 shop",
+      says: "One whose lower half is for addresses that you give yourself (run --ip)",
     },
     {
       command: "teu network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 lan",
@@ -61,8 +84,16 @@ export const command = teuCommand({
         { option: "NETWORK", value: name },
         `operation is not permitted on predefined ${name} network`,
       );
-    const { subnet, subnet6 } = subnetsOf(flags.subnet, flags.ipv6);
-    if (subnet6 !== undefined && flags.driver !== "bridge")
+    if (flags["ipam-driver"] !== "default")
+      throw new Unsupported({
+        what: `--ipam-driver ${JSON.stringify(flags["ipam-driver"])}`,
+        why: "teu gives addresses itself; 'default' is that, and networks by CNI plugins have their own",
+      });
+    const addresses = parseAddresses({
+      ...{ subnets: flags.subnet, ranges: flags["ip-range"], gateways: flags.gateway },
+      ...{ reserved: flags["aux-address"], wantsIPv6: flags.ipv6 },
+    });
+    if (addresses.subnet6 !== undefined && flags.driver !== "bridge")
       throw new Unsupported({
         what: `--ipv6 with driver ${flags.driver}`,
         why: "only bridge networks have it yet",
@@ -72,41 +103,9 @@ export const command = teuCommand({
       ...driver,
       isInternal: flags.internal,
       labels: parseAssignments("--label", flags.label, false),
-      ...(subnet && { subnet }),
-      ...(subnet6 && { subnet6 }),
+      ...addresses,
     });
     print(`${id}\n`);
     return 0;
   },
 });
-
-/** One subnet of each family; `--ipv6` alone takes one that nobody uses. @throws {InvalidOption} */
-function subnetsOf(
-  texts: readonly string[],
-  wantsIPv6: boolean,
-): { readonly subnet?: Subnet; readonly subnet6?: Subnet6 | "own" } {
-  let subnet: Subnet | undefined;
-  let subnet6: Subnet6 | undefined;
-  for (const text of texts) {
-    const refused = (why: string) =>
-      new InvalidOption(
-        { option: "--subnet", value: text },
-        `Invalid subnet ${JSON.stringify(text)}: ${why}`,
-      );
-    if (text.includes(":")) {
-      const parsed = parseSubnet6(text);
-      if (parsed === undefined || parsed.prefixLength > MAX_PREFIX_LENGTH)
-        throw refused(`wants IPv6, as in fd00:1::/64, with a prefix of ${MAX_PREFIX_LENGTH} bits at most`);
-      if (!wantsIPv6) throw refused("it is of IPv6, which takes --ipv6");
-      if (subnet6 !== undefined) throw refused("the network has one of IPv6 already");
-      subnet6 = parsed;
-    } else {
-      const parsed = parseSubnet(text);
-      if (parsed === undefined || parsed.prefixLength > 29)
-        throw refused("wants IPv4, as in 10.9.0.0/24, of 8 addresses at least");
-      if (subnet !== undefined) throw refused("the network has one of IPv4 already");
-      subnet = parsed;
-    }
-  }
-  return { ...(subnet && { subnet }), ...(wantsIPv6 && { subnet6: subnet6 ?? ("own" as const) }) };
-}

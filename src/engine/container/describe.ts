@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
-import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { encodeAddress } from "../network/address.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/find.ts";
@@ -142,7 +142,7 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
     network.name,
     {
       NetworkID: network.id,
-      Gateway: encodeAddress(gatewayOf(network.subnet)),
+      Gateway: encodeAddress(network.subnet.gateway),
       IPAddress: encodeAddress(endpoint.address),
       IPPrefixLen: network.subnet.prefixLength,
       ...addressIn6(network, endpoint),
@@ -173,7 +173,7 @@ function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): obj
   return {
     Ports: Object.fromEntries(published),
     Gateway:
-      first === undefined ? (ofPlugins[0]?.gateway ?? "") : encodeAddress(gatewayOf(first.network.subnet)),
+      first === undefined ? (ofPlugins[0]?.gateway ?? "") : encodeAddress(first.network.subnet.gateway),
     IPAddress: first === undefined ? (ofPlugins[0]?.address ?? "") : encodeAddress(first.endpoint.address),
     IPPrefixLen: first?.network.subnet.prefixLength ?? ofPlugins[0]?.prefixLength ?? 0,
     ...addressIn6(first?.network, first?.endpoint),

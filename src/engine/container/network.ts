@@ -7,7 +7,7 @@ import type { RuntimeConfig } from "../../spec/index.ts";
 import { type HostEntry, writeNameServer, writeOwnAddresses } from "../bundle/files.ts";
 import { hasNames } from "../names/needed.ts";
 import { tellNameServer } from "../names/tell.ts";
-import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { encodeAddress } from "../network/address.ts";
 import { readResult } from "../network/cni/result.ts";
 import { connectContainer, disconnectContainer } from "../network/connect.ts";
 import { endpointsOf } from "../network/find.ts";
@@ -58,7 +58,7 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
   const [first] = endpoints;
   const ofPlugins = listCNIAttachments(store.database, id).map(readResult);
   const gateway = first?.network
-    ? encodeAddress(gatewayOf(first.network.subnet))
+    ? encodeAddress(first.network.subnet.gateway)
     : ofPlugins.map((place) => place.gateway).find((text) => text !== "");
   const resolved = (host: HostEntry) =>
     host.address === HOST_GATEWAY && gateway !== undefined ? { ...host, address: gateway } : host;
@@ -79,7 +79,7 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     (settings.hosts ?? []).map(resolved),
   );
   const named = endpoints.find(({ network }) => network !== undefined && hasNames(network));
-  const nameServer = named?.network && encodeAddress(gatewayOf(named.network.subnet));
+  const nameServer = named?.network && encodeAddress(named.network.subnet.gateway);
   const { resolvers: asked = [], searchDomains = [], resolverOptions = [] } = settings;
   // What a plugin says stands in for what nobody has said.
   const said = <T>(own: readonly T[], told: (place: (typeof ofPlugins)[number]) => readonly T[]) =>

@@ -6,7 +6,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { tryLockFile } from "../../sys/index.ts";
-import { encodeAddress, gatewayOf } from "../network/address.ts";
+import { encodeAddress } from "../network/address.ts";
 import { putNamePort } from "../network/connect.ts";
 import { openStoreHere } from "../open-here.ts";
 import { listEndpoints, type NetworkRecord } from "../store/networks.ts";
@@ -103,7 +103,7 @@ class NameServer {
 
   /** Where it listened before, if nobody else does by now. */
   async #listen(network: NetworkRecord): Promise<Listener> {
-    const hostname = encodeAddress(gatewayOf(network.subnet));
+    const hostname = encodeAddress(network.subnet.gateway);
     for (let attempt = network.namePort === null ? 1 : 0; ; attempt++) {
       const port = attempt === 0 ? (network.namePort ?? 0) : 0;
       try {

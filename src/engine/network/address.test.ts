@@ -6,16 +6,19 @@ import {
   freeAddress,
   freeSubnet,
   overlaps,
+  type Pool,
   parseAddress,
   parseSubnet,
   type Subnet,
 } from "./address.ts";
+import { type FamilyPlan, poolOf } from "./address-plan.ts";
 
 const subnet = (text: string): Subnet => {
   const parsed = parseSubnet(text);
   if (parsed === undefined) throw new Error(`no subnet: ${text}`);
   return parsed;
 };
+const pool = (text: string, ipv4: FamilyPlan = {}): Pool => poolOf(subnet(text), { ipv4 });
 const address = (text: string): number => parseAddress(text) ?? -1;
 
 test.each(["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.x", "1..2.3"])(
@@ -49,24 +52,35 @@ test.each(pairs)("overlaps($a, $b) is $want either way", ({ a, b, want }) => {
   expect([overlaps(subnet(a), subnet(b)), overlaps(subnet(b), subnet(a))]).toEqual([want, want]);
 });
 
-test("freeAddress() leaves out the network's, the gateway's and the broadcast address", () => {
-  const small = subnet("10.0.0.0/29");
+test.each([
+  { says: "the network's, the gateway's and the broadcast address", plan: {}, want: [2, 3, 4, 5, 6] },
+  { says: "a gateway of one's own", plan: { gateway: "10.0.0.6" }, want: [1, 2, 3, 4, 5] },
+  { says: "what is outside of the range", plan: { range: "10.0.0.4/30" }, want: [4, 5, 6] },
+  { says: "what others have", plan: { reserved: { a: "10.0.0.3", b: "10.0.0.5" } }, want: [2, 4, 6] },
+])("freeAddress() leaves out $says", ({ plan, want }) => {
+  const small = pool("10.0.0.0/29", plan);
   const used = new Set<number>();
-  const given: string[] = [];
+  const given: number[] = [];
   for (let free = freeAddress(small, used); free !== undefined; free = freeAddress(small, used)) {
     used.add(free);
-    given.push(encodeAddress(free));
+    given.push(free - small.base);
   }
-  expect(given).toEqual(["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+  expect(given).toEqual([...want]);
 });
 
 test("freeAddress() goes on from the last one, and begins again at the end", () => {
-  const small = subnet("10.0.0.0/29");
+  const small = pool("10.0.0.0/29");
   expect(encodeAddress(freeAddress(small, new Set(), address("10.0.0.3")) ?? 0)).toBe("10.0.0.4");
   expect(encodeAddress(freeAddress(small, new Set(), address("10.0.0.6")) ?? 0)).toBe("10.0.0.2");
   expect(encodeAddress(freeAddress(small, new Set([address("10.0.0.2")]), address("10.0.0.6")) ?? 0)).toBe(
     "10.0.0.3",
   );
+});
+
+test("freeAddress() begins in the range after an address that was asked for outside of it", () => {
+  const part = pool("10.0.0.0/24", { range: "10.0.0.128/25" });
+  expect(encodeAddress(freeAddress(part, new Set(), address("10.0.0.9")) ?? 0)).toBe("10.0.0.128");
+  expect(encodeAddress(freeAddress(part, new Set(), address("10.0.0.254")) ?? 0)).toBe("10.0.0.128");
 });
 
 test("freeSubnet() takes the first of docker's pools that overlaps with nothing", () => {

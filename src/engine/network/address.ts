@@ -6,6 +6,16 @@ export interface Subnet {
   readonly prefixLength: number;
 }
 
+/** A network's subnet, and which of its addresses are for whom. */
+export interface Pool extends Subnet {
+  /** This machine's, or that of a router on the wire. */
+  readonly gateway: number;
+  /** Those that containers get which ask for none. */
+  readonly range: Subnet;
+  /** Others' that teu knows nothing of: no container gets one. */
+  readonly reserved: ReadonlySet<number>;
+}
+
 /** `172.17.0.1` as a number, or undefined for what is no address. */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split(".");
@@ -29,7 +39,7 @@ export function parseSubnet(text: string): Subnet | undefined {
   const number = parseAddress(address);
   const prefixLength = Number(prefix);
   if (number === undefined || prefix === "" || prefixLength > 32) return undefined;
-  return { base: number - (number % sizeOf({ base: 0, prefixLength })), prefixLength };
+  return { base: number - (number % sizeOf({ prefixLength })), prefixLength };
 }
 
 export function encodeSubnet({ base, prefixLength }: Subnet): string {
@@ -37,7 +47,7 @@ export function encodeSubnet({ base, prefixLength }: Subnet): string {
 }
 
 /** How many addresses there are. */
-export function sizeOf({ prefixLength }: Subnet): number {
+export function sizeOf({ prefixLength }: Pick<Subnet, "prefixLength">): number {
   return 2 ** (32 - prefixLength);
 }
 
@@ -46,26 +56,31 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
 }
 
 /** Whether a container may have the address: it is the subnet's, and neither the network's own, the gateway's nor the broadcast address. */
-export function isIn(subnet: Subnet, address: number): boolean {
-  return address > gatewayOf(subnet) && address < subnet.base + sizeOf(subnet) - 1;
+export function isIn(pool: Pool, address: number): boolean {
+  return isHostOf(pool, address) && address !== pool.gateway;
 }
 
-/** The first is the gateway's. */
-export function gatewayOf({ base }: Subnet): number {
-  return base + 1;
+/** Whether a device may have the address: it is the subnet's, and neither the network's own nor the broadcast address. */
+export function isHostOf(subnet: Subnet, address: number): boolean {
+  return address > subnet.base && address < subnet.base + sizeOf(subnet) - 1;
+}
+
+/** Whether all of `inner`'s addresses are `subnet`'s. */
+export function contains(subnet: Subnet, inner: Subnet): boolean {
+  return inner.prefixLength >= subnet.prefixLength && overlaps(subnet, inner);
 }
 
 /**
- * The next address after `last` that is not `used`, from the beginning again at the end; undefined when the subnet is full. One that was
+ * The next address of the range after `last` that is not `used`, from the beginning again at the end; undefined when it is full. One that was
  * given back is not given away at once: the kernel may still answer for it.
  */
-export function freeAddress(subnet: Subnet, used: ReadonlySet<number>, last = 0): number | undefined {
-  const first = gatewayOf(subnet) + 1;
-  const count = sizeOf(subnet) - 3; // not the network's, the gateway's, the broadcast address
-  const from = Math.max(last + 1, first) - first;
+export function freeAddress(pool: Pool, used: ReadonlySet<number>, last = 0): number | undefined {
+  const { base, prefixLength } = pool.range;
+  const count = sizeOf({ prefixLength });
+  const from = last >= base && last < base + count ? last + 1 - base : 0;
   for (let step = 0; step < count; step++) {
-    const address = first + ((from + step) % count);
-    if (!used.has(address)) return address;
+    const address = base + ((from + step) % count);
+    if (isIn(pool, address) && !pool.reserved.has(address) && !used.has(address)) return address;
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { poolOf6 } from "./address-plan.ts";
 import {
   addressBytes6,
   decodeAddress6,
@@ -53,9 +54,17 @@ test("subnets overlap when one has an address of the other", () => {
 });
 
 test("an address goes with that of IPv4, and past those that are taken", () => {
-  const own = ownSubnet6("0123456789abcdef");
+  const own = poolOf6(ownSubnet6("0123456789abcdef"), {});
   expect(encodeSubnet6(own)).toBe("fd01:2345:6789:abcd::/64");
   expect(encodeAddress6(freeAddress6(own, 2, new Set()))).toBe("fd01:2345:6789:abcd::2");
   expect(encodeAddress6(freeAddress6(own, 2, new Set([own.base + 2n])))).toBe("fd01:2345:6789:abcd::3");
   expect([0n, 1n, 2n].map((offset) => isIn6(own, own.base + offset))).toEqual([false, false, true]);
+});
+
+test("an address is of the range, and neither the gateway's nor reserved", () => {
+  const ipv6 = { range: "fd00::1:0:0/96", gateway: "fd00::1:0:2", reserved: { printer: "fd00::1:0:3" } };
+  const pool = poolOf6(subnet("fd00::/64"), { ipv6 });
+  expect(encodeAddress6(freeAddress6(pool, 2, new Set()))).toBe("fd00::1:0:4");
+  expect([0n, 1n].map((offset) => isIn6(pool, pool.base + offset))).toEqual([false, true]);
+  expect(isIn6(pool, pool.gateway)).toBe(false);
 });

@@ -6,6 +6,13 @@ export interface Subnet6 {
   readonly prefixLength: number;
 }
 
+/** A network's subnet, and which of its addresses are for whom, as in IPv4. */
+export interface Pool6 extends Subnet6 {
+  readonly gateway: bigint;
+  readonly range: Subnet6;
+  readonly reserved: ReadonlySet<bigint>;
+}
+
 /** An address for each of a container's IPv4 addresses, whatever that subnet's size. */
 export const MAX_PREFIX_LENGTH = 96;
 const BITS = 128;
@@ -63,20 +70,29 @@ export function overlaps6(a: Subnet6, b: Subnet6): boolean {
   return a.base < b.base + sizeOf6(b) && b.base < a.base + sizeOf6(a);
 }
 
-/** The first is the gateway's, as in IPv4. */
-export function gatewayOf6({ base }: Subnet6): bigint {
-  return base + 1n;
-}
-
 /** Whether a container may have the address. */
-export function isIn6(subnet: Subnet6, address: bigint): boolean {
-  return address > gatewayOf6(subnet) && address < subnet.base + sizeOf6(subnet);
+export function isIn6(pool: Pool6, address: bigint): boolean {
+  return isHostOf6(pool, address) && address !== pool.gateway;
 }
 
-/** The address that stands where `offset` stands in the IPv4 subnet, or the first after it that is not `used`. */
-export function freeAddress6(subnet: Subnet6, offset: number, used: ReadonlySet<bigint>): bigint {
-  let address = subnet.base + BigInt(offset);
-  while (used.has(address)) address++;
+/** Whether a device may have the address; the first is that of whatever router there is. */
+export function isHostOf6(subnet: Subnet6, address: bigint): boolean {
+  return address > subnet.base && address < subnet.base + sizeOf6(subnet);
+}
+
+/** Whether all of `inner`'s addresses are `subnet`'s. */
+export function contains6(subnet: Subnet6, inner: Subnet6): boolean {
+  return inner.prefixLength >= subnet.prefixLength && overlaps6(subnet, inner);
+}
+
+/** The address that stands where `offset` stands in the IPv4 subnet, or the first after it that nobody has. */
+export function freeAddress6(
+  { range, gateway, reserved }: Pool6,
+  offset: number,
+  used: ReadonlySet<bigint>,
+): bigint {
+  let address = range.base + BigInt(offset);
+  while (address === gateway || reserved.has(address) || used.has(address)) address++;
   return address;
 }
 

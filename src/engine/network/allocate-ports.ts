@@ -1,10 +1,11 @@
 /** Which ports of this machine lead to a container: those that it asks for, when nobody has them. */
+import { bridgeSettings } from "../options/bridge-options.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
-import { addPort, listPorts, type PortRecord } from "../store/networks.ts";
+import { addPort, type EndpointRecord, listPorts, type PortRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { PortInUse, PortNeedsIPv6 } from "./errors.ts";
-import { endpointsOf, isInternal } from "./find.ts";
+import { endpointsOf, isInternal, networkByID } from "./find.ts";
 import { lock } from "./lock.ts";
 import { freePort, isPortFree } from "./port.ts";
 
@@ -17,10 +18,10 @@ export function reservePorts(store: Store, container: string, ports: readonly Pu
 /** Ports of the host that nobody has. In a transaction. @throws {PortInUse} */
 export function allocatePorts(store: Store, container: string, ports: readonly PublishedPort[]): void {
   const { database, home } = store;
-  const hasIPv6 = endpointsOf(store, container).some(
-    ({ address6, network }) => address6 !== null && !isInternal(store, network),
-  );
-  for (const { protocol, hostAddress = "", hostPort, containerPort } of ports) {
+  const open = endpointsOf(store, container).filter(({ network }) => !isInternal(store, network));
+  const hasIPv6 = open.some(({ address6 }) => address6 !== null);
+  const everywhere = defaultAddress(store, open);
+  for (const { protocol, hostAddress = everywhere, hostPort, containerPort } of ports) {
     const taken = listPorts(database).map((port) => asTaken(port, home));
     const wanted = { container, protocol, hostAddress, containerPort };
     const port =
@@ -38,6 +39,14 @@ export function allocatePorts(store: Store, container: string, ports: readonly P
     if (isIPv6(hostAddress) && !hasIPv6) throw new PortNeedsIPv6({ address: hostAddress, port });
     addPort(database, { ...wanted, hostPort: port });
   }
+}
+
+/** Where ports are open that name no address: as the network says to which they lead. "": everywhere. */
+function defaultAddress(store: Store, open: readonly EndpointRecord[]): string {
+  const bridged = open
+    .map(({ network }) => networkByID(store, network))
+    .find(({ driver }) => driver === "bridge");
+  return bridgeSettings(bridged?.options ?? {}).hostAddress ?? "";
 }
 
 /** In a home a port leads to one container, whatever the address of the machine that it is asked at. */

@@ -65,7 +65,7 @@ function allocate6(
   const wanted = parseAddress6(asked);
   if (wanted === undefined || !isIn6(subnet, wanted))
     throw refused(`it is no address of a container in ${network.subnet6}`);
-  if (used.has(wanted)) throw refused("Address already in use");
+  if (used.has(wanted) || subnet.reserved.has(wanted)) throw refused("Address already in use");
   return encodeAddress6(wanted);
 }
 
@@ -77,7 +77,7 @@ function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: Rea
     throw refused("user specified IP address is supported on user defined networks only");
   if (address === undefined || !isIn(subnet, address))
     throw refused(`it is no address of a container in ${encodeSubnet(subnet)}`);
-  if (used.has(address)) throw refused("Address already in use");
+  if (used.has(address) || subnet.reserved.has(address)) throw refused("Address already in use");
   return address;
 }
 

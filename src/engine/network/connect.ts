@@ -5,14 +5,13 @@
  */
 import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { randomHex, thisOwner, Unsupported } from "../../base/index.ts";
+import { thisOwner } from "../../base/index.ts";
 import { digestEncoded, digestOf } from "../../spec/index.ts";
+import { bridgeSettings } from "../options/bridge-options.ts";
 import type { NetworkAttachment } from "../options/network.ts";
-import type { NetworkDriver } from "../options/network-driver.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
 import {
-  addNetwork,
   allNetworks,
   deleteConnections,
   deleteEndpoint,
@@ -24,20 +23,14 @@ import {
   setNamePort,
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
-import {
-  addressBytes,
-  encodeAddress,
-  encodeSubnet,
-  freeSubnet,
-  gatewayOf,
-  overlaps,
-  type Subnet,
-} from "./address.ts";
-import { encodeSubnet6, overlaps6, ownSubnet6, parseAddress6, type Subnet6 } from "./address6.ts";
+import { addressBytes, encodeAddress } from "./address.ts";
+import { parseAddress6 } from "./address6.ts";
 import { type Allocated, allocate } from "./allocate.ts";
 import { allocatePorts, isIPv6 } from "./allocate-ports.ts";
-import { connectProcess, moveDefaultRoute, removeDevice, usedSubnets, usedSubnets6 } from "./devices.ts";
-import { NetworkInUse, NoAddressLeft, NoIPv6, ParentInUse, SubnetInUse } from "./errors.ts";
+import { bridgeOf } from "./bridge.ts";
+import { makeNetwork } from "./create.ts";
+import { connectProcess, moveDefaultRoute, removeBridge, removeDevice } from "./devices.ts";
+import { NetworkInUse } from "./errors.ts";
 import { DEFAULT_NETWORK, endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
 import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
@@ -50,72 +43,6 @@ import {
   routerOf,
   type SharedParent,
 } from "./shared-parent.ts";
-
-/** What the driver `bridge` is told. */
-const BRIDGE = { driver: "bridge", options: {} } as const;
-
-/** What a new network is to be. */
-export interface NetworkWishes {
-  /** Absent: one that nobody uses. */
-  readonly subnet?: Subnet;
-  /** Absent: IPv4 alone; "own": one that nobody uses. */
-  readonly subnet6?: Subnet6 | "own";
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly isInternal: boolean;
-  readonly driver: NetworkDriver;
-  readonly options: Readonly<Record<string, string>>;
-}
-
-/** Records a network; its devices come with its first container. @throws {NetworkExists} {SubnetInUse} {NoAddressLeft} */
-export function createNetwork(store: Store, name: string, wishes: NetworkWishes): NetworkRecord {
-  using _lock = lock(store);
-  return makeNetwork(store, name, wishes);
-}
-
-function makeNetwork(
-  store: Store,
-  name: string,
-  { subnet: asked, subnet6: asked6, labels = {}, isInternal, driver, options }: NetworkWishes,
-): NetworkRecord {
-  const { database, namespace, home } = store;
-  if (home !== undefined && driver !== "bridge")
-    throw new Unsupported({ what: `network driver ${driver}`, why: "this machine's devices are root's" });
-  const others = allNetworks(database);
-  // One that is on a wire of this machine's has the addresses of that wire.
-  const isOnWire = options["parent"] !== undefined && asked !== undefined;
-  const used = [...(isOnWire ? [] : usedSubnets(home)), ...others.map(({ subnet }) => subnet)];
-  const rival = others.find(
-    (other) => options["parent"] !== undefined && other.options["parent"] === options["parent"],
-  );
-  if (rival !== undefined) throw new ParentInUse({ network: rival.name, parent: options["parent"] ?? "" });
-  const subnet = asked ?? freeSubnet(used);
-  if (subnet === undefined) throw new NoAddressLeft({ network: name });
-  if (asked !== undefined && used.some((other) => overlaps(asked, other)))
-    throw new SubnetInUse({ subnet: encodeSubnet(asked) });
-  const id = randomHex(32);
-  const subnet6 = asked6 && checkedSubnet6(asked6 === "own" ? ownSubnet6(id) : asked6, others, store);
-  const network = inTransaction(database, () =>
-    addNetwork(database, namespace, {
-      ...{ id, name, subnet, driver, options, labels },
-      ...(subnet6 && { subnet6: encodeSubnet6(subnet6) }),
-      // Without a parent there is nowhere to go.
-      isInternal: isInternal || (driver !== "bridge" && options["parent"] === undefined),
-    }),
-  );
-  noteNetworks(store);
-  return network;
-}
-
-/** @throws {NoIPv6} {SubnetInUse} {Unsupported} */
-function checkedSubnet6(subnet: Subnet6, others: readonly NetworkRecord[], { home }: Store): Subnet6 {
-  if (home !== undefined)
-    throw new Unsupported({ what: "--ipv6", why: "the way out of a plain user's networks is IPv4's" });
-  if (!existsSync("/proc/sys/net/ipv6")) throw new NoIPv6();
-  const used = [...usedSubnets6(), ...others.flatMap((other) => subnet6Of(other) ?? [])];
-  if (used.some((other) => overlaps6(subnet, other)))
-    throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });
-  return subnet;
-}
 
 /** A container that is created and not yet started, or that runs. */
 export interface Connected {
@@ -200,7 +127,7 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
     const network = networkByID(store, next.network);
     const { subnet } = network;
     const shared = sharedParentOf(network);
-    const router = shared === undefined ? addressBytes(gatewayOf(subnet)) : routerOf(shared, subnet);
+    const router = shared === undefined ? addressBytes(subnet.gateway) : routerOf(shared, subnet);
     moveDefaultRoute(pid, { device: next.device, router, subnet6: subnet6Of(network), home: store.home });
   }
   putIntoForce(store);
@@ -233,7 +160,7 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
   putIntoForce(store);
   for (const network of networks) {
     const shared = sharedParentOf(network);
-    if (shared === undefined) removeDevice(bridgeOf(network), store.home);
+    if (shared === undefined) removeBridge(bridgeOf(network), store.home);
     else removeParent(shared);
   }
 }
@@ -241,7 +168,7 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
 function networkOf(store: Store, name: string): NetworkRecord {
   const [known] = findNetworks(store.database, store.namespace, name);
   if (known === undefined && name === DEFAULT_NETWORK)
-    return makeNetwork(store, name, { ...BRIDGE, isInternal: false });
+    return makeNetwork(store, name, { driver: "bridge", options: {}, isInternal: false });
   return findNetwork(store, name);
 }
 
@@ -259,7 +186,8 @@ function makeDevice(
   }
   const name = outsideName(container, device);
   connectProcess(pid, {
-    ...{ bridge: bridgeOf(network), subnet: network.subnet, address, name, device, hardwareAddress },
+    ...{ bridge: bridgeOf(network), isIsolated: bridgeSettings(network.options).isIsolated },
+    ...{ subnet: network.subnet, address, name, device, hardwareAddress },
     subnet6: subnet6Of(network),
     address6: address6 === null ? undefined : parseAddress6(address6),
     isDefault,
@@ -292,7 +220,7 @@ function connectionOf({
   readonly network: NetworkRecord;
   readonly address: number;
 }): Connection {
-  return { network, address: encodeAddress(address), gateway: encodeAddress(gatewayOf(network.subnet)) };
+  return { network, address: encodeAddress(address), gateway: encodeAddress(network.subnet.gateway) };
 }
 
 /** Leads what asks the gateway of a network for names to `port`. */
@@ -313,12 +241,15 @@ function putIntoForce({ database, paths, home }: Store): void {
     return;
   }
   const bridged = allNetworks(database).filter(({ driver }) => driver === "bridge");
-  const networks = bridged.map(({ namePort, ...network }) => ({
-    ...network,
-    subnet6: subnet6Of(network),
-    bridge: bridgeOf(network),
-    ...(namePort !== null && { namePort }),
-  }));
+  const networks = bridged.map(({ namePort, ...network }) => {
+    const { isIsolated, isMasqueraded } = bridgeSettings(network.options);
+    return {
+      ...{ ...network, isIsolated, isMasqueraded },
+      subnet6: subnet6Of(network),
+      bridge: bridgeOf(network).name,
+      ...(namePort !== null && { namePort }),
+    };
+  });
   const open = new Set(networks.filter(({ isInternal }) => !isInternal).map(({ id }) => id));
   const ports = listPorts(database).flatMap(
     ({ container, protocol, hostAddress, hostPort, containerPort }) => {
@@ -357,11 +288,6 @@ function networkID(home: Store["home"]): string {
 function tableOf(root: string): string {
   if (root === "/var/lib/teu") return "teu";
   return `teu_${digestEncoded(digestOf(root)).slice(0, 8)}`;
-}
-
-/** The bridge of a network. A device's name has 15 bytes at most. */
-export function bridgeOf({ id }: Pick<NetworkRecord, "id">): string {
-  return `teu-${id.slice(0, 10)}`;
 }
 
 /** The name on this machine of a container's device. */

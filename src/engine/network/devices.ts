@@ -13,10 +13,12 @@ import {
   type Link,
   localSubnets,
   NetlinkSocket,
+  natureOf,
   syscall,
 } from "../../sys/index.ts";
-import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
-import { addressBytes6, decodeAddress6, gatewayOf6, type Subnet6 } from "./address6.ts";
+import { addressBytes, type Pool, type Subnet } from "./address.ts";
+import { addressBytes6, decodeAddress6, type Pool6, type Subnet6 } from "./address6.ts";
+import { NoBridge } from "./errors.ts";
 import type { HomeNetwork } from "./place.ts";
 
 const AF_INET = 2;
@@ -27,48 +29,61 @@ const CLONE_NEWNET = 0x40000000;
 /** The addresses of this machine's devices. */
 export function ownAddresses(
   home: HomeNetwork | undefined,
-): { readonly address: number; readonly prefixLength: number }[] {
+): { readonly address: number; readonly prefixLength: number; readonly index: number }[] {
   using socket = new NetlinkSocket();
   using inHome = home?.socket();
   const all = [...localSubnets(socket), ...(inHome === undefined ? [] : localSubnets(inHome))];
-  return all.map(({ address, prefixLength }) => ({
-    address: Buffer.from(address).readUInt32BE(0),
-    prefixLength,
-  }));
+  return all.map(({ address, ...place }) => ({ ...place, address: Buffer.from(address).readUInt32BE(0) }));
 }
 
-/** The subnets that they are in. */
-export function usedSubnets(home: HomeNetwork | undefined): Subnet[] {
-  return ownAddresses(home).map(({ address, prefixLength }) => ({
-    base: address - (address % 2 ** (32 - prefixLength)),
-    prefixLength,
-  }));
+/** The subnets that they are in, but for those of device `except`. */
+export function usedSubnets(home: HomeNetwork | undefined, except?: number): Subnet[] {
+  return ownAddresses(home)
+    .filter(({ index }) => index !== except)
+    .map(({ address, prefixLength }) => ({
+      base: address - (address % 2 ** (32 - prefixLength)),
+      prefixLength,
+    }));
 }
 
-/** The IPv6 subnets that they are in. */
-export function usedSubnets6(): Subnet6[] {
+/** The IPv6 subnets that they are in, but for those of device `except`. */
+export function usedSubnets6(except?: number): Subnet6[] {
   using socket = new NetlinkSocket();
-  return localSubnets(socket, AF_INET6).map(({ address, prefixLength }) => {
-    const number = decodeAddress6(address);
-    return { base: number - (number % (1n << BigInt(128 - prefixLength))), prefixLength };
-  });
+  return localSubnets(socket, AF_INET6)
+    .filter(({ index }) => index !== except)
+    .map(({ address, prefixLength }) => {
+      const number = decodeAddress6(address);
+      return { base: number - (number % (1n << BigInt(128 - prefixLength))), prefixLength };
+    });
 }
 
-/** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. */
-function ensureBridge(
-  socket: NetlinkSocket,
-  { bridge, subnet, subnet6, home }: Pick<Place, "bridge" | "subnet" | "subnet6" | "home">,
-): Link {
-  const link = createBridge(socket, bridge, hardwareAddressOf(gatewayOf(subnet)));
-  addAddress(socket, link, ipv4(gatewayOf(subnet), subnet.prefixLength));
+/** The bridge of that name that is there. @returns its index, or undefined: there is none yet @throws {NoBridge} */
+export function presentBridge(name: string, home: HomeNetwork | undefined): number | undefined {
+  using socket = socketHere(home);
+  const link = findLink(socket, name);
+  if (link !== undefined && natureOf(socket, link).kind !== "bridge") throw new NoBridge({ device: name });
+  return link?.index;
+}
+
+/** Sees to it that the bridge is there, with the gateway's address, and that packets may pass. @throws {NoBridge} */
+function ensureBridge(socket: NetlinkSocket, { bridge, subnet, subnet6, home }: Place): Link {
+  const { name, isNamed, mark, mtu } = bridge;
+  const hardwareAddress = hardwareAddressOf(subnet.gateway);
+  const alias = isNamed ? mark : undefined;
+  const link = createBridge(socket, { name, hardwareAddress, mtu, alias });
+  const nature = isNamed ? natureOf(socket, link) : undefined;
+  if (nature !== undefined && nature.kind !== "bridge") throw new NoBridge({ device: name });
+  addAddress(socket, link, ipv4(subnet.gateway, subnet.prefixLength));
+  // On a bridge of somebody else's IPv6 is as they have it.
+  const isOurs = nature === undefined || nature.alias === mark;
   if (home !== undefined) return link; // all of its namespace has both
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
-  writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
-  writeParameters(ipv6Of(bridge, subnet6 !== undefined));
+  writeFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1");
+  if (isOurs) writeParameters(ipv6Of(name, subnet6 !== undefined));
   if (subnet6 !== undefined) {
     forwardIPv6();
-    addAddress(socket, link, ipv6(gatewayOf6(subnet6), subnet6.prefixLength));
+    addAddress(socket, link, ipv6(subnet6.gateway, subnet6.prefixLength));
   }
   return link;
 }
@@ -113,13 +128,40 @@ export function removeDevice(name: string, home: HomeNetwork | undefined): void 
   }
 }
 
+/** Takes the bridge of a network away, unless it is somebody else's. */
+export function removeBridge({ name, isNamed, mark }: Bridge, home: HomeNetwork | undefined): void {
+  if (isNamed) {
+    using socket = socketHere(home);
+    const link = findLink(socket, name);
+    if (link === undefined || natureOf(socket, link).alias !== mark) return;
+  }
+  removeDevice(name, home);
+}
+
+/** A network's bridge. */
+export interface Bridge {
+  readonly name: string;
+  /** Whether its name was asked for: then it may be somebody else's. */
+  readonly isNamed: boolean;
+  /** What one of ours has in it, with a name that was asked for. */
+  readonly mark: string;
+  readonly mtu?: number | undefined;
+}
+
+/** A mark on a device itself: no crash can part the two. */
+export function markOf(network: string): string {
+  return `teu network ${network}`;
+}
+
 /** A place in a network that is given to a process. */
 export interface Place {
-  readonly bridge: string;
-  readonly subnet: Subnet;
+  readonly bridge: Bridge;
+  /** Whether it reaches the bridge's other containers by what they publish alone. */
+  readonly isIsolated: boolean;
+  readonly subnet: Pool;
   readonly address: number;
   /** undefined: IPv6 is off there. */
-  readonly subnet6: Subnet6 | undefined;
+  readonly subnet6: Pool6 | undefined;
   readonly address6: bigint | undefined;
   /** The name of the device on this side, and that of the other side. */
   readonly name: string;
@@ -136,14 +178,14 @@ export interface Place {
  * device with the namespace.
  */
 export function connectProcess(pid: number, place: Place): void {
-  const { bridge, subnet, subnet6, address, address6, name, device, hardwareAddress, isDefault, home } =
-    place;
+  const { subnet, subnet6, address, address6, name, device, hardwareAddress, isDefault, home } = place;
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using outside = socketHere(home);
     createVethPair(outside, {
       name,
-      bridge: ensureBridge(outside, { bridge, subnet, subnet6, home }),
+      bridge: ensureBridge(outside, place),
+      ...{ mtu: place.bridge.mtu, isIsolated: place.isIsolated },
       peerName: device,
       peerNamespace: namespace,
       peerHardwareAddress: hardwareAddressOf(address, hardwareAddress),
@@ -155,10 +197,10 @@ export function connectProcess(pid: number, place: Place): void {
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
     changeLink(inside, link, { isUp: true });
-    if (isDefault) addDefaultRoute(inside, link, addressBytes(gatewayOf(subnet)));
+    if (isDefault) addDefaultRoute(inside, link, addressBytes(subnet.gateway));
     if (subnet6 === undefined || address6 === undefined) return;
     addAddress(inside, link, ipv6(address6, subnet6.prefixLength));
-    if (isDefault) addDefaultRoute(inside, link, addressBytes6(gatewayOf6(subnet6)));
+    if (isDefault) addDefaultRoute(inside, link, addressBytes6(subnet6.gateway));
   } finally {
     closeSync(namespace);
   }
@@ -183,7 +225,7 @@ export function moveDefaultRoute(
     const link = findLink(inside, device);
     if (link !== undefined) addDefaultRoute(inside, link, router);
     if (link !== undefined && subnet6 !== undefined)
-      addDefaultRoute(inside, link, addressBytes6(gatewayOf6(subnet6)));
+      addDefaultRoute(inside, link, addressBytes6(subnet6.gateway));
   } finally {
     closeSync(namespace);
   }

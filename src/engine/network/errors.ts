@@ -48,6 +48,47 @@ export class AddressRefused extends TeuError<
   }
 }
 
+/** The device that is to be a network's bridge is something else. Docker's words. */
+export class NoBridge extends TeuError<"no-bridge", { device: string }> {
+  constructor(context: { device: string }) {
+    super(
+      "no-bridge",
+      "failed-precondition",
+      context,
+      `existing interface ${context.device} is not a bridge`,
+    );
+  }
+}
+
+/** Two networks would have one device. Docker's words. */
+export class BridgeInUse extends TeuError<
+  "bridge-in-use",
+  { network: string; other: string; bridge: string }
+> {
+  constructor(context: { network: string; other: string; bridge: string }) {
+    const { network, other, bridge } = context;
+    super(
+      "bridge-in-use",
+      "already-exists",
+      context,
+      `cannot create network ${network} (${bridge}): conflicts with network ${other} (${bridge}): networks have same bridge name`,
+    );
+  }
+}
+
+/** IPv6 asks more of a wire. */
+export class MTUTooSmall extends TeuError<"mtu-too-small", { network: string; mtu: number; least: number }> {
+  constructor(context: { network: string; mtu: number; least: number }) {
+    const { network, mtu, least } = context;
+    super(
+      "mtu-too-small",
+      "invalid",
+      context,
+      `Cannot make network ${JSON.stringify(network)} with IPv6: an MTU of ${mtu} is too small, ${least} is the least`,
+    );
+  }
+}
+
 /** Containers are connected to it. Docker's words. */
 export class NetworkInUse extends TeuError<"network-in-use", { name: string }> {
   constructor(context: { name: string }, why = "has active endpoints") {

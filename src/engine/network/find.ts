@@ -7,7 +7,8 @@ import {
   type NetworkRecord,
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
-import { parseSubnet6, type Subnet6 } from "./address6.ts";
+import { poolOf6 } from "./address-plan.ts";
+import { type Pool6, parseSubnet6 } from "./address6.ts";
 import { NoSuchNetwork } from "./errors.ts";
 
 /** The network that a container is in when nothing else is said; made when it is first needed. */
@@ -30,8 +31,10 @@ export function isInternal(store: Store, id: string): boolean {
   return networkByID(store, id).isInternal;
 }
 
-export function subnet6Of({ subnet6 }: Pick<NetworkRecord, "subnet6">): Subnet6 | undefined {
-  return subnet6 === undefined ? undefined : parseSubnet6(subnet6);
+/** Its IPv6; undefined: it has none. */
+export function subnet6Of({ subnet6, plan }: Pick<NetworkRecord, "subnet6" | "plan">): Pool6 | undefined {
+  const parsed = parseSubnet6(subnet6 ?? "");
+  return parsed && poolOf6(parsed, plan);
 }
 
 /** What a container is connected to, by its devices. */

@@ -4,12 +4,14 @@ import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import { type EndpointRecord, listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
-import { encodeAddress, encodeSubnet, gatewayOf } from "./address.ts";
-import { encodeAddress6, gatewayOf6, parseSubnet6 } from "./address6.ts";
+import { encodeAddress, encodeSubnet } from "./address.ts";
+import type { AddressPlan } from "./address-plan.ts";
+import { encodeAddress6 } from "./address6.ts";
+import { bridgeOf } from "./bridge.ts";
 import { describeCNINetworks } from "./cni/list.ts";
-import { bridgeOf, removeNetworks } from "./connect.ts";
+import { removeNetworks } from "./connect.ts";
 import { NetworkInUse } from "./errors.ts";
-import { DEFAULT_NETWORK, findNetwork } from "./find.ts";
+import { DEFAULT_NETWORK, findNetwork, subnet6Of } from "./find.ts";
 
 /** One network, as lists show it. */
 export interface NetworkSummary {
@@ -25,6 +27,8 @@ export interface NetworkSummary {
   /** Absent: it has no IPv6. */
   readonly subnet6?: string;
   readonly gateway6?: string;
+  /** What was asked for of its addresses; absent: nothing. */
+  readonly plan?: AddressPlan;
   readonly labels?: Readonly<Record<string, string>>;
   /** The device of a bridge network; it comes with the first container. */
   readonly bridge?: string;
@@ -51,13 +55,13 @@ export function describeNetwork(store: Store, text: string): NetworkSummary {
 }
 
 function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
-  const { id, name, driver, options, labels, subnet, subnet6, isInternal, createdAt } = network;
+  const { id, name, driver, options, labels, subnet, subnet6, plan, isInternal, createdAt } = network;
   return {
-    ...{ id, name, driver, options, labels, isInternal, createdAt },
+    ...{ id, name, driver, options, labels, plan, isInternal, createdAt },
     subnet: encodeSubnet(subnet),
-    gateway: encodeAddress(gatewayOf(subnet)),
-    ...(subnet6 !== undefined && { subnet6, gateway6: gatewayIn6(subnet6) }),
-    ...(driver === "bridge" && { bridge: bridgeOf(network) }),
+    gateway: encodeAddress(subnet.gateway),
+    ...(subnet6 !== undefined && { subnet6, gateway6: gatewayIn6(network) }),
+    ...(driver === "bridge" && { bridge: bridgeOf(network).name }),
     containers: listEndpoints(database, id).map(({ container, address, address6 }) => ({
       id: container,
       address: encodeAddress(address),
@@ -66,9 +70,9 @@ function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
   };
 }
 
-function gatewayIn6(subnet: string): string {
-  const parsed = parseSubnet6(subnet);
-  return parsed === undefined ? "" : encodeAddress6(gatewayOf6(parsed));
+function gatewayIn6(network: NetworkRecord): string {
+  const subnet = subnet6Of(network);
+  return subnet === undefined ? "" : encodeAddress6(subnet.gateway);
 }
 
 /** A container's place in IPv6, in docker's words; empty where there is none. Source: Docker Engine API, EndpointSettings. */
@@ -80,12 +84,12 @@ export function addressIn6(
   readonly GlobalIPv6Address: string;
   readonly GlobalIPv6PrefixLen: number;
 } {
-  const { subnet6 } = network ?? {};
-  if (subnet6 === undefined) return { IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0 };
+  if (network?.subnet6 === undefined)
+    return { IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0 };
   return {
-    IPv6Gateway: gatewayIn6(subnet6),
+    IPv6Gateway: gatewayIn6(network),
     GlobalIPv6Address: endpoint?.address6 ?? "",
-    GlobalIPv6PrefixLen: Number(subnet6.split("/")[1]),
+    GlobalIPv6PrefixLen: Number(network.subnet6.split("/")[1]),
   };
 }
 

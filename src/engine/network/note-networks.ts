@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../../content/index.ts";
 import { inTransaction } from "../store/database.ts";
-import { addNetwork, allNetworks } from "../store/networks.ts";
+import { addNetwork, allNetworks, type NewNetwork } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 
 /** The file's name, below the store. */
@@ -11,12 +11,15 @@ export const NOTED_NETWORKS = "networks.json";
 
 interface Noted {
   readonly version: 1;
-  readonly networks: readonly Parameters<typeof addNetwork>[2][];
+  readonly networks: readonly NewNetwork[];
 }
 
 /** Writes all networks that there are. */
 export function noteNetworks({ paths, database }: Store): void {
-  const networks = allNetworks(database).map(({ lastAddress, namePort, createdAt, ...network }) => network);
+  const networks = allNetworks(database).map(({ lastAddress, namePort, createdAt, ...network }) => {
+    const { base, prefixLength } = network.subnet;
+    return { ...network, subnet: { base, prefixLength } };
+  });
   const noted: Noted = { version: 1, networks };
   replaceFile(join(paths.root, NOTED_NETWORKS), JSON.stringify(noted), 0o600);
 }

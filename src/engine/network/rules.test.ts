@@ -2,11 +2,13 @@
 import { expect, test } from "bun:test";
 import { needs, program, root } from "../../../test/support/needs.ts";
 import { parseSubnet } from "./address.ts";
+import { poolOf } from "./address-plan.ts";
 import { encodeRules } from "./rules.ts";
 
-const subnet = parseSubnet("172.29.0.0/16") ?? { base: 0, prefixLength: 32 };
-const network = { bridge: "teu-0123456789", subnet, isInternal: false };
-const inner = { bridge: "teu-abcdefabcd", subnet, isInternal: true };
+const subnet = poolOf(parseSubnet("172.29.0.0/16") ?? { base: 0, prefixLength: 32 }, {});
+const plain = { subnet, isIsolated: false, isMasqueraded: true };
+const network = { ...plain, bridge: "teu-0123456789", isInternal: false };
+const inner = { ...plain, bridge: "teu-abcdefabcd", isInternal: true };
 const port = { protocol: "tcp", hostPort: 80, address: "172.29.0.2", containerPort: 8080 } as const;
 
 test("encodeRules() without networks takes the table away, also when there is none", () => {
@@ -19,6 +21,11 @@ const cases = [
   { says: "a port of one address", networks: [network], ports: [{ ...port, hostAddress: "127.0.0.1" }] },
   { says: "internal networks alone", networks: [inner], ports: [] },
   { says: "a name server", networks: [{ ...network, namePort: 5300 }], ports: [] },
+  {
+    says: "neither each other nor masquerade",
+    networks: [{ ...network, isIsolated: true, isMasqueraded: false }],
+    ports: [port],
+  },
   {
     says: "IPv6",
     networks: [{ ...network, subnet6: { base: 0xfdn << 120n, prefixLength: 64 } }],

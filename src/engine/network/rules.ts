@@ -7,16 +7,20 @@
  * reached from this machine alone, though the kernel must be allowed to route loopback addresses to the bridge (CVE-2020-8558).
  * Source: nft(8); moby libnetwork, drivers/bridge.
  */
-import { encodeAddress, encodeSubnet, gatewayOf, type Subnet } from "./address.ts";
+import { encodeAddress, encodeSubnet, type Pool } from "./address.ts";
 import { encodeSubnet6, type Subnet6 } from "./address6.ts";
 
 /** One network as the rules see it. */
 export interface RuledNetwork {
   readonly bridge: string;
-  readonly subnet: Subnet;
+  readonly subnet: Pool;
   readonly subnet6?: Subnet6 | undefined;
   /** Nothing goes in or out. */
   readonly isInternal: boolean;
+  /** Its containers reach each other by published ports alone. The bridge sees to it; here, that it is not got round by this machine. */
+  readonly isIsolated: boolean;
+  /** Whether its containers reach the world as this machine. */
+  readonly isMasqueraded: boolean;
   /** Where its name server listens, at the gateway's address; absent: it has none. */
   readonly namePort?: number;
 }
@@ -46,7 +50,7 @@ export function encodeRules(
   const chains = [
     chain("nat_in", "type nat hook prerouting priority dstnat", [
       ...networks.flatMap(({ bridge, subnet, namePort }) => {
-        const gateway = encodeAddress(gatewayOf(subnet));
+        const gateway = encodeAddress(subnet.gateway);
         const asks = `iifname ${quoted(bridge)} ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53`;
         return namePort === undefined ? [] : [`${asks} dnat ip to ${gateway}:${namePort}`];
       }),
@@ -66,12 +70,12 @@ export function encodeRules(
     chain("nat_out", "type nat hook postrouting priority srcnat", [
       // From this machine by its loopback address: the container could not answer to that.
       `oifname ${bridges} ip saddr 127.0.0.0/8 masquerade`,
-      ...open.flatMap(({ bridge, subnet, subnet6 }) =>
+      ...open.flatMap(({ bridge, subnet, subnet6, isMasqueraded }) =>
         [
           `ip saddr ${encodeSubnet(subnet)}`,
           ...(subnet6 === undefined ? [] : [`ip6 saddr ${encodeSubnet6(subnet6)}`]),
         ].flatMap((from) => [
-          `${from} oifname != ${quoted(bridge)} masquerade`,
+          ...(isMasqueraded ? [`${from} oifname != ${quoted(bridge)} masquerade`] : []),
           // A container that asks for its own network by a published port: the answer has to come back this way.
           `${from} oifname ${quoted(bridge)} ct status dnat masquerade`,
         ]),
@@ -90,7 +94,9 @@ export function encodeRules(
           `oifname ${quoted(bridge)} iifname != ${quoted(bridge)} drop`,
         ]),
       `oifname ${bridges} ct state established,related accept`,
-      ...networks.map(({ bridge }) => `iifname ${quoted(bridge)} oifname ${quoted(bridge)} accept`),
+      ...networks
+        .filter(({ isIsolated }) => !isIsolated)
+        .map(({ bridge }) => `iifname ${quoted(bridge)} oifname ${quoted(bridge)} accept`),
       `oifname ${bridges} ct status dnat accept`,
       `oifname ${bridges} drop`,
     ]),

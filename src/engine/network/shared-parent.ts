@@ -8,7 +8,6 @@ import { TeuError } from "../../base/index.ts";
 import {
   addAddress,
   addDefaultRoute,
-  aliasOf,
   changeLink,
   createDummy,
   createLinkedDevice,
@@ -19,9 +18,10 @@ import {
   type Link,
   type MACVLAN_MODES,
   NetlinkSocket,
+  natureOf,
 } from "../../sys/index.ts";
-import { addressBytes, gatewayOf, type Subnet } from "./address.ts";
-import { hardwareAddressOf, ipv4, socketIn } from "./devices.ts";
+import { addressBytes, type Pool } from "./address.ts";
+import { hardwareAddressOf, ipv4, markOf, socketIn } from "./devices.ts";
 
 /** The device on which a network's containers are to be is not there. Docker's words. */
 export class NoParentDevice extends TeuError<"no-parent-device", { network: string; parent: string }> {
@@ -49,7 +49,7 @@ export type SharedParent = {
 
 /** A container's place. */
 export interface SharedPlace {
-  readonly subnet: Subnet;
+  readonly subnet: Pool;
   readonly address: number;
   readonly device: string;
   readonly hardwareAddress: string | undefined;
@@ -87,8 +87,8 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
 }
 
 /** By whom the world is reached; undefined: the parent finds its way itself, as a router. */
-export function routerOf({ mode }: Pick<SharedParent, "mode">, subnet: Subnet): Uint8Array | undefined {
-  return mode === "l3" || mode === "l3s" ? undefined : addressBytes(gatewayOf(subnet));
+export function routerOf({ mode }: Pick<SharedParent, "mode">, subnet: Pool): Uint8Array | undefined {
+  return mode === "l3" || mode === "l3s" ? undefined : addressBytes(subnet.gateway);
 }
 
 function ensureParent(socket: NetlinkSocket, network: SharedParent): Link {
@@ -100,14 +100,14 @@ function ensureParent(socket: NetlinkSocket, network: SharedParent): Link {
   const [, base = "", number = ""] = /^(.+)\.([1-9]\d{0,3})$/.exec(parent) ?? [];
   const below = base === "" || Number(number) > 4094 ? undefined : findLink(socket, base);
   if (below === undefined) throw missing;
-  return createVlan(socket, { name: parent, parent: below, id: Number(number), alias: aliasFor(id) });
+  return createVlan(socket, { name: parent, parent: below, id: Number(number), alias: markOf(id) });
 }
 
 /** Takes away what was made for the network: a device that leads nowhere, or one of a VLAN that was not there before. */
 export function removeParent({ id, parent }: Pick<SharedParent, "id" | "parent">): void {
   using socket = new NetlinkSocket();
   const link = findLink(socket, parent ?? dummyOf(id));
-  if (link !== undefined && (parent === undefined || aliasOf(socket, link) === aliasFor(id)))
+  if (link !== undefined && (parent === undefined || natureOf(socket, link).alias === markOf(id)))
     deleteLink(socket, link);
 }
 
@@ -125,9 +125,4 @@ export function disconnectFromParent(pid: number, device: string): void {
 
 function dummyOf(id: string): string {
   return `teu-${id.slice(0, 10)}`;
-}
-
-/** A mark on the device itself: no crash can part the two. */
-function aliasFor(id: string): string {
-  return `teu network ${id}`;
 }

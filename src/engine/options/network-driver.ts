@@ -1,4 +1,5 @@
 /** `teu network create --driver` and `--opt`. Source: docker's macvlan and ipvlan drivers. */
+import { faultOfBridgeOption } from "./bridge-options.ts";
 import { InvalidOption } from "./error.ts";
 
 /** How a network's devices are made. */
@@ -27,7 +28,12 @@ export function parseDriver(
         { option: "--opt", value: text },
         `Invalid option ${JSON.stringify(text)} of driver ${driver}: ${why}`,
       );
-    if (driver === "bridge") throw refused("it has none");
+    const fault = driver === "bridge" ? faultOfBridgeOption(name, value) : undefined;
+    if (fault !== undefined) throw refused(fault);
+    if (driver === "bridge") {
+      options[name] = value;
+      continue;
+    }
     if (name === "parent") {
       if (!/^[^\s/]{1,15}$/.test(value) || value === "lo")
         throw refused("wants the name of a network device, as eth0 or eth0.10");

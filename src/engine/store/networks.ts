@@ -1,7 +1,8 @@
 /** Records of networks, of who is connected to them, and of the ports that are published. */
 import type { Database } from "bun:sqlite";
 import { TeuError } from "../../base/index.ts";
-import { encodeSubnet, parseSubnet, type Subnet } from "../network/address.ts";
+import { encodeSubnet, type Pool, parseSubnet, type Subnet } from "../network/address.ts";
+import { type AddressPlan, poolOf } from "../network/address-plan.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import { noteEvent } from "./events.ts";
 
@@ -9,12 +10,14 @@ import { noteEvent } from "./events.ts";
 export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
-  readonly subnet: Subnet;
+  readonly subnet: Pool;
   /** IPv6, as `fd00:1::/64`; absent: it has IPv4 alone. */
   readonly subnet6?: string;
+  /** As it was asked for; IPv4's is in `subnet`. */
+  readonly plan: AddressPlan;
   readonly labels: Readonly<Record<string, string>>;
   readonly driver: NetworkDriver;
-  /** Of the driver: `parent`, `macvlan_mode`, `ipvlan_mode`. */
+  /** Of the driver, checked, as they were asked for. */
   readonly options: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
   /** Given to a container last; 0: none yet. */
@@ -58,6 +61,7 @@ interface NetworkRow {
   name: string;
   subnet: string;
   subnet6: string | null;
+  plan: string;
   labels: string;
   internal: number;
   driver: NetworkDriver;
@@ -67,20 +71,23 @@ interface NetworkRow {
   created_at: number;
 }
 
+/** A network that is to be recorded; in files of before there were plans, it has none. */
+export interface NewNetwork
+  extends Omit<NetworkRecord, "subnet" | "plan" | "createdAt" | "lastAddress" | "namePort"> {
+  readonly subnet: Subnet;
+  readonly plan?: AddressPlan;
+}
+
 /** Records a network. The caller is in a transaction. @throws {NetworkExists} */
-export function addNetwork(
-  database: Database,
-  namespace: string,
-  network: Omit<NetworkRecord, "createdAt" | "lastAddress" | "namePort">,
-): NetworkRecord {
-  const { id, name, subnet, subnet6, labels, isInternal, driver, options } = network;
+export function addNetwork(database: Database, namespace: string, network: NewNetwork): NetworkRecord {
+  const { id, name, subnet, subnet6, plan = {}, labels, isInternal, driver, options } = network;
   if (findNetworks(database, namespace, name).some((other) => other.name === name))
     throw new NetworkExists({ name });
   const createdAt = Date.now();
   database
     .query(
-      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options, subnet6, labels)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
+      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options, subnet6, labels, plan)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
     )
     .run(
       id,
@@ -93,9 +100,10 @@ export function addNetwork(
       JSON.stringify(options),
       subnet6 ?? null,
       JSON.stringify(labels),
+      JSON.stringify(plan),
     );
   noteNetworkEvent(database, id, "create");
-  return { ...network, lastAddress: 0, namePort: null, createdAt };
+  return { ...network, subnet: poolOf(subnet, plan), plan, lastAddress: 0, namePort: null, createdAt };
 }
 
 /** Forgets a network that nobody is connected to. */
@@ -132,14 +140,16 @@ function fromRow({
   driver,
   options,
   subnet6,
+  plan: planText,
   labels,
   last_address,
   name_port,
   created_at,
 }: NetworkRow): NetworkRecord {
   const parsed = parseSubnet(subnet) ?? { base: 0, prefixLength: 32 }; // encodeSubnet wrote it
+  const plan = JSON.parse(planText) as AddressPlan; // addNetwork wrote it
   return {
-    ...{ id, name, subnet: parsed, lastAddress: last_address, namePort: name_port },
+    ...{ id, name, plan, subnet: poolOf(parsed, plan), lastAddress: last_address, namePort: name_port },
     driver,
     options: JSON.parse(options),
     ...(subnet6 !== null && { subnet6 }),

@@ -226,4 +226,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE endpoints ADD COLUMN address6 TEXT;
   CREATE UNIQUE INDEX endpoints_address6 ON endpoints (network, address6);
   `,
+  `
+  -- Which of its addresses are for whom: JSON.
+  ALTER TABLE networks ADD COLUMN plan TEXT NOT NULL DEFAULT '{}';
+  `,
 ];

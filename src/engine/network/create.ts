@@ -1,0 +1,109 @@
+/** Makes networks: their records. Devices come with the first container. */
+import { existsSync } from "node:fs";
+import { randomHex, Unsupported } from "../../base/index.ts";
+import { bridgeSettings } from "../options/bridge-options.ts";
+import type { NetworkDriver } from "../options/network-driver.ts";
+import { inTransaction } from "../store/database.ts";
+import { addNetwork, allNetworks, type NetworkRecord } from "../store/networks.ts";
+import type { Store } from "../store/store.ts";
+import { encodeSubnet, freeSubnet, overlaps, type Subnet } from "./address.ts";
+import type { AddressPlan } from "./address-plan.ts";
+import { encodeSubnet6, overlaps6, ownSubnet6, type Subnet6 } from "./address6.ts";
+import { bridgeOf } from "./bridge.ts";
+import { presentBridge, usedSubnets, usedSubnets6 } from "./devices.ts";
+import { BridgeInUse, MTUTooSmall, NoAddressLeft, NoIPv6, ParentInUse, SubnetInUse } from "./errors.ts";
+import { subnet6Of } from "./find.ts";
+import { lock } from "./lock.ts";
+import { noteNetworks } from "./note-networks.ts";
+
+/** Fewer bytes, and the kernel turns IPv6 off. Source: RFC 8200. */
+const MIN_MTU_OF_IPV6 = 1280;
+
+/** What a new network is to be. */
+export interface NetworkWishes {
+  /** Absent: one that nobody uses. */
+  readonly subnet?: Subnet;
+  /** Absent: IPv4 alone; "own": one that nobody uses. */
+  readonly subnet6?: Subnet6 | "own";
+  readonly plan?: AddressPlan;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly isInternal: boolean;
+  readonly driver: NetworkDriver;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** Records a network. @throws {NetworkExists} {SubnetInUse} {NoAddressLeft} {BridgeInUse} {NoBridge} {ParentInUse} */
+export function createNetwork(store: Store, name: string, wishes: NetworkWishes): NetworkRecord {
+  using _lock = lock(store);
+  return makeNetwork(store, name, wishes);
+}
+
+/** The same, under the lock. */
+export function makeNetwork(
+  store: Store,
+  name: string,
+  { subnet: asked, subnet6: asked6, plan = {}, labels = {}, isInternal, driver, options }: NetworkWishes,
+): NetworkRecord {
+  const { database, namespace, home } = store;
+  if (home !== undefined && driver !== "bridge")
+    throw new Unsupported({ what: `network driver ${driver}`, why: "this machine's devices are root's" });
+  const others = allNetworks(database);
+  const rival = others.find(
+    (other) => options["parent"] !== undefined && other.options["parent"] === options["parent"],
+  );
+  if (rival !== undefined) throw new ParentInUse({ network: rival.name, parent: options["parent"] ?? "" });
+  // A bridge that somebody has made may have the subnet's addresses already.
+  const bridge = driver === "bridge" ? checkedBridge(store, name, options, others) : undefined;
+  // And one that is on a wire of this machine's has the addresses of that wire.
+  const isOnWire = options["parent"] !== undefined && asked !== undefined;
+  const used = [...(isOnWire ? [] : usedSubnets(home, bridge)), ...others.map(({ subnet }) => subnet)];
+  const subnet = asked ?? freeSubnet(used);
+  if (subnet === undefined) throw new NoAddressLeft({ network: name });
+  if (asked !== undefined && used.some((other) => overlaps(asked, other)))
+    throw new SubnetInUse({ subnet: encodeSubnet(asked) });
+  const id = randomHex(32);
+  const subnet6 = asked6 && checkedSubnet6(asked6 === "own" ? ownSubnet6(id) : asked6, others, store, bridge);
+  const { mtu = MIN_MTU_OF_IPV6 } = bridgeSettings(options);
+  if (subnet6 !== undefined && mtu < MIN_MTU_OF_IPV6)
+    throw new MTUTooSmall({ network: name, mtu, least: MIN_MTU_OF_IPV6 });
+  const network = inTransaction(database, () =>
+    addNetwork(database, namespace, {
+      ...{ id, name, subnet, plan, driver, options, labels },
+      ...(subnet6 && { subnet6: encodeSubnet6(subnet6) }),
+      // Without a parent there is nowhere to go.
+      isInternal: isInternal || (driver !== "bridge" && options["parent"] === undefined),
+    }),
+  );
+  noteNetworks(store);
+  return network;
+}
+
+/** @returns the index of the bridge that is there; undefined: teu will make one @throws {BridgeInUse} {NoBridge} */
+function checkedBridge(
+  { home }: Store,
+  name: string,
+  options: Readonly<Record<string, string>>,
+  others: readonly NetworkRecord[],
+): number | undefined {
+  const bridge = bridgeSettings(options).name;
+  if (bridge === undefined) return undefined;
+  const rival = others.find((other) => other.driver === "bridge" && bridgeOf(other).name === bridge);
+  if (rival !== undefined) throw new BridgeInUse({ network: name, other: rival.name, bridge });
+  return presentBridge(bridge, home);
+}
+
+/** @throws {NoIPv6} {SubnetInUse} {Unsupported} */
+function checkedSubnet6(
+  subnet: Subnet6,
+  others: readonly NetworkRecord[],
+  { home }: Store,
+  bridge: number | undefined,
+): Subnet6 {
+  if (home !== undefined)
+    throw new Unsupported({ what: "--ipv6", why: "the way out of a plain user's networks is IPv4's" });
+  if (!existsSync("/proc/sys/net/ipv6")) throw new NoIPv6();
+  const used = [...usedSubnets6(bridge), ...others.flatMap((other) => subnet6Of(other) ?? [])];
+  if (used.some((other) => overlaps6(subnet, other)))
+    throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });
+  return subnet;
+}

@@ -1,0 +1,176 @@
+/** What `network create` is told of addresses and of the bridge, as it shows in containers. In a network namespace of the test's own. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { needs, program, root } from "../support/needs.ts";
+import type { OwnNetwork } from "./support/own-network.ts";
+import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import type { Store } from "./support/registry.ts";
+import { run } from "./teu.ts";
+
+const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
+const test = needs(...WANTED);
+const isAble = WANTED.every((need) => need.isMet());
+const BRIDGE = "com.docker.network.bridge";
+
+let own: OwnStore;
+let network: OwnNetwork;
+let store: Store;
+let image: string;
+
+beforeAll(async () => {
+  if (!isAble) return;
+  own = await openOwnStore();
+  ({ network, store, image } = own);
+});
+afterAll(async () => {
+  if (!isAble) return;
+  await own[Symbol.asyncDispose]();
+});
+
+const here = async (script: string, where = network.host) =>
+  (await run([...where, "sh", "-c", script])).stdout.trim();
+const create = (...words: string[]) => store.done("network", "create", ...words);
+const said = async (...words: string[]) => (await store.teu(...words)).stderr.trim();
+const sh = async (script: string, ...flags: string[]) =>
+  (await store.teu("run", "--rm", ...flags, image, "sh", "-c", `${script}; exit`)).stdout.trim();
+/** Whether somebody answers there: @param seconds  How long it waits: whoever expects nobody need not wait long. */
+const pings = async (seconds: number, address: string, ...flags: string[]) =>
+  (await sh(`timeout ${seconds} ping -c 1 ${address} >/dev/null 2>&1; echo $?`, ...flags)) === "0";
+const serve = (name: string, ...flags: string[]) =>
+  store.done(
+    ...["run", "-d", "--rm", "--name", name, ...flags, image, "sh", "-c"],
+    `mkdir /www; echo ${name} > /www/index.html; exec busybox httpd -f -p 80 -h /www`,
+  );
+
+describe("addresses", () => {
+  test("are of the range, and neither the gateway nor what others have", async () => {
+    await create(
+      ...["--subnet", "10.124.0.0/24", "--ip-range", "10.124.0.128/29", "--gateway", "10.124.0.254"],
+      ...["--aux-address", "printer=10.124.0.129", "--aux-address", "switch=10.124.0.9", "planned"],
+    );
+    const script = "ip -o -4 addr show eth0; ip route; nslookup other";
+    await serve("other", "--network", "planned");
+    const shown = await sh(script, "--network", "planned");
+    expect(shown).toContain("inet 10.124.0.130/24");
+    expect(shown).toContain("default via 10.124.0.254 dev eth0");
+    // Its name server is at the gateway's address, too.
+    expect(shown).toContain("10.124.0.128");
+    expect(await pings(5, "10.124.0.254", "--network", "planned")).toBe(true);
+    expect(await said("run", "--rm", "--network", "planned", "--ip", "10.124.0.9", image, "true")).toBe(
+      "teu: Cannot give address 10.124.0.9 of network planned: Address already in use",
+    );
+    expect(await sh("ip -o -4 addr show eth0", "--network", "planned", "--ip", "10.124.0.1")).toContain(
+      "inet 10.124.0.1/24",
+    );
+    const [{ IPAM }] = JSON.parse(await store.done("network", "inspect", "planned"));
+    expect(IPAM.Config).toEqual([
+      {
+        ...{ Subnet: "10.124.0.0/24", IPRange: "10.124.0.128/29", Gateway: "10.124.0.254" },
+        AuxiliaryAddresses: { printer: "10.124.0.129", switch: "10.124.0.9" },
+      },
+    ]);
+    const [{ NetworkSettings }] = JSON.parse(await store.done("inspect", "other"));
+    expect(NetworkSettings.Networks.planned.Gateway).toBe("10.124.0.254");
+    await store.done("rm", "-f", "other");
+    await store.done("network", "rm", "planned");
+  });
+
+  test("that cannot be are refused in one line, in docker's words", async () => {
+    expect(await said("network", "create", "--gateway", "10.1.0.1", "wrong")).toBe(
+      "teu: every ip-range or gateway must have a corresponding subnet",
+    );
+    const words = ["--subnet", "10.1.0.0/24", "--aux-address", "a=10.2.0.1", "wrong"];
+    expect(await said("network", "create", ...words)).toBe(
+      "teu: no matching subnet for aux-address 10.2.0.1: wants an address for a device in 10.1.0.0/24",
+    );
+    expect(await said("network", "create", "--ipam-driver", "dhcp", "wrong")).toContain('"dhcp"');
+  });
+});
+
+describe("a bridge", () => {
+  test("has the name and the size of packets that are asked for, and goes with its network", async () => {
+    await create("-o", `${BRIDGE}.name=br-shop`, "-o", "com.docker.network.driver.mtu=1400", "named");
+    await serve("sized", "--network", "named");
+    expect(await store.done("exec", "sized", "ip", "link", "show", "eth0")).toContain("mtu 1400");
+    const links = await here("ip -o link show master br-shop; ip -o link show br-shop");
+    expect(links.split("\n").map((line) => /mtu \d+/.exec(line)?.[0])).toEqual(["mtu 1400", "mtu 1400"]);
+    expect(await said("network", "create", "-o", `${BRIDGE}.name=br-shop`, "rival")).toBe(
+      "teu: cannot create network rival (br-shop): conflicts with network named (br-shop): networks have same bridge name",
+    );
+    const [{ Options }] = JSON.parse(await store.done("network", "inspect", "named"));
+    expect(Options).toEqual({
+      [`${BRIDGE}.name`]: "br-shop",
+      "com.docker.network.driver.mtu": "1400",
+    });
+    await store.done("rm", "-f", "sized");
+    await store.done("network", "rm", "named");
+    expect(await here("ip -o link show br-shop 2>&1")).toContain("does not exist");
+  });
+
+  test("of somebody else's is used with the address that it has, and stays", async () => {
+    await here("ip link add br-own type bridge; ip addr add 10.125.0.7/24 dev br-own; ip link set br-own up");
+    expect(await said("network", "create", "--subnet", "10.125.0.0/24", "lent")).toContain("overlaps");
+    const words = ["--subnet", "10.125.0.0/24", "--gateway", "10.125.0.7", "-o", `${BRIDGE}.name=br-own`];
+    await create(...words, "lent");
+    expect(await pings(5, "10.125.0.7", "--network", "lent")).toBe(true);
+    await store.done("network", "rm", "lent");
+    const left = await here(
+      "ip -o -4 addr show br-own; cat /proc/sys/net/ipv6/conf/br-own/disable_ipv6 || echo 0",
+    );
+    expect(left).toContain("10.125.0.7/24");
+    expect(left.split("\n").at(-1)).toBe("0");
+    expect(await said("network", "create", "-o", `${BRIDGE}.name=wire`, "lent")).toBe(
+      "teu: existing interface wire is not a bridge",
+    );
+  });
+
+  test("without icc keeps its containers apart, but for what they publish", async () => {
+    // Where the kernel's bridge netfilter is, a published port does not lead back into the bridge either.
+    await here("f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo 0 > $f");
+    await create("--subnet", "10.126.0.0/24", "-o", `${BRIDGE}.enable_icc=false`, "single");
+    await serve("shut", "--network", "single", "-p", "8090:80");
+    expect(await pings(1, "10.126.0.2", "--network", "single")).toBe(false);
+    // By this machine, which is a router: its bridge has the hardware address of its own.
+    const detour =
+      "ip route add 10.126.0.2 via 10.126.0.1; timeout 1 ping -c 1 10.126.0.2 >/dev/null; echo $?";
+    expect(await sh(detour, "--network", "single", "--cap-add", "NET_ADMIN")).not.toBe("0");
+    expect(await sh("timeout 5 wget -q -O - http://192.0.2.1:8090/", "--network", "single")).toBe("shut");
+    expect(await pings(5, "192.0.2.2", "--network", "single")).toBe(true);
+    await store.done("rm", "-f", "shut");
+    await store.done("network", "rm", "single");
+  });
+
+  test("without masquerade shows the world its containers' own addresses", async () => {
+    await create("--subnet", "10.127.0.0/24", "-o", `${BRIDGE}.enable_ip_masquerade=false`, "routed");
+    expect(await pings(1, "192.0.2.2", "--network", "routed")).toBe(false);
+    await here("ip route add 10.127.0.0/24 via 192.0.2.1", network.outside);
+    expect(await pings(5, "192.0.2.2", "--network", "routed")).toBe(true);
+    await store.done("network", "rm", "routed");
+  });
+
+  test("publishes ports that name no address where it is told", async () => {
+    await create("-o", `${BRIDGE}.host_binding_ipv4=127.0.0.1`, "local");
+    await serve("near", "--network", "local", "-p", "8091:80", "-p", "192.0.2.1:8092:80");
+    expect((await store.done("port", "near")).trim().split("\n").sort()).toEqual([
+      "80/tcp -> 127.0.0.1:8091",
+      "80/tcp -> 192.0.2.1:8092",
+    ]);
+    const ask = "busybox timeout 5 busybox wget -q -O - http://192.0.2.1";
+    for (const end = Date.now() + 10_000; (await here(`${ask}:8092/`, network.outside)) !== "near"; )
+      if (Date.now() > end) throw new Error("nobody answered");
+    expect(await here(`${ask}:8091/`, network.outside)).toBe("");
+    await store.done("rm", "-f", "near");
+    await store.done("network", "rm", "local");
+  });
+
+  test.each([
+    [
+      ["-o", "foo=bar"],
+      'Invalid option "foo=bar" of driver bridge: wants one of com.docker.network.bridge.name',
+    ],
+    [["-o", "mtu=1000", "--ipv6"], "an MTU of 1000 is too small, 1280 is the least"],
+  ])("is refused where it cannot be: %j", async (words, why) => {
+    const { status, stderr } = await store.teu("network", "create", ...words, "wrong");
+    expect(status).not.toBe(0);
+    expect(stderr.trim().split("\n")).toEqual([expect.stringContaining(why)]);
+  });
+});
