@@ -1,8 +1,8 @@
 /**
  * `make bench`: every benchmark, in one run on one machine.
  *
- *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack layer registry registry-load
- *   registry-growth engine
+ *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack untar pull push layer
+ *   registry registry-load registry-growth engine
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -14,6 +14,8 @@ import { benchEngine } from "./engine.ts";
 import { benchLayer } from "./layer.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
+import { benchPull } from "./pull.ts";
+import { benchPush } from "./push.ts";
 import { benchRegistry } from "./registry.ts";
 import { benchRegistryGrowth } from "./registry-growth.ts";
 import { benchRegistryLoad } from "./registry-load.ts";
@@ -22,6 +24,7 @@ import { benchSeccomp } from "./seccomp.ts";
 import { benchStart } from "./start.ts";
 import { encodeSection, machineLine, type Section, type Skipped } from "./support/report.ts";
 import { benchUnpack } from "./unpack.ts";
+import { benchUntar } from "./untar.ts";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Skipped>>> = {
   start: benchStart,
@@ -32,6 +35,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Sk
   limit: benchSmallestLimit,
   seccomp: benchSeccomp,
   unpack: benchUnpack,
+  untar: benchUntar,
+  pull: benchPull,
+  push: benchPush,
   layer: benchLayer,
   registry: benchRegistry,
   "registry-load": benchRegistryLoad,

@@ -17,6 +17,10 @@ export interface Subject {
 export interface Sampling {
   readonly samples: number;
   readonly pauseMs: number;
+  /** Whether no round comes before the first: where a sample takes many seconds, what is cold at first does not show. */
+  readonly isColdCounted?: boolean;
+  /** After so many milliseconds no other round begins: there are fewer samples on a busy machine. */
+  readonly mostMs?: number;
   /** What is done after each round, numbered from 0, off the clock. */
   afterRound?(round: number): Promise<void>;
 }
@@ -34,11 +38,13 @@ export interface Measured {
 /** The fewest samples that say something about a median. */
 export const SAMPLES: number = Math.max(1, Number(process.env["TEU_BENCH_SAMPLES"] ?? 40));
 
-/** Samples all `subjects` in turn, the first of each round changing; one round before the first counts for nothing. */
+/** Samples all `subjects` in turn, the first of each round changing; one round before the first counts for nothing, unless told otherwise. */
 export async function measure(subjects: readonly Subject[], sampling: Sampling): Promise<Measured[]> {
   const { samples, pauseMs } = sampling;
   const values = subjects.map((): number[] => []);
-  for (let round = -1; round < samples; round++) {
+  const end = performance.now() + (sampling.mostMs ?? Number.POSITIVE_INFINITY);
+  for (let round = sampling.isColdCounted ? 0 : -1; round < samples; round++) {
+    if (round > 0 && performance.now() > end) break;
     for (let turn = 0; turn < subjects.length; turn++) {
       const index = (turn + Math.max(round, 0)) % subjects.length;
       if (pauseMs > 0) await Bun.sleep(pauseMs);
@@ -64,6 +70,9 @@ export function summarise(name: string, values: readonly number[]): Measured {
 const MESSAGES = join(tmpdir(), `teu-bench-${process.pid}.messages`);
 process.on("exit", () => rmSync(MESSAGES, { force: true }));
 
+/** What takes longer has hung. */
+const LONGEST_MS = 300_000;
+
 /** Runs a command to its end and returns how many milliseconds that took. Throws when it fails. */
 export function timeCommand(
   command: readonly string[],
@@ -76,6 +85,8 @@ export function timeCommand(
     stdin: "ignore",
     stdout: "ignore",
     stderr: Bun.file(MESSAGES),
+    timeout: LONGEST_MS,
+    killSignal: "SIGKILL",
   });
   const took = performance.now() - begin;
   if (!result.success)
