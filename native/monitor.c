@@ -61,7 +61,8 @@ struct configure {
   uint32_t log_files;   /* how many of them are kept */
   uint32_t once;        /* stdin ends with the last client that writes to it */
   uint32_t arguments, variables; /* of the program that is started when all is over; texts: its path, arguments, variables */
-  uint32_t sink, reserved;       /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream, after it, and after a part of one */
+  uint32_t sink;                 /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream, after it, and after a part of one */
+  uint32_t passing;              /* what is written may be lost with the machine's power */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
 struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the file of its cgroup that counts kills for want of memory */
@@ -93,7 +94,7 @@ static struct {
   enum state state;
   int control, signals, directory, listener, events, log, sink, input, is_terminal;
   const char *sink_texts[SINK_TEXTS + 1];
-  uint32_t format, log_files, once;
+  uint32_t format, log_files, once, passing;
   uint64_t log_bytes, log_size, log_lost;
   int log_torn;
   long container;
@@ -599,12 +600,12 @@ static void write_exit_record(void) {
   at = put_text(put_time(put_text(at, ",\"finishedAt\":\""), monitor.ended), "\"}\n");
   long fd = CALL(SYS_openat, monitor.directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
-  long length = at - text, written = CALL(SYS_write, fd, text, length), synced = CALL(SYS_fsync, fd);
+  long length = at - text, written = CALL(SYS_write, fd, text, length), synced = monitor.passing ? 0 : CALL(SYS_fsync, fd);
   CALL(SYS_close, fd);
   /* Without it the next teu finds that monitor and container are gone, and says that the status is not known. */
   if (written != length || synced < 0) return;
   CALL(SYS_renameat2, monitor.directory, "exit.new", monitor.directory, "exit", 0);
-  CALL(SYS_fsync, monitor.directory);
+  if (!monitor.passing) CALL(SYS_fsync, monitor.directory);
 }
 
 /* Splits `count` texts off; returns 0 when there are fewer. */
@@ -641,7 +642,7 @@ static void start_handler(void) {
 __attribute__((noreturn)) static void finish(void) {
   uint64_t status = monitor.status;
   for (int i = 0; i < 2; i++) log_rest(&streams[i]);
-  if (monitor.log >= 0) CALL(SYS_fdatasync, monitor.log);
+  if (monitor.log >= 0 && !monitor.passing) CALL(SYS_fdatasync, monitor.log);
   write_exit_record();
   while (on_listener()) ;
   for (int i = 0; i < CLIENTS; i++) {
@@ -734,6 +735,7 @@ static int configure(uint32_t size, uint32_t count) {
   monitor.log_bytes = request->log_bytes;
   monitor.log_files = request->log_files;
   monitor.once = request->once;
+  monitor.passing = request->passing;
   monitor.handler_arguments = request->arguments;
   monitor.handler_variables = request->variables;
   monitor.handler_size = size - sizeof *request;
@@ -843,13 +845,15 @@ static void wait_for_events(struct poll *polls) {
   polls[POLL_LISTENER] = (struct poll){monitor.listener, POLLIN, 0};
   for (int i = 0; i < 2; i++) polls[POLL_STDOUT + i] = (struct poll){waits ? -1 : streams[i].fd, POLLIN, 0};
   polls[POLL_INPUT] = (struct poll){has_input ? monitor.input : -1, POLLOUT, 0};
-  for (int i = 0; i < CLIENTS; i++) {
+  uint32_t count = POLL_CLIENTS; /* more than the limit on open files is EINVAL, whatever they are: those after the last client are not asked about */
+  for (uint32_t i = 0; i < CLIENTS; i++) {
     int is_full = clients[i].wants & WANT_STDIN && has_input;
     int events = (is_full ? 0 : POLLIN) | (backlog_of(&clients[i]) ? POLLOUT : 0);
     polls[POLL_CLIENTS + i] = (struct poll){clients[i].fd, (int16_t)events, 0};
+    if (clients[i].fd >= 0) count = POLL_CLIENTS + i + 1;
   }
   struct time patience = {waits ? 1 : 0, 0};
-  CALL(SYS_ppoll, polls, POLLS, monitor.state == STATE_ENDED ? &patience : 0, 0, 8);
+  CALL(SYS_ppoll, polls, count, monitor.state == STATE_ENDED ? &patience : 0, 0, 8);
 }
 
 __attribute__((noreturn, used)) void teu_monitor(void) {

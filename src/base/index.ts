@@ -30,6 +30,8 @@ export {
   loadCommand,
   UnknownCommand,
 } from "./command.ts";
+// The end.
+export { endBy, endProgram } from "./end.ts";
 // Errors: one root, a closed set of kinds.
 export {
   type AnyTeuError,

@@ -1,4 +1,5 @@
 /** The database is gone, cut short or overwritten: nothing is forgotten, and `teu system repair` brings all of it back. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import {
   closeSync,
@@ -63,8 +64,11 @@ afterAll(async () => {
 });
 
 const database = (): string => store.path("root/teu.db");
-/** With what it has not yet taken in from its log. */
+/** It has taken in all of its log, which is gone with it. */
 const withoutLog = (change: () => void): void => {
+  const records = new Database(database());
+  records.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  records.close();
   for (const suffix of ["-wal", "-shm"]) rmSync(`${database()}${suffix}`, { force: true });
   change();
 };
@@ -77,6 +81,16 @@ const everything = (): string[] =>
   ["content/blobs/sha256", "containers", "volumes/default"].flatMap((folder) =>
     readdirSync(store.path(join("root", folder))).map((name) => join(folder, name)),
   );
+
+// Closed by its last user it would be: each command would wait for the disk to take the log in, and for a new one.
+test("a command leaves the log of the records as it is", async () => {
+  const inode = () => statSync(`${database()}-wal`).ino;
+  await store.done("ps");
+  const before = inode();
+  await store.done("volume", "create", "passing");
+  await store.done("volume", "rm", "passing");
+  expect(inode()).toBe(before);
+});
 
 describe("system repair makes records again", () => {
   test.each([

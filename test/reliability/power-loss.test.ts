@@ -28,6 +28,7 @@ $TEU tag $IMAGE tagged/it; ack image tagged/it
 $TEU create --network none --name made $IMAGE true >/dev/null; ack container made
 $TEU run -d --network none --name ran -v two:/v $IMAGE sh -c 'exit 3' >/dev/null; ack container ran; ack volume two
 test $($TEU wait ran) = 3; ack exit ran 3
+$TEU run --rm --network none $IMAGE true
 $TEU rename made other; ack renamed made other
 $TEU commit ran committed/it >/dev/null; ack image committed/it
 $TEU volume create three >/dev/null; ack volume three

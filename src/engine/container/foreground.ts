@@ -69,17 +69,24 @@ export class Foreground implements Disposable {
 
   /** Passes the streams on until the container has ended, and does what follows. @returns its exit status. @throws {Detached} */
   async relayToEnd(): Promise<number> {
-    const directory = containerDirectory(this.#store, this.#container.id);
+    let said: number | undefined;
     try {
-      const said = await this.#streams?.relay();
-      // Read before what follows: with --rm it goes with the container.
-      return said ?? readExitRecord(directory)?.status ?? UNKNOWN_STATUS;
-    } finally {
+      said = await this.#streams?.relay();
+    } catch (error) {
       // Whoever leaves earlier is not waited for by the monitor from now on; it may have ended just before.
       this[Symbol.dispose]();
-      const container = findIfAny(this.#store, this.#container.id);
-      if (container !== undefined) await settle(this.#store, container);
+      await this.#settle();
+      throw error;
     }
+    // Read before what follows: with --rm it goes with the container.
+    const record = readExitRecord(containerDirectory(this.#store, this.#container.id));
+    await this.#settle();
+    return said ?? record?.status ?? UNKNOWN_STATUS;
+  }
+
+  async #settle(): Promise<void> {
+    const container = findIfAny(this.#store, this.#container.id);
+    if (container !== undefined) await settle(this.#store, container);
   }
 
   [Symbol.dispose](): void {

@@ -276,7 +276,8 @@ export function mountRoot(store: Store, { snapshot, settings }: ContainerRecord,
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const lower = top === undefined ? [] : layerDirectories(store, top);
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);
-  mountOverlay({ base: store.paths.snapshots, lower, writable: { upper, work }, target });
+  const writable = { upper, work, isPassing: settings.autoRemove };
+  mountOverlay({ base: store.paths.snapshots, lower, writable, target });
 }
 
 /** The root of the merged tree is the writable layer's: it must look as the image's does. */

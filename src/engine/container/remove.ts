@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount } from "../mount/calls.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
-import { type ContainerRecord, deleteContainer } from "../store/containers.ts";
+import { type ContainerRecord, deleteContainer, recordFate } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { closeVolumes } from "../volume/hold.ts";
@@ -46,7 +46,7 @@ export async function removeContainer(
   const mounts = isLast ? (container.settings.mounts ?? []) : [];
   const volumes = mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : []));
   if (volumes.length === 0) {
-    inTransaction(store.database, () => deleteContainer(store.database, container));
+    recordFate(store.database, container, () => deleteContainer(store.database, container));
     return;
   }
   const { finishRemovals, removeUnused } = await import("../volume/remove.ts");

@@ -1,7 +1,7 @@
 /** What follows the end of a container, done by whichever teu comes first. */
 import { thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
-import { type ContainerRecord, markExited, takeOver } from "../store/containers.ts";
+import { type ContainerRecord, markExited, recordFate, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -36,7 +36,7 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   // A container that was never started is nothing that anybody has seen.
   if (container.settings.autoRemove || isCreating) {
     if (!isCreating)
-      inTransaction(store.database, () =>
+      recordFate(store.database, container, () =>
         noteContainerEvent(store.database, container.id, "die", { exitCode: `${exit?.status ?? KILLED}` }),
       );
     await removeContainer(store, container, { force: true });

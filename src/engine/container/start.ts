@@ -16,8 +16,7 @@ import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
 import { fileLimits, type LogChoice } from "../options/log.ts";
 import { type StepObserver, since } from "../run/steps.ts";
-import { type ContainerRecord, markRunning } from "../store/containers.ts";
-import { inTransaction } from "../store/database.ts";
+import { type ContainerRecord, markRunning, recordFate } from "../store/containers.ts";
 import { putHealth } from "../store/health.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
@@ -83,7 +82,7 @@ export async function startMonitored(
   foreground?.begin(driver);
   await driver.start(container.id);
   const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
-  inTransaction(store.database, () => {
+  recordFate(store.database, container, () => {
     markRunning(store.database, container.id, owner);
     noteStart(store, container, isByHand);
     if (container.settings.health !== undefined)
@@ -142,7 +141,7 @@ async function create(
         ? await openSink(log, container, bundle.config.process?.env ?? [], monitor.pid)
         : undefined;
     const given = { ...kept, ...streams, ...(sink && { sink: open(sink.socket) }) };
-    monitor.configure(given, { ...configurationFor(store, id, log), sink: sink?.texts }, joins);
+    monitor.configure(given, { ...configurationFor(store, container, log), sink: sink?.texts }, joins);
     return await driver.create({
       id,
       bundle: bundle.path,
@@ -171,11 +170,12 @@ async function nameContainer(monitor: Monitor, pid: number): Promise<void> {
 }
 
 /** What follows is done by another teu, which is told where the store is and nothing else of our environment. */
-function configurationFor(store: Store, id: string, log: LogChoice): Configuration {
+function configurationFor(store: Store, { id, settings }: ContainerRecord, log: LogChoice): Configuration {
   const { words, env } = afterExit(store, id);
   return {
     log: { format: FORMATS[log.driver], ...fileLimits(log) },
     stdinOnce: true,
+    isPassing: settings.autoRemove,
     handler: {
       path: words[0] ?? "",
       argv: words,

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { needs, program, root } from "../../../test/support/needs.ts";
 import type { HostPath } from "../../base/index.ts";
 import { openTerminal, pipe } from "../../sys/index.ts";
 import { Attachment, listenIn } from "./attachment.ts";
@@ -35,6 +36,7 @@ interface Options {
   readonly maxBytes?: number;
   readonly files?: number;
   readonly stdinOnce?: boolean;
+  readonly isPassing?: boolean;
   readonly handler?: readonly string[];
   readonly terminal?: boolean;
   /** Where the log and the exit record go. */
@@ -42,10 +44,11 @@ interface Options {
 }
 
 function configurationOf(options: Options): Configuration {
-  const { format = "cri", maxBytes = 0, files = 1, stdinOnce = false, handler } = options;
+  const { format = "cri", maxBytes = 0, files = 1, stdinOnce = false, isPassing = false, handler } = options;
   return {
     log: { format, maxBytes, files },
     stdinOnce,
+    isPassing,
     handler: handler && { path: "/bin/sh", argv: ["sh", "-c", ...handler], env: ["WHO=handler"] },
   };
 }
@@ -374,6 +377,27 @@ describe("a container under a monitor", () => {
     expect(told).toContain('"status":4');
     expect(told).toContain("WHO=handler");
     expect(told).not.toContain("HOME=");
+  });
+
+  // poll of more entries than that is EINVAL: it turned round for ever, and nobody learnt of the end.
+  const traced = needs(root, program("strace"), program("prlimit"));
+  traced("ends also where its monitor may open few files, and without waiting for the disk", async () => {
+    const { monitor, pid, go } = start("echo out; exit 7", { isPassing: true });
+    monitor.nameContainer(pid);
+    Bun.spawnSync(["prlimit", "--pid", `${monitor.pid}`, "--nofile=20:20"]);
+    const tracing = Bun.spawn(
+      ["strace", "-qq", "-e", "trace=fsync,fdatasync,renameat2", "-p", `${monitor.pid}`],
+      {
+        stderr: "pipe",
+      },
+    );
+    const calls = tracing.stderr.text();
+    await until(() => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${monitor.pid}/status`, "utf8")));
+    monitor[Symbol.dispose]();
+    go();
+    await until(() => existsSync(join(directory, "exit")));
+    expect(await calls).toMatch(/^renameat2\(.*"exit".*\n(--- .*\n)?$/);
+    expect(readExitRecord(directory)).toMatchObject({ pid, status: 7 });
   });
 
   test("has a monitor of a few kilobytes, in a session of its own", async () => {

@@ -54,6 +54,8 @@ export interface Configuration {
   readonly sink?: SinkTexts | undefined;
   /** Standard input ends when the last client that writes to it has left. */
   readonly stdinOnce: boolean;
+  /** Whether what it writes may be lost with the machine's power: nobody wants to know of the container then. */
+  readonly isPassing: boolean;
   readonly handler: Handler | undefined;
 }
 
@@ -66,7 +68,7 @@ export interface Message {
 /** @param joins  Files by which the monitor enters cgroups of its own. */
 export function encodeConfigure(
   kept: Kept,
-  { log, sink, stdinOnce, handler }: Configuration,
+  { log, sink, stdinOnce, isPassing, handler }: Configuration,
   joins: readonly number[],
 ): Message {
   let given = 0;
@@ -92,6 +94,7 @@ export function encodeConfigure(
   view.setUint32(32, handler?.argv.length ?? 0, true);
   view.setUint32(36, handler?.env.length ?? 0, true);
   view.setUint32(40, sinkTexts.length, true);
+  view.setUint32(44, isPassing ? 1 : 0, true);
   return { bytes, descriptors: [...descriptors, ...joins] };
 }
 

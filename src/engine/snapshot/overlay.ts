@@ -2,8 +2,8 @@
  * Mounts a stack of layer directories with a writable one on top.
  * Source: kernel Documentation/filesystems/overlayfs.rst; fsopen(2), fsconfig(2), fsmount(2), move_mount(2).
  */
-import { closeSync, constants, openSync } from "node:fs";
-import { relative } from "node:path";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import {
   check,
@@ -16,13 +16,24 @@ import {
 } from "../../sys/index.ts";
 import { attachMount, bindTree, messageOfContext, setOption, unmount } from "../mount/calls.ts";
 
+/** The directories of an overlay that is written to. */
+interface Writable {
+  readonly upper: HostPath;
+  readonly work: HostPath;
+  /**
+   * Whether nobody wants what is written when the machine has lost its power. The kernel then syncs nothing of it, where otherwise each unmount
+   * writes all that is dirty in the file system below, whoever wrote it: 4 ms in the median on a busy machine, 80 for one in ten.
+   */
+  readonly isPassing?: boolean;
+}
+
 /** What to mount; every path is absolute and all layers lie below `base`. */
 export interface Overlay {
   readonly base: HostPath;
   /** Top first. */
   readonly lower: readonly HostPath[];
   /** Where changes go; without it nothing can be changed, and there are at least two layers. */
-  readonly writable?: { readonly upper: HostPath; readonly work: HostPath };
+  readonly writable?: Writable;
   readonly target: HostPath;
 }
 
@@ -48,6 +59,9 @@ const FSMOUNT_CLOEXEC = 1;
 
 /** Mounts `overlay` on its target. @throws {MountFailed} */
 export function mountOverlay(overlay: Overlay): void {
+  const { writable } = overlay;
+  // The kernel's mark of an earlier mount that synced nothing; it refuses the next one, since power may have been lost between.
+  if (writable?.isPassing) rmSync(join(writable.work, "work/incompat"), { recursive: true, force: true });
   // An image without layers has nothing to lie below.
   if (overlay.lower.length === 0 && overlay.writable !== undefined) {
     bindTree(overlay.writable.upper, overlay.target);
@@ -92,12 +106,13 @@ export function mountByShortNames(overlay: Overlay): void {
   process.chdir(overlay.base);
   try {
     const names = overlay.lower.map((directory) => relative(overlay.base, directory)).join(":");
-    const { upper, work } = overlay.writable ?? {};
+    const { upper, work, isPassing } = overlay.writable ?? {};
     const options = [
       `lowerdir=${names}`,
       ...(isInUserNamespace() ? ["userxattr"] : []),
       ...(upper === undefined ? [] : [`upperdir=${relative(overlay.base, upper)}`]),
       ...(work === undefined ? [] : [`workdir=${relative(overlay.base, work)}`]),
+      ...(isPassing ? ["volatile"] : []),
     ].join(",");
     const type = cString("overlay");
     const result = syscall("mount", type, cString(overlay.target), type, 0, cString(options));
@@ -113,12 +128,13 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
   try {
     const lower = setLower(context);
     if (lower === -errno.EINVAL) return "unknown-option";
-    const { upper, work } = overlay.writable ?? {};
+    const { upper, work, isPassing } = overlay.writable ?? {};
     const steps = [
       lower,
       isInUserNamespace() ? setOption(context, "userxattr", undefined) : 0,
       upper === undefined ? 0 : setOption(context, "upperdir", upper),
       work === undefined ? 0 : setOption(context, "workdir", work),
+      isPassing ? setOption(context, "volatile", undefined) : 0,
       syscall("fsconfig", context, FSCONFIG_CMD_CREATE, 0, 0, 0),
     ];
     const wrong = steps.find((result) => result < 0);

@@ -10,6 +10,7 @@ import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { StorageOptions } from "../options/storage.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
+import { inTransaction, withoutWaiting } from "./database.ts";
 import { noteContainerEvent } from "./events.ts";
 import { deleteHealth } from "./health.ts";
 import { deleteRestart } from "./restarts.ts";
@@ -254,17 +255,25 @@ export function renameContainer(database: Database, namespace: string, id: strin
   noteContainerEvent(database, id, "rename", { oldName: `/${before?.name ?? ""}` });
 }
 
+/**
+ * Records what became of a container, as one transaction. Of one that was to leave nothing, nothing that happened is missed when it is lost with
+ * the machine's power: whoever comes next finds that its owner is gone, and removes it.
+ */
+export function recordFate<T>(database: Database, { settings }: ContainerRecord, work: () => T): T {
+  const record = () => inTransaction(database, work);
+  return settings.autoRemove ? withoutWaiting(database, record) : record();
+}
+
 /** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */
 export function takeOver(database: Database, from: ContainerRecord, owner: Owner): boolean {
   const { pid, startTime } = from.owner;
-  return (
-    database
-      .query(
-        `UPDATE containers SET owner_pid = ?1, owner_start = ?2, owner_boot = ?3
-         WHERE id = ?4 AND owner_pid = ?5 AND owner_start = ?6`,
-      )
-      .run(owner.pid, owner.startTime, owner.bootID, from.id, pid, startTime).changes > 0
+  const query = database.query(
+    `UPDATE containers SET owner_pid = ?1, owner_start = ?2, owner_boot = ?3
+     WHERE id = ?4 AND owner_pid = ?5 AND owner_start = ?6`,
   );
+  const words = [owner.pid, owner.startTime, owner.bootID, from.id, pid, startTime];
+  // With the power both owners go.
+  return withoutWaiting(database, () => query.run(...words)).changes > 0;
 }
 
 /** Notes that the container is asked for otherwise than before. */

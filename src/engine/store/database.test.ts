@@ -1,10 +1,10 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../../base/index.ts";
-import { inTransaction, openDatabase } from "./database.ts";
+import { inTransaction, openDatabase, withoutWaiting } from "./database.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 let folder: string;
@@ -79,6 +79,35 @@ test("a process that is killed while it makes the database leaves the next one f
   half.close();
   expect(openDatabase(path).query("SELECT count(*) AS n FROM containers").get()).toEqual({ n: 0 });
   expect(existsSync(`${path}.new`)).toBe(false);
+});
+
+test("openDatabase() takes the log that a removed database left for nothing of the new one's", () => {
+  const path = join(folder, "removed.db");
+  const first = openDatabase(path);
+  inTransaction(first, () => first.run("INSERT INTO namespaces VALUES ('old', 1)"));
+  const log = readFileSync(`${path}-wal`);
+  first.close();
+  rmSync(path);
+  writeFileSync(`${path}-wal`, log);
+  const second = openDatabase(path);
+  expect(second.query("SELECT name FROM namespaces").all()).toEqual([{ name: "default" }]);
+  expect(second.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+});
+
+test("withoutWaiting() leaves the database waiting for the disk again, also when the work fails", () => {
+  const database = openDatabase(join(folder, "passing.db"));
+  const level = () => database.query("PRAGMA synchronous").get();
+  const [normal, full] = [{ synchronous: 1 }, { synchronous: 2 }];
+  expect(withoutWaiting(database, level)).toEqual(normal);
+  expect(level()).toEqual(full);
+  expect(() =>
+    withoutWaiting(database, () => {
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+  expect(level()).toEqual(full);
+  // What is part of a transaction that waits waits with it.
+  expect(inTransaction(database, () => withoutWaiting(database, level))).toEqual(full);
 });
 
 test("openDatabase() refuses records of a newer teu", () => {

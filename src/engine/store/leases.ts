@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { type Owner, randomHex, thisOwner } from "../../base/index.ts";
+import { withoutWaiting } from "./database.ts";
 
 /** One lease. */
 export interface LeaseRecord {
@@ -22,15 +23,19 @@ export function takeLease(
 ): LeaseRecord & Disposable {
   const id = randomHex(8);
   const owner = thisOwner();
-  database
-    .query("INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-    .run(id, purpose, directory, Date.now(), owner.pid, owner.startTime, owner.bootID);
+  const add = () =>
+    database
+      .query("INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+      .run(id, purpose, directory, Date.now(), owner.pid, owner.startTime, owner.bootID);
+  // With the power its owner goes; a directory stays, and must be found.
+  if (directory === null) withoutWaiting(database, add);
+  else add();
   return { id, purpose, directory, owner, [Symbol.dispose]: () => endLease(database, id) };
 }
 
 /** Ends a lease; harmless when it has ended already. */
 export function endLease(database: Database, id: string): void {
-  database.query("DELETE FROM leases WHERE id = ?1").run(id);
+  withoutWaiting(database, () => database.query("DELETE FROM leases WHERE id = ?1").run(id));
 }
 
 /** Every lease. */
