@@ -38,7 +38,7 @@ export async function forEach(
     try {
       await work(name);
     } catch (error) {
-      if (!isTeuError(error)) throw error;
+      if (!isTeuError(error) || error.kind === "cancelled") throw error; // a person wants no more of it
       errors.set(index, error);
     }
     ended.add(index);

@@ -1,12 +1,12 @@
 /** `teu run` as its users meet it: flags, streams, exit statuses, and that it leaves nothing behind. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
-import { TEU } from "./teu.ts";
+import { run as exec, TEU } from "./teu.ts";
 
 const WANTED = [root, program("busybox")];
 const test = needs(...WANTED);
@@ -282,7 +282,8 @@ describe("signals", () => {
     expect(await store.done("exec", "survivor", "echo", "here")).toBe("here\n");
     await store.done("kill", "survivor");
     // Its monitor has no starter any more: it starts a teu that does what follows.
-    for (let times = 0; times < 300 && remains().length > 0; times++) await Bun.sleep(10);
+    const isLeft = async () => remains().length > 0 || (await store.done("ps", "-aq")) !== "";
+    for (let times = 0; times < 300 && (await isLeft()); times++) await Bun.sleep(10);
     expect(remains()).toEqual([]);
     expect(await store.done("ps", "-aq")).toBe("");
   });
@@ -462,4 +463,52 @@ describe("--runtime", () => {
     expect((await store.teu("run", "--rm", "--runtime", path, image, "nosuch")).status).toBe(127);
     expect(remains()).toEqual([]);
   });
+
+  // Its teu waited for it without hearing anything: only KILL ended the two.
+  withRunc(
+    "one whose create hangs is ended by ctrl-C with all that it began, and holds nobody else up",
+    async () => {
+      const runtime = store.path("slow-runtime");
+      const begun = store.path("slow-begun");
+      const asleep = "4711.5";
+      const script = `#!/bin/sh
+case " $* " in *" create "*) setsid sleep ${asleep} & echo x >${begun}; sleep ${asleep} ;; esac
+exec ${Bun.which("runc")} "$@"
+`;
+      await Bun.write(runtime, script);
+      chmodSync(runtime, 0o755);
+      const sleepers = async () => (await exec(["pgrep", "-fc", `^sleep ${asleep}$`])).stdout.trim();
+      const interrupted = async (signal: number, ...words: string[]) => {
+        rmSync(begun, { force: true });
+        const child = Bun.spawn([TEU, ...words], {
+          env: { TEU_ROOT: join(store.folder, "root"), TEU_RUN: join(store.folder, "run") },
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        while (!existsSync(begun)) await Bun.sleep(20);
+        expect(await sleepers()).toBe("2");
+        const asked = performance.now();
+        await store.done("ps", "-a");
+        expect(performance.now() - asked).toBeLessThan(1500);
+        child.kill(signal);
+        const [status, said] = [await child.exited, await child.stderr.text()];
+        expect({ status, said, sleepers: await sleepers() }).toEqual({
+          ...{
+            status: 128 + signal,
+            said: expect.stringMatching(/Interrupted by SIG(INT|TERM)/),
+            sleepers: "0",
+          },
+        });
+      };
+      const none = ["--network", "none"];
+      await interrupted(2, "run", "--rm", ...none, "--runtime", runtime, image, "true");
+      await interrupted(15, "run", "-d", ...none, "--runtime", runtime, image, "true");
+      expect(remains()).toEqual([]);
+      expect(await store.done("ps", "-aq")).toBe("");
+      await store.done("create", ...none, "--name", "slow", "--runtime", runtime, image, "true");
+      await interrupted(2, "start", "-a", "slow");
+      expect(await store.done("ps", "-a", "--format", "{{.Names}} {{.Status}}")).toBe("slow Created\n");
+      await store.done("rm", "slow");
+      expect(remains()).toEqual([]);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
-import { forwardSignals } from "../run/signals.ts";
+import { abortOnSignal, forwardSignals } from "../run/signals.ts";
 import { NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
@@ -58,7 +58,9 @@ export async function restartContainer(
   using foreground = attach === undefined ? undefined : new Foreground(store, container, attach);
   try {
     const bundle = await remakeBundle(store, container);
-    await startMonitored(store, container, bundle, () => undefined, { isByHand, foreground });
+    using interrupt = abortOnSignal();
+    const { signal } = interrupt;
+    await startMonitored(store, container, bundle, () => undefined, { isByHand, foreground, signal });
   } catch (error) {
     // Before its monitor, if it has one by now, ends with it and has another teu look when it is due.
     if (!isByHand) inTransaction(store.database, () => noteFailedStart(store, container));

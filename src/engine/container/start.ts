@@ -64,6 +64,7 @@ export async function startMonitored(
     monitor,
     joins: cgroups.joins,
     foreground,
+    signal,
   });
   await nameContainer(monitor, created.pid);
   observe({
@@ -105,10 +106,12 @@ async function create(
     monitor,
     joins,
     foreground,
+    signal,
   }: {
     readonly monitor: Monitor;
     readonly joins: readonly number[];
     readonly foreground: Foreground | undefined;
+    readonly signal: AbortSignal | undefined;
   },
 ): Promise<Created> {
   const { id, settings } = container;
@@ -153,6 +156,7 @@ async function create(
         closeSync(master);
       },
       monitor,
+      signal,
     });
   } finally {
     for (const descriptor of opened) closeSync(descriptor);

@@ -22,6 +22,7 @@ import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../..
 import type { Monitor } from "../monitor/monitor.ts";
 import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver, RuntimeStats } from "./driver.ts";
 import { RuntimeFailed, runtimeError } from "./errors.ts";
+import { endChildren, processEnd } from "./wait.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const MAX_PTY_NAME = 4096;
@@ -142,7 +143,7 @@ async function leaveProcess(
     readonly program: string | undefined;
   },
 ): Promise<Created> {
-  const { id, folder, stdio, terminal, monitor, program } = request;
+  const { id, folder, stdio, terminal, monitor, program, signal } = request;
   const log = join(folder, "runtime.log");
   const pidFile = join(folder, "init.pid");
   const console_ = terminal ? new ConsoleSocket(join(folder, "console.sock")) : undefined;
@@ -151,7 +152,9 @@ async function leaveProcess(
     line.push("--pid-file", pidFile);
     if (console_ !== undefined) line.push("--console-socket", console_.path);
     line.push(id);
-    const status = await (monitor === undefined ? callOurselves(line, stdio) : callBy(monitor, line, stdio));
+    const status = await (monitor === undefined
+      ? callOurselves(line, stdio)
+      : callBy(monitor, line, stdio, signal));
     if (status !== 0) {
       const said = lastError(log) ?? `it ended with status ${status} and said nothing`;
       throw runtimeError(path, operation, said, program);
@@ -170,14 +173,26 @@ async function callOurselves(words: string[], stdio: CreateRequest["stdio"]): Pr
   return await Bun.spawn(words, { stdio: [...stdio], env: environment(), detached: true }).exited;
 }
 
-/** Runs the runtime as a child of the monitor. @returns its exit status */
-function callBy(monitor: Monitor, words: readonly string[], stdio: CreateRequest["stdio"]): number {
+/** Runs the runtime as a child of the monitor. @returns its exit status @throws the reason of `signal`, when nothing of it is left */
+async function callBy(
+  monitor: Monitor,
+  words: readonly string[],
+  stdio: CreateRequest["stdio"],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const argv = throughInterpreter(words);
   const executable = openSync(argv[0] ?? "", "r");
   try {
     const env = Object.entries(environment()).map(([name, value]) => `${name}=${value}`);
     const { pid, pidfd } = monitor.spawn({ executable, argv, env, descriptors: stdio });
-    closeSync(pidfd);
+    try {
+      await processEnd(pidfd, signal);
+    } catch (error) {
+      await endChildren(monitor.pid);
+      throw error;
+    } finally {
+      closeSync(pidfd);
+    }
     return monitor.reap(pid).status;
   } finally {
     closeSync(executable);

@@ -14,6 +14,8 @@ export interface CreateRequest {
   onTerminal(master: number): void;
   /** Becomes the parent of the container's first process. */
   readonly monitor: Monitor;
+  /** Ends another runtime that takes too long for the person who waits; ours takes no time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a runtime needs to run one more process in a container. */
