@@ -65,10 +65,12 @@ export const restore = runtimeCommand({
       if (!detach && !flags["no-subreaper"]) check(syscall("prctl", PR_SET_CHILD_SUBREAPER, 1), "prctl");
       using foreground = detach ? undefined : new Foreground();
       const onConsole = foreground && ((master: number): void => foreground.attach(master));
+      const { NOTIFY_SOCKET: notifyHost } = process.env;
       const options: RestoreOptions = {
         ...{ root, containerID, bundle: flags.bundle, onWarning, stdio: [0, 1, 2] },
         ...(config && { configFile: config }),
         ...(consoleSocket && { consoleSocket }),
+        ...(notifyHost && { notifyHost }),
         noPivot: flags["no-pivot"],
         ...(rootless !== undefined && { rootless }),
         withoutCgroup: cgroupManager === "disabled",
@@ -81,15 +83,19 @@ export const restore = runtimeCommand({
           onWarning,
           ...(await unitStopper(root, containerID)),
         });
-      const { pid, pidfd } = restoreContainer(options, choices);
+      const { pid, pidfd, notify: opened, isReady } = restoreContainer(options, choices);
+      using notify = opened;
       try {
         writePidFile(flags["pid-file"], pid);
+        if (isReady) notify?.tellReady(pid, { thenLeave: foreground === undefined });
+        else if (foreground === undefined) notify?.wait(pid, pidfd);
       } catch (error) {
         syscall("close", pidfd);
         await remove();
         throw error;
       }
       if (foreground === undefined) return 0;
+      if (!isReady) notify?.follow(pid).catch(onWarning);
       foreground.follow(pidfd);
       const status = await foreground.ended(pid);
       await remove();

@@ -16,7 +16,8 @@ import {
 } from "../../sys/index.ts";
 import { readCgroupLayout } from "../cgroup/layout.ts";
 import { unifiedPath } from "../cgroup/path.ts";
-import { loadState, type SavedState, savedConfig } from "../state.ts";
+import { withNotifyFolderIfAny } from "../machine/notify.ts";
+import { loadState, type SavedState, savedConfig, stateDirectory } from "../state.ts";
 import { statusOf } from "../status.ts";
 import {
   type CriuChoices,
@@ -32,6 +33,7 @@ import { CriuLacks } from "./errors.ts";
 import { mountsToDump } from "./external-mounts.ts";
 import { CGROUP_MODES, type CriuNotify, type CriuOptions } from "./messages.ts";
 import { externalNamespaces } from "./namespaces.ts";
+import { forgetNotify, saveNotify } from "./notify.ts";
 import { callCriu, criuVersion, findCriu, refuseUser, requireFeature } from "./process.ts";
 
 /** What checkpoint is told, beside what restore is told too. */
@@ -96,7 +98,8 @@ export function checkpointContainer(root: string, containerID: string, choices: 
   checkParent(imagePath, parentPath);
   if (statusFd !== undefined) checkStatusFd(statusFd);
   refuseUser();
-  const config = savedConfig(state);
+  const directory = stateDirectory(root, containerID);
+  const config = withNotifyFolderIfAny(savedConfig(state), directory);
   refuseUnsaved(config);
   const program = findCriu();
   const version = criuVersion(program);
@@ -115,11 +118,14 @@ export function checkpointContainer(root: string, containerID: string, choices: 
     ...dumpOptions(state, config, choices, version, streams),
     ...(choices.preDump ? {} : saveFileSystem(state, config, choices, streams)),
   };
+  forgetNotify(imagePath);
+  if (!choices.preDump) saveNotify(imagePath, directory);
   try {
     callCriu(program, choices.preDump ? "PRE_DUMP" : "DUMP", { opts }, watch(choices, version));
   } catch (error) {
     // Images of a dump that failed are none to restore from.
     removeSync(resolvePath(imagePath, DESCRIPTORS_FILE));
+    forgetNotify(imagePath);
     throw explain(error, choices, LOG);
   }
 }

@@ -38,6 +38,7 @@ import { type CreateOptions, checkConfig, laterHooks, readConfig, streamNames } 
 import { runHooks, runPoststopHooks } from "../machine/hooks.ts";
 import { perform } from "../machine/host-steps.ts";
 import { type Launched, launch } from "../machine/launch.ts";
+import { addNotifySocket, NotifySocket, noteNotified } from "../machine/notify.ts";
 import { rollBack } from "../machine/roll-back.ts";
 import { attachDevicesIfAllowed, createCgroupOrNone } from "../machine/rootless.ts";
 import type { ContainerUnit } from "../machine/units.ts";
@@ -57,6 +58,7 @@ import { mountsOf, mountsToRestore } from "./external-mounts.ts";
 import { setUpLoopback } from "./loopback.ts";
 import { CGROUP_MODES, type CriuNotify, type CriuOptions } from "./messages.ts";
 import { type NamespacesToRestore, namespacesToRestore } from "./namespaces.ts";
+import { readNotify, type SavedNotify } from "./notify.ts";
 import {
   criuEnvironment,
   criuVersion,
@@ -76,13 +78,20 @@ export interface RestoreChoices extends CriuChoices {
 export type RestoreOptions = Omit<
   CreateOptions,
   "amend" | "preserveFds" | "noNewKeyring" | "dieWithParent" | "parent"
->;
+> & {
+  /** Socket that is told when the container is ready. */
+  readonly notifyHost?: string;
+};
 
 /** A container that runs again; a child of the calling process, which reaps it. */
 export interface RestoredContainer {
   readonly pid: number;
   /** The caller closes it. */
   readonly pidfd: number;
+  /** Its notify socket, if it has one and somebody is to be told. The caller disposes of it. */
+  readonly notify?: NotifySocket;
+  /** It has said so before it was saved, or may have. */
+  readonly isReady: boolean;
 }
 
 const LOG = "restore.log";
@@ -121,7 +130,10 @@ export function restoreContainer(options: RestoreOptions, choices: RestoreChoice
     syscall("shutdown", criu.socket, SHUT_WR);
     refuseFailure("RESTORE", reap(criu.pid, { wait: true }), () => "");
     pid = response.restored;
-    return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
+    const pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
+    const { notify } = made;
+    // runc does not save it, and starts no container in the background that is not ready.
+    return { pid, pidfd, ...(notify && { notify }), isReady: asked.notify?.ready ?? true };
   } catch (error) {
     throw rollBack(undo, explain(error, choices, LOG));
   }
@@ -139,6 +151,7 @@ interface Asked {
   readonly workPath: string;
   readonly streams: NonNullable<CriuOptions["inherit_fd"]>;
   readonly namespaces: NamespacesToRestore;
+  readonly notify: SavedNotify | undefined;
 }
 
 function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor: number) => number): Asked {
@@ -151,6 +164,7 @@ function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor
   const { imagePath, workPath = imagePath } = choices;
   if (!existsSync(imagePath)) throw new NoCheckpoint({ path: imagePath, why: "there is no such directory" });
   const streams = inheritedStreams(imagePath, DESCRIPTORS_FILE);
+  const notify = readNotify(imagePath);
   const program = findCriu();
   const version = criuVersion(program);
   for (const option of ["lsm_profile", "lsm_mount_context"] as const)
@@ -158,7 +172,7 @@ function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor
       requireVersion(version, CHANGES_LSM, `--${option.replaceAll("_", "-")}`);
   mkdirSync(workPath, { recursive: true, mode: 0o700 });
   return {
-    ...{ bundle, configText, config, imagePath, workPath, program, streams },
+    ...{ bundle, configText, config, imagePath, workPath, program, streams, notify },
     layout: readCgroupLayout(),
     namespaces: namespacesToRestore(config, version, own),
   };
@@ -167,6 +181,9 @@ function look(options: RestoreOptions, choices: RestoreChoices, own: (descriptor
 /** What is made before CRIU begins. */
 interface Made {
   readonly directory: string;
+  /** The document, with the folder of the notify socket mounted. */
+  readonly mounted: RuntimeConfig;
+  readonly notify: NotifySocket | undefined;
   /** Takes the terminal's master; absent: the caller does. */
   readonly console: number | undefined;
   readonly unit: ContainerUnit | undefined;
@@ -175,8 +192,12 @@ interface Made {
 }
 
 /** The claim on the ID and the cgroups, as create makes them. */
-function make(options: RestoreOptions, { config, layout }: Asked, undo: (() => void)[]): Made {
-  const { containerID, rootless } = options;
+function make(
+  options: RestoreOptions,
+  { config, layout, notify: savedNotify }: Asked,
+  undo: (() => void)[],
+): Made {
+  const { containerID, rootless, notifyHost } = options;
   const unit = options.planUnit?.(config, containerID, layout);
   const linux = unit?.linux ?? config.linux;
   const planned = options.withoutCgroup ? planNoCgroup(config.linux) : planCgroup(linux, containerID, layout);
@@ -184,6 +205,11 @@ function make(options: RestoreOptions, { config, layout }: Asked, undo: (() => v
   const directory = claimState(options.root, containerID);
   undo.push(() => removeSync(directory));
   if (linux?.cgroupsPath) noteCgroupsPath(directory, linux.cgroupsPath);
+  const hasNotify = savedNotify !== undefined || notifyHost !== undefined;
+  const mounted = hasNotify ? addNotifySocket(config, directory) : config;
+  if (savedNotify?.ready) noteNotified(directory);
+  const notify = notifyHost === undefined ? undefined : NotifySocket.bind(directory, notifyHost);
+  undo.push(() => notify?.[Symbol.dispose]());
   const { consoleSocket } = options;
   const console = consoleSocket === undefined ? undefined : openConsoleSocket(consoleSocket);
   if (unit !== undefined) {
@@ -197,7 +223,7 @@ function make(options: RestoreOptions, { config, layout }: Asked, undo: (() => v
   delegateCgroup(cgroup.paths, cgroupOwner(config));
   attachDevicesIfAllowed(cgroup, rootless);
   writeAllToCgroup(cgroup.limits.filter((write) => !isOfProcesses(write)));
-  return { directory, console, unit, cgroup, group };
+  return { directory, mounted, notify, console, unit, cgroup, group };
 }
 
 /** A limit of as many as the container has would not hold criu and its helpers; it is written when they are done. */
@@ -220,8 +246,8 @@ interface WaitingCriu {
 
 function startCriu(
   options: RestoreOptions,
-  { bundle, config, layout, program, namespaces, imagePath, workPath }: Asked,
-  { directory, cgroup }: Made,
+  { bundle, layout, program, namespaces, imagePath, workPath }: Asked,
+  { directory, mounted: config, cgroup }: Made,
   own: (descriptor: number) => number,
 ): WaitingCriu {
   const { containerID, noPivot = false } = options;
@@ -279,9 +305,9 @@ function becomeCriu(plan: CreatePlan, config: RuntimeConfig, init: Launched): nu
 }
 
 function requestOptions(
-  { bundle, config, layout, streams, namespaces }: Asked,
+  { bundle, layout, streams, namespaces }: Asked,
   { cgroupsMode, plain, more }: RestoreChoices,
-  { cgroup }: Made,
+  { mounted: config, cgroup }: Made,
   criu: WaitingCriu,
 ): CriuOptions {
   const { join_ns } = namespaces;

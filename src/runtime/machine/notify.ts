@@ -3,7 +3,7 @@
  * the socket in our environment is told so, and that the container's init is the service's main process.
  * Source: sd_notify(3), sd_notify_barrier(3); runc, NOTIFY_SOCKET.
  */
-import type { RuntimeConfig } from "../../spec/index.ts";
+import type { Mount, RuntimeConfig } from "../../spec/index.ts";
 import {
   check,
   closeSync,
@@ -18,10 +18,13 @@ import {
   receiveMessage,
   sendMessage,
   syscall,
+  writeTextSync,
 } from "../../sys/index.ts";
 
 const INSIDE = "/run/notify";
 const NAME = "notify.sock";
+/** Beside the folder: the container has said that it is ready. */
+const NOTIFIED = "notified";
 const AT_FDCWD = -100;
 const POLLIN = 1;
 const SHUT_RD = 0;
@@ -30,33 +33,63 @@ const BARRIER_SECONDS = 30n;
 
 /** The document with the folder of the socket mounted, and its name in the environment. Makes the folder. */
 export function addNotifySocket(config: RuntimeConfig, stateDirectory: string): RuntimeConfig {
-  const source = `${stateDirectory}/notify`;
-  mkdirSync(source, { mode: 0o755 });
-  const options = ["bind", "nosuid", "noexec", "nodev", "ro"];
-  const { process, mounts = [] } = config;
+  mkdirSync(folderOf(stateDirectory), { mode: 0o755 });
+  const { process } = config;
   return {
-    ...config,
-    mounts: [...mounts, { destination: INSIDE, source, options }],
+    ...withNotifyFolder(config, stateDirectory),
     ...(process && {
       process: { ...process, env: [...(process.env ?? []), `NOTIFY_SOCKET=${INSIDE}/${NAME}`] },
     }),
   };
 }
 
+/** The document with the folder of the socket mounted. */
+function withNotifyFolder(config: RuntimeConfig, stateDirectory: string): RuntimeConfig {
+  const options = ["bind", "nosuid", "noexec", "nodev", "ro"];
+  const mount: Mount = { destination: INSIDE, source: folderOf(stateDirectory), options };
+  return { ...config, mounts: [...(config.mounts ?? []), mount] };
+}
+
+/** The document of a container that is there, with the folder of the socket mounted if it was created with one. */
+export function withNotifyFolderIfAny(config: RuntimeConfig, stateDirectory: string): RuntimeConfig {
+  return hasNotifySocket(stateDirectory) ? withNotifyFolder(config, stateDirectory) : config;
+}
+
+/** Whether the container was created with a socket. */
+export function hasNotifySocket(stateDirectory: string): boolean {
+  return existsSync(folderOf(stateDirectory));
+}
+
+/** Notes that the container has said that it is ready. */
+export function noteNotified(stateDirectory: string): void {
+  writeTextSync(`${stateDirectory}/${NOTIFIED}`, "", { mode: 0o600 });
+}
+
+/** Whether the container has said that it is ready. */
+export function hasNotified(stateDirectory: string): boolean {
+  return existsSync(`${stateDirectory}/${NOTIFIED}`);
+}
+
+function folderOf(stateDirectory: string): string {
+  return `${stateDirectory}/notify`;
+}
+
 /** The container's socket, from before its program runs. */
 export class NotifySocket implements Disposable {
   readonly #socket: number;
+  readonly #stateDirectory: string;
   readonly #host: string;
 
-  private constructor(socket: number, host: string) {
+  private constructor(socket: number, stateDirectory: string, host: string) {
     this.#socket = socket;
+    this.#stateDirectory = stateDirectory;
     this.#host = host;
   }
 
   /** Undefined where the container was created without one. @param host  Whom to tell. */
   static bind(stateDirectory: string, host: string): NotifySocket | undefined {
-    const folder = `${stateDirectory}/notify`;
-    if (!existsSync(folder)) return undefined;
+    if (!hasNotifySocket(stateDirectory)) return undefined;
+    const folder = folderOf(stateDirectory);
     // The path of a socket has to be short, and a state directory's may be long.
     const directory = openSync(folder, O.PATH | O.DIRECTORY | O.CLOEXEC);
     try {
@@ -66,7 +99,7 @@ export class NotifySocket implements Disposable {
       const result = syscall("fchmodat", AT_FDCWD, cString(path), 0o777);
       if (result < 0) closeSync(socket);
       check(result, "fchmodat", path);
-      return new NotifySocket(socket, host);
+      return new NotifySocket(socket, stateDirectory, host);
     } finally {
       closeSync(directory);
     }
@@ -80,10 +113,18 @@ export class NotifySocket implements Disposable {
       const { length, descriptors } = receiveMessage(this.#socket, bytes);
       for (const descriptor of descriptors) closeSync(descriptor);
       if (!this.#pass(bytes.subarray(0, length), pid)) continue;
-      // Whoever waits for us ends with us: systemd must know the main process before.
       awaitReader(this.#host);
       return;
     }
+  }
+
+  /**
+   * Tells the host that the container is ready, which it was before it was restored and will not say again.
+   * @param thenLeave  This process ends before the container does.
+   */
+  tellReady(pid: number, { thenLeave }: { readonly thenLeave: boolean }): void {
+    this.#tell("READY=1", pid);
+    if (thenLeave) awaitReader(this.#host);
   }
 
   /** The same while the event loop goes on. Resolves when the host was told, or the socket is disposed of. */
@@ -100,8 +141,13 @@ export class NotifySocket implements Disposable {
     const lines = new TextDecoder().decode(message).split("\n");
     const ready = lines.find((line) => line.startsWith("READY="));
     if (ready === undefined) return false;
-    tell(this.#host, [ready, `MAINPID=${pid}`]);
+    this.#tell(ready, pid);
     return true;
+  }
+
+  #tell(ready: string, pid: number): void {
+    tell(this.#host, [ready, `MAINPID=${pid}`]);
+    noteNotified(this.#stateDirectory);
   }
 
   [Symbol.dispose](): void {
@@ -119,7 +165,10 @@ function tell(host: string, messages: readonly string[]): void {
   }
 }
 
-/** Waits until what was sent before is read: then the other end of the pipe, which is sent along, is closed. */
+/**
+ * Waits until what was sent before is read: then the other end of the pipe, which is sent along, is closed. Whoever waits
+ * for us ends with us: systemd must know the main process before.
+ */
 function awaitReader(host: string): void {
   const socket = datagramUnix("connect", host);
   const { read: reader, write: writer } = pipe();

@@ -6,6 +6,7 @@ import { afterEach, describe, expect } from "bun:test";
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -23,7 +24,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { acceptWaiting, listenUnix, pipe, receiveMessage, socketPair } from "../../../src/sys/index.ts";
+import {
+  acceptWaiting,
+  datagramUnix,
+  listenUnix,
+  pipe,
+  receiveMessage,
+  socketPair,
+} from "../../../src/sys/index.ts";
 import { cgroupV2, criu, type Need, needs, program, root } from "../../support/needs.ts";
 import {
   type Change,
@@ -69,6 +77,7 @@ interface CallOptions {
   /** The call's descriptor 3. */
   readonly status?: number;
   readonly path?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A container that has images: no stream of it is a file of the host's, which CRIU would not save. */
@@ -93,7 +102,7 @@ class SavedContainer extends Container {
     const [stdin, stdout, stderr] = options.stdio ?? (["ignore", "ignore", "ignore"] as const);
     const child = Bun.spawn([command ?? "", ...this.#withLog(rest, log)], {
       cwd: this.bundle.path,
-      env: { PATH: options.path ?? process.env["PATH"] ?? "" },
+      env: { PATH: options.path ?? process.env["PATH"] ?? "", ...options.env },
       stdio: [stdin, stdout, stderr, options.status ?? "ignore"],
     });
     return {
@@ -461,6 +470,44 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     }
   });
 
+  // runc 1.1 restores only where somebody is told, and then tells nobody.
+  oursAlone(
+    "NOTIFY_SOCKET: who is told hears of it again, at once or when the container is ready",
+    async () => {
+      await using container = new SavedContainer();
+      const path = join(container.bundle.path, "notify");
+      const host = datagramUnix("bind", path);
+      streams.add(host);
+      const told = { env: { NOTIFY_SOCKET: path } };
+      const restore = ["restore", "--detach", "--image-path", container.images, container.id];
+      const messages = async () => ["READY=1\n", `MAINPID=${(await container.state()).pid}\n`, "BARRIER=1"];
+      copyFileSync(
+        join(import.meta.dir, "../../../native/out/probe.elf"),
+        join(container.bundle.rootfs, "probe"),
+      );
+      chmodSync(join(container.bundle.rootfs, "probe"), 0o755);
+      const script = "while ! [ -e /tmp/go ]; do sleep 0.02; done; /probe notify:READY=1";
+      container.configure(`${script}; while :; do sleep 1; done`);
+      expect(await container.quietly(["create", container.id], told)).toEqual(ENDED);
+      // Nobody is told yet.
+      expect(await container.quietly(["start", container.id])).toEqual(ENDED);
+      expect(await container.checkpoint()).toEqual(ENDED);
+      const { child, log } = container.begin(restore, told);
+      await until(() => existsSync(join(container.stateFolder, container.id, "state.json")));
+      expect(child.exitCode).toBeNull();
+      writeFileSync(join(container.bundle.rootfs, "tmp/go"), "");
+      expect(receive(host, 3)).toEqual(await messages());
+      expect([await child.exited, log()]).toEqual([0, ""]);
+      for (let round = 0; round < 2; round++) {
+        if (round > 0) expect(await container.restore()).toEqual(ENDED);
+        expect(await container.checkpoint()).toEqual(ENDED);
+      }
+      const again = container.begin(restore, told);
+      expect(receive(host, 3)).toEqual(await messages());
+      expect([await again.child.exited, again.log()]).toEqual([0, ""]);
+    },
+  );
+
   // runc 1.1 does not know the mode on v1, and on v2 restores into the cgroup that was saved.
   oursAlone("--manage-cgroups-mode ignore lets it go on in another cgroup", async () => {
     await using container = new SavedContainer();
@@ -755,6 +802,16 @@ async function readUntil(descriptor: number, end: string): Promise<string> {
     text += new TextDecoder().decode(buffer.subarray(0, bytesRead));
   }
   return text;
+}
+
+/** The next datagrams; a descriptor that comes along is closed, which is the answer to a barrier. */
+function receive(socket: number, count: number): string[] {
+  return Array.from({ length: count }, () => {
+    const bytes = new Uint8Array(new ArrayBuffer(4096));
+    const { length, descriptors } = receiveMessage(socket, bytes);
+    for (const descriptor of descriptors) closeSync(descriptor);
+    return new TextDecoder().decode(bytes.subarray(0, length));
+  });
 }
 
 /** A socket on which a runtime delivers terminals. */
