@@ -40,6 +40,10 @@ const COMMANDS: CommandTable<RuntimeContext> = {
     async () => (await import("./events.ts")).events,
   ),
   exec: entry("execute new process inside the container", async () => (await import("./exec.ts")).exec),
+  explain: entry(
+    "tell what each field of a bundle's config.json comes to, and what it leaves open",
+    async () => (await import("./explain.ts")).explain,
+  ),
   features: entry("show the enabled features", async () => (await import("./features.ts")).features),
   kill: entry("send a signal to the container's init process", async () => (await import("./kill.ts")).kill),
   list: entry("list containers of the given root", async () => (await import("./list.ts")).list),

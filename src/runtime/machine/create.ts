@@ -379,6 +379,15 @@ function killInit({ pid, pidfd, parent }: Launched): void {
 
 /** What create would do with the bundle, and nothing of it done. @throws {TeuError} As create does for the document. */
 export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan {
+  return planWithCgroup(options).plan;
+}
+
+/** The same, with the document and its cgroups. @throws {TeuError} As create does for the document. */
+export function planWithCgroup(options: Omit<CreateOptions, "stdio">): {
+  readonly plan: CreatePlan;
+  readonly cgroup: CgroupPlan;
+  readonly config: RuntimeConfig;
+} {
   const bundle = realpathSync(options.bundle);
   const config = parseRuntimeConfig(readConfig(bundle));
   checkConfig(config);
@@ -386,5 +395,6 @@ export function planContainer(options: Omit<CreateOptions, "stdio">): CreatePlan
   const unit = options.planUnit?.(config, options.containerID, layout);
   const cgroup = planCgroup(unit?.linux ?? config.linux, options.containerID, layout);
   const directory = stateDirectory(options.root, options.containerID);
-  return compileFor(config, { ...options, bundle, stdio: [0, 1, 2], streams: [] }, directory, layout, cgroup);
+  const resolved: Resolved = { ...options, bundle, stdio: [0, 1, 2], streams: [] };
+  return { plan: compileFor(config, resolved, directory, layout, cgroup), cgroup, config };
 }

@@ -43,6 +43,7 @@ test("diffPlans() finds what was added and removed, and not what only moved", ()
     clause: "a clause",
     segment: 0,
     record: 1,
+    call: "close",
     text: "close(2)",
   });
 });

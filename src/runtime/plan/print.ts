@@ -15,6 +15,8 @@ export interface PlanStep {
   readonly segment: number;
   /** Its number in the segment; none: the parent's step, while init waits at the record before. */
   readonly record?: number;
+  /** The name of the system call, where the record is one. */
+  readonly call?: string;
   readonly text: string;
 }
 
@@ -50,8 +52,16 @@ function stepsOf(
   for (let record = 0; record < plan.count; record++) {
     const { field, clause } = sectionOf(plan, record) ?? { field: "", clause: "" };
     const target = (to: number): string => (jumps === "record" ? `${to}` : placeInSection(plan, to));
-    const text = printRecord(plan, recordAt(plan, record, architecture), target);
-    steps.push({ field, clause, segment, record, text });
+    const decoded = recordAt(plan, record, architecture);
+    const text = printRecord(plan, decoded, target);
+    steps.push({
+      field,
+      clause,
+      segment,
+      record,
+      ...(decoded.op === "call" && { call: decoded.call }),
+      text,
+    });
     host((at) => at === record);
   }
   return steps;

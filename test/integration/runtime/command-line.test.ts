@@ -477,6 +477,30 @@ describe(`the command line of ${TESTED.name}`, () => {
     root,
     program("busybox"),
     ours,
+  )("explain tells what each field comes to, and what is left open", async () => {
+    await using container = new Container();
+    container.configure("true", withResources({ pids: { limit: 7 } }));
+    const { stdout } = await container.call(["explain"]);
+    expect(stdout).toMatch(/^hostname +config\.md, Hostname and Domainname\n {4}sethostname$/m);
+    expect(stdout).toMatch(/^ {4}-> {2}clone3 with new namespaces: .*pid/m);
+    expect(stdout).toMatch(/^linux\.resources\.pids\.limit .*\n {4}-> {2}write "7" to .*\/pids\.max$/m);
+    const open = stdout.slice(stdout.indexOf("\nnot asked for\n"));
+    expect(open).toMatch(/^ {4}linux\.seccomp +it may make every system call$/m);
+    expect(open).not.toContain("linux.resources.pids.limit");
+
+    const one = JSON.parse((await container.call(["explain", "--json", "mounts[0]"])).stdout);
+    expect(one.fields.map(({ field }: { field: string }) => field)).toEqual(["mounts[0] /proc"]);
+    expect(one.steps.map(({ call }: { call?: string }) => call)).toContain("move_mount");
+    const none = await container.call(["explain", "mounts[99]"]);
+    expect([none.status, none.stdout]).toEqual([1, ""]);
+    expect(none.stderr).toContain('Nothing comes of "mounts[99]" in the bundle');
+    expect(existsSync(join(container.stateFolder, container.id))).toBe(false);
+  });
+
+  needs(
+    root,
+    program("busybox"),
+    ours,
   )("checkpoint and restore take the flags that go-runc gives them, with one dash or two", async () => {
     await using container = new Container();
     await container.configure("exec sleep 1000").call(["create", container.id]);
