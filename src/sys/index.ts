@@ -76,6 +76,7 @@ export {
   findLink,
   type Link,
   type LinkAddress,
+  listLinks,
   natureOf,
 } from "./rtnetlink.ts";
 // Network devices and their addresses.

@@ -12,6 +12,7 @@ const LINK_BYTES = 16;
 const ADDRESS_BYTES = 8;
 const IFF_UP = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
@@ -73,6 +74,24 @@ function nameOf({ namespace, isUp }: LinkChange): string {
   return isUp === undefined ? "rename" : isUp ? "set up" : "set down";
 }
 
+/** All devices of the socket's namespace: what they are, and by its index the one that they are ports of. @throws {NetlinkRefused} */
+export function listLinks(
+  socket: NetlinkSocket,
+): { readonly index: number; readonly name: string; readonly kind: string; readonly master?: number }[] {
+  const about = "Cannot list the network devices of this machine";
+  return socket.request({ type: RTM_GETLINK, flags: NLM_F.DUMP, body: linkHeader(0), about }).map((body) => {
+    const attributes = decodeAttributes(body.subarray(LINK_BYTES));
+    const master = attributes.get(IFLA_MASTER)?.readUInt32LE(0);
+    const { index, name } = decodeLink(body);
+    return { index, name, kind: kindIn(attributes), ...(master !== undefined && { master }) };
+  });
+}
+
+function kindIn(attributes: ReadonlyMap<number, Buffer> | undefined): string {
+  const info = attributes?.get(IFLA_LINKINFO);
+  return decodeText(info && decodeAttributes(info).get(IFLA_INFO_KIND));
+}
+
 /** Marks a device, and sets it up: the kernel takes no mark with the device's making. @throws {NetlinkRefused} */
 export function markLink(socket: NetlinkSocket, { index, name }: Link, alias: string): void {
   const mark = new AttributeBuilder().text(IFLA_IFALIAS, alias).finish();
@@ -88,11 +107,7 @@ export function natureOf(
   const about = `Cannot look up network device ${JSON.stringify(name)}`;
   const [body] = socket.request({ type: RTM_GETLINK, body: linkHeader(index), about });
   const attributes = body && decodeAttributes(body.subarray(LINK_BYTES));
-  const info = attributes?.get(IFLA_LINKINFO);
-  return {
-    alias: decodeText(attributes?.get(IFLA_IFALIAS)),
-    kind: decodeText(info && decodeAttributes(info).get(IFLA_INFO_KIND)),
-  };
+  return { alias: decodeText(attributes?.get(IFLA_IFALIAS)), kind: kindIn(attributes) };
 }
 
 function linkHeader(index: number, isUp?: boolean): Buffer {

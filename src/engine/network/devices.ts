@@ -1,5 +1,5 @@
 /** The devices of a network: its bridge, and a pair for each container, made by netlink. All of it is done in this thread at once. */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { hasCode } from "../../base/index.ts";
 import {
   addAddress,
@@ -19,6 +19,7 @@ import {
 import { addressBytes, type Pool, type Subnet } from "./address.ts";
 import { addressBytes6, decodeAddress6, type Pool6, type Subnet6 } from "./address6.ts";
 import { NoBridge } from "./errors.ts";
+import { forwardIPv4, forwardIPv6, letThrough } from "./forwarding.ts";
 import type { HomeNetwork } from "./place.ts";
 
 const AF_INET = 2;
@@ -77,14 +78,15 @@ function ensureBridge(socket: NetlinkSocket, { bridge, subnet, subnet6, home }: 
   // On a bridge of somebody else's IPv6 is as they have it.
   const isOurs = nature === undefined || nature.alias === mark;
   if (home !== undefined) return link; // all of its namespace has both
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  forwardIPv4(socket);
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
   writeFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1");
   if (isOurs) writeParameters(ipv6Of(name, subnet6 !== undefined));
   if (subnet6 !== undefined) {
-    forwardIPv6();
+    forwardIPv6(socket);
     addAddress(socket, link, ipv6(subnet6.gateway, subnet6.prefixLength));
   }
+  if (!isOurs) letThrough(name);
   return link;
 }
 
@@ -101,18 +103,6 @@ function ipv6Of(device: string, isOn: boolean): Readonly<Record<string, string>>
 /** Sets parameters of this thread's namespace. */
 function writeParameters(parameters: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(parameters)) writeFileSync(`/proc/sys/${name}`, value);
-}
-
-/** Lets packets pass. What forwards no longer listens to routers, unless it is told to: who got the machine's own address so goes on. */
-function forwardIPv6(): void {
-  if (readFileSync(`${IPV6}/all/forwarding`, "latin1").trim() !== "0") return;
-  for (const device of readdirSync(IPV6)) {
-    const file = `${IPV6}/${device}/accept_ra`;
-    // What comes later decides for itself, as the kernel has it.
-    if (device !== "all" && device !== "default" && readFileSync(file, "latin1").trim() === "1")
-      writeFileSync(file, "2");
-  }
-  writeFileSync(`${IPV6}/all/forwarding`, "1");
 }
 
 /** Takes a device away, a bridge or this side of a pair; one that is not there is no error. */
