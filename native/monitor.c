@@ -71,8 +71,8 @@ struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the fil
 enum frame { FRAME_SUBSCRIBE = 1, FRAME_INPUT = 2, FRAME_INPUT_END = 3, FRAME_RESIZE = 4, FRAME_REOPEN = 5 };
 enum frame_out { FRAME_HELLO = 1, FRAME_OUTPUT = 2, FRAME_LOST = 3, FRAME_EXIT = 4, FRAME_DONE = 5 };
 struct frame_header { uint8_t kind, stream; uint16_t reserved; uint32_t length; };
-/* What a client wants: streams by number, to write, and that the container waits rather than lose a byte for it. */
-enum want { WANT_STDOUT = 2, WANT_STDERR = 4, WANT_STDIN = 1, WANT_ALL_BYTES = 8 };
+/* What a client wants: streams by number, to write, that the container waits rather than lose a byte for it, and to do what follows the end itself. */
+enum want { WANT_STDOUT = 2, WANT_STDERR = 4, WANT_STDIN = 1, WANT_ALL_BYTES = 8, WANT_SETTLE = 16 };
 
 /* ---- what the monitor knows -------------------------------------------------------------------------------------- */
 
@@ -641,12 +641,14 @@ static void start_handler(void) {
 /* All that was written has been read, logged and sent: the last words. They wait for a reader, but not for one that never comes. */
 __attribute__((noreturn)) static void finish(void) {
   uint64_t status = monitor.status;
+  int is_settled = 0;
   for (int i = 0; i < 2; i++) log_rest(&streams[i]);
   if (monitor.log >= 0 && !monitor.passing) CALL(SYS_fdatasync, monitor.log);
   write_exit_record();
   while (on_listener()) ;
   for (int i = 0; i < CLIENTS; i++) {
     while (clients[i].fd >= 0 && on_client(&clients[i])) ; /* what was asked too late is answered all the same */
+    if (clients[i].fd >= 0 && clients[i].wants & WANT_SETTLE) is_settled = 1;
     send_frame(&clients[i], FRAME_EXIT, 0, &status, sizeof status);
     if (clients[i].fd >= 0 && !backlog_of(&clients[i])) drop_client(&clients[i]);
   }
@@ -655,7 +657,7 @@ __attribute__((noreturn)) static void finish(void) {
     struct time patience = {2, 0};
     while (clients[i].fd >= 0 && backlog_of(&clients[i]) && CALL(SYS_ppoll, &poll, 1, &patience, 0, 8) > 0) push_backlog(&clients[i]);
   }
-  if (!has_starter()) start_handler();
+  if (!is_settled && !has_starter()) start_handler();
   leave(0);
 }
 

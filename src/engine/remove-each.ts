@@ -1,6 +1,7 @@
 /** Removes several things by their names: all that can be, whatever happens to the others. */
 import { thisOwner } from "../base/index.ts";
 import { removeContainer } from "./container/remove.ts";
+import { killForRemoval } from "./container/stop.ts";
 import { findSettled } from "./container/wait.ts";
 import { forEach } from "./for-each.ts";
 import { type RemovedImage, removeImage } from "./image/remove.ts";
@@ -24,8 +25,10 @@ export async function removeContainers(
   const remove = async (name: string): Promise<void> => {
     const container = await findSettled(store, name);
     // Its monitor's teu leaves alone what somebody is at. If that was first, it does what we would do.
-    const isOurs =
-      container.phase !== "running" || !options.force || takeOver(store.database, container, thisOwner());
+    const isKilled = container.phase === "running" && options.force;
+    const isOurs = !isKilled || takeOver(store.database, container, thisOwner());
+    // Together with the others: removing waits where it stands.
+    if (isKilled && isOurs) await killForRemoval(store, container);
     await removeContainer(store, isOurs ? container : await findSettled(store, name), options);
   };
   const excused = options.force ? "no-such-container" : undefined;

@@ -96,7 +96,11 @@ async function endMonitor(owner: Owner): Promise<void> {
     if (!isAlive(owner)) return;
     await Bun.sleep(LOOK_AGAIN_MS);
   }
-  process.kill(owner.pid, "SIGKILL");
+  try {
+    process.kill(owner.pid, "SIGKILL");
+  } catch (error) {
+    if (isAlive(owner)) throw error; // it has just ended
+  }
 }
 
 function nameOf(pid: number): string {

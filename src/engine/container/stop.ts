@@ -9,7 +9,7 @@ import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
 import { noteStop } from "./restart.ts";
-import { waitForContainer } from "./wait.ts";
+import { monitorSays, waitForContainer } from "./wait.ts";
 
 /** No signal goes by this text. Docker's words. */
 export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> {
@@ -57,13 +57,25 @@ export async function stopContainer(
   const { signal = stopSignalOf(container) } = options;
   const seconds = options.seconds ?? container.settings.stopTimeoutSeconds ?? STOP_SECONDS;
   inTransaction(store.database, () => noteStop(store, container));
-  const ended = waitForContainer(store, container.id);
+  const ended = waitForContainer(store, container.id, true);
   await send(store, container, signal);
   if (container.isPaused) await goOn(store, container);
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
     await send(store, container, SIGKILL);
   await ended;
   inTransaction(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
+}
+
+/** How long somebody who removes a container waits for it beside others; after that, removing it waits for it alone. */
+const PATIENCE_SECONDS = 2;
+
+/** Kills a container whose owner the caller is, and who removes it; waits until its monitor is done with it, if that does not take long. */
+export async function killForRemoval(store: Store, container: ContainerRecord): Promise<void> {
+  // Other runtimes kill as they delete: each of their commands is a process.
+  if (container.settings.runtime !== undefined) return;
+  const ended = monitorSays(store, container.id, true);
+  await send(store, container, SIGKILL);
+  await Promise.race([ended, after(PATIENCE_SECONDS)]);
 }
 
 /** It hears of a signal when it goes on. One that SIGKILL has ended by then is no error. */

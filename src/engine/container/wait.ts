@@ -12,8 +12,12 @@ import { settle } from "./settle.ts";
 export const UNKNOWN_STATUS = 137;
 const LOOK_AGAIN_MS = 20;
 
-/** Waits until the container that `text` names has ended, and what follows has been done. @returns its exit status */
-export async function waitForContainer(store: Store, text: string): Promise<number> {
+/**
+ * Waits until the container that `text` names has ended, and what follows has been done.
+ * @param settles  It is we who have it end, at once: another teu need not be started for what follows.
+ * @returns its exit status
+ */
+export async function waitForContainer(store: Store, text: string, settles = false): Promise<number> {
   const { id } = findContainer(store, text);
   let status = UNKNOWN_STATUS;
   for (;;) {
@@ -21,7 +25,9 @@ export async function waitForContainer(store: Store, text: string): Promise<numb
     if (container === undefined) return status; // --rm: the record goes with the container
     if (container.phase === "exited") return container.exitStatus ?? 0;
     status =
-      (await monitorSays(store, id)) ?? readExitRecord(containerDirectory(store, id))?.status ?? status;
+      (await monitorSays(store, id, settles)) ??
+      readExitRecord(containerDirectory(store, id))?.status ??
+      status;
     await settle(store, container);
     // One that is being made has no monitor yet, and its owner is no child of ours, whose end we
     // would hear of; and what follows may be in the hands of another teu.
@@ -53,9 +59,13 @@ export function findIfAny(store: Store, id: string): ContainerRecord | undefined
   }
 }
 
-/** Waits for what the container's monitor says of its end. @returns undefined where it has none, or none any more */
-async function monitorSays(store: Store, id: string): Promise<number | undefined> {
-  const silent = { stdin: false, stdout: false, stderr: false, allBytes: false };
+/**
+ * Waits for what the container's monitor says of its end.
+ * @param settles  Whether the caller does what follows.
+ * @returns undefined where it has none, or none any more
+ */
+export async function monitorSays(store: Store, id: string, settles: boolean): Promise<number | undefined> {
+  const silent = { stdin: false, stdout: false, stderr: false, allBytes: false, settles };
   let attachment: Attachment;
   try {
     attachment = new Attachment(bundleDirectory(store, id), silent);

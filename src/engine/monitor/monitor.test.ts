@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs, program, root } from "../../../test/support/needs.ts";
-import type { HostPath } from "../../base/index.ts";
+import { type HostPath, startTimeOf } from "../../base/index.ts";
 import { openTerminal, pipe } from "../../sys/index.ts";
 import { Attachment, listenIn } from "./attachment.ts";
 import { readExitRecord } from "./exit-record.ts";
@@ -380,6 +380,22 @@ describe("a container under a monitor", () => {
   });
 
   // poll of more entries than that is EINVAL: it turned round for ever, and nobody learnt of the end.
+  test("is followed by nothing where a client does that, as long as the client is there", async () => {
+    const marks = [0, 1].map((number) => join(directory, `handler-${number}`));
+    for (const [number, mark] of marks.entries()) {
+      const { monitor, pid, go } = start("exit 4", { handler: [`echo >${mark}`] });
+      monitor.nameContainer(pid);
+      monitor[Symbol.dispose]();
+      using client = new Attachment(directory, { ...OUTPUT, allBytes: false, settles: true });
+      if (number === 1) client[Symbol.dispose]();
+      go();
+      await until(() => startTimeOf(monitor.pid) === undefined);
+      for (const name of ["attach.sock", "exit", "log"]) rmSync(join(directory, name), { force: true });
+    }
+    await until(() => existsSync(marks[1] ?? ""));
+    expect(existsSync(marks[0] ?? "")).toBe(false);
+  });
+
   const traced = needs(root, program("strace"), program("prlimit"));
   traced("ends also where its monitor may open few files, and without waiting for the disk", async () => {
     const { monitor, pid, go } = start("echo out; exit 7", { isPassing: true });
