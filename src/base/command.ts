@@ -68,6 +68,8 @@ export interface Entry<Context> {
   readonly hidden?: boolean;
   /** A heading under which help lists it. */
   readonly group?: string;
+  /** Whether it does nothing before it opens the engine's store. */
+  readonly opensStore?: boolean;
   load(): Promise<Callable<Context>>;
 }
 

@@ -47,6 +47,8 @@ async function dispatch(name: string, words: readonly string[], context: CliCont
         const foreign = (await import("./foreign.ts")).foreignCommand(first);
         if (foreign !== undefined) throw foreign;
       }
+      if (COMMANDS[first]?.opensStore && process.geteuid?.() !== 0)
+        await (await import("../engine/home/index.ts")).enterHomeIfThere(context.environment);
       return await (await loadCommand(COMMANDS, first, "teu")).call(rest, context);
   }
 }

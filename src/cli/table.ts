@@ -12,41 +12,49 @@ export const COMMANDS: CommandTable<CliContext> = {
   run: {
     summary: "Run a program in a new container",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/run.ts")).command,
   },
   create: {
     summary: "Make a container, and start nothing in it",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/create.ts")).command,
   },
   ps: {
     summary: "List containers",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/ps.ts")).command,
   },
   start: {
     summary: "Start containers once more",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/start.ts")).command,
   },
   stop: {
     summary: "Ask containers to end, and end them",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/stop.ts")).command,
   },
   restart: {
     summary: "Stop containers and start them once more",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/restart.ts")).command,
   },
   kill: {
     summary: "Send containers a signal",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/kill.ts")).command,
   },
   wait: {
     summary: "Wait until containers have ended",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/wait.ts")).command,
   },
   attach: {
@@ -57,6 +65,7 @@ export const COMMANDS: CommandTable<CliContext> = {
   exec: {
     summary: "Run one more program in a container",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/exec.ts")).command,
   },
   pause: {
@@ -112,6 +121,7 @@ export const COMMANDS: CommandTable<CliContext> = {
   logs: {
     summary: "Show what a container has written",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/logs.ts")).command,
   },
   port: {
@@ -132,6 +142,7 @@ export const COMMANDS: CommandTable<CliContext> = {
   rm: {
     summary: "Remove containers",
     group: CONTAINERS,
+    opensStore: true,
     load: async () => (await import("./commands/rm.ts")).command,
   },
   container: {
@@ -172,6 +183,7 @@ export const COMMANDS: CommandTable<CliContext> = {
   images: {
     summary: "List images",
     group: IMAGES,
+    opensStore: true,
     load: async () => (await import("./commands/images.ts")).command,
   },
   tag: {
@@ -202,6 +214,7 @@ export const COMMANDS: CommandTable<CliContext> = {
   inspect: {
     summary: "Show all that is known of images and containers",
     group: IMAGES,
+    opensStore: true,
     load: async () => (await import("./commands/inspect.ts")).command,
   },
   ls: {

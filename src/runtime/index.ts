@@ -13,7 +13,6 @@ export { type MountOptions, parseMountOptions } from "./compile/mount-options.ts
 export { ContainerNotStopped, deleteContainer } from "./delete.ts";
 // A plain user's namespaces: who keeps them, entering them, and what is done in their network.
 export { commandIn, routeSocketIn, setUpNetwork } from "./home/elsewhere.ts";
-export { becomeInNamespaces, type Program } from "./home/enter.ts";
 export { type IDMaps, startKeeper } from "./home/keep.ts";
 export { ContainerNotRunning, killContainer, parseSignal } from "./kill.ts";
 // Containers.

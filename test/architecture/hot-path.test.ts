@@ -91,3 +91,10 @@ describe("loads no module that is slow to load:", () => {
     expect(packages.some((way) => way.endsWith(" bun:sqlite"))).toBe(true);
   });
 });
+
+// It is followed by another start of the program, which loads the command.
+test("a plain user's way into their home loads neither the engine nor the runtime", async () => {
+  const way = packagesOf(await cut(["main.ts", "engine/home/index.ts"]), "/engine/home/index.js");
+  const names = new Set(way.map((one) => one.slice(one.lastIndexOf(" ") + 1).replace(/^node:/, "")));
+  expect([...names].sort()).toEqual(["bun:ffi", "fs", "path"]);
+});

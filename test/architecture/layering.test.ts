@@ -41,7 +41,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 /** Entries beside index.ts: what they need of their layer is loaded, and not all of it. */
-const MORE_ENTRIES: readonly string[] = ["runtime/command/index.ts"];
+const MORE_ENTRIES: readonly string[] = [
+  "engine/home/index.ts",
+  "runtime/command/index.ts",
+  "runtime/home/index.ts",
+];
 /** These also work as a library under Node: no Bun interfaces. */
 const PORTABLE = ["spec", "content", "image", "distribution/client", "signature"];
 

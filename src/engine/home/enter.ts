@@ -5,7 +5,7 @@
 import { bootID, type HostPath, printError, startTimeOf } from "../../base/index.ts";
 import { enginePaths } from "../paths.ts";
 import { selfCommand } from "../self.ts";
-import { findHome, type Home, lockHome, makeOwnFolder, openKeeper, writeHome } from "./home.ts";
+import { findHome, type Home, hasHome, lockHome, makeOwnFolder, openKeeper, writeHome } from "./home.ts";
 import { idMapsOf, thisUser, type User } from "./ids.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,7 +15,7 @@ export async function enterHome(environment: Environment): Promise<never> {
   const { root, run } = enginePaths(environment);
   const user = thisUser();
   for (const path of [run, root]) makeOwnFolder(path, user.uid);
-  const { becomeInNamespaces } = await import("../../runtime/index.ts");
+  const { becomeInNamespaces } = await import("../../runtime/home/index.ts");
   const [path = "", ...words] = [...selfCommand(), ...process.argv.slice(2)];
   const env = Object.entries({ ...environment, TEU_ROOT: root, TEU_RUN: run })
     // The caller's own, but for what would make another program of a Bun executable.
@@ -23,6 +23,14 @@ export async function enterHome(environment: Environment): Promise<never> {
     .map(([name, value]) => `${name}=${value}`);
   const pidfd = await openHome(run, user);
   return becomeInNamespaces(pidfd, { path, argv: [process.argv0, ...words], env });
+}
+
+/**
+ * Enters the home where one has been made; else does nothing. So a command that would do so when it opens the store is not loaded for nothing:
+ * the program loads it there, once more.
+ */
+export async function enterHomeIfThere(environment: Environment): Promise<void> {
+  if (hasHome(enginePaths(environment).run)) await enterHome(environment);
 }
 
 /** A descriptor of the keeper. */

@@ -41,10 +41,14 @@ const FILE = "home.json";
 
 /** The home that belongs to the run folder `run`; undefined: there is none, or its keeper has ended. */
 export function findHome(run: HostPath): Home | undefined {
-  const file = join(run, FILE);
-  if (!existsSync(file)) return undefined;
-  const home = JSON.parse(readFileSync(file, "utf8")) as Home; // writeHome wrote it, whole
+  if (!hasHome(run)) return undefined;
+  const home = JSON.parse(readFileSync(join(run, FILE), "utf8")) as Home; // writeHome wrote it, whole
   return isAlive(home.keeper) ? home : undefined;
+}
+
+/** Whether there was one, which may have ended. */
+export function hasHome(run: HostPath): boolean {
+  return existsSync(join(run, FILE));
 }
 
 /** @param run  The user's alone. */
