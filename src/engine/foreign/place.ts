@@ -44,11 +44,11 @@ export function isName(text: string): boolean {
 }
 
 /** Opens a file of `place`. The caller closes it. @throws {InvalidPlace} with `missing`, when it is not there */
-export function openFile(place: string, path: string, missing: string): number {
+export function openFile(place: string, path: string, missing: string, hint?: string): number {
   try {
     return openSync(path, "r");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new InvalidPlace({ place, why: missing }, { cause: error });
+    throw new InvalidPlace({ place, why: missing }, { cause: error, ...(hint !== undefined && { hint }) });
   }
 }

@@ -87,7 +87,12 @@ function* content(layer: string, descriptor: number, size: number, name: string)
 }
 
 async function* entries(layer: string, path: string): AsyncGenerator<Entry> {
-  const descriptor = openFile(`layer ${layer}`, path, "what was kept of its tar is not here");
+  const descriptor = openFile(
+    `layer ${layer}`,
+    path,
+    `what was kept of its tar is not here (${path})`,
+    "Without it nobody can give the bytes that the image names, podman neither: pull or build the image anew, or take the files of a container: podman export CONTAINER | teu import - NAME",
+  );
   const source = createReadStream("", { fd: descriptor, highWaterMark: CHUNK_BYTES });
   const decoder = new TextDecoder();
   let rest = "";
