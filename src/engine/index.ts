@@ -47,7 +47,7 @@ export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
 export { tagImage } from "./image/tag.ts";
 export { type StoredProblem, verifyImages } from "./image/verify.ts";
-export { type ImageInspection, inspect } from "./inspect.ts";
+export { type ImageInspection, type InspectOptions, inspect } from "./inspect.ts";
 // What containers have written.
 export { logDetails, parseMoment, readContainerLog } from "./logs/container-log.ts";
 export type { LogEntry } from "./logs/entry.ts";
@@ -125,7 +125,7 @@ export type { Store } from "./store/store.ts";
 export { keepBudget } from "./system/budget.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";
-export { diskUsage } from "./system/df.ts";
+export { diskUsage, type UsageOfKind } from "./system/df.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
 export { repairAll } from "./system/repair-all.ts";
 export { type Copied, copyImage } from "./transfer/copy.ts";

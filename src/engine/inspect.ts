@@ -15,7 +15,7 @@ import { type ContainerSummary, listContainers } from "./container/list.ts";
 import { type ContainerSizes, sizesOf } from "./container/sizes.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
-import { thisPlatform } from "./image/platform.ts";
+import { choosePlatform, requirePlatform } from "./image/platform.ts";
 import type { Store } from "./store/store.ts";
 
 /** One image: what its name points at, and its documents for one platform, as they are stored. */
@@ -31,19 +31,20 @@ export interface ImageInspection {
   readonly chainIDs: readonly string[];
 }
 
-/** What `text` names, by our words and by docker's. @throws {NoSuchImage} neither a container nor an image goes by it */
+/** What is looked at, and how closely. */
+export interface InspectOptions {
+  /** Of an image; absent: this machine's. */
+  readonly platform?: Platform;
+  readonly kind?: "container" | "image";
+  /** Of a container: counting takes time. */
+  readonly withSizes?: boolean;
+}
+
+/** What `text` names, by our words and by docker's. @throws {NoSuchImage} neither a container nor an image goes by it @throws {WrongPlatform} */
 export async function inspect(
   store: Store,
   text: string,
-  {
-    platform = thisPlatform(),
-    kind,
-    withSizes = false,
-  }: {
-    readonly platform?: Platform;
-    readonly kind?: "container" | "image";
-    readonly withSizes?: boolean;
-  } = {},
+  { platform, kind, withSizes = false }: InspectOptions = {},
 ): Promise<ImageInspection | ({ kind: "container" } & ContainerSummary)> {
   try {
     if (kind === "image") throw new NoSuchContainer({ text });
@@ -60,7 +61,10 @@ export async function inspect(
     if (!hasCode(error, "no-such-container") || kind === "container") throw error;
   }
   const { record } = findImage(store, text);
-  const { manifest, descriptor, config } = readImage(store, record, platform);
+  const choice = choosePlatform(platform);
+  const image = readImage(store, record, choice.platform);
+  requirePlatform(text, image, choice);
+  const { manifest, descriptor, config } = image;
   return {
     kind: "image",
     reference: record.reference,

@@ -43,24 +43,19 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "load --platform": "an archive is loaded whole",
   "save --platform": "an image is saved whole",
   "rmi --platform": "an image is removed whole",
-  "image inspect --platform": "not built yet",
-  "pull --all-tags": "'teu ls' lists tags, and 'teu pull' takes one",
-  "push --all-tags": "one name at a time",
   "rm --link": "there are no links",
   "start --checkpoint --checkpoint-dir": "checkpoints are 'teu runtime checkpoint' and 'restore'",
   "network create --aux-address --config-from --config-only --gateway --ingress --ip-range --ipam-driver --ipam-opt --scope":
     "not built yet, or of a cluster",
   "network connect --driver-opt --gw-priority --link --link-local-ip": "not built yet",
-  "network prune --filter": "not built yet",
   "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
     "of a cluster",
   "volume ls --cluster": "of a cluster",
-  "system df --format": "--json has all of it",
   "manifest inspect --verbose": "it is shown as it is",
 };
 
 const COMMANDS = [
-  ..."attach commit cp create diff events exec export history images import info inspect kill load login logout logs pause port ps pull push rename restart rm rmi run save start stats stop tag top unpause update version wait".split(
+  ..."attach commit cp create diff events exec export history images import info inspect kill load login logout logs pause port ps pull push rename restart rm rmi run save search start stats stop tag top unpause update version wait".split(
     " ",
   ),
   ...["container ls", "container prune", "container inspect", "image ls", "image prune", "image inspect"],
@@ -84,7 +79,31 @@ const COMMANDS = [
     "system events",
     "system info",
   ],
+  "manifest inspect",
 ];
+
+/** Docker's commands that teu has not, by group; those that say so by themselves are below. */
+const NO_COMMANDS: Readonly<Record<string, string>> = {
+  image: "build",
+  manifest: "annotate create inspect push rm", // 'get' is inspect by our name; 'teu image index' makes one of several images; rm is of a registry here
+  volume: "update", // of a cluster
+  system: "dial-stdio",
+};
+const FOREIGN =
+  "build builder buildx compose context trust checkpoint plugin swarm stack service node secret config".split(
+    " ",
+  );
+
+/** The commands that the help of `words` lists. */
+async function commandsOf(program: readonly string[], ...words: string[]): Promise<string[]> {
+  const { stdout } = await run([...program, ...words, "--help"], { env: store.env });
+  if (program[0] === TEU)
+    return [...stdout.matchAll(/^ {2}(\w[\w-]*) {2,}\S/gm)].map(([, name = ""]) => name);
+  const sections = stdout.split(/^(?=\S)/m).filter((section) => /^([\w ]+ )?Commands:/i.test(section));
+  return sections.flatMap((section) =>
+    [...section.matchAll(/^ {2}(\w[\w-]*)\*? /gm)].map(([, name = ""]) => name),
+  );
+}
 
 /** Flags that help does not show, since they mean nothing here. */
 const HIDDEN = ["all", "attachable", "no-prune", "verbose", "timeout", ...Object.keys(CONTAINER_FLAGS)];
@@ -109,22 +128,23 @@ describe("docker's commands", () => {
     expect(flags.filter((flag) => !known.has(flag) && !excused.includes(flag))).toEqual([]);
   });
 
-  test.each([
-    "build",
-    "buildx",
-    "builder",
-    "compose",
-    "context",
-    "trust",
-    "checkpoint",
-    "plugin",
-    "swarm",
-    "stack",
-    "service",
-    "node",
-    "secret",
-    "config",
-  ])("%s says what to do instead", async (word) => {
+  withDocker("each command of each group is there, or has a reason", async () => {
+    const groups = ["container", "image", "manifest", "network", "system", "volume"];
+    const missing = await Promise.all(
+      [[], ...groups.map((group) => [group])].map(async (words) => {
+        const ours = new Set(await commandsOf([TEU], ...words));
+        const excused = words.length === 0 ? FOREIGN : (NO_COMMANDS[words[0] ?? ""] ?? "").split(" ");
+        const theirs = await commandsOf(["docker"], ...words);
+        expect({ words, some: theirs.length > 0 }).toEqual({ words, some: true });
+        return theirs
+          .filter((name) => !ours.has(name) && !excused.includes(name))
+          .map((name) => [...words, name].join(" "));
+      }),
+    );
+    expect(missing.flat()).toEqual([]);
+  });
+
+  test.each(FOREIGN)("%s says what to do instead", async (word) => {
     const { status, stderr } = await store.teu(word, "x");
     expect(status).toBe(1);
     expect(stderr).toMatch(new RegExp(`^teu: Unsupported teu ${word}: .+\n$`));
@@ -152,6 +172,73 @@ describe("the first minute", () => {
     const { status, stderr } = await store.teu(...words.map((word) => word ?? "image"));
     expect(status).not.toBe(0);
     expect(stderr).toContain(says);
+  });
+});
+
+describe("what a repository, a platform and a list have more of", () => {
+  const repository = () => image.replace(/box$/, "many");
+
+  test("push and pull --all-tags take every tag of a repository, and no tag with it", async () => {
+    await store.done("pull", "-q", image);
+    for (const tag of ["one", "two"]) await store.done("tag", image, `${repository()}:${tag}`);
+    const pushed = await store.done("push", "-q", "-a", repository());
+    expect(pushed.replace(/ size: \d+/g, "")).toMatch(
+      /many:one: digest: sha256:\S+\n.*many:two: digest: sha256:\S+\n$/,
+    );
+    await store.done("rmi", `${repository()}:one`, `${repository()}:two`);
+    expect(await store.done("pull", "-q", "--all-tags", repository())).toBe(
+      `${repository()}:one\n${repository()}:two\n`,
+    );
+    for (const command of ["pull", "push"]) {
+      const { status, stderr } = await store.teu(command, "-a", `${repository()}:one`);
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: "teu: tag can't be used with --all-tags/-a\n",
+      });
+    }
+    expect((await store.teu("push", "-a", repository().replace("many", "none"))).stderr).toContain(
+      "No such image",
+    );
+  });
+
+  test("inspect --platform is of that platform, or says that it is not here", async () => {
+    expect(await store.done("inspect", "--platform", "linux/amd64", "-f", "{{.Os}}", image)).toBe("linux\n");
+    expect((await store.teu("image", "inspect", "--platform", "linux/s390x", image)).stderr).toContain(
+      "linux/s390x",
+    );
+  });
+
+  test("network prune --filter goes by labels and time", async () => {
+    await store.done("network", "create", "--label", "team.job=a", "words-a");
+    await store.done("network", "create", "words-b");
+    expect(
+      await store.done(
+        "network",
+        "ls",
+        "--filter",
+        "label=team.job",
+        "--format",
+        'table {{.Name}} {{.Label "team.job"}}',
+      ),
+    ).toBe("NAME job\nwords-a a\n");
+    expect(
+      await store.done("network", "prune", "-f", "--filter", "until=1h", "--filter", "label=team.job"),
+    ).toBe("");
+    expect(await store.done("network", "prune", "-f", "--filter", "label!=team.job")).toContain("words-b\n");
+    expect(await store.done("network", "prune", "-f", "--filter", "label=team.job=a")).toBe("words-a\n");
+    expect((await store.teu("network", "prune", "--filter", "name=x")).stderr).toContain(
+      "invalid filter 'name=x'",
+    );
+  });
+
+  test("system df --format", async () => {
+    expect(await store.done("system", "df", "--format", "{{.Type}} {{.TotalCount}}")).toContain(
+      "Containers 0\n",
+    );
+    expect(await store.done("system", "df", "--format", "table {{.Type}}\t{{.Reclaimable}}")).toStartWith(
+      "TYPE ",
+    );
+    expect((await store.teu("system", "df", "-v", "--format", "json")).stderr).toContain("options conflict");
   });
 });
 

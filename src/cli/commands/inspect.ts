@@ -2,12 +2,14 @@
 import {
   describeNetwork,
   describeVolume,
+  type InspectOptions,
   InvalidOption,
   inspect,
   openEngine,
   type Store,
 } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
 import { networkShape } from "../network-shape.ts";
 import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
 import { volumeShape } from "./volume-inspect.ts";
@@ -24,6 +26,7 @@ export const command = teuCommand({
       short: "s",
       summary: "Of containers: what they have written, and all files (SizeRw, SizeRootFs)",
     },
+    platform: { ...PLATFORM_FLAG, summary: "Of images: this platform, in the place of this machine's" },
     format: INSPECT_FLAG,
   },
   arguments: [{ name: "NAME", isRepeated: true }],
@@ -33,7 +36,9 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    const found = await Promise.all(names.map((name) => inspectAs(flags.type, store, name, flags.size)));
+    const platform = platformOf(flags.platform);
+    const options = { withSizes: flags.size, ...(platform && { platform }) };
+    const found = await Promise.all(names.map((name) => inspectAs(flags.type, store, name, options)));
     printInspections(flags.format, found);
     return 0;
   },
@@ -44,15 +49,15 @@ async function inspectAs(
   type: string | undefined,
   store: Store,
   name: string,
-  withSizes: boolean,
+  options: InspectOptions,
 ): Promise<object> {
   switch (type) {
     case undefined:
     case "":
-      return await inspect(store, name, { withSizes });
+      return await inspect(store, name, options);
     case "container":
     case "image":
-      return await inspect(store, name, { kind: type, withSizes });
+      return await inspect(store, name, { ...options, kind: type });
     case "network":
       return networkShape(describeNetwork(store, name));
     case "volume":

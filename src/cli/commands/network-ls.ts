@@ -1,7 +1,9 @@
 /** `teu network ls`. */
 import { print } from "../../base/index.ts";
-import { describeNetworks, InvalidOption, type NetworkSummary, openEngine } from "../../engine/index.ts";
+import { describeNetworks, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { networkFilter } from "../network-filter.ts";
+import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeTable } from "../text.ts";
 
@@ -23,7 +25,9 @@ export const command = teuCommand({
   arguments: [],
   examples: [{ command: "teu network ls", says: "Show the networks, their addresses and who is in them" }],
   async run({ flags }, { environment }) {
-    const networks = describeNetworks(await openEngine(environment)).filter(filterOf(flags.filter));
+    const networks = describeNetworks(await openEngine(environment)).filter(
+      networkFilter(flags.filter, ["name", "id", "driver", "label", "internal"]),
+    );
     const short = (id: string): string => (flags["no-trunc"] ? id : id.slice(0, 12));
     if (flags.json) print(`${JSON.stringify(networks)}\n`);
     else if (flags.quiet) print(networks.map(({ id }) => `${short(id)}\n`).join(""));
@@ -31,9 +35,14 @@ export const command = teuCommand({
       print(
         formatList(
           flags.format,
-          networks.map(({ id, name, driver, isInternal, createdAt }) => ({
+          networks.map(({ id, name, driver, isInternal, createdAt, subnet6, labels }) => ({
             ...{ ID: short(id), Name: name, Driver: driver, Scope: "local" },
-            ...{ Internal: isInternal, CreatedAt: new Date(createdAt).toISOString() },
+            ...{
+              Internal: isInternal,
+              IPv6: subnet6 !== undefined,
+              CreatedAt: new Date(createdAt).toISOString(),
+            },
+            ...labelFields(labels),
           })),
           {
             ID: "NETWORK ID",
@@ -42,6 +51,8 @@ export const command = teuCommand({
             Scope: "SCOPE",
             Internal: "INTERNAL",
             CreatedAt: "CREATED",
+            IPv6: "IPV6",
+            ...LABEL_HEADINGS,
           },
         ),
       );
@@ -61,30 +72,3 @@ export const command = teuCommand({
     return 0;
   },
 });
-
-const FILTERS: Readonly<Record<string, (network: NetworkSummary, value: string) => boolean>> = {
-  name: ({ name }, value) => name.includes(value),
-  id: ({ id }, value) => id.startsWith(value),
-  driver: ({ driver }, value) => driver === value,
-  label: ({ labels = {} }, value) => {
-    const [key = "", wanted] = value.split(/=(.*)/s);
-    return Object.hasOwn(labels, key) && (wanted === undefined || labels[key] === wanted);
-  },
-  internal: ({ isInternal }, value) => `${isInternal}` === value,
-};
-
-/** Values of one key are alternatives, keys are not. @throws {InvalidOption} */
-function filterOf(texts: readonly string[]): (network: NetworkSummary) => boolean {
-  const wanted = new Map<string, string[]>();
-  for (const text of texts) {
-    const [key = "", value] = text.split(/=(.*)/s);
-    if (!Object.hasOwn(FILTERS, key) || value === undefined)
-      throw new InvalidOption(
-        { option: "--filter", value: text },
-        `invalid filter '${text}': wants ${Object.keys(FILTERS).join(", ")}, and a value`,
-      );
-    wanted.set(key, [...(wanted.get(key) ?? []), value]);
-  }
-  return (network) =>
-    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key]?.(network, value)));
-}

@@ -1,12 +1,18 @@
 /** `teu network prune`. */
 import { print } from "../../base/index.ts";
-import { openEngine, pruneNetworks } from "../../engine/index.ts";
+import { describeNetworks, openEngine, pruneNetworks } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { networkFilter } from "../network-filter.ts";
 
 export const command = teuCommand({
   name: "teu network prune",
   summary: "Remove all networks that no container is in, with their bridges and rules",
   flags: {
+    filter: {
+      kind: "list",
+      value: "NAME=VALUE",
+      summary: "Only those with: label, or without: label!; made before: until=TIME, or how long ago",
+    },
     force: {
       kind: "boolean",
       short: "f",
@@ -15,8 +21,15 @@ export const command = teuCommand({
   },
   arguments: [],
   examples: [{ command: "teu network prune", says: "Leave nothing on this machine that no container needs" }],
-  async run(_, { environment }) {
-    for (const name of pruneNetworks(await openEngine(environment))) print(`${name}\n`);
+  async run({ flags }, { environment }) {
+    const filter = networkFilter(flags.filter, ["label", "label!", "until"]);
+    const store = await openEngine(environment);
+    const wanted = new Set(
+      describeNetworks(store)
+        .filter(filter)
+        .map(({ id }) => id),
+    );
+    for (const name of pruneNetworks(store, ({ id }) => wanted.has(id))) print(`${name}\n`);
     return 0;
   },
 });

@@ -10,6 +10,7 @@ import {
 } from "../../engine/index.ts";
 import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeAge, encodePlace, encodeSize, encodeTable, printable } from "../text.ts";
 
@@ -70,7 +71,7 @@ export const command = teuCommand({
         formatList(
           flags.format,
           shown.map((container) => fieldsOf(container, flags["no-trunc"])),
-          HEADINGS,
+          { ...HEADINGS, ...LABEL_HEADINGS },
         ),
       );
     else
@@ -98,7 +99,6 @@ const HEADINGS: Readonly<Record<string, string>> = {
   State: "STATE",
   Ports: "PORTS",
   Names: "NAMES",
-  Labels: "LABELS",
   Networks: "NETWORKS",
   Mounts: "MOUNTS",
   LocalVolumes: "LOCAL VOLUMES",
@@ -128,10 +128,7 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
     State: stateOf(container),
     Ports: container.ports.map(encodePort).join(", "),
     Names: name,
-    Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(","),
-    Label: (key: unknown) => labels[String(key)] ?? "",
+    ...labelFields(labels),
     Networks: networks.join(","),
     Mounts: volumes.join(","),
     LocalVolumes: volumes.length,

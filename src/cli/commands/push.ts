@@ -1,6 +1,8 @@
 /** `teu push`: puts an image into the registry that its name names. Docker's words. */
 import { print, printError } from "../../base/index.ts";
-import { openEngine, push } from "../../engine/index.ts";
+import { listImages, openEngine, push, type Store } from "../../engine/index.ts";
+import { encodeReference, parseReference } from "../../spec/index.ts";
+import { ALL_TAGS_FLAG, repositoryOf } from "../all-tags.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
@@ -8,7 +10,13 @@ import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 export const command = teuCommand({
   name: "teu push",
   summary: "Put an image into the registry that its name names",
-  flags: { platform: PLATFORM_FLAG, insecure: INSECURE_FLAG, progress: PROGRESS_FLAG, quiet: QUIET_FLAG },
+  flags: {
+    "all-tags": ALL_TAGS_FLAG,
+    platform: PLATFORM_FLAG,
+    insecure: INSECURE_FLAG,
+    progress: PROGRESS_FLAG,
+    quiet: QUIET_FLAG,
+  },
   arguments: [{ name: "IMAGE" }],
   examples: [
     {
@@ -18,18 +26,29 @@ export const command = teuCommand({
   ],
   async run({ flags, arguments: [image = ""] }, { environment }) {
     const store = await openEngine(environment);
-    using progress = progressPrinter(flags);
-    const pushed = await push(store, image, {
-      platform: platformOf(flags.platform),
-      isInsecure: flags.insecure,
-      onProgress: progress.update,
-    });
-    progress[Symbol.dispose]();
-    if (pushed.insteadOf !== undefined)
-      printError(
-        `Not all platforms of ${pushed.insteadOf} are here: pushed the one that is, under its own digest\n`,
-      );
-    print(`${pushed.reference}: digest: ${pushed.digest} size: ${pushed.size}\n`);
+    for (const name of flags["all-tags"] ? allOf(store, image) : [image]) {
+      using progress = progressPrinter(flags);
+      const pushed = await push(store, name, {
+        platform: platformOf(flags.platform),
+        isInsecure: flags.insecure,
+        onProgress: progress.update,
+      });
+      progress[Symbol.dispose]();
+      if (pushed.insteadOf !== undefined)
+        printError(
+          `Not all platforms of ${pushed.insteadOf} are here: pushed the one that is, under its own digest\n`,
+        );
+      print(`${pushed.reference}: digest: ${pushed.digest} size: ${pushed.size}\n`);
+    }
     return 0;
   },
 });
+
+/** Those that are here, by tag; none: the repository itself, of which it is said that it is not here. */
+function allOf(store: Store, text: string): string[] {
+  const repository = repositoryOf(text);
+  const names = listImages(store)
+    .map(({ name }) => encodeReference(parseReference(name)))
+    .filter((name) => name.startsWith(`${repository}:`));
+  return names.length === 0 ? [repository] : names;
+}

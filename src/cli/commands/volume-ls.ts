@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { describeVolumes, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeTable } from "../text.ts";
 import { volumeFilter } from "../volume-filter.ts";
@@ -34,10 +35,18 @@ export const command = teuCommand({
       print(
         formatList(
           flags.format,
-          volumes.map(({ name, driver, scope, mountpoint, containers }) => ({
+          volumes.map(({ name, driver, scope, mountpoint, containers, labels }) => ({
             ...{ Name: name, Driver: driver, Scope: scope, Mountpoint: mountpoint, Links: containers.length },
+            ...labelFields(labels),
           })),
-          { Name: "VOLUME NAME", Driver: "DRIVER", Scope: "SCOPE", Mountpoint: "MOUNTPOINT", Links: "LINKS" },
+          {
+            Name: "VOLUME NAME",
+            Driver: "DRIVER",
+            Scope: "SCOPE",
+            Mountpoint: "MOUNTPOINT",
+            Links: "LINKS",
+            ...LABEL_HEADINGS,
+          },
         ),
       );
     else

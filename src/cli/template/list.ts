@@ -20,7 +20,7 @@ export const FORMAT_FLAG = {
 export function formatList(
   format: string,
   items: readonly Readonly<Record<string, unknown>>[],
-  headings: Readonly<Record<string, string>>,
+  headings: Readonly<Record<string, unknown>>,
 ): string {
   if (format === "json") return items.map((item) => `${JSON.stringify(item)}\n`).join("");
   // As docker has it: in a template on a command line these are what people mean.

@@ -105,10 +105,13 @@ export function removeNetwork(store: Store, text: string): void {
   removeNetworks(store, [network]);
 }
 
-/** Removes every network that nobody is connected to; the pre-defined one comes back when it is needed. @returns their names */
-export function pruneNetworks(store: Store): string[] {
+/** Removes every network that is wanted gone and that nobody is connected to; the pre-defined one comes back when it is needed. @returns their names */
+export function pruneNetworks(
+  store: Store,
+  isWanted: (network: Pick<NetworkSummary, "id">) => boolean,
+): string[] {
   const idle = listNetworks(store.database, store.namespace).filter(
-    ({ id }) => listEndpoints(store.database, id).length === 0,
+    (network) => isWanted(network) && listEndpoints(store.database, network.id).length === 0,
   );
   if (idle.length > 0) removeNetworks(store, idle);
   return idle.map(({ name }) => name);

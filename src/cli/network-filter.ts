@@ -1,0 +1,36 @@
+/** `--filter` of the commands that list and remove networks. Docker's keys: values of one key are alternatives, keys are not. */
+import { InvalidOption, type NetworkSummary, parseMoment } from "../engine/index.ts";
+import { hasLabel } from "./label-filter.ts";
+
+type Filter = (network: NetworkSummary, value: string) => boolean;
+
+const FILTERS = {
+  name: ({ name }, value) => name.includes(value),
+  id: ({ id }, value) => id.startsWith(value),
+  driver: ({ driver }, value) => driver === value,
+  label: ({ labels = {} }, value) => hasLabel(labels, value),
+  "label!": ({ labels = {} }, value) => !hasLabel(labels, value),
+  internal: ({ isInternal }, value) => `${isInternal}` === value,
+  until: ({ createdAt }, value) => createdAt < Date.parse(parseMoment(value)),
+} satisfies Record<string, Filter>;
+
+/** Whether a network is what `texts` ask for, by some of the keys. @throws {InvalidOption} */
+export function networkFilter(
+  texts: readonly string[],
+  keys: readonly (keyof typeof FILTERS)[],
+): (network: NetworkSummary) => boolean {
+  const wanted = new Map<keyof typeof FILTERS, string[]>();
+  for (const text of texts) {
+    const [word = "", value] = text.split(/=(.*)/s);
+    const key = keys.find((known) => known === word);
+    if (key === undefined || value === undefined)
+      throw new InvalidOption(
+        { option: "--filter", value: text },
+        `invalid filter '${text}': wants ${keys.join(", ")}, and a value`,
+      );
+    if (key === "until") parseMoment(value);
+    wanted.set(key, [...(wanted.get(key) ?? []), value]);
+  }
+  return (network) =>
+    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key](network, value)));
+}
