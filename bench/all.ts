@@ -2,7 +2,7 @@
  * `make bench`: every benchmark, in one run on one machine.
  *
  *   bun bench/all.ts [--write] [NAME ...]     names: start runtime cgroup-join memory many limit seccomp unpack untar pull push layer
- *   registry registry-load registry-growth engine
+ *   registry registry-load registry-growth engine network
  *
  * --write keeps the results in docs/reference/benchmarks.md, with NAMEs those alone. TEU_BENCH_SAMPLES (40) is for trying a benchmark out; what
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
@@ -14,6 +14,7 @@ import { benchEngine } from "./engine.ts";
 import { benchLayer } from "./layer.ts";
 import { benchMany, benchSmallestLimit } from "./many.ts";
 import { benchMemory } from "./memory.ts";
+import { benchNetwork } from "./network.ts";
 import { benchPull } from "./pull.ts";
 import { benchPush } from "./push.ts";
 import { benchRegistry } from "./registry.ts";
@@ -43,6 +44,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Section | Section[] | Sk
   "registry-load": benchRegistryLoad,
   "registry-growth": benchRegistryGrowth,
   engine: benchEngine,
+  network: benchNetwork,
 };
 const PAGE = join(import.meta.dir, "../docs/reference/benchmarks.md");
 const HEAD = `# Benchmarks
