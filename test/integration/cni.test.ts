@@ -156,6 +156,22 @@ test("a chain is called in order, with each one's result for the next, and undon
   for (const line of lines.slice(1)) expect(line).toContain('"prevResult":{');
 });
 
+test("plugins are told of resolvers and of rates, when they have the capability", async () => {
+  describeNetwork("told", { type: "notes", capabilities: { dns: true, bandwidth: true } }, { type: "notes" });
+  calls();
+  const flags = ["--network", "cni:told", "--dns", "192.0.2.53", "--dns-search", "a.test"];
+  const limit = (rate: string) => ["--annotation", `kubernetes.io/egress-bandwidth=${rate}`];
+  await store.done("run", "--rm", ...flags, ...limit("10M"), image, "true");
+  const [first, second] = calls();
+  expect(first).toContain(
+    '"runtimeConfig":{"dns":{"servers":["192.0.2.53"],"searches":["a.test"]},"bandwidth":{"egressRate":10000000,"egressBurst":4294967295}}',
+  );
+  expect(second).not.toContain("runtimeConfig");
+  expect((await store.teu("run", "--rm", ...flags, ...limit("much"), image, "true")).stderr).toBe(
+    'teu: Invalid annotation kubernetes.io/egress-bandwidth="much": wants bits a second, from 1k to 1000T, as 10M\n',
+  );
+});
+
 test("a plugin that fails, hangs, babbles or is missing is one line, and what was made is undone", async () => {
   const attempt = async (name: string, ...words: string[]) =>
     (await store.teu("run", "--rm", "--network", `cni:${name}`, ...words, image, "true")).stderr;

@@ -10,7 +10,7 @@ import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { runningPid } from "./driver-of.ts";
 import { findContainer } from "./find.ts";
-import { tellAddresses } from "./network.ts";
+import { tellAddresses, toldToPlugins } from "./network.ts";
 import { noteRecord } from "./note-record.ts";
 
 /** It is in that network already. Docker's words. */
@@ -67,7 +67,8 @@ export async function connectToNetwork(
   const pid = await runningPid(store, container);
   if (network.isOfPlugins && pid !== undefined) {
     const { connectCNILive } = await import("../network/cni/attach.ts");
-    await connectCNILive(store, { container: container.id, pid }, attached);
+    const told = await toldToPlugins(store, container);
+    await connectCNILive(store, { container: container.id, pid, told }, attached);
   } else if (pid !== undefined) connectLive(store, { container: container.id, pid }, attached);
   await remember(store, container, [...networks, attached]);
 }

@@ -28,13 +28,30 @@ export async function connect(store: Store, container: ContainerRecord, pid: num
   const places = ours.length === 0 ? [] : connectContainer(store, connected, ours, ports);
   if (ofPlugins.length > 0) {
     const { connectCNI } = await import("../network/cni/attach.ts");
-    await connectCNI(store, connected, ofPlugins, ours.length === 0 ? ports : []);
+    const told = await toldToPlugins(store, container);
+    await connectCNI(store, { ...connected, told }, ofPlugins, ours.length === 0 ? ports : []);
   }
   if (ports.length > 0 && places.length > 0 && !places.some(({ network }) => network.driver === "bridge"))
     printError(
       `WARNING: Ports are not published: network ${places[0]?.network.name} is on the wire itself, where the container is reached at ${places[0]?.address}\n`,
     );
   await tellAddresses(store, container);
+}
+
+/** What plugins of CNI networks are told of it. */
+export async function toldToPlugins(
+  store: Store,
+  { id, settings }: ContainerRecord,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { toldOf } = await import("../network/cni/told.ts");
+  return toldOf(settings, configOf(store, id).annotations ?? {});
+}
+
+/** We wrote it. */
+function configOf(store: Store, id: string): RuntimeConfig {
+  return JSON.parse(
+    readFileSync(join(containerDirectory(store, id), "config.json"), "utf8"),
+  ) as RuntimeConfig;
 }
 
 /** Takes a container out of its networks. */
@@ -62,8 +79,8 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     : ofPlugins.map((place) => place.gateway).find((text) => text !== "");
   const resolved = (host: HostEntry) =>
     host.address === HOST_GATEWAY && gateway !== undefined ? { ...host, address: gateway } : host;
-  // We wrote it; a container that has not the name of its own has its container's.
-  const config = JSON.parse(readFileSync(join(directory, "config.json"), "utf8")) as RuntimeConfig;
+  // A container that has not the name of its own has its container's.
+  const config = configOf(store, id);
   writeOwnAddresses(
     directory,
     {

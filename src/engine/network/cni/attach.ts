@@ -21,13 +21,20 @@ import type { Store } from "../../store/store.ts";
 import { freeDevice } from "../allocate.ts";
 import { reservePorts } from "../allocate-ports.ts";
 import { endpointsOf } from "../find.ts";
-import { addChain, type ChainRequest, deleteChain, negotiateVersion } from "./chain.ts";
+import { addChain, type ChainRequest, deleteChain, negotiateVersion, type RuntimeConfig } from "./chain.ts";
 import { findList, placesOf } from "./configuration.ts";
+
+/** A container whose process is there, and what plugins are told of it. */
+export interface ToldConnected {
+  readonly container: string;
+  readonly pid: number;
+  readonly told: RuntimeConfig;
+}
 
 /** Connects a container whose process `pid` waits. @param ports  To be led to it by the plugins; empty where a network of ours does. @throws {CNIPluginFailed} */
 export async function connectCNI(
   store: Store,
-  { container, pid }: { readonly container: string; readonly pid: number },
+  { container, pid, told }: ToldConnected,
   attachments: readonly NetworkAttachment[],
   ports: readonly PublishedPort[],
 ): Promise<void> {
@@ -37,7 +44,7 @@ export async function connectCNI(
     if (ports.length > 0) reservePorts(store, container, ports);
     for (const attachment of attachments) {
       const device = freeDevice(store, container);
-      await connectOne(store, { container, namespace, device }, attachment, ports.length > 0);
+      await connectOne(store, { container, namespace, device, told }, attachment, ports.length > 0);
     }
   } catch (error) {
     await disconnectCNI(store, container);
@@ -51,7 +58,8 @@ async function connectOne(
     container,
     namespace,
     device,
-  }: { readonly container: string; readonly namespace: string; readonly device: string },
+    told,
+  }: Omit<ToldConnected, "pid"> & { readonly namespace: string; readonly device: string },
   attachment: NetworkAttachment,
   hasPorts: boolean,
 ): Promise<void> {
@@ -85,6 +93,7 @@ async function connectOne(
       ...(address !== undefined && { ips: [address] }),
       ...(hardwareAddress !== undefined && { mac: hardwareAddress }),
       ...(aliases !== undefined && { aliases: { [list.name]: aliases } }),
+      ...told,
     },
     call,
   };
@@ -103,14 +112,14 @@ function refuseForPlainUsers({ home }: Store): void {
 /** Connects a container that runs to one more; if that fails, it is as before. @throws {CNIPluginFailed} */
 export async function connectCNILive(
   store: Store,
-  { container, pid }: { readonly container: string; readonly pid: number },
+  { container, pid, told }: ToldConnected,
   attachment: NetworkAttachment,
 ): Promise<void> {
   refuseForPlainUsers(store);
   const namespace = holdNamespace(store, container, pid);
   const device = freeDevice(store, container);
   try {
-    await connectOne(store, { container, namespace, device }, attachment, false);
+    await connectOne(store, { container, namespace, device, told }, attachment, false);
   } catch (error) {
     await disconnectCNILive(store, container, attachment.name);
     if (listCNIAttachments(store.database, container).length === 0) releaseNamespace(namespace);
