@@ -127,11 +127,17 @@ export function deleteLink(socket: NetlinkSocket, { index, name }: Link): void {
   socket.request({ type: RTM_DELLINK, body: header, about });
 }
 
-/** Everything that is not on a link goes by `gateway`, four bytes; undefined: out of the device as it is. @throws {NetlinkRefused} */
-export function addDefaultRoute(socket: NetlinkSocket, link: Link, gateway: Uint8Array | undefined): void {
+/**
+ * Everything of a family that is not on a link goes by `gateway`, an address of it; undefined: out of the device as it is. @throws {NetlinkRefused}
+ */
+export function addDefaultRoute(
+  socket: NetlinkSocket,
+  link: Link,
+  gateway: Uint8Array | undefined,
+  family = gateway?.length === IPV6_BYTES ? AF_INET6 : AF_INET,
+): void {
   const header = Buffer.alloc(ROUTE_BYTES);
-  const scope = gateway === undefined ? RT_SCOPE_LINK : 0;
-  const family = gateway?.length === IPV6_BYTES ? AF_INET6 : AF_INET;
+  const scope = gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : 0;
   header.set([family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST]);
   const attributes = new AttributeBuilder().u32(RTA_OIF, link.index);
   if (gateway !== undefined) attributes.bytes(RTA_GATEWAY, gateway);

@@ -1,5 +1,6 @@
 /** What `network create` is told of addresses and of the bridge, as it shows in containers. In a network namespace of the test's own. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { needs, program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
 import { type OwnStore, openOwnStore } from "./support/own-store.ts";
@@ -9,6 +10,7 @@ import { run } from "./teu.ts";
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
+const hasIPv6 = existsSync("/proc/sys/net/ipv6");
 const BRIDGE = "com.docker.network.bridge";
 
 let own: OwnStore;
@@ -84,6 +86,15 @@ describe("addresses", () => {
     );
     expect(await said("network", "create", "--ipam-driver", "dhcp", "wrong")).toContain('"dhcp"');
   });
+});
+
+test("the pre-defined network is as it is made by hand, before anybody needs it", async () => {
+  const subnets = ["--subnet", "10.128.0.0/24", ...(hasIPv6 ? ["--ipv6", "--subnet", "fd00:128::/64"] : [])];
+  await create(...subnets, "-o", "mtu=1300", "bridge");
+  const shown = await sh("ip -o addr show eth0; cat /sys/class/net/eth0/mtu");
+  expect(shown).toContain("inet 10.128.0.2/24");
+  if (hasIPv6) expect(shown).toContain("inet6 fd00:128::2/64");
+  expect(shown).toEndWith("1300");
 });
 
 describe("a bridge", () => {

@@ -1,5 +1,6 @@
 /** Networks on the wire of this machine: macvlan, ipvlan. In a network namespace of the test's own. */
 import { afterAll, beforeAll, expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { type Need, needs, program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
 import { type OwnStore, openOwnStore } from "./support/own-store.ts";
@@ -14,6 +15,7 @@ const kind = (...words: string[]): Need => ({
     return Bun.spawnSync(["unshare", "--net", "sh", "-c", script], { stderr: "ignore" }).success;
   },
 });
+const IPV6: Need = { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") };
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter"), kind("macvlan")];
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
@@ -100,6 +102,38 @@ test("macvlan: containers are on the wire, beside this machine, and leave nothin
   await store.done("rm", "-f", "first");
   await store.done("network", "rm", "lan", "back");
   expect(await links()).toBe(before);
+});
+
+needs(...WANTED, IPV6)("with IPv6: an address of the wire, and its router", async () => {
+  await run([...network.outside, "ip", "addr", "add", "2001:db8:5::2/64", "dev", "wire", "nodad"]);
+  const subnets = ["--ipv6", "--subnet", "192.0.2.0/24", "--subnet", "2001:db8:5::/64"];
+  const parent = ["-o", "parent=wire"];
+  await store.done(
+    ...["network", "create", "-d", "macvlan", ...parent, ...subnets, "--gateway", "2001:db8:5::2", "lan6"],
+  );
+  const script = "ip -6 -o addr show eth0 scope global; ip -6 route show default";
+  const reach = "ping -6 -c 1 -W 5 2001:db8:5::2 >/dev/null; echo $?";
+  const shown = await sh(`${script}; ${reach}`, "--network", "lan6", "--ip", "192.0.2.50");
+  const [address, route, status] = shown.split("\n");
+  expect(address).toMatch(/ inet6 2001:db8:5::32\/64 /);
+  expect(route).toStartWith("default via 2001:db8:5::2 dev eth0");
+  expect(status).toBe("0");
+  await store.done("network", "rm", "lan6");
+});
+
+needs(
+  ...WANTED,
+  IPV6,
+  kind("ipvlan"),
+)("with IPv6 the parent is the way out in mode l3, of both kinds", async () => {
+  const subnets = ["--ipv6", "--subnet", "192.0.2.0/24", "--subnet", "2001:db8:5::/64"];
+  const l3 = ["-d", "ipvlan", "-o", "ipvlan_mode=l3", "-o", "parent=wire"];
+  await store.done("network", "create", ...l3, ...subnets, "routed6");
+  const script = "ip -6 -o addr show eth0 scope global; ip -6 route show default; ip route show default";
+  expect(await sh(script, "--network", "routed6", "--ip", "192.0.2.51")).toMatch(
+    / 2001:db8:5::33\/64 .*\ndefault dev eth0.*\ndefault dev eth0/,
+  );
+  await store.done("network", "rm", "routed6");
 });
 
 test("what cannot be is refused in one line", async () => {

@@ -93,11 +93,6 @@ export const command = teuCommand({
       ...{ subnets: flags.subnet, ranges: flags["ip-range"], gateways: flags.gateway },
       ...{ reserved: flags["aux-address"], wantsIPv6: flags.ipv6 },
     });
-    if (addresses.subnet6 !== undefined && flags.driver !== "bridge")
-      throw new Unsupported({
-        what: `--ipv6 with driver ${flags.driver}`,
-        why: "only bridge networks have it yet",
-      });
     const store = await openEngine(environment);
     const { id } = createNetwork(store, name, {
       ...driver,

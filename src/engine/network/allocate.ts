@@ -5,7 +5,7 @@ import { addEndpoint, type EndpointRecord, listEndpoints, type NetworkRecord } f
 import type { Store } from "../store/store.ts";
 import { encodeSubnet, freeAddress, isIn, parseAddress } from "./address.ts";
 import { encodeAddress6, freeAddress6, isIn6, parseAddress6 } from "./address6.ts";
-import { ownAddresses } from "./devices.ts";
+import { ownAddresses, ownAddresses6 } from "./devices.ts";
 import { AddressRefused, NoAddressLeft } from "./errors.ts";
 import { DEFAULT_NETWORK, endpointsOf, subnet6Of } from "./find.ts";
 
@@ -54,6 +54,7 @@ function allocate6(
 ): string | null {
   const subnet = subnet6Of(network);
   const used = new Set(others.flatMap(({ address6 }) => parseAddress6(address6 ?? "") ?? []));
+  if (network.driver !== "bridge" && subnet !== undefined) for (const own of ownAddresses6()) used.add(own);
   if (asked === undefined)
     return subnet === undefined
       ? null

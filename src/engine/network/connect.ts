@@ -24,7 +24,7 @@ import {
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { addressBytes, encodeAddress } from "./address.ts";
-import { parseAddress6 } from "./address6.ts";
+import { addressBytes6, parseAddress6 } from "./address6.ts";
 import { type Allocated, allocate } from "./allocate.ts";
 import { allocatePorts, isIPv6 } from "./allocate-ports.ts";
 import { bridgeOf } from "./bridge.ts";
@@ -41,6 +41,7 @@ import {
   disconnectFromParent,
   removeParent,
   routerOf,
+  routerOf6,
   type SharedParent,
 } from "./shared-parent.ts";
 
@@ -128,7 +129,15 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
     const { subnet } = network;
     const shared = sharedParentOf(network);
     const router = shared === undefined ? addressBytes(subnet.gateway) : routerOf(shared, subnet);
-    moveDefaultRoute(pid, { device: next.device, router, subnet6: subnet6Of(network), home: store.home });
+    const subnet6 = subnet6Of(network);
+    moveDefaultRoute(pid, {
+      ...{ device: next.device, router, home: store.home },
+      ...(subnet6 && {
+        router6: {
+          address: shared === undefined ? addressBytes6(subnet6.gateway) : routerOf6(shared, subnet6),
+        },
+      }),
+    });
   }
   putIntoForce(store);
 }
@@ -179,17 +188,19 @@ function makeDevice(
   isDefault: boolean,
 ): void {
   const shared = sharedParentOf(network);
+  const subnet6 = subnet6Of(network);
+  const own6 = address6 === null ? undefined : parseAddress6(address6);
   if (shared !== undefined) {
     const { subnet } = network;
-    connectToParent(pid, shared, { subnet, address, device, hardwareAddress, isDefault });
+    const ipv6 = subnet6 === undefined || own6 === undefined ? undefined : { subnet: subnet6, address: own6 };
+    connectToParent(pid, shared, { subnet, address, ipv6, device, hardwareAddress, isDefault });
     return;
   }
   const name = outsideName(container, device);
   connectProcess(pid, {
     ...{ bridge: bridgeOf(network), isIsolated: bridgeSettings(network.options).isIsolated },
     ...{ subnet: network.subnet, address, name, device, hardwareAddress },
-    subnet6: subnet6Of(network),
-    address6: address6 === null ? undefined : parseAddress6(address6),
+    ...{ subnet6, address6: own6 },
     isDefault,
     home,
   });

@@ -62,7 +62,12 @@ export function makeNetwork(
   if (asked !== undefined && used.some((other) => overlaps(asked, other)))
     throw new SubnetInUse({ subnet: encodeSubnet(asked) });
   const id = randomHex(32);
-  const subnet6 = asked6 && checkedSubnet6(asked6 === "own" ? ownSubnet6(id) : asked6, others, store, bridge);
+  const subnet6 = asked6 && (asked6 === "own" ? ownSubnet6(id) : asked6);
+  if (subnet6 !== undefined)
+    checkSubnet6(subnet6, store, [
+      ...(isOnWire && asked6 !== "own" ? [] : usedSubnets6(bridge)),
+      ...others.flatMap((other) => subnet6Of(other) ?? []),
+    ]);
   const { mtu = MIN_MTU_OF_IPV6 } = bridgeSettings(options);
   if (subnet6 !== undefined && mtu < MIN_MTU_OF_IPV6)
     throw new MTUTooSmall({ network: name, mtu, least: MIN_MTU_OF_IPV6 });
@@ -93,17 +98,10 @@ function checkedBridge(
 }
 
 /** @throws {NoIPv6} {SubnetInUse} {Unsupported} */
-function checkedSubnet6(
-  subnet: Subnet6,
-  others: readonly NetworkRecord[],
-  { home }: Store,
-  bridge: number | undefined,
-): Subnet6 {
+function checkSubnet6(subnet: Subnet6, { home }: Store, used: readonly Subnet6[]): void {
   if (home !== undefined)
     throw new Unsupported({ what: "--ipv6", why: "the way out of a plain user's networks is IPv4's" });
   if (!existsSync("/proc/sys/net/ipv6")) throw new NoIPv6();
-  const used = [...usedSubnets6(bridge), ...others.flatMap((other) => subnet6Of(other) ?? [])];
   if (used.some((other) => overlaps6(subnet, other)))
     throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });
-  return subnet;
 }

@@ -23,7 +23,7 @@ import { forwardIPv4, forwardIPv6, letThrough } from "./forwarding.ts";
 import type { HomeNetwork } from "./place.ts";
 
 const AF_INET = 2;
-const AF_INET6 = 10;
+export const AF_INET6 = 10;
 const IPV6 = "/proc/sys/net/ipv6/conf";
 const CLONE_NEWNET = 0x40000000;
 
@@ -45,6 +45,12 @@ export function usedSubnets(home: HomeNetwork | undefined, except?: number): Sub
       base: address - (address % 2 ** (32 - prefixLength)),
       prefixLength,
     }));
+}
+
+/** The IPv6 addresses of this machine's devices. */
+export function ownAddresses6(): bigint[] {
+  using socket = new NetlinkSocket();
+  return localSubnets(socket, AF_INET6).map(({ address }) => decodeAddress6(address));
 }
 
 /** The IPv6 subnets that they are in, but for those of device `except`. */
@@ -94,7 +100,7 @@ function ensureBridge(socket: NetlinkSocket, { bridge, subnet, subnet6, home }: 
  * Parameters of the kernel, by their paths below /proc/sys, that turn IPv6 of a device on or off; none where the kernel has it not. In neither
  * case does it believe who says that they are a router: a container could have all that goes by IPv6 sent to itself (CVE-2020-13401).
  */
-function ipv6Of(device: string, isOn: boolean): Readonly<Record<string, string>> {
+export function ipv6Of(device: string, isOn: boolean): Readonly<Record<string, string>> {
   if (!existsSync(IPV6)) return {};
   const of = `net/ipv6/conf/${device}`;
   return { [`${of}/accept_ra`]: "0", [`${of}/disable_ipv6`]: isOn ? "0" : "1" };
@@ -202,11 +208,13 @@ export function moveDefaultRoute(
   {
     device,
     router,
-    subnet6,
+    router6,
     home,
-  }: Pick<Place, "device" | "subnet6" | "home"> & {
+  }: Pick<Place, "device" | "home"> & {
     /** undefined: out of the device as it is. */
     readonly router: Uint8Array | undefined;
+    /** Absent: there is no IPv6. */
+    readonly router6?: { readonly address: Uint8Array | undefined };
   },
 ): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
@@ -214,8 +222,7 @@ export function moveDefaultRoute(
     using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
     if (link !== undefined) addDefaultRoute(inside, link, router);
-    if (link !== undefined && subnet6 !== undefined)
-      addDefaultRoute(inside, link, addressBytes6(subnet6.gateway));
+    if (link !== undefined && router6 !== undefined) addDefaultRoute(inside, link, router6.address, AF_INET6);
   } finally {
     closeSync(namespace);
   }
@@ -251,7 +258,7 @@ export function ipv4(address: number, prefixLength: number): Parameters<typeof a
 }
 
 /** In use at once: nobody else has it, so the kernel need not ask. */
-function ipv6(address: bigint, prefixLength: number): Parameters<typeof addAddress>[2] {
+export function ipv6(address: bigint, prefixLength: number): Parameters<typeof addAddress>[2] {
   const bytes = addressBytes6(address);
   const common = { family: AF_INET6, prefixLength, scope: 0, isPermanent: true, isUnique: true };
   return { ...common, local: bytes, peer: bytes };

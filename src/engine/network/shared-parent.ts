@@ -21,7 +21,8 @@ import {
   natureOf,
 } from "../../sys/index.ts";
 import { addressBytes, type Pool } from "./address.ts";
-import { hardwareAddressOf, ipv4, markOf, socketIn } from "./devices.ts";
+import { addressBytes6, type Pool6 } from "./address6.ts";
+import { AF_INET6, hardwareAddressOf, ipv4, ipv6, ipv6Of, markOf, socketIn } from "./devices.ts";
 
 /** The device on which a network's containers are to be is not there. Docker's words. */
 export class NoParentDevice extends TeuError<"no-parent-device", { network: string; parent: string }> {
@@ -51,6 +52,8 @@ export type SharedParent = {
 export interface SharedPlace {
   readonly subnet: Pool;
   readonly address: number;
+  /** Absent: what the wire's routers say, if any. */
+  readonly ipv6?: { readonly subnet: Pool6; readonly address: bigint } | undefined;
   readonly device: string;
   readonly hardwareAddress: string | undefined;
   readonly isDefault: boolean;
@@ -58,7 +61,7 @@ export interface SharedPlace {
 
 /** Gives process `pid`'s network namespace a device on the parent. @throws {NoParentDevice} {NetlinkRefused} */
 export function connectToParent(pid: number, network: SharedParent, place: SharedPlace): void {
-  const { subnet, address, device, hardwareAddress, isDefault } = place;
+  const { subnet, address, ipv6: place6, device, hardwareAddress, isDefault } = place;
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using outside = new NetlinkSocket();
@@ -75,12 +78,15 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
           }
         : { ...common, kind: "ipvlan", mode: network.mode },
     );
-    using inside = socketIn(namespace);
+    using inside = socketIn(namespace, place6 === undefined ? {} : ipv6Of(device, true));
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
     changeLink(inside, link, { isUp: true });
     if (isDefault) addDefaultRoute(inside, link, routerOf(network, subnet));
+    if (place6 === undefined) return;
+    addAddress(inside, link, ipv6(place6.address, place6.subnet.prefixLength));
+    if (isDefault) addDefaultRoute(inside, link, routerOf6(network, place6.subnet), AF_INET6);
   } finally {
     closeSync(namespace);
   }
@@ -89,6 +95,11 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
 /** By whom the world is reached; undefined: the parent finds its way itself, as a router. */
 export function routerOf({ mode }: Pick<SharedParent, "mode">, subnet: Pool): Uint8Array | undefined {
   return mode === "l3" || mode === "l3s" ? undefined : addressBytes(subnet.gateway);
+}
+
+/** The same of IPv6. */
+export function routerOf6({ mode }: Pick<SharedParent, "mode">, subnet: Pool6): Uint8Array | undefined {
+  return mode === "l3" || mode === "l3s" ? undefined : addressBytes6(subnet.gateway);
 }
 
 function ensureParent(socket: NetlinkSocket, network: SharedParent): Link {
