@@ -55,6 +55,7 @@ export {
   socketPair,
   tellSenders,
 } from "./message.ts";
+export { hasFilterTable } from "./netfilter.ts";
 // The kernel's network configuration.
 export { NetlinkRefused, NetlinkSocket } from "./netlink.ts";
 // System call numbers of both architectures.

@@ -79,7 +79,7 @@ export class NetlinkSocket implements Disposable {
   #isOpen = true;
 
   /** @param descriptor  A socket of another namespace, closed when this is disposed of; absent: one of the caller's. */
-  constructor(descriptor = openSocket()) {
+  constructor(descriptor = openNetlink(NETLINK_ROUTE)) {
     this.descriptor = descriptor;
     const on = Int32Array.of(1);
     for (const [name, option] of Object.entries(OPTIONS))
@@ -140,8 +140,9 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
-function openSocket(): number {
-  return check(syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket");
+/** A socket for one part of the kernel, as NETLINK_ROUTE; for {@link NetlinkSocket}, which closes it. */
+export function openNetlink(part: number): number {
+  return check(syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, part), "socket");
 }
 
 function decodeMessages(datagram: Buffer): Message[] {

@@ -132,6 +132,16 @@ describe("-p", () => {
     await store.done("rm", "-f", "any");
   });
 
+  // The rules were taken to be in force as long as the machine was up: after a reload of nftables.service containers had no network.
+  test("is there again with the next command after the packet filter was flushed", async () => {
+    await serve("flushed", "again", "-p", "8084:80");
+    await run([...network.host, "nft", "flush", "ruleset"]);
+    expect((await network.ask(network.outside, "http://192.0.2.1:8084/")).status).not.toBe(0);
+    await store.done("run", "--rm", image, "true");
+    await until(network.outside, "http://192.0.2.1:8084/", "again");
+    await store.done("rm", "-f", "flushed");
+  });
+
   test("is refused where the port is taken, by a container or by a program, and nothing stays", async () => {
     await serve("first", "first", "-p", "8082:80");
     const second = await store.teu("run", "-d", "--name", "second", "-p", "127.0.0.1:8082:80", image, "true");

@@ -7,6 +7,7 @@ import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "n
 import { join } from "node:path";
 import { thisOwner } from "../../base/index.ts";
 import { digestEncoded, digestOf } from "../../spec/index.ts";
+import { hasFilterTable } from "../../sys/index.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
@@ -243,7 +244,7 @@ export function putNamePort(store: Store, network: string, port: number): void {
 
 const RULES = "network.rules";
 
-/** Writes the rules that the records mean, unless they are in force since this boot. */
+/** Writes the rules that the records mean, unless they are in force since this boot: who loads a firewall anew may have flushed them. */
 function putIntoForce({ database, paths, home }: Store): void {
   const endpoints = listEndpoints(database);
   if (home !== undefined && endpoints.length === 0) {
@@ -279,11 +280,13 @@ function putIntoForce({ database, paths, home }: Store): void {
       return [...inIPv4, { ...own, address: address6 }];
     },
   );
-  const rules = encodeRules(tableOf(paths.root), networks, ports);
+  const table = tableOf(paths.root);
+  const rules = encodeRules(table, networks, ports);
   const published = home === undefined ? [] : listPorts(database);
   const mark = `${networkID(home)}\n${rules}${JSON.stringify(published)}`;
   const file = join(paths.run, RULES);
-  if (existsSync(file) && readFileSync(file, "utf8") === mark) return;
+  const isWritten = existsSync(file) && readFileSync(file, "utf8") === mark;
+  if (isWritten && (home !== undefined || networks.length === 0 || hasFilterTable(table))) return;
   rmSync(file, { force: true }); // whoever is killed from here on leaves no claim that may be wrong
   applyRules(rules, home);
   home?.forward(published);
