@@ -47,6 +47,9 @@ export function encodeRules(
   if (networks.length === 0) return clear;
   const bridges = set(networks.map(({ bridge }) => quoted(bridge)));
   const open = networks.filter(({ isInternal }) => !isInternal);
+  const friendly = networks
+    .filter(({ isIsolated }) => !isIsolated)
+    .map(({ bridge }) => `${quoted(bridge)} . ${quoted(bridge)}`);
   const chains = [
     chain("nat_in", "type nat hook prerouting priority dstnat", [
       ...networks.flatMap(({ bridge, subnet, namePort }) => {
@@ -94,9 +97,8 @@ export function encodeRules(
           `oifname ${quoted(bridge)} iifname != ${quoted(bridge)} drop`,
         ]),
       `oifname ${bridges} ct state established,related accept`,
-      ...networks
-        .filter(({ isIsolated }) => !isIsolated)
-        .map(({ bridge }) => `iifname ${quoted(bridge)} oifname ${quoted(bridge)} accept`),
+      // One look, however many networks there are: every packet that leaves a container comes by here.
+      ...(friendly.length === 0 ? [] : [`iifname . oifname ${set(friendly)} accept`]),
       `oifname ${bridges} ct status dnat accept`,
       `oifname ${bridges} drop`,
     ]),
