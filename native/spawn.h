@@ -14,7 +14,7 @@ enum { SYS_rt_sigaction = 134, SYS_rt_sigprocmask = 135, SYS_fcntl = 25, SYS_chd
 enum {
   CLONE_VM = 0x100, CLONE_PIDFD = 0x1000, CLONE_VFORK = 0x4000,
   F_DUPFD = 0, O_CLOEXEC = 02000000, AT_EMPTY_PATH = 0x1000, SIG_SETMASK = 2, SIGNALS = 64, SIGKILL = 9, SIGSTOP = 19,
-  DESCRIPTORS = 256, FIRST_FREE = 512,
+  DESCRIPTORS = 256,
 };
 
 /* Shared with src/sys/spawn.ts, every field a 64-bit word. */
@@ -53,16 +53,16 @@ __attribute__((noreturn, used)) static void child(struct spawn *spawn) {
     if (spawn->error < 0) goto out;
   }
 
-  /* First out of the way of the targets, then into place. */
-  long executable = -1;
+  /* First out of the way of the targets, then into place. The program comes behind the last of them. */
+  long executable = -1, beyond = (long)spawn->count + 1;
   if (!spawn->path) {
-    executable = call6(SYS_fcntl, (long)spawn->executable, F_DUPFD, FIRST_FREE, 0, 0, 0);
+    executable = call6(SYS_fcntl, (long)spawn->executable, F_DUPFD, beyond, 0, 0, 0);
     if (executable < 0) { spawn->error = executable; goto out; }
   }
   long lifted[DESCRIPTORS];
   for (uint64_t i = 0; i < spawn->count; i++) {
     if (spawn->descriptors[i] < 0) { lifted[i] = -1; continue; }
-    lifted[i] = call6(SYS_fcntl, spawn->descriptors[i], F_DUPFD, FIRST_FREE, 0, 0, 0);
+    lifted[i] = call6(SYS_fcntl, spawn->descriptors[i], F_DUPFD, beyond, 0, 0, 0);
     if (lifted[i] < 0) { spawn->error = lifted[i]; goto out; }
   }
   for (uint64_t i = 0; i < spawn->count; i++) {

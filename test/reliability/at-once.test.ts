@@ -1,4 +1,4 @@
-/** Commands at once, and commands beside what hangs or is full. */
+/** Commands at once, and commands beside what hangs, is full or is little. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { busyboxLayer, pushLayers } from "../integration/support/make-image.ts";
@@ -158,6 +158,22 @@ test("a runtime that hangs at everything, or is gone, holds up nobody else, and 
   await store.teu("rm", "-f", "dead");
   expect(await names()).toBe("");
 }, 60_000);
+
+test("a low limit of open files is enough, or one error, and nothing is left", async () => {
+  for (const limit of [16, 20, 24, 28, 32, 36, 40, 64, 512]) {
+    const words = [TEU, "run", "--rm", "--network", "none", image, "echo", "fine"];
+    const limited = ["sh", "-c", `ulimit -n ${limit} && exec "$@"`, "sh", ...words];
+    const ended = await run(["timeout", "20", ...limited], { env: { ...store.env } });
+    const what = `ulimit -n ${limit}: ${ended.stderr}`;
+    if (ended.status === 0 || limit >= 64) expect(ended, what).toMatchObject({ status: 0, stdout: "fine\n" });
+    else {
+      expect(ended.status, what).toBe(125);
+      expect(ended.stderr).toMatch(/^teu: [^\n]*too many open files\n$/);
+    }
+    expect(await store.done("ps", "-aq"), what).toBe("");
+  }
+  expect(await store.done("system", "check")).toBe("Everything is right\n");
+});
 
 describe("a disk that is full", () => {
   test("of logs does not hold a container up; what was lost is told when there is room", async () => {
