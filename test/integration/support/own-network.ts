@@ -17,7 +17,7 @@ export class OwnNetwork implements Disposable {
 
   #namespace(): string[] {
     const holder = Bun.spawn(
-      ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 1000"],
+      ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 10000"],
       {
         stdin: "ignore",
         stdout: "pipe",
