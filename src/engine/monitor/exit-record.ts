@@ -1,5 +1,5 @@
 /** What a monitor leaves of an ended container: one file, on disk before anyone was told. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 
@@ -20,9 +20,12 @@ export interface ExitRecord {
 
 /** The record in `directory`, if the container has ended under a monitor that lived to see it. */
 export function readExitRecord(directory: HostPath): ExitRecord | undefined {
+  const file = join(directory, "exit");
+  // Of those that run there is none, and an error for each is what most of a long list would cost.
+  if (!existsSync(file)) return undefined;
   let text: string;
   try {
-    text = readFileSync(join(directory, "exit"), "utf8");
+    text = readFileSync(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

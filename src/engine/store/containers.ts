@@ -309,7 +309,9 @@ export function unfinishedContainers(database: Database): ContainerRecord[] {
 export function checkedContainers(database: Database): ContainerRecord[] {
   return database
     .query<Row, []>(
-      "SELECT * FROM containers WHERE status = 'running' AND json_extract(record, '$.health') IS NOT NULL",
+      // The text first: it is quickly found not to be there.
+      `SELECT * FROM containers
+       WHERE status = 'running' AND instr(record, '"health"') > 0 AND json_extract(record, '$.health') IS NOT NULL`,
     )
     .all()
     .map(fromRow);
@@ -337,6 +339,7 @@ export function findContainers(database: Database, namespace: string, text: stri
 }
 
 function fromRow(row: Row): ContainerRecord {
+  let settings: ContainerSettings | undefined;
   return {
     id: row.id,
     name: row.name,
@@ -346,7 +349,11 @@ function fromRow(row: Row): ContainerRecord {
     snapshot: row.snapshot,
     phase: row.status,
     exitStatus: row.exit_status,
-    settings: JSON.parse(row.record) as ContainerSettings, // written by us; version 1 is the only one so far
+    /** Parsed when somebody wants to know: every command looks at every container that runs, and mostly at its owner alone. */
+    get settings() {
+      settings ??= JSON.parse(row.record) as ContainerSettings; // written by us; version 1 is the only one so far
+      return settings;
+    },
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
