@@ -25,7 +25,6 @@ export const start = runtimeCommand({
 function waitUntilReady(notify: NotifySocket, root: string, id: string): void {
   const state = loadState(root, id);
   const pidfd = openInit(state);
-  if (pidfd === undefined) return;
   notify.wait(state.pid, pidfd);
-  closeSync(pidfd);
+  if (pidfd !== undefined) closeSync(pidfd);
 }

@@ -105,11 +105,14 @@ export class NotifySocket implements Disposable {
     }
   }
 
-  /** Returns when the container is ready and the host was told, or when it has ended. */
-  wait(pid: number, pidfd: number): void {
+  /**
+   * Returns when the container is ready and the host was told, or when it has ended.
+   * @param pidfd  Undefined for one that has ended already: it may have said so before.
+   */
+  wait(pid: number, pidfd: number | undefined): void {
     const bytes = new Uint8Array(new ArrayBuffer(MESSAGE_BYTES));
     for (;;) {
-      if (!isReadable([this.#socket, pidfd])) return;
+      if (!(pidfd === undefined ? isReadable([this.#socket], 0n) : isReadable([this.#socket, pidfd]))) return;
       const { length, descriptors } = receiveMessage(this.#socket, bytes);
       for (const descriptor of descriptors) closeSync(descriptor);
       if (!this.#pass(bytes.subarray(0, length), pid)) continue;

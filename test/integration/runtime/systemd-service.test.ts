@@ -9,6 +9,11 @@ const test = needs(root, program("busybox"), program("sh"));
 const PROBE = join(import.meta.dir, "../../../native/out/probe.elf");
 
 describe(`a container of ${TESTED.name} that systemd starts`, () => {
+  const ours = needs(root, program("busybox"), {
+    says: "teu itself as the runtime under test",
+    isMet: () => TESTED.name === "teu",
+  });
+
   test("LISTEN_FDS: sockets come first, then those of --preserve-fds, and their count arrives", async () => {
     await using container = new Container();
     container.configure("echo $LISTEN_FDS $LISTEN_PID; cat <&3; cat <&4; ls /proc/self/fd | wc -l");
@@ -57,6 +62,26 @@ describe(`a container of ${TESTED.name} that systemd starts`, () => {
     }
   });
 
+  // What broke: on a busy machine the container had ended when start began to wait, and nobody was told.
+  ours("NOTIFY_SOCKET: a container that was ready and has ended is told of, too", async () => {
+    await using container = new Container();
+    const path = join(container.bundle.path, "notify");
+    const host = datagramUnix("bind", path);
+    try {
+      const poststart = [{ path: "/bin/sh", args: ["sh", "-c", "sleep 0.3"] }];
+      container.configure("/probe notify:READY=1", (config) => ({ ...config, hooks: { poststart } }));
+      await Bun.$`cp ${PROBE} ${join(container.bundle.rootfs, "probe")}`.quiet();
+      const env = { NOTIFY_SOCKET: path };
+      expect((await container.call(["create", container.id], { env })).status).toBe(0);
+      const { pid } = await container.state();
+      const start = container.call(["start", container.id], { env });
+      expect(receive(host, 3)).toEqual(["READY=1\n", `MAINPID=${pid}\n`, "BARRIER=1"]);
+      expect((await start).status).toBe(0);
+    } finally {
+      closeSync(host);
+    }
+  });
+
   test("NOTIFY_SOCKET: start does not wait for a container that has ended", async () => {
     await using container = new Container();
     const env = { NOTIFY_SOCKET: join(container.bundle.path, "nobody") };
@@ -68,24 +93,17 @@ describe(`a container of ${TESTED.name} that systemd starts`, () => {
   });
 
   // What broke: the container was created, its socket could not be made, and it stayed behind as "created".
-  const bindsAfterHooks = needs(root, program("busybox"), {
-    says: "a runtime that makes the socket when the container is created",
-    isMet: () => TESTED.name === "teu",
+  ours("NOTIFY_SOCKET: run leaves no container behind when its socket cannot be made", async () => {
+    await using container = new Container();
+    const inTheWay = join(container.stateFolder, container.id, "notify/notify.sock");
+    const createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", `: >'${inTheWay}'`] }];
+    container.configure("true", (config) => ({ ...config, hooks: { createRuntime } }));
+    const env = { NOTIFY_SOCKET: join(container.bundle.path, "nobody") };
+    const { status, stderr } = await container.call(["run", "--detach", container.id], { env });
+    expect(stderr).toContain("notify.sock");
+    expect(status).not.toBe(0);
+    expect((await container.call(["state", container.id])).stderr).toContain("does not exist");
   });
-  bindsAfterHooks(
-    "NOTIFY_SOCKET: run leaves no container behind when its socket cannot be made",
-    async () => {
-      await using container = new Container();
-      const inTheWay = join(container.stateFolder, container.id, "notify/notify.sock");
-      const createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", `: >'${inTheWay}'`] }];
-      container.configure("true", (config) => ({ ...config, hooks: { createRuntime } }));
-      const env = { NOTIFY_SOCKET: join(container.bundle.path, "nobody") };
-      const { status, stderr } = await container.call(["run", "--detach", container.id], { env });
-      expect(stderr).toContain("notify.sock");
-      expect(status).not.toBe(0);
-      expect((await container.call(["state", container.id])).stderr).toContain("does not exist");
-    },
-  );
 });
 
 /** The next datagrams; a descriptor that comes along is closed, which is the answer to a barrier. */
