@@ -43,6 +43,17 @@ async function runGroup(built: string, folder: string, runtime: string, group: s
   );
 }
 
+/**
+ * A runtime that contest can call, and its path. Contest starts a container 150 ms after it has asked for it, ready or not, and then waits without
+ * end for one that never starts: here `start` waits until there is a container.
+ */
+function writeRuntime(folder: string, name: string, call: string): string {
+  const path = join(folder, name);
+  const wait = `[ "\${3-}" != start ] || for _ in {1..100}; do [ -e "$2/$4/state.json" ] && break; sleep 0.1; done`;
+  writeFileSync(path, `#!/bin/bash\n${wait}\n${call}\n`, { mode: 0o755 });
+  return path;
+}
+
 /** Whether runc passes what we do not, and need to. */
 function isLost(group: string, ours: Results, theirs: Results): boolean {
   return [...theirs].some(
@@ -59,11 +70,9 @@ const rows: Row[] = [];
 let failed = 0;
 try {
   copyFileSync(join(built, "tests/contest/contest/bundle.tar.gz"), join(folder, "bundle.tar.gz"));
-  const teu = join(folder, "teu-runtime");
   // A link would be followed to its end. Under runc's name errors are told in runc's format: contest looks for "error".
-  const script = `#!/bin/bash\nexec -a runc ${TEU} "$@"\n`;
-  writeFileSync(teu, script, { mode: 0o755 });
-  const runc = Bun.which("runc") ?? "runc";
+  const teu = writeRuntime(folder, "teu-runtime", `exec -a runc ${TEU} "$@"`);
+  const runc = writeRuntime(folder, "runc", `exec ${Bun.which("runc") ?? "runc"} "$@"`);
   const list = Bun.spawnSync([join(built, "contest"), "list"], {
     cwd: folder,
   }).stdout.toString();
