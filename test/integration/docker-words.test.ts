@@ -39,7 +39,6 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "create --attach": "a container that is not started has no streams",
   "exec --detach-keys": "a program of exec ends with its teu: there is nothing to leave it to",
   "* --tree": "an experiment of docker's",
-  "history --platform": "'teu inspect' and 'teu image files' look at other platforms",
   "load --platform": "an archive is loaded whole",
   "save --platform": "an image is saved whole",
   "rmi --platform": "an image is removed whole",
@@ -201,11 +200,14 @@ describe("what a repository, a platform and a list have more of", () => {
     );
   });
 
-  test("inspect --platform is of that platform, or says that it is not here", async () => {
+  test("inspect and history --platform are of that platform, or says that it is not here", async () => {
     expect(await store.done("inspect", "--platform", "linux/amd64", "-f", "{{.Os}}", image)).toBe("linux\n");
     expect((await store.teu("image", "inspect", "--platform", "linux/s390x", image)).stderr).toContain(
       "linux/s390x",
     );
+    expect(await store.done("history", "-q", "--platform", "linux/amd64", image)).not.toBe("");
+    const other = await store.teu("image", "history", "--platform", "linux/s390x", image);
+    expect(other.stderr).toContain("linux/s390x");
   });
 
   test("network prune --filter goes by labels and time", async () => {

@@ -296,12 +296,12 @@ test("sizes: what a container has written, and that with its image", async () =>
   const box = Bun.file(Bun.which("busybox") ?? "").size;
   expect(SizeRootFs - SizeRw).toBeGreaterThan(box);
   expect(SizeRootFs - SizeRw).toBeLessThan(box + 50_000);
-  expect(await store.done("ps", "-as")).toMatch(/ SIZE\n.* 102 kB \(virtual \d\S* MB\)\n$/s);
+  expect(await store.done("ps", "-as")).toMatch(/ SIZE\n.* 102kB \(virtual \d\S*MB\)\n$/s);
   expect(await store.done("ps", "-a", "--format", "{{.Names}} {{.Size}}")).toMatch(
-    /^sized 102 kB \(virtual .*\)\n$/,
+    /^sized 102kB \(virtual .*\)\n$/,
   );
   expect(await store.done("container", "ls", "-a", "--format", "json", "--size")).toContain(
-    '"Size":"102 kB (virtual',
+    '"Size":"102kB (virtual',
   );
   expect(await store.done("ps", "-a", "--format", "json")).toContain('"Size":""');
   expect(await inspect("sized")).not.toHaveProperty("SizeRw");

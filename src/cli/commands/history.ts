@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { imageHistory, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
 import { FORMAT_FLAG, formatList } from "../template/list.ts";
 import { encodeAge, encodeSize, encodeTable, printable } from "../text.ts";
 
@@ -30,6 +31,7 @@ export const command = teuCommand({
       default: "true",
       summary: "Sizes and times for people",
     },
+    platform: PLATFORM_FLAG,
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
     format: FORMAT_FLAG,
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
@@ -38,7 +40,7 @@ export const command = teuCommand({
   arguments: [{ name: "IMAGE" }],
   examples: [{ command: "teu history --no-trunc debian", says: "Every step in full" }],
   async run({ flags, arguments: [name = ""] }, { environment }) {
-    const steps = imageHistory(await openEngine(environment), name);
+    const steps = imageHistory(await openEngine(environment), name, platformOf(flags.platform));
     if (flags.json) {
       print(`${JSON.stringify(steps)}\n`);
       return 0;

@@ -3,7 +3,6 @@ import { print } from "../../base/index.ts";
 import {
   type ContainerSizes,
   type ContainerSummary,
-  findContainer,
   listContainers,
   openEngine,
   sizesOf,
@@ -59,9 +58,7 @@ export const command = teuCommand({
     const shown = all
       .filter((container) => isShown(container) && filter.isWanted(container, all))
       .slice(0, count)
-      .map((container) =>
-        isSized ? { ...container, ...sizesOf(store, findContainer(store, container.id)) } : container,
-      );
+      .map((container) => (isSized ? { ...container, ...sizesOf(store, container) } : container));
     const columns = isSized ? [...COLUMNS, "Size"] : COLUMNS;
     const length = flags["no-trunc"] ? undefined : ID_CHARACTERS;
     if (flags.json) print(`${JSON.stringify(shown)}\n`);
@@ -138,7 +135,8 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
 
 function encodeSizes({ writableBytes, rootBytes }: Shown): string {
   if (writableBytes === undefined || rootBytes === undefined) return "";
-  return `${encodeSize(writableBytes)} (virtual ${encodeSize(rootBytes)})`;
+  const [written, all] = [writableBytes, rootBytes].map((bytes) => encodeSize(bytes).replace(" ", ""));
+  return `${written} (virtual ${all})`;
 }
 
 function encodePort({

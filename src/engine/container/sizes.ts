@@ -1,7 +1,7 @@
 /** How large the file systems of containers are. */
 import { filesDirectory } from "../snapshot/directories.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import { snapshotChain } from "../store/snapshots.ts";
+import { findSnapshot, snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
 import { treeSize } from "../volume/size.ts";
 
@@ -13,10 +13,11 @@ export interface ContainerSizes {
   readonly rootBytes: number;
 }
 
-/** Counted anew: a container with many files takes its time. */
-export function sizesOf(store: Store, { snapshot }: Pick<ContainerRecord, "snapshot">): ContainerSizes {
-  if (snapshot === null) return { writableBytes: 0, rootBytes: 0 };
-  const [active, ...layers] = snapshotChain(store.database, snapshot);
-  const writableBytes = active === undefined ? 0 : treeSize(filesDirectory(store, active));
+/** Counted anew: a container with many files takes its time. One that has gone meanwhile has none. */
+export function sizesOf(store: Store, { id }: Pick<ContainerRecord, "id">): ContainerSizes {
+  const active = findSnapshot(store.database, id);
+  if (active === undefined) return { writableBytes: 0, rootBytes: 0 };
+  const [, ...layers] = snapshotChain(store.database, active.number);
+  const writableBytes = treeSize(filesDirectory(store, active));
   return { writableBytes, rootBytes: layers.reduce((sum, { size }) => sum + size, writableBytes) };
 }

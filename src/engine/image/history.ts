@@ -1,10 +1,10 @@
 /** How an image came to be: the steps that its config tells of, each with the layer that it made. Source: image-spec config.md, history. */
 import type { Image } from "../../image/index.ts";
-import type { Digest, History, ImageConfig } from "../../spec/index.ts";
+import type { Digest, History, ImageConfig, Platform } from "../../spec/index.ts";
 import type { Store } from "../store/store.ts";
 import { readImage } from "./content.ts";
 import { findImage } from "./find.ts";
-import { thisPlatform } from "./platform.ts";
+import { choosePlatform, requirePlatform } from "./platform.ts";
 
 /** One step. */
 export interface HistoryStep {
@@ -17,9 +17,12 @@ export interface HistoryStep {
   readonly comment: string;
 }
 
-/** The steps, the last first. Layers that the config tells nothing of come at the end. @throws {NoSuchImage} */
-export function imageHistory(store: Store, text: string): HistoryStep[] {
-  return historyOf(readImage(store, findImage(store, text).record, thisPlatform())).reverse();
+/** The steps, the last first. Layers that the config tells nothing of come at the end. @param platform  Absent: this machine's. @throws {NoSuchImage} {WrongPlatform} */
+export function imageHistory(store: Store, text: string, platform?: Platform): HistoryStep[] {
+  const choice = choosePlatform(platform);
+  const image = readImage(store, findImage(store, text).record, choice.platform);
+  requirePlatform(text, image, choice);
+  return historyOf(image).reverse();
 }
 
 /** The steps, the first first. */
