@@ -1,7 +1,9 @@
 /** Who has docker's commands in the fingers: every one is known with its flags, or says what to do instead; and a day's work goes as there. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { CONTAINER_FLAGS } from "../../src/cli/container-flags.ts";
+import { FOREIGN_FLAGS } from "../../src/cli/flag-checks.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -44,8 +46,8 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "rmi --platform": "an image is removed whole",
   "rm --link": "there are no links",
   "start --checkpoint --checkpoint-dir": "checkpoints are 'teu runtime checkpoint' and 'restore'",
-  "network create --aux-address --config-from --config-only --gateway --ingress --ip-range --ipam-driver --ipam-opt --scope":
-    "not built yet, or of a cluster",
+  "network create --config-from --config-only --ingress --scope": "of a cluster",
+  "network create --ipam-driver --ipam-opt": "there are no plugins: teu gives addresses",
   "network connect --driver-opt --gw-priority --link --link-local-ip": "not built yet",
   "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
     "of a cluster",
@@ -141,6 +143,16 @@ describe("docker's commands", () => {
       }),
     );
     expect(missing.flat()).toEqual([]);
+  });
+
+  test("the page for docker's users names every flag that is not there, and those that are refused", () => {
+    const page = readFileSync(join(import.meta.dir, "../../docs/how-to/use-dockers-commands.md"), "utf8");
+    const flags = [
+      ...Object.keys(NOT_OURS),
+      ...Object.keys(FOREIGN_FLAGS).map((name) => `run --${name}`),
+    ].flatMap((key) => key.match(/--[a-z0-9-]+/g) ?? []);
+    const named = new Set(page.match(/--[a-z0-9-]+/g) ?? []);
+    expect(flags.filter((flag) => !named.has(flag))).toEqual([]);
   });
 
   test.each(FOREIGN)("%s says what to do instead", async (word) => {
