@@ -275,6 +275,59 @@ describe("applyLayer()", () => {
   });
 });
 
+describe("files are made with their owner and mode where the kernel gives both", () => {
+  const modes = [0o644, 0o755, 0o600, 0o4755, 0o640, 0o777, 0, 0o666];
+  const members = (folder: string) =>
+    modes.map((mode): Member => ({ name: `${folder}f${mode.toString(8)}`, mode }));
+  const found = (at: string) =>
+    Object.fromEntries(
+      readdirSync(at).map((name) => {
+        const { mode, uid, gid } = lstatSync(join(at, name));
+        return [name, [(mode & 0o7777).toString(8), uid, gid]];
+      }),
+    );
+  const wanted = (): ReturnType<typeof found> => {
+    const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+    return Object.fromEntries(
+      modes.map((mode) => [`f${mode.toString(8)}`, [mode.toString(8), uid, gid]] as const),
+    );
+  };
+
+  test.each([0, 0o022, 0o027, 0o077])("whatever the umask is: %i", async (umask) => {
+    const before = process.umask(umask);
+    try {
+      await apply(tar(...members(""), ...members("d/")));
+    } finally {
+      process.umask(before);
+    }
+    const { d: _, ...top } = found(target);
+    expect(top).toEqual(wanted());
+    expect(found(join(target, "d"))).toEqual(wanted());
+  });
+
+  const group = { mode: 0o2755, gid: 5 };
+  test.skipIf(!isRoot)("in directories that give files their group", async () => {
+    await apply(tar(directory("d", group), ...members("d/"), { name: "d/sub/x" }));
+    const { sub: _, ...there } = found(join(target, "d"));
+    expect(there).toEqual(wanted());
+  });
+
+  test.skipIf(!isRoot)("where such a one comes in a directory's place", async () => {
+    await apply(
+      tar(directory("d", group), directory("p"), { name: "p/a" }, symlink("p", "d"), ...members("p/")),
+    );
+    expect(found(join(target, "d"))).toEqual(wanted());
+  });
+
+  test.skipIf(!isRoot)("and others' files are theirs", async () => {
+    const other = { uid: 7, gid: 8 };
+    await apply(
+      tar({ name: "a" }, { name: "b", ...other }, { name: "c", mode: 0o4755, ...other }, { name: "d" }),
+    );
+    expect(found(target)).toMatchObject({ b: ["644", 7, 8], c: ["4755", 7, 8], d: ["644", 0, 0] });
+  });
+});
+
 describe("applyLayer() onto the layers below (layer.md, applying changesets)", () => {
   beforeEach(async () => {
     await apply(

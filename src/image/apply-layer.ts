@@ -66,7 +66,7 @@ export async function applyLayer(
   using writer = new LayerWriter(target, { files, mode, limits, ownership, isLiteral });
   const reader = new TarReader(writer);
   let size = 0;
-  for await (const chunk of decompress(source)) {
+  for await (const chunk of decompress(source, true)) {
     if (signal !== undefined) {
       // A file that is not compressed never waits: whoever would abort gets a turn here.
       await yieldToOthers();

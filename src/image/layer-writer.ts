@@ -10,6 +10,7 @@ import { Directories } from "./directories.ts";
 import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
 import { fileTypes, isDirectory, type LayerFiles } from "./layer-files.ts";
 import { cleanPath, joinPath, type LayerPath, literalName, parseLayerName } from "./layer-name.ts";
+import { NewFiles } from "./new-files.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, Time } from "./tar/entry.ts";
 import type { TarHandler } from "./tar/reader.ts";
@@ -82,11 +83,15 @@ export class LayerWriter implements TarHandler {
   #file = -1;
   #fileEntry: TarEntry | undefined;
   #fileEnd = 0;
+  /** Whether it was made with its owner and mode. */
+  #isFileAsWanted = false;
+  readonly #newFiles: NewFiles;
 
   /** Opens `target`, which is there. */
   constructor(target: string, options: LayerWriterOptions) {
     this.#options = options;
     this.#files = options.files;
+    this.#newFiles = new NewFiles(options.files, options.ownership === "restore");
     this.#directories = new Directories(options.files, target, {
       implied: (path, descriptor) => this.#onImplied(path, descriptor),
       entered: (path, descriptor) => this.#onEntered(path, descriptor),
@@ -122,6 +127,8 @@ export class LayerWriter implements TarHandler {
     if (this.#bytes > maxBytes) throw new LayerTooLarge({ what: "bytes", limit: maxBytes });
     this.#directories.trim();
     const name = this.#options.isLiteral ? literalName(entry.name) : parseLayerName(entry.name);
+    // Another member may put another directory where files went.
+    if (name.kind !== "entry" || entry.type !== "file") this.#newFiles.forget();
     switch (name.kind) {
       case "ignored":
         break;
@@ -157,7 +164,8 @@ export class LayerWriter implements TarHandler {
     const entry = this.#fileEntry;
     if (this.#file < 0 || entry === undefined) return;
     if (this.#fileEnd < entry.size) ftruncateSync(this.#file, entry.size);
-    this.#describe(this.#file, EMPTY, entry);
+    if (!this.#isFileAsWanted) this.#describe(this.#file, EMPTY, entry);
+    else if (entry.xattrs.size > 0) this.#setAttributes(this.#file, EMPTY, entry);
     check(this.#files.setTimes(this.#file, EMPTY, entry.mtime), "set times of", entry.name);
     closeSync(this.#file);
     this.#file = -1;
@@ -199,7 +207,7 @@ export class LayerWriter implements TarHandler {
         this.#directory(entry, parent, parentPath, base);
         break;
       case "file":
-        this.#create(parent, base, path, () => this.#openFile(entry, parent, base));
+        this.#create(parent, base, path, () => this.#openFile(entry, parent, parentPath, base));
         break;
       case "hardlink":
         this.#hardLink(entry, parent, base, path);
@@ -246,9 +254,11 @@ export class LayerWriter implements TarHandler {
       for (const known of kept.keys()) if (known === path || known.startsWith(`${path}/`)) kept.delete(known);
   }
 
-  #openFile(entry: TarEntry, parent: number, base: ByteString): number {
-    const descriptor = this.#files.open(parent, base, FILE_FLAGS, 0o600);
+  #openFile(entry: TarEntry, parent: number, parentPath: LayerPath, base: ByteString): number {
+    const mode = this.#newFiles.modeFor(entry, parentPath);
+    const descriptor = this.#files.open(parent, base, FILE_FLAGS, mode);
     if (descriptor < 0) return descriptor;
+    this.#isFileAsWanted = this.#newFiles.isAsWanted(descriptor, mode, entry);
     this.#file = descriptor;
     this.#fileEntry = entry;
     this.#fileEnd = 0;
