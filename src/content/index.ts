@@ -2,6 +2,16 @@
 
 // The store, its blobs and its index.json.
 export type { OpenBlob } from "./blob-file.ts";
+// Where blobs are kept, as an interface.
+export type {
+  BlobIngest,
+  BlobStore,
+  Committed,
+  Expected,
+  IngestOptions,
+  IngestStatus,
+  SupportedAlgorithm,
+} from "./blob-store.ts";
 // Files that survive a power cut, for who writes beside a store.
 export { makeFolder, replaceFile, syncFolder, writeWhole } from "./durable.ts";
 // What goes wrong.
@@ -22,9 +32,9 @@ export {
 export { GroupSync } from "./group-sync.ts";
 export { type IndexFile, REF_NAME } from "./index-file.ts";
 // Content on its way in.
-export { type Committed, type Expected, Ingest, IngestClosed, type SupportedAlgorithm } from "./ingest.ts";
+export { Ingest, IngestClosed } from "./ingest.ts";
 export type { Segment, SegmentWriter } from "./segments.ts";
-export { ContentStore, type IngestOptions, type IngestStatus } from "./store.ts";
+export { ContentStore } from "./store.ts";
 // Content on its way out, checked.
 export { verified } from "./verified.ts";
 export { holdsBlob, isWhole } from "./whole.ts";

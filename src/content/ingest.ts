@@ -9,22 +9,11 @@ import { dirname, join } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { TeuError } from "../base/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
+import type { BlobIngest, Committed, Expected, SupportedAlgorithm } from "./blob-store.ts";
 import { CHUNK_BYTES } from "./blob-stream.ts";
 import { syncFolder, writeWhole } from "./durable.ts";
 import { DigestMismatch, errnoOf, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
 import { orderedBytes, readSegments, SegmentWriter } from "./segments.ts";
-
-/** What content should be, as far as one knows beforehand. */
-export interface Expected {
-  readonly digest?: Digest | undefined;
-  readonly size?: number | undefined;
-}
-
-/** Content that is in the store now. */
-export interface Committed {
-  readonly digest: Digest;
-  readonly size: number;
-}
 
 /** What an ingest needs of its store. */
 export interface IngestPlace {
@@ -52,9 +41,6 @@ export class IngestClosed extends TeuError<"ingest-closed", { id: string }> {
   }
 }
 
-/** The algorithms of content that is taken in. */
-export type SupportedAlgorithm = "sha256" | "sha512";
-
 /** The algorithm that `expected` asks for, or `otherwise`. @throws {UnsupportedAlgorithm} */
 export function algorithmFor(expected: Expected, otherwise: SupportedAlgorithm): SupportedAlgorithm {
   if (expected.digest === undefined) return otherwise;
@@ -64,7 +50,7 @@ export function algorithmFor(expected: Expected, otherwise: SupportedAlgorithm):
 }
 
 /** One blob being written. Disposing aborts it, unless it was committed or suspended. */
-export class Ingest {
+export class Ingest implements BlobIngest {
   readonly id: string;
   readonly #place: IngestPlace;
   readonly #expected: Expected;

@@ -28,6 +28,7 @@ import {
   parseImageLayout,
 } from "../spec/index.ts";
 import { blobPath, blobStats, isRealFolder, type OpenBlob, openBlobFile } from "./blob-file.ts";
+import type { BlobStore, Expected, IngestOptions, IngestStatus, SupportedAlgorithm } from "./blob-store.ts";
 import { blobStream } from "./blob-stream.ts";
 import { createFile, syncFolder } from "./durable.ts";
 import {
@@ -43,42 +44,13 @@ import {
 } from "./errors.ts";
 import { GroupSync } from "./group-sync.ts";
 import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
-import {
-  algorithmFor,
-  DATA,
-  type Expected,
-  Ingest,
-  OWNER,
-  removeIngest,
-  type SupportedAlgorithm,
-} from "./ingest.ts";
+import { algorithmFor, DATA, Ingest, OWNER, removeIngest } from "./ingest.ts";
 import { linkBlob } from "./link.ts";
 import { isLocked, tryLock } from "./owner-lock.ts";
 import { readSegments, receivedBytes } from "./segments.ts";
 
-/** How content is taken in. */
-export interface IngestOptions {
-  /** By which a later process goes on with it; without one it is of no use to anybody else. */
-  readonly id?: string;
-  /** Checked while writing and at commit. */
-  readonly expected?: Expected;
-  /** sha256, unless `expected.digest` says otherwise. */
-  readonly algorithm?: SupportedAlgorithm;
-}
-
-/** An ingest as it lies on disk. */
-export interface IngestStatus {
-  readonly id: string;
-  /** Bytes that are here. */
-  readonly offset: number;
-  /** When a byte was last written, in milliseconds since the epoch. */
-  readonly updatedAtMs: number;
-  /** Whether a living process is writing it. */
-  readonly isOwned: boolean;
-}
-
 /** One store; cheap to open, holds no descriptor and needs no closing. */
-export class ContentStore {
+export class ContentStore implements BlobStore {
   readonly root: string;
   /** `index.json`: what the layout names. */
   readonly index: IndexFile;

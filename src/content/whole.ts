@@ -1,7 +1,7 @@
 /** Whether stored content is what its name says: disks lose bits, and a blob that is never read again tells nobody. */
 import type { Digest } from "../spec/index.ts";
+import type { BlobStore } from "./blob-store.ts";
 import { DigestMismatch, SizeMismatch } from "./errors.ts";
-import type { ContentStore } from "./store.ts";
 import { verified } from "./verified.ts";
 
 /** Hashed in no time. */
@@ -12,7 +12,7 @@ const SMALL_BYTES = 1 << 20;
  * @throws {SizeMismatch} It has, with another size: then what `blob` says is wrong
  */
 export async function holdsBlob(
-  store: ContentStore,
+  store: BlobStore,
   { digest, size: wanted }: { readonly digest: Digest; readonly size: number },
 ): Promise<boolean> {
   const size = store.stat(digest)?.size;
@@ -24,7 +24,7 @@ export async function holdsBlob(
 }
 
 /** Reads all of the blob. @throws {BlobNotFound} */
-export async function isWhole(store: ContentStore, digest: Digest): Promise<boolean> {
+export async function isWhole(store: BlobStore, digest: Digest): Promise<boolean> {
   try {
     for await (const _ of verified(store.readStream(digest), digest));
     return true;

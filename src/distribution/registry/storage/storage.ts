@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TeuError } from "../../../base/index.ts";
-import { ContentStore } from "../../../content/index.ts";
+import { type BlobStore, ContentStore } from "../../../content/index.ts";
 import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
 import { PullTimes } from "../upkeep/pull-times.ts";
@@ -61,7 +61,7 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
 }
 
 /** Makes `bytes`, which hash to `digest`, durable. */
-export async function storeBytes(content: ContentStore, bytes: Uint8Array, digest: Digest): Promise<void> {
+export async function storeBytes(content: BlobStore, bytes: Uint8Array, digest: Digest): Promise<void> {
   if (content.has(digest)) return;
   using ingest = content.ingest({ expected: { digest, size: bytes.byteLength } });
   ingest.write(bytes);
