@@ -8,7 +8,7 @@
  * is written has the full number. Nothing of this runs in CI: a shared machine says nothing about time.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { benchCgroupJoin } from "./cgroup-join.ts";
 import { benchEngine } from "./engine.ts";
 import { benchLayer } from "./layer.ts";
@@ -23,6 +23,7 @@ import { benchRegistryLoad } from "./registry-load.ts";
 import { benchRuntime } from "./runtime.ts";
 import { benchSeccomp } from "./seccomp.ts";
 import { benchStart } from "./start.ts";
+import { encodePlot, type Plot } from "./support/plot.ts";
 import { encodeSection, machineLine, type Section, type Skipped } from "./support/report.ts";
 import { benchUnpack } from "./unpack.ts";
 import { benchUntar } from "./untar.ts";
@@ -67,15 +68,20 @@ const date = new Date().toISOString().slice(0, 10);
 const stamp = `${date}: ${machineLine()}.`;
 console.log(`${HEAD}\n\n${stamp}\n`);
 const written = new Map<string, string>();
+const plots: Plot[] = [];
 for (const [name, bench] of Object.entries(BENCHMARKS)) {
   if (names.length > 0 && !names.includes(name)) continue;
   for (const section of [await bench()].flat()) {
     const text = encodeSection(section);
     console.log(text);
     written.set(section.title, text.trimEnd());
+    if ("plots" in section) plots.push(...(section.plots ?? []));
   }
 }
-if (words.includes("--write")) writeFileSync(PAGE, names.length === 0 ? wholePage() : renewedPage());
+if (words.includes("--write")) {
+  writeFileSync(PAGE, names.length === 0 ? wholePage() : renewedPage());
+  for (const plot of plots) writeFileSync(join(dirname(PAGE), plot.file), encodePlot(plot));
+}
 
 function wholePage(): string {
   return `${[HEAD, stamp, ...written.values()].join("\n\n")}\n`;

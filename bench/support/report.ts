@@ -1,6 +1,7 @@
 /** Benchmarks as Markdown: the machine, and a table for each question, the same on the terminal and in the documentation. */
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import type { Plot } from "./plot.ts";
 import type { Measured } from "./sample.ts";
 
 /** One question and its answer. */
@@ -10,6 +11,8 @@ export interface Section {
   readonly says: string;
   readonly unit: string;
   readonly tables: readonly Table[];
+  /** Written beside the page. */
+  readonly plots?: readonly Plot[];
 }
 
 /** Subjects measured together. */
@@ -29,8 +32,9 @@ export interface Skipped {
 
 export function encodeSection(section: Section | Skipped): string {
   if ("reason" in section) return `## ${section.title}\n\nNot measured: ${section.reason}.\n`;
-  const { title, says, unit, tables } = section;
-  return `## ${title}\n\n${says}\n\n${tables.map((table) => encodeTable(table, unit)).join("\n")}`;
+  const { title, says, unit, tables, plots = [] } = section;
+  const pictures = plots.map((plot) => `![${plot.title}](${plot.file})\n\n`).join("");
+  return `## ${title}\n\n${says}\n\n${pictures}${tables.map((table) => encodeTable(table, unit)).join("\n")}`;
 }
 
 function encodeTable({ name, rows, base }: Table, unit: string): string {

@@ -30,8 +30,9 @@ export class RegistryTooNew extends TeuError<
 export function openDatabase(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   database.run("PRAGMA journal_mode = WAL");
-  // The log is not synced by each commit: see LogSync. Before and after a checkpoint SQLite does it itself.
-  database.run("PRAGMA synchronous = NORMAL");
+  // The log is not synced by commits but by LogSync, and is emptied by Checkpoints.
+  database.run("PRAGMA synchronous = OFF");
+  database.run("PRAGMA wal_autocheckpoint = 0");
   database.run("PRAGMA foreign_keys = ON");
   database
     .transaction(() => {

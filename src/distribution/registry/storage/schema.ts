@@ -98,4 +98,9 @@ export const MIGRATIONS: readonly string[] = [
     ('tags', 'tags_pushed', '1000000 10000 2 1');
   ANALYZE sqlite_schema;
   `,
+  // A page of 5,000 referrers looked for 5,000 rows, each somewhere else: 15 ms where the index alone takes 4.
+  `
+  DROP INDEX manifests_subject;
+  CREATE INDEX manifests_subject ON manifests (repository, subject, digest, descriptor) WHERE subject IS NOT NULL;
+  `,
 ];

@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { Digest, RepositoryName, Tag } from "../../../spec/index.ts";
 import type { TagOrDigest } from "../route.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { LogSync, openDatabase } from "./database.ts";
 import {
   ALL_TAG_RIGHTS,
@@ -26,7 +27,9 @@ const TOUCH_MS = 60_000;
 
 /** Opens the metadata at `path`. */
 export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): SqliteMetadata {
-  return new SqliteMetadata(openDatabase(path), new LogSync(path), policy);
+  const database = openDatabase(path);
+  const log = new LogSync(path);
+  return new SqliteMetadata(database, log, new Checkpoints(database, log, path), policy);
 }
 
 /** Rows are written by this class only, so what they hold has been checked. */
@@ -35,14 +38,16 @@ export class SqliteMetadata implements Metadata {
   readonly events: SqliteEvents;
   readonly database: Database;
   readonly #log: LogSync;
+  readonly #checkpoints: Checkpoints;
   readonly #policy: StoragePolicy;
 
-  constructor(database: Database, log: LogSync, policy: StoragePolicy) {
+  constructor(database: Database, log: LogSync, checkpoints: Checkpoints, policy: StoragePolicy) {
     this.database = database;
     this.#log = log;
+    this.#checkpoints = checkpoints;
     this.#policy = policy;
     this.events = new SqliteEvents(database);
-    this.upkeep = new SqliteUpkeep(database, log, this.events);
+    this.upkeep = new SqliteUpkeep(database, log, checkpoints, this.events);
   }
 
   repositories({ after, limit }: Slice): RepositoryName[] {
@@ -236,6 +241,7 @@ export class SqliteMetadata implements Metadata {
 
   beginUpload({ id, repository, owner, beganAtMs }: UploadRecord): void {
     this.database.query("INSERT INTO uploads VALUES (?1, ?2, ?3, ?4)").run(id, repository, owner, beganAtMs);
+    this.#checkpoints.note();
   }
 
   uploads(): UploadRecord[] {
@@ -248,13 +254,14 @@ export class SqliteMetadata implements Metadata {
   }
 
   [Symbol.dispose](): void {
-    this.database.close();
+    this.#checkpoints[Symbol.dispose]();
     this.#log[Symbol.dispose]();
   }
 
   /** One transaction, and the wait until it is on disk. */
   async #change<T>(work: () => T): Promise<T> {
     const result = this.database.transaction(work).immediate();
+    this.#checkpoints.note();
     await this.#log.wait();
     this.events.announce();
     return result;

@@ -7,6 +7,7 @@ import type { Database } from "bun:sqlite";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { Digest, RepositoryName, Tag } from "../../../spec/index.ts";
 import type { TagTimes } from "../upkeep/retention.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import type { LogSync } from "./database.ts";
 import type { Slice } from "./metadata.ts";
 import type { SqliteEvents } from "./sqlite-events.ts";
@@ -17,13 +18,9 @@ const BATCH = 250;
 const STEP_MS = 5;
 /** Marks that are searched from, or forgotten, in the first step; the next ones are as large as that one's time says. */
 const FIRST_MARKS = 64;
-const MAX_FORGOTTEN = 500;
-/**
- * So many changed pages are put in their place at once, as a part of some commit, and waited for. SQLite's own number, ten times as
- * many, is better for pushes, which are few in comparison; with that a step in hundreds takes 30 ms.
- */
-const PAGES_OF_COLLECTION = 100;
-const PAGES = 1_000;
+const MAX_FORGOTTEN = 100;
+/** So many rows, with what went with them, may be in the log alone. */
+const REMOVED = 1_000;
 const NUMBER = "(SELECT number FROM repositories WHERE name = ?1)";
 
 /** See `DIGEST_TAG`. */
@@ -57,7 +54,9 @@ export interface Held extends Sized {
 export class SqliteUpkeep {
   readonly #database: Database;
   readonly #log: LogSync;
+  readonly #checkpoints: Checkpoints;
   readonly #events: SqliteEvents;
+  #removed = 0;
   /** The last mark from which the search went on. */
   #searched = 0;
   #marks = FIRST_MARKS;
@@ -66,11 +65,14 @@ export class SqliteUpkeep {
   /** What was pushed since is a root too. */
   #rootsSince = 0;
 
-  constructor(database: Database, log: LogSync, events: SqliteEvents) {
+  constructor(database: Database, log: LogSync, checkpoints: Checkpoints, events: SqliteEvents) {
     this.#database = database;
     this.#log = log;
+    this.#checkpoints = checkpoints;
     this.#events = events;
     database.run("PRAGMA temp_store = FILE");
+    // What one statement changes, to be undone if it fails.
+    database.run("PRAGMA temp.journal_mode = MEMORY");
     database.run("CREATE TEMP TABLE marked (place INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE)");
     database.run(
       "CREATE TEMP TABLE doomed (repository INTEGER, digest TEXT, size INTEGER, PRIMARY KEY (digest, repository)) WITHOUT ROWID",
@@ -121,12 +123,11 @@ export class SqliteUpkeep {
     })();
   }
 
-  beginCollection(): void {
-    this.#database.run(`PRAGMA wal_autocheckpoint = ${PAGES_OF_COLLECTION}`);
-  }
-
-  endCollection(): void {
-    this.#database.run(`PRAGMA wal_autocheckpoint = ${PAGES}`);
+  /** Waits, after some steps that removed something, until that is in its place: without a pause the log would only grow. */
+  async place(): Promise<void> {
+    if (this.#removed < REMOVED) return;
+    this.#removed = 0;
+    await this.#checkpoints.place();
   }
 
   /** In a dry run: a tag of the repository at hand that would go. */
@@ -251,6 +252,7 @@ export class SqliteUpkeep {
           this.#database
             .query(`DELETE FROM ${table} WHERE repository = ${NUMBER} AND digest = ?2`)
             .run(repository, one.digest);
+          this.#removed += 1;
           this.#shrink(repository, one.size);
           if (table === "manifests")
             this.#events.add({ type: "manifest.deleted", repository, data: { digest: one.digest } });

@@ -64,21 +64,16 @@ async function collectAlone(
   // What a dry run noted, or a collection that ended in the middle.
   for (const what of ["collection", "repository"] as const)
     while (!upkeep.forget(what)) await yieldToOthers();
-  upkeep.beginCollection();
-  try {
-    const collection = new Collection(storage, options, onEntry, signal);
-    let after = "";
-    for (;;) {
-      const names = upkeep.repositories({ after, limit: 500 });
-      for (const name of names) await collection.collectRepository(name);
-      const last = names.at(-1);
-      if (last === undefined) break;
-      after = last;
-    }
-    return await collection.sweep();
-  } finally {
-    upkeep.endCollection();
+  const collection = new Collection(storage, options, onEntry, signal);
+  let after = "";
+  for (;;) {
+    const names = upkeep.repositories({ after, limit: 500 });
+    for (const name of names) await collection.collectRepository(name);
+    const last = names.at(-1);
+    if (last === undefined) break;
+    after = last;
   }
+  return await collection.sweep();
 }
 
 const UNHELD = "no repository holds it";
@@ -172,6 +167,7 @@ class Collection {
           this.#add({ kind: "manifest", repository, name: digest, bytes: size, why: "no tag leads to it" });
         if (last === undefined) break;
         after = last;
+        await upkeep.place();
       }
     } finally {
       // Also of a collection that ends in the middle others hear what it removed.
@@ -188,6 +184,7 @@ class Collection {
         this.#add({ kind: "blob", repository, name: digest, bytes: size, why: "no manifest refers to it" });
       if (last === undefined) break;
       after = last;
+      await upkeep.place();
       await this.#turn();
     }
     await upkeep.durable();
