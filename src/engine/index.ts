@@ -104,7 +104,7 @@ export { pullArtifact } from "./remote/artifact.ts";
 export { attachFiles } from "./remote/attach.ts";
 export { getRemoteBlob, putRemoteBlob, removeRemoteBlob, statRemoteBlob } from "./remote/blobs.ts";
 export { listRemoteRepositories, listRemoteTags } from "./remote/list.ts";
-export { logIn, logOut } from "./remote/login.ts";
+export { type KeptIn, logIn, logInByEntra, logOut } from "./remote/login.ts";
 export {
   getRemoteManifest,
   putRemoteManifest,

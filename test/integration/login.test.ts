@@ -108,7 +108,31 @@ describe("teu login", () => {
     expect(readdirSync(join(home, ".docker"))).toEqual(["config.json"]);
   });
 
+  test("has an Azure registry change a token of Microsoft Entra, and keeps what docker understands", async () => {
+    const forms: Record<string, string>[] = [];
+    using double = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch(request) {
+        forms.push(Object.fromEntries(new URLSearchParams(await request.text())));
+        return Response.json({ refresh_token: "refresh" });
+      },
+    });
+    const registry = `127.0.0.1:${double.port}`;
+    const words = ["login", "--entra-token-stdin", "--entra-tenant", "t", registry];
+    expect(await teu(words, "eyJ.aad\n")).toMatchObject({ status: 0, stdout: "Login Succeeded\n" });
+    expect(forms).toEqual([
+      { grant_type: "access_token", service: registry, tenant: "t", access_token: "eyJ.aad" },
+    ]);
+    const { auths } = JSON.parse(readFileSync(file(), "utf8"));
+    const auth = btoa("00000000-0000-0000-0000-000000000000:");
+    expect(auths[registry]).toEqual({ auth, identitytoken: "refresh" });
+    expect(readFileSync(file(), "utf8")).not.toContain("eyJ.aad");
+  });
+
   test.each([
+    [["login", "--entra-token-stdin", "-u", "a", "registry.example"], "neither --username nor a password"],
+    [["login", "--entra-token-stdin", "registry.example"], "no token on stdin"],
     [["login", "registry.example"], "Must provide --username"],
     [["login", "-u", "a", "registry.example"], "Must provide --password-stdin"],
     [["login", "-u", "a", "-p", "b", "--password-stdin", "registry.example"], "mutually exclusive"],

@@ -121,12 +121,16 @@ export class Authorizer {
       : await this.#fetchToken(url, service, scopes, credentials, operation, signal);
   }
 
-  /** The challenge's scope leads: there are servers that read only the first. */
+  /**
+   * The challenge's scope leads, since there are servers that read only the first; but for one that asks for less than we need of the same
+   * repository: GHCR asks for `pull` when somebody begins an upload.
+   */
   #scopes(challenge: Challenge, action: Action): string[] {
     const own = `repository:${this.#repository}:${SCOPES[action]}`;
     const asked = challenge.parameters.get("scope");
+    const isLess = asked !== undefined && own.startsWith(`${asked},`);
     const others = action === "push" ? this.#sources.map((name) => `repository:${name}:pull`) : [];
-    return [...new Set([...(asked ? [asked] : []), own, ...others])];
+    return [...new Set([...(asked && !isLess ? [asked] : []), own, ...others])];
   }
 
   async #fetchToken(

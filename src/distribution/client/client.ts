@@ -23,6 +23,7 @@ import { discard } from "./body.ts";
 import { type Connections, connectionsTo } from "./connections.ts";
 import { type CredentialSource, credentialFiles, fileCredentials } from "./credentials.ts";
 import { deleteBlob, deleteManifest } from "./delete.ts";
+import { type EntraToken, exchangeEntraToken } from "./entra.ts";
 import { BadRegistryAnswer, ManifestDigestMismatch } from "./errors.ts";
 import { directFetch, type Fetch } from "./http.ts";
 import { getManifest, type ResolvedManifest } from "./manifest.ts";
@@ -90,6 +91,11 @@ export class RegistryClient {
       expect: [200],
     } as const;
     await discard(await this.#session.send({ ...call, operation: "begin to talk" }, signal));
+  }
+
+  /** Changes a token of Microsoft Entra for a refresh token of this registry, an Azure one. */
+  async exchangeEntraToken(token: EntraToken, signal?: AbortSignal): Promise<string> {
+    return await exchangeEntraToken(this.#session, this.#where, token, signal);
   }
 
   /** Gets the manifest or index that a tag or digest names, with its exact bytes, verified. */
@@ -201,7 +207,7 @@ export class RegistryClient {
     return await deleteBlob(this.#session, this.#where, digest, signal);
   }
 
-  /** Whether the repository holds this blob. @throws {BadRegistryAnswer} It does, with another size. */
+  /** Whether the repository, into which somebody pushes, says that it holds this blob. @throws {BadRegistryAnswer} It does, with another size. */
   async hasBlob(blob: BlobAddress, signal?: AbortSignal): Promise<boolean> {
     return await hasBlob(this.#session, this.#where, blob, signal);
   }

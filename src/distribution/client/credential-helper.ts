@@ -28,7 +28,7 @@ const MAX_ANSWER_BYTES = 1 << 20;
 /** What helpers say of a server that they do not know; some of them with a dot. */
 const NOT_FOUND = "credentials not found in native keychain";
 /** In the place of a name: the secret is an identity token. */
-const TOKEN_NAME = "<token>";
+export const TOKEN_NAME = "<token>";
 
 /** The credentials for `server` that `helper` keeps, if it has some. @throws {CredentialHelperFailed} */
 export async function askHelper(helper: string, server: string): Promise<Credentials | undefined> {

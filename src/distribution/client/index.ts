@@ -12,6 +12,7 @@ export {
   fileCredentials,
   InvalidCredentialsFile,
 } from "./credentials.ts";
+export type { EntraToken } from "./entra.ts";
 export { isLoopback } from "./endpoint.ts";
 // What can go wrong.
 export {
@@ -26,7 +27,7 @@ export {
   UntrustedAddress,
 } from "./errors.ts";
 export type { Fetch } from "./http.ts";
-export { forgetLogin, type KeptIn, keepLogin, type Login } from "./login.ts";
+export { forgetLogin, type IdentityToken, type KeptIn, keepLogin, type Login } from "./login.ts";
 export type { ResolvedManifest } from "./manifest.ts";
 // Whole images, between a registry and a content store.
 export type { BlobEvent, PullEvent, PushEvent } from "./progress.ts";

@@ -5,7 +5,7 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { RegistryName } from "../../spec/index.ts";
-import { eraseFromHelper, storeInHelper } from "./credential-helper.ts";
+import { eraseFromHelper, storeInHelper, TOKEN_NAME } from "./credential-helper.ts";
 import { InvalidCredentialsFile } from "./credentials.ts";
 
 /** A name and its password. */
@@ -13,6 +13,14 @@ export interface Login {
   readonly username: string;
   readonly password: string;
 }
+
+/** What is changed for tokens, as `az acr login` keeps it for docker. */
+export interface IdentityToken {
+  readonly identityToken: string;
+}
+
+/** The name beside an identity token of Azure's. Source: Azure documentation, az acr login --expose-token. */
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 
 /** Where credentials have been put. */
 export type KeptIn =
@@ -27,18 +35,27 @@ interface File {
 }
 
 /** Keeps `login` for `registry` in the file at `path`, or in its helper. @throws {InvalidCredentialsFile} {CredentialHelperFailed} */
-export async function keepLogin(path: string, registry: RegistryName, login: Login): Promise<KeptIn> {
+export async function keepLogin(
+  path: string,
+  registry: RegistryName,
+  login: Login | IdentityToken,
+): Promise<KeptIn> {
   const file = await read(path);
   const key = serverKey(registry);
   const helper = file.credHelpers?.[key] ?? file.credHelpers?.[registry] ?? file.credsStore;
   if (helper) {
-    await storeInHelper(helper, key, login);
+    const secret = "password" in login ? login : { username: TOKEN_NAME, password: login.identityToken };
+    await storeInHelper(helper, key, secret);
     // Its empty entry says that somebody is logged in.
     await write(path, { ...file, auths: { ...file.auths, [key]: {} } });
     return { kind: "helper", name: helper };
   }
-  const auth = Buffer.from(`${login.username}:${login.password}`).toString("base64");
-  await write(path, { ...file, auths: { ...file.auths, [key]: { auth } } });
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  const entry =
+    "password" in login
+      ? { auth: base64(`${login.username}:${login.password}`) }
+      : { auth: base64(`${NOBODY}:`), identitytoken: login.identityToken };
+  await write(path, { ...file, auths: { ...file.auths, [key]: entry } });
   return { kind: "file", path };
 }
 

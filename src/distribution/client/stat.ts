@@ -7,9 +7,10 @@ import {
   type Tag,
   withoutParameters,
 } from "../../spec/index.ts";
+import type { Action } from "./authorizer.ts";
 import type { BlobAddress } from "./blob-read.ts";
 import { discard } from "./body.ts";
-import { BadRegistryAnswer, ManifestNotFound } from "./errors.ts";
+import { BadRegistryAnswer, ManifestNotFound, RegistryRefused, RegistryUnauthenticated } from "./errors.ts";
 import { ACCEPT, getManifest } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 import type { Session } from "./session.ts";
@@ -47,21 +48,30 @@ export async function statBlob(
   repository: Repository,
   digest: Digest,
   signal?: AbortSignal,
+  action: Action = "pull",
 ): Promise<{ readonly size: number | undefined } | undefined> {
-  const { status, headers } = await head(session, repository, "blobs", digest, signal);
+  const { status, headers } = await head(session, repository, "blobs", digest, signal, action);
   if (status === 404) return undefined;
   const length = headers.get("content-length");
   return { size: length === null ? undefined : Number(length) };
 }
 
-/** Whether the blob is there. @throws {BadRegistryAnswer} It is, with another size. */
+/**
+ * Whether the blob is there, for who is about to push it: asked with the token that pushes, so that one is enough. Of a repository that is not
+ * there yet, or that may be written and not read, registries answer 401 or 403 to whoever asks: then the push itself tells what is wrong.
+ * @throws {BadRegistryAnswer} It is, with another size.
+ */
 export async function hasBlob(
   session: Session,
   repository: Repository,
   { digest, size }: BlobAddress,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const found = await statBlob(session, repository, digest, signal);
+  const found = await statBlob(session, repository, digest, signal, "push").catch((error: unknown) => {
+    if (error instanceof RegistryUnauthenticated) return undefined;
+    if (error instanceof RegistryRefused && error.context.status === 403) return undefined;
+    throw error;
+  });
   if (found?.size !== undefined && found.size !== size)
     throw new BadRegistryAnswer({
       registry: repository.registry,
@@ -77,6 +87,7 @@ async function head(
   kind: "blobs" | "manifests",
   target: Tag | Digest,
   signal: AbortSignal | undefined,
+  action: Action = "pull",
 ): Promise<Response> {
   const response = await session.send(
     {
@@ -84,7 +95,7 @@ async function head(
       url: `${session.origin}/v2/${repository}/${kind}/${target}`,
       // Without it there are registries that convert, or find nothing.
       headers: kind === "manifests" ? { accept: ACCEPT } : {},
-      action: "pull",
+      action,
       expect: [200, 404],
       operation: `look for ${target}`,
     },

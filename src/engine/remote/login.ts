@@ -1,6 +1,7 @@
 /** Who we are to registries: asked of them, kept, and forgotten. */
 import {
   credentialFiles,
+  type EntraToken,
   forgetLogin,
   type KeptIn,
   keepLogin,
@@ -12,6 +13,8 @@ import { abortOnSignal } from "../run/signals.ts";
 import { openClient, type RemoteOptions } from "./access.ts";
 
 /** Asks the registry whether it knows `login`, and keeps it. @throws {RegistryUnauthenticated} it does not */
+export type { KeptIn };
+
 export async function logIn(text: string, login: Login, options: RemoteOptions): Promise<KeptIn> {
   using interrupt = abortOnSignal();
   const repository = registryOf(text);
@@ -19,6 +22,15 @@ export async function logIn(text: string, login: Login, options: RemoteOptions):
   const client = await openClient(repository, { ...options, access: { ...options.access, credentials } });
   await client.ping(interrupt.signal);
   return await keepLogin(fileOf(options), repository.registry, login);
+}
+
+/** Has an Azure registry change `token`, and keeps what it gives for it. @throws {RegistryUnauthenticated} */
+export async function logInByEntra(text: string, token: EntraToken, options: RemoteOptions): Promise<KeptIn> {
+  using interrupt = abortOnSignal();
+  const repository = registryOf(text);
+  const client = await openClient(repository, options);
+  const identityToken = await client.exchangeEntraToken(token, interrupt.signal);
+  return await keepLogin(fileOf(options), repository.registry, { identityToken });
 }
 
 /** Forgets who we are to a registry. @returns whether that was known */
