@@ -41,7 +41,7 @@ export type { ImageFormat } from "./transfer/convert.ts";
 export { type CopiedImage, type CopyEvent, type CopyOptions, copyImage } from "./transfer/copy-image.ts";
 export { directoryDestination, directorySource } from "./transfer/directory.ts";
 export { InvalidPlace, NoImageInPlace } from "./transfer/errors.ts";
-export { layoutDestination, layoutSource } from "./transfer/layout.ts";
+export { findInLayout, layoutDestination, layoutImages, layoutSource } from "./transfer/layout.ts";
 export type { BlobOpener, ImageDestination, ImageDocument, ImageSource } from "./transfer/place.ts";
 // The tree that layers make, by their listings.
 export { compareTrees, type TreePart } from "./tree/compare.ts";

@@ -48,6 +48,22 @@ describe("teu save", () => {
     expect([await saving.exited, await loading.exited]).toEqual([0, 0]);
   });
 
+  test("load shows how far it is, as --progress says", async () => {
+    await using other = new Store();
+    const path = other.path("box.tar");
+    await store.done("save", "-o", path, image);
+    const { stdout, stderr } = await other.teu("load", "--progress", "json", "-i", path);
+    expect(stdout).toBe(`Loaded image: ${image}\n`);
+    const events = stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const kinds = events.filter(({ digest }) => digest === layer).map(({ event }) => event);
+    expect([kinds[0], kinds.at(-1)]).toEqual(["begun", "done"]);
+    expect((await other.teu("load", "--progress", "plain", "-i", path)).stderr).toContain(layer.slice(0, 19));
+    expect((await other.teu("load", "-i", path)).stderr).toBe("");
+  });
+
   test.each([
     ["/", 'open "/": is a directory'],
     ["/no/such/folder/x", 'open "/no/such/folder/x": no such file or directory'],

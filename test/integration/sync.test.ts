@@ -163,6 +163,48 @@ describe("teu sync", () => {
     }
   });
 
+  test("to a layout, from it to folders and to a registry; skopeo reads it", async () => {
+    const layout = at("layout");
+    const from = `${registry.address}/team/box`;
+    const brought = await sync("-s", "docker", "-d", "oci", from, layout);
+    expect(brought).toMatchObject({ status: 0, stderr: "" });
+    expect(brought.stdout).toContain(`docker://${from}:1.9 -> oci:${layout}:box:1.9: copied ${digest}`);
+    expect((await sync("-s", "docker", "-d", "oci", from, layout)).stdout).toContain(
+      "0 images copied, 3 unchanged, 0 failed; 0 B sent",
+    );
+    const names = (path: string) =>
+      (JSON.parse(readFileSync(join(path, "index.json"), "utf8")).manifests as { annotations?: object }[])
+        .map(({ annotations }) => Object.values(annotations ?? {})[0])
+        .sort();
+    expect(names(layout)).toEqual(["box:1.10", "box:1.9", "box:edge"]);
+    const usb = at("usb");
+    expect(await sync("-s", "oci", "-d", "dir", layout, usb)).toMatchObject({ status: 0 });
+    expect(readdirSync(usb).sort()).toEqual(["box:1.10", "box:1.9", "box:edge"]);
+    const to = `${registry.address}/from-layout`;
+    const one = await sync("-s", "oci", "-d", "docker", `${layout}:box:1.9`, to);
+    expect(one.stdout).toContain(`oci:${layout}:box:1.9 -> docker://${to}/box:1.9: copied ${digest}`);
+    expect(one.stdout).toContain("1 images copied");
+    const whole = at("whole");
+    expect(
+      await sync("-s", "dir", "-d", "oci", "--scoped", "--append-suffix", "-x", usb, whole),
+    ).toMatchObject({
+      status: 0,
+    });
+    expect(names(whole)).toEqual(["box:1.10-x", "box:1.9-x", "box:edge-x"]);
+  });
+
+  beside("a layout of skopeo's, whose images are called by tags alone, is named for its folder", async () => {
+    const layout = at("theirs");
+    const from = `docker://${registry.address}/team/box:1.9`;
+    const words = ["--insecure-policy", "copy", "-q", "--src-tls-verify=false", from, `oci:${layout}:v1`];
+    expect(await run(["skopeo", ...words], { env: env() })).toMatchObject({ status: 0 });
+    const to = `${registry.address}/skopeo`;
+    const name = layout.slice(layout.lastIndexOf("/") + 1);
+    expect((await sync("-s", "oci", "-d", "docker", layout, to)).stdout).toContain(
+      `-> docker://${to}/${name}:v1: copied ${digest}`,
+    );
+  });
+
   test("versions and expressions choose tags; --dry-run copies nothing; --digestfile", async () => {
     const file = at("images.yml");
     writeFileSync(
@@ -217,8 +259,9 @@ describe("teu sync", () => {
 
   test.each([
     [["--src", "yaml", "--dest", "docker", "none.yml", "x"], 'Cannot read "none.yml": it is not there'],
-    [["--dest", "docker", "a", "x"], "Must provide --src: wants one of docker, yaml, dir"],
-    [["--src", "oci", "--dest", "docker", "a", "x"], 'Invalid value "oci" of --src'],
+    [["--dest", "docker", "a", "x"], "Must provide --src: wants one of docker, yaml, dir, oci"],
+    [["--src", "tar", "--dest", "docker", "a", "x"], 'Invalid value "tar" of --src'],
+    [["--src", "oci", "--dest", "docker", "/none", "x"], 'There is no layout "/none"'],
     [["--src", "dir", "--dest", "dir", "a", "x"], "rsync does that"],
     [["--src", "dir", "--dest", "docker", "/none", "x"], "There is no folder"],
   ])("%j is refused", async (words, says) => {

@@ -3,6 +3,7 @@ import { print } from "../../base/index.ts";
 import { loadImages, openEngine } from "../../engine/index.ts";
 import { readArchive } from "../archive-file.ts";
 import { teuCommand } from "../context.ts";
+import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
   name: "teu load",
@@ -10,12 +11,17 @@ export const command = teuCommand({
   description: "The archive may be compressed with gzip or zstd.",
   flags: {
     input: { kind: "string", short: "i", value: "FILE", summary: "Read FILE instead of standard input" },
+    progress: PROGRESS_FLAG,
     quiet: { kind: "boolean", short: "q", summary: "Print nothing" },
   },
   arguments: [],
   examples: [{ command: "teu load -i debian.tar", says: "Load what save wrote, here or elsewhere" }],
-  async run({ flags: { input, quiet } }, { environment }) {
-    const names = await loadImages(await openEngine(environment), readArchive(input));
+  async run({ flags }, { environment }) {
+    const { input, quiet } = flags;
+    using progress = progressPrinter(flags, "none"); // what is kept of it is the names
+    const store = await openEngine(environment);
+    const names = await loadImages(store, readArchive(input), undefined, progress.update);
+    progress.clear();
     if (!quiet) for (const name of names) print(`Loaded image: ${name}\n`);
     return 0;
   },

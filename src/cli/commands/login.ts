@@ -21,7 +21,8 @@ it is Docker Hub.`,
     "password-stdin": { kind: "boolean", summary: "Read the password, or a token, from stdin" },
     "entra-token-stdin": {
       kind: "boolean",
-      summary: "Read an access token of Microsoft Entra from stdin; an Azure registry changes it for one of its own",
+      summary:
+        "Read an access token of Microsoft Entra from stdin; an Azure registry changes it for one of its own",
     },
     "entra-tenant": { kind: "string", value: "ID", summary: "The tenant that gave it" },
     authfile: authFile(" to keep it in"),

@@ -13,16 +13,18 @@ export const command = teuCommand({
   name: "teu sync",
   summary: "Copy many images, those that changed, between registries and folders",
   description: `SOURCE is, by --src, docker: a repository with all its tags, or one image; yaml: a file that lists registries and images, as skopeo reads it; dir: a folder
-of folders that hold images. DESTINATION is, by --dest, docker: a registry, or a path at one; dir: a folder. What is there under the same digest is left.`,
+of folders that hold images; oci: a layout with its named images, or one of them as FOLDER:NAME. DESTINATION is, by --dest, docker: a registry, or a path at one;
+dir: a folder; oci: a layout, in which images share their blobs. What is there under the same digest is left.`,
   flags: {
-    src: { kind: "string", short: "s", value: "docker|yaml|dir", summary: "What SOURCE is" },
-    dest: { kind: "string", short: "d", value: "docker|dir", summary: "What DESTINATION is" },
+    src: { kind: "string", short: "s", value: "docker|yaml|dir|oci", summary: "What SOURCE is" },
+    dest: { kind: "string", short: "d", value: "docker|dir|oci", summary: "What DESTINATION is" },
     all: { kind: "boolean", short: "a", summary: "All platforms of an index, and the index itself" },
     platform: PLATFORM_FLAG,
     scoped: { kind: "boolean", summary: "Keep the source's whole name below the destination" },
     "append-suffix": { kind: "string", value: "TEXT", summary: "Append TEXT to tags at the destination" },
     "dry-run": { kind: "boolean", summary: "Say what would be copied, and copy nothing" },
     "keep-going": { kind: "boolean", summary: "Go on with the other images when one fails" },
+    "remove-signatures": { kind: "boolean", summary: "Copy no signatures, as ever: for skopeo's users" },
     "preserve-digests": { kind: "boolean", summary: "Fail rather than give an image another digest" },
     format: { kind: "string", short: "f", value: "oci|docker", summary: "Write manifests of this format" },
     ...SIDE_FLAGS,
@@ -46,8 +48,8 @@ of folders that hold images. DESTINATION is, by --dest, docker: a registry, or a
   async run({ flags, given, arguments: [source = "", destination = ""] }, { environment }) {
     if (flags.all && flags.platform !== undefined)
       throw new InvalidOption({ option: "--all", value: "" }, "--all and --platform are mutually exclusive");
-    const sourceKind = kindOf("--src", flags.src, ["docker", "yaml", "dir"] as const);
-    const destinationKind = kindOf("--dest", flags.dest, ["docker", "dir"] as const);
+    const sourceKind = kindOf("--src", flags.src, ["docker", "yaml", "dir", "oci"] as const);
+    const destinationKind = kindOf("--dest", flags.dest, ["docker", "dir", "oci"] as const);
     using progress = progressPrinter(flags, "none"); // each image has a line already
     const images = await syncImages(source, destination, {
       sourceKind,

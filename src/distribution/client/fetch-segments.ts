@@ -9,10 +9,11 @@ import type { Descriptor } from "../../spec/index.ts";
 import { RangesIgnored } from "./blob-read.ts";
 import type { RegistryClient } from "./client.ts";
 import { RegistryRefused } from "./errors.ts";
+import { Pace } from "./pace.ts";
 import type { BlobEvent } from "./progress.ts";
 
 /** Below it one connection is done before others have begun. */
-const LARGE_BYTES = 32 << 20;
+export const LARGE_BYTES: number = 32 << 20;
 const SEGMENTS = 16;
 const LEAST_SEGMENT_BYTES = 8 << 20;
 const MOST_SEGMENT_BYTES = 64 << 20;
@@ -94,45 +95,5 @@ class Segments {
       this.#tell({ kind: "moved", blob: this.#blob, offset: this.#writer.received });
       pace?.wait();
     }
-  }
-}
-
-const WINDOW_MS = 50;
-/** As fast as one processor hashes. */
-const FAST_BYTES_PER_MS = ((256 << 20) / 1000) | 0;
-
-/** Whether a connection is slow: we wait for it most of the time. Where it is not, others would only take turns with it. */
-class Pace {
-  /** Settles when it is, or when the connection is done. */
-  readonly isSlow: Promise<void>;
-  readonly #settle: () => void;
-  #begunAt = performance.now();
-  #waitingSince = this.#begunAt;
-  #waitedMs = 0;
-  #bytes = 0;
-
-  constructor() {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.isSlow = promise;
-    this.#settle = resolve;
-  }
-
-  wait(): void {
-    this.#waitingSince = performance.now();
-  }
-
-  hear(bytes: number): void {
-    const now = performance.now();
-    this.#waitedMs += now - this.#waitingSince;
-    this.#bytes += bytes;
-    const windowMs = now - this.#begunAt;
-    if (windowMs < WINDOW_MS) return;
-    if (this.#waitedMs > windowMs / 2 && this.#bytes < FAST_BYTES_PER_MS * windowMs) this.#settle();
-    this.#begunAt = now;
-    [this.#waitedMs, this.#bytes] = [0, 0];
-  }
-
-  end(): void {
-    this.#settle();
   }
 }

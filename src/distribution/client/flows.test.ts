@@ -1,6 +1,12 @@
 /** How the large registries ask who we are and where they send us for blobs: doubles of each, driven by our client. */
 import { describe, expect, test } from "bun:test";
-import { digestOf, parseReference, type RegistryName, type RepositoryName, type Tag } from "../../spec/index.ts";
+import {
+  digestOf,
+  parseReference,
+  type RegistryName,
+  type RepositoryName,
+  type Tag,
+} from "../../spec/index.ts";
 import { RegistryClient } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -70,7 +76,8 @@ const FLOWS: readonly Flow[] = [
     name: "GHCR",
     push: {
       location: "/v2/owner/a/blobs/upload/1",
-      source: "relative, and not /uploads/; its challenge asks for pull also when an upload begins: arg-sh/argsh #135",
+      source:
+        "relative, and not /uploads/; its challenge asks for pull also when an upload begins: arg-sh/argsh #135",
       scope: "repository:owner/a:pull",
       statusOfHead: 403,
     },
@@ -100,7 +107,7 @@ const FLOWS: readonly Flow[] = [
     (credentials): Flow => ({
       ...COMMON,
       name: `Artifact Registry, ${credentials.kind === "basic" ? credentials.username : ""}`,
-    push: {
+      push: {
         location: `/artifacts-uploads/namespaces/project/repositories/repo/uploads/${"x".repeat(900)}`,
         source: "oras-project/rust-oci-client #175: outside /v2/, and long",
       },
@@ -118,7 +125,8 @@ const FLOWS: readonly Flow[] = [
     name: "ACR, the refresh token as identity token",
     push: {
       location: "/v2/a/blobs/uploads/1?_nouploadcache=false&_state=x",
-      source: "Azure documentation, REST API of container registries, blobs start upload: the state in the query",
+      source:
+        "Azure documentation, REST API of container registries, blobs start upload: the state in the query",
     },
     source: "Azure/acr docs/AAD-OAuth.md: POST oauth2/token, grant_type=refresh_token",
     repository: "acr.example/a",
@@ -134,7 +142,8 @@ const FLOWS: readonly Flow[] = [
     name: "ACR, the refresh token as password",
     push: {
       location: "/v2/a/blobs/uploads/1?_nouploadcache=false&_state=x",
-      source: "Azure documentation, REST API of container registries, blobs start upload: the state in the query",
+      source:
+        "Azure documentation, REST API of container registries, blobs start upload: the state in the query",
     },
     source: "Azure documentation, az acr login --expose-token: the user of zeros",
     repository: "acr.example/a",
@@ -294,7 +303,8 @@ function pushDoubleOf(flow: Flow) {
     const authorization = request.headers.get("authorization");
     if (`${url.origin}${url.pathname}` === flow.realm) return await answerToken(request, url);
     if (url.host !== registry || url.protocol !== "https:") return new Response(null, { status: 500 });
-    const isLetIn = flow.realm === undefined ? authorization === header : authorization === `Bearer for.${own}:pull,push`;
+    const isLetIn =
+      flow.realm === undefined ? authorization === header : authorization === `Bearer for.${own}:pull,push`;
     const scope = flow.push.scope ?? `${own}:${request.method === "HEAD" ? "pull" : "pull,push"}`;
     const challenge =
       flow.realm === undefined

@@ -33,6 +33,7 @@ export type { ResolvedManifest } from "./manifest.ts";
 export type { BlobEvent, PullEvent, PushEvent } from "./progress.ts";
 export { type PulledImage, type PullOptions, pullImage, resolveImage } from "./pull.ts";
 export { type PushOptions, pushImage } from "./push.ts";
+export { readAhead } from "./read-ahead.ts";
 export { type Referrers, referrersTag } from "./referrers.ts";
 export type { Repository } from "./repository.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";

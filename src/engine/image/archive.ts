@@ -1,6 +1,6 @@
 /** Images out of archives and into them. Names are recorded last, so that none ever points at less than everything. */
 import { setImmediate } from "node:timers/promises";
-import { exportArchive, importArchive } from "../../image/index.ts";
+import { type CopyEvent, exportArchive, importArchive } from "../../image/index.ts";
 import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { findImage, putImage } from "../store/images.ts";
@@ -17,10 +17,11 @@ export async function loadImages(
   store: Store,
   source: AsyncIterable<Uint8Array>,
   name?: string,
+  onEvent?: (event: CopyEvent) => void,
 ): Promise<string[]> {
   using interrupt = abortOnSignal();
   using _lease = takeLease(store.database, "load");
-  const images = await importArchive(store.content, until(source, interrupt.signal));
+  const images = await importArchive(store.content, until(source, interrupt.signal), undefined, onEvent);
   // All names are parsed before the first is recorded.
   const named = images.map(({ descriptor, names }) => ({
     descriptor,

@@ -1,5 +1,10 @@
 /** `docker://REPOSITORY[:TAG|@DIGEST]`: an image at a registry. */
-import { type BlobAddress, type RegistryClient, streamOf } from "../../distribution/client/index.ts";
+import {
+  type BlobAddress,
+  type RegistryClient,
+  readAhead,
+  streamOf,
+} from "../../distribution/client/index.ts";
 import type { ImageDestination, ImageSource } from "../../image/index.ts";
 import {
   DEFAULT_TAG,
@@ -106,7 +111,7 @@ class Places {
     for (;;) {
       const place = this.#place();
       try {
-        for await (const chunk of place.readBlob(blob, offset, signal)) {
+        for await (const chunk of readAhead(place, blob, offset, signal)) {
           offset += chunk.byteLength;
           yield chunk;
         }

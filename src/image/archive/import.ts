@@ -6,6 +6,7 @@
  */
 import type { ContentStore, Ingest } from "../../content/index.ts";
 import {
+  type Descriptor,
   type Digest,
   isDigest,
   MAX_MANIFEST_BYTES,
@@ -17,6 +18,7 @@ import { type ByteSource, decompress } from "../compression.ts";
 import { mayBeMissing } from "../read-image.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, TarReader } from "../tar/reader.ts";
+import type { CopyEvent } from "../transfer/copy-image.ts";
 import { walkImage } from "../walk-image.ts";
 import { type ArchiveContent, type ImportedImage, InvalidImageArchive } from "./content.ts";
 import { dockerImages } from "./docker-manifest.ts";
@@ -25,20 +27,24 @@ import { byDigest } from "./names.ts";
 /** More members, or links to links, than any archive of images has. */
 const MAX_MEMBERS = 100_000;
 const MAX_LINKS = 8;
+/** What a member is, before a manifest says it. */
+const OCTETS = "application/octet-stream" as Descriptor["mediaType"];
 /** Read into memory; everything else goes to the store. */
 const DOCUMENTS: ReadonlySet<string> = new Set(["index.json", "oci-layout", "manifest.json"]);
 
 /**
  * Loads every image of the archive. On disk when this returns; the caller gives the images their names, and keeps
  * them from garbage collection meanwhile.
+ * @param onEvent  Told of each member that is no document, as it comes; of one without a digest in its name when it is done.
  * @throws {InvalidImageArchive} @throws {InvalidArchive} @throws {DigestMismatch} @throws {InvalidDocument} @throws {InvalidJSON}
  */
 export async function importArchive(
   store: ContentStore,
   source: ByteSource,
   signal?: AbortSignal,
+  onEvent: (event: CopyEvent) => void = () => undefined,
 ): Promise<ImportedImage[]> {
-  using members = new Members(store);
+  using members = new Members(store, onEvent);
   const reader = new TarReader(members);
   for await (const chunk of decompress(source)) {
     signal?.throwIfAborted();
@@ -53,6 +59,7 @@ export async function importArchive(
 /** Takes the archive's members. Disposing removes from the store what it brought and nobody kept. */
 class Members implements TarHandler {
   readonly #store: ContentStore;
+  readonly #tell: (event: CopyEvent) => void;
   readonly #documents = new Map<string, Buffer>();
   readonly #content = new Map<string, ArchiveContent>();
   readonly #links = new Map<string, string>();
@@ -62,10 +69,13 @@ class Members implements TarHandler {
   #members = 0;
   #name = "";
   #ingest: Ingest | undefined;
+  /** What is taken in, where its name says it. */
+  #blob: Descriptor | undefined;
   #document: Buffer | undefined;
 
-  constructor(store: ContentStore) {
+  constructor(store: ContentStore, tell: (event: CopyEvent) => void) {
     this.#store = store;
+    this.#tell = tell;
   }
 
   entry(entry: TarEntry): void {
@@ -89,6 +99,8 @@ class Members implements TarHandler {
       // Content without a digest in its name may have been here before: it is left for garbage collection.
       this.#isNew = digest !== undefined && !this.#store.has(digest);
       this.#ingest = this.#store.ingest({ expected: { size: entry.size, ...(digest && { digest }) } });
+      this.#blob = digest && { mediaType: OCTETS, digest, size: entry.size };
+      if (this.#blob !== undefined) this.#tell({ kind: "begun", blob: this.#blob, offset: 0 });
     }
   }
 
@@ -98,6 +110,8 @@ class Members implements TarHandler {
     if (this.#ingest.offset !== position)
       throw new InvalidImageArchive({ why: `${this.#name} is a sparse file` });
     this.#ingest.write(bytes);
+    if (this.#blob !== undefined)
+      this.#tell({ kind: "moved", blob: this.#blob, offset: this.#ingest.offset });
   }
 
   entryEnd(): void {
@@ -108,6 +122,7 @@ class Members implements TarHandler {
     this.#ingest = undefined;
     if (this.#isNew) this.#added.add(committed.digest);
     this.#content.set(this.#name, committed);
+    this.#tell({ kind: "done", blob: this.#blob ?? { mediaType: OCTETS, ...committed } });
   }
 
   /** What index.json names, or else manifest.json. */

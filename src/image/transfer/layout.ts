@@ -43,6 +43,23 @@ export function layoutDestination({ folder, image }: LayoutPlace): ImageDestinat
   });
 }
 
+/** The names of a layout's images, and for those without one their digests, `@DIGEST`; not what is there for another image. */
+export function layoutImages(folder: string): string[] {
+  const images = byDigest(ContentStore.open(folder).index.read().manifests);
+  return images.flatMap(({ names, descriptor }) => {
+    if (names.length > 0) return names;
+    return descriptor.artifactType === undefined ? [`@${descriptor.digest}`] : [];
+  });
+}
+
+/** What a name of a layout stands for, if it is there with its content. */
+export function findInLayout(folder: string, name: string): Descriptor | undefined {
+  if (!existsSync(join(folder, "index.json"))) return undefined;
+  const store = ContentStore.open(folder);
+  const found = store.index.find(name);
+  return found !== undefined && store.has(found.digest) ? found : undefined;
+}
+
 function named({ annotations: _, ...root }: Descriptor, image: string | undefined): Descriptor {
   return image === undefined ? root : { ...root, annotations: { [REF_NAME]: image } };
 }

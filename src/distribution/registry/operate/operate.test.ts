@@ -281,7 +281,7 @@ describe("EventSender", () => {
     const count = (): number =>
       metadata.database.query<{ n: number }, []>("SELECT count(*) AS n FROM events").get()?.n ?? 0;
     {
-      const short = { timeoutMs: 1_000, firstDelayMs: 1, maxDelayMs: 1, maxAgeMs: 50 };
+      const short = { timeoutMs: 1_000, firstDelayMs: 1, maxDelayMs: 1, maxAgeMs: 400 };
       await using sender = new EventSender(metadata.events, [{ url }], (error) => errors.push(error), short);
       for (let number = 0; number < 300; number += 1)
         metadata.events.add({ type: "tag.deleted", repository: "a" as never, data: {} });

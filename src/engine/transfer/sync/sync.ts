@@ -1,7 +1,7 @@
 /**
- * `teu sync`: many images from registries, or from folders of skopeo's form, to a registry or to such folders. What is there already under the
- * same digest is asked for once at each side, and left.
- * Source: skopeo-sync(1), for what is read and how destinations are called.
+ * `teu sync`: many images from registries, from folders of skopeo's form or from a layout, to a registry, to such folders or to a layout, where images
+ * share their blobs. What is there already under the same digest is asked for once at each side, and left.
+ * Source: skopeo-sync(1), for what is read and how destinations are called; it knows no layouts.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -13,14 +13,19 @@ import {
   copyImage,
   directoryDestination,
   directorySource,
+  findInLayout,
   type ImageDestination,
   type ImageSource,
+  layoutDestination,
+  layoutImages,
+  layoutSource,
 } from "../../../image/index.ts";
 import {
   DEFAULT_TAG,
   type Descriptor,
   type Digest,
   encodeReference,
+  isTag,
   mediaTypeKind,
   parseManifestOrIndex,
   parseReference,
@@ -38,8 +43,8 @@ import { readSyncFile, type Selection } from "./file.ts";
 
 /** What is synchronised and how. */
 export interface SyncRequest extends Omit<CopyRequest, "names" | "hasReferrers"> {
-  readonly sourceKind: "docker" | "dir" | "yaml";
-  readonly destinationKind: "docker" | "dir";
+  readonly sourceKind: "docker" | "dir" | "oci" | "yaml";
+  readonly destinationKind: "docker" | "dir" | "oci";
   /** Whether the whole name of the source stands below the destination, not only its last component. */
   readonly isScoped?: boolean;
   /** Looks what is different, and changes nothing. */
@@ -84,6 +89,7 @@ const PARALLEL_IMAGES = 3;
 type Wanted =
   | { readonly kind: "registry"; readonly reference: Reference; readonly access: RegistryAccess }
   | { readonly kind: "folder"; readonly folder: string; readonly name: string }
+  | { readonly kind: "layout"; readonly folder: string; readonly image: string; readonly name: string }
   | { readonly kind: "unknown"; readonly source: string; readonly error: unknown };
 
 /**
@@ -138,6 +144,7 @@ class Sync {
   async wanted(source: string, signal: AbortSignal): Promise<Wanted[]> {
     const { sourceKind, from = {} } = this.#request;
     if (sourceKind === "dir") return this.#folders(source);
+    if (sourceKind === "oci") return imagesOfLayout(source);
     const all: Wanted[] = [];
     if (sourceKind === "yaml")
       for (const { repositories, ...registry } of readSyncFile(source))
@@ -206,17 +213,12 @@ class Sync {
   async bring(wanted: Wanted, signal: AbortSignal): Promise<SyncedImage> {
     if (wanted.kind === "unknown")
       return { source: wanted.source, outcome: "failed", sentBytes: 0, error: wanted.error };
-    const isRemote = wanted.kind === "registry";
-    const source = isRemote ? `docker://${encodeReference(wanted.reference)}` : `dir:${wanted.folder}`;
-    const destination = this.#nameOf(isRemote ? encodeReference(wanted.reference) : wanted.name);
-    const names = {
-      source,
-      destination: `${this.#request.destinationKind}:${this.#request.destinationKind === "docker" ? "//" : ""}${destination}`,
-    };
+    const destination = this.#nameOf(
+      wanted.kind === "registry" ? encodeReference(wanted.reference) : wanted.name,
+    );
+    const names = { source: sourceName(wanted), destination: this.#shownName(destination) };
     try {
-      const reading: Reading = isRemote
-        ? await this.#openRemote(wanted.reference, wanted.access)
-        : { source: directorySource(wanted.folder) };
+      const reading = await this.#openSource(wanted);
       await using _reading = reading.source;
       const same = await this.#sameDigest(wanted, destination, reading, signal);
       if (same !== undefined) return { ...names, outcome: "unchanged", digest: same, sentBytes: 0 };
@@ -250,10 +252,30 @@ class Sync {
     });
   }
 
-  /** As skopeo: the last component, or all of it, below the destination. */
+  /** As skopeo: the last component, or all of it, below the destination; of a layout the name in it. */
   #nameOf(name: string): string {
-    const { isScoped, suffix = "" } = this.#request;
-    return `${join(this.#destination, isScoped ? name : basename(name))}${suffix}`;
+    const { isScoped, suffix = "", destinationKind } = this.#request;
+    const kept = isScoped ? name : basename(name);
+    return `${destinationKind === "oci" ? kept : join(this.#destination, kept)}${suffix}`;
+  }
+
+  #shownName(name: string): string {
+    const { destinationKind } = this.#request;
+    if (destinationKind === "oci") return `oci:${this.#destination}:${name}`;
+    return `${destinationKind}:${destinationKind === "docker" ? "//" : ""}${name}`;
+  }
+
+  async #openSource(wanted: Exclude<Wanted, { kind: "unknown" }>): Promise<Reading> {
+    switch (wanted.kind) {
+      case "registry":
+        return await this.#openRemote(wanted.reference, wanted.access);
+      case "folder":
+        return { source: directorySource(wanted.folder) };
+      case "layout":
+        return { source: layoutSource(wanted) };
+      default:
+        return wanted satisfies never;
+    }
   }
 
   async #openRemote(reference: Reference, access: RegistryAccess): Promise<Reading> {
@@ -262,6 +284,8 @@ class Sync {
   }
 
   async #openDestination(name: string, wanted: Wanted): Promise<ImageDestination> {
+    if (this.#request.destinationKind === "oci")
+      return layoutDestination({ folder: this.#destination, image: name });
     if (this.#request.destinationKind === "dir") {
       await mkdir(dirname(name), { recursive: true });
       return directoryDestination(name);
@@ -298,6 +322,7 @@ class Sync {
   }
 
   async #digestAt(name: string, wanted: Wanted, signal: AbortSignal): Promise<Digest | undefined> {
+    if (this.#request.destinationKind === "oci") return findInLayout(this.#destination, name)?.digest;
     if (this.#request.destinationKind === "dir") {
       if (!existsSync(join(name, "manifest.json"))) return undefined;
       await using there = directorySource(name);
@@ -342,6 +367,36 @@ class Sync {
   #remote(access: RegistryAccess) {
     return { access, environment: this.#request.environment };
   }
+}
+
+function sourceName(wanted: Exclude<Wanted, { kind: "unknown" }>): string {
+  if (wanted.kind === "registry") return `docker://${encodeReference(wanted.reference)}`;
+  return wanted.kind === "folder" ? `dir:${wanted.folder}` : `oci:${wanted.folder}:${wanted.image}`;
+}
+
+/** `FOLDER`, with all images that it names, or `FOLDER:NAME`. What is called by a tag alone is named for the folder. */
+function imagesOfLayout(source: string): Wanted[] {
+  const [, folder = "", wanted] = /^([^:]*)(?::(.+))?$/s.exec(source) ?? [];
+  if (folder === "" || !existsSync(join(folder, "index.json")))
+    throw new InvalidOption(
+      { option: "SOURCE", value: source },
+      `There is no layout ${JSON.stringify(folder)}`,
+    );
+  const all = layoutImages(folder);
+  const named = all.filter((image) => !image.startsWith("@"));
+  const images = wanted === undefined ? named : [wanted];
+  // The only one needs no name.
+  if (images.length === 0 && all.length === 1) images.push(...all);
+  if (images.length === 0)
+    throw new NothingToSync({
+      source: `oci:${folder}`,
+      why: all.length === 0 ? "there are none" : `${all.length} are there, and none has a name`,
+    });
+  const base = basename(folder);
+  return images.map((image) => ({
+    ...{ kind: "layout", folder, image },
+    name: image.startsWith("@") ? base : isTag(image) ? `${base}:${image}` : image,
+  }));
 }
 
 /** There is a source, but no image in it: a tag of the list that was misspelt shows so. */
