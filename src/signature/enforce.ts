@@ -5,10 +5,11 @@ import type { RegistryClient } from "../distribution/client/index.ts";
 import { type Digest, encodeReference, type Reference } from "../spec/index.ts";
 import { decodeBase64 } from "./base64.ts";
 import { parseCertificates } from "./certificate.ts";
-import { InvalidKey, PolicyRefused } from "./errors.ts";
+import { InvalidKey, PolicyRefused, SignatureNotAccepted } from "./errors.ts";
+import type { KeySource } from "./gpg.ts";
 import { refuseIdentity } from "./identity.ts";
 import { parsePublicKey } from "./key.ts";
-import { type Policy, parsePolicy, requirementsFor, type SigstoreSigned } from "./policy.ts";
+import { type Policy, parsePolicy, requirementsFor, type SignedBy, type SigstoreSigned } from "./policy.ts";
 import { trustedLog } from "./transparency-log.ts";
 import { type Trust, trustIdentity, trustKeys } from "./trust.ts";
 import { verifyImage } from "./verify.ts";
@@ -17,7 +18,11 @@ import { verifyImage } from "./verify.ts";
 export interface PolicyFile {
   readonly path: string;
   readonly policy: Policy;
+  /** The URL below which signatures by OpenPGP keys lie; absent: podman's folder. */
+  readonly lookaside?: (reference: Reference) => string;
 }
+
+const DEFAULT_LOOKASIDE = "file:///var/lib/containers/sigstore";
 
 /** Reads a policy. @throws {InvalidDocument} */
 export async function readPolicy(path: string): Promise<PolicyFile> {
@@ -31,7 +36,7 @@ export async function readPolicy(path: string): Promise<PolicyFile> {
  * @throws {PolicyRefused} @throws {Unsupported} The policy asks for what is not built.
  */
 export async function enforcePolicy(
-  { path, policy }: PolicyFile,
+  { path, policy, lookaside }: PolicyFile,
   client: RegistryClient,
   reference: Reference,
   digests: readonly Digest[],
@@ -48,11 +53,29 @@ export async function enforcePolicy(
         break;
       case "reject":
         throw refused("it is to be rejected");
-      case "signedBy":
-        throw new Unsupported({
-          what: `signedBy in ${JSON.stringify(path)} for ${scope}`,
-          why: "signatures by GPG are not built",
+      case "signedBy": {
+        const signed = requirement as unknown as SignedBy; // checked when it was parsed
+        if (signed.keyType !== "GPGKeys")
+          throw new Unsupported({
+            what: `signedBy of ${signed.keyType} in ${JSON.stringify(path)} for ${scope}`,
+            why: "GPGKeys are built",
+          });
+        const identity = signed.signedIdentity ?? { type: "matchRepoDigestOrExact" };
+        const { verifySignedBy } = await import("./signed-by.ts");
+        const demand = {
+          image,
+          digests,
+          reference,
+          keys: await readKeyrings(signed, path),
+          lookaside: lookaside?.(reference) ?? DEFAULT_LOOKASIDE,
+          refuseIdentity: (name: string | undefined) => refuseIdentity(identity, reference, name),
+        };
+        await verifySignedBy(demand, signal).catch((error: unknown) => {
+          signal?.throwIfAborted();
+          throw error instanceof SignatureNotAccepted ? refused(messageOf(error), error) : error;
         });
+        break;
+      }
       case "sigstoreSigned": {
         const signed = requirement as SigstoreSigned; // checked when it was parsed
         const identity = signed.signedIdentity ?? { type: "matchRepoDigestOrExact" };
@@ -73,7 +96,7 @@ export async function enforcePolicy(
       default:
         requirement satisfies never;
     }
-  return requirements.some(({ type }) => type === "sigstoreSigned");
+  return requirements.some(({ type }) => type === "sigstoreSigned" || type === "signedBy");
 }
 
 /** Whom a requirement trusts. */
@@ -105,6 +128,17 @@ async function readTrust(requirement: SigstoreSigned, path: string, scope: strin
   return trustIdentity({ subject, issuer }, authorities, logs);
 }
 
+async function readKeyrings({ keyPath, keyPaths, keyData }: SignedBy, policy: string): Promise<KeySource[]> {
+  const keys: KeySource[] = [];
+  for (const name of [keyPath ?? [], keyPaths ?? []].flat())
+    keys.push({ name, bytes: await readKeyFile(name) });
+  if (keyData === undefined) return keys;
+  const name = `data in ${policy}`;
+  const bytes = decodeBase64(keyData);
+  if (bytes === undefined) throw new InvalidKey({ name, reason: "it is no base64" });
+  return [{ name, bytes }];
+}
+
 /** What lies in files, and what stands in the policy itself, in base64. @throws {InvalidKey} */
 async function readAll<T>(
   paths: readonly string[],
@@ -124,8 +158,12 @@ async function readAll<T>(
 }
 
 async function readKey(file: string): Promise<string> {
+  return new TextDecoder().decode(await readKeyFile(file));
+}
+
+async function readKeyFile(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file, "utf8");
+    return await readFile(file);
   } catch (error) {
     throw new InvalidKey({ name: file, reason: "the file cannot be read" }, { cause: error });
   }

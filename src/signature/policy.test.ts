@@ -47,6 +47,18 @@ describe("parsePolicy()", () => {
       "rekorPublicKeyPaths: found an empty list",
     ],
     ["a list of no keys", signed({ keyDatas: [] }), "keyDatas: found an empty list"],
+    ["an OpenPGP key without a type", { default: [{ type: "signedBy", keyPath: "k" }] }, "keyType"],
+    ["no OpenPGP key", { default: [{ type: "signedBy", keyType: "GPGKeys" }] }, "found no key"],
+    [
+      "two of them",
+      { default: [{ type: "signedBy", keyType: "GPGKeys", keyPath: "k", keyData: "" }] },
+      "keyPath and keyData",
+    ],
+    [
+      "a list of none",
+      { default: [{ type: "signedBy", keyType: "GPGKeys", keyPaths: [] }] },
+      "an empty list",
+    ],
     [
       "an unknown identity",
       signed({ keyPath: "k", signedIdentity: { type: "match" } }),
@@ -235,7 +247,16 @@ describe("enforcePolicy()", () => {
       ],
       'one is for "r.io/app:1"',
     ],
-    ["GPG's", [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/x" }], "Unsupported signedBy"],
+    [
+      "an X.509 certificate's",
+      [{ type: "signedBy", keyType: "X509Certificates", keyPath: "/x" }],
+      "Unsupported signedBy of X509",
+    ],
+    [
+      "an unreadable keyring's",
+      [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/none" }],
+      "the file cannot be read",
+    ],
     ["a public infrastructure's", [{ type: "sigstoreSigned", pki: {} }], "Unsupported sigstoreSigned.pki"],
     // What is asked for besides the key must not be passed over.
     [

@@ -23,7 +23,17 @@ import type { SignedIdentity } from "./identity.ts";
 export type Requirement =
   | { readonly type: "insecureAcceptAnything" | "reject" }
   | { readonly type: "sigstoreSigned"; readonly [field: string]: unknown }
-  | { readonly type: "signedBy" };
+  | { readonly type: "signedBy"; readonly [field: string]: unknown };
+
+/** A requirement of signatures by OpenPGP keys. */
+export interface SignedBy {
+  readonly type: "signedBy";
+  readonly keyType: string;
+  readonly keyPath?: string;
+  readonly keyPaths?: readonly string[];
+  readonly keyData?: string;
+  readonly signedIdentity?: SignedIdentity;
+}
 
 /** A requirement of signatures by some keys, or by somebody whom Fulcio certified, and of a log's promise. */
 export interface SigstoreSigned {
@@ -72,7 +82,7 @@ const requirementCheck: Check<Requirement> = (value) => {
     case "reject":
       return only(requirement, ["type"]);
     case "signedBy":
-      return undefined;
+      return signedBy(requirement);
     case "sigstoreSigned":
       return sigstoreSigned(requirement);
     default:
@@ -155,6 +165,27 @@ function sigstoreSigned(value: object): readonly Issue[] | undefined {
     if (has(name) && (value as Record<string, unknown[]>)[name]?.length === 0)
       return [{ path: [name], found: "an empty list", wants: "a key" }];
   return only(value, ["type", "signedIdentity", ...KEY_FIELDS, ...LOG_FIELDS, "fulcio", "pki"]);
+}
+
+const signedByFields = object<SignedBy>({
+  type: oneOf(["signedBy"]),
+  keyType: oneOf(["GPGKeys", "signedByGPGKeys", "X509Certificates", "signedByX509CAs"]),
+  keyPath: optional(string),
+  keyPaths: optional(array(string)),
+  keyData: optional(string),
+  signedIdentity: optional(identityCheck),
+});
+
+function signedBy(value: object): readonly Issue[] | undefined {
+  const issues = signedByFields(value);
+  if (issues !== undefined) return issues;
+  const fields = ["keyPath", "keyPaths", "keyData"];
+  const named = fields.filter((name) => Object.hasOwn(value, name));
+  if (named.length !== 1)
+    return [{ path: [], found: named.join(" and ") || "no key", wants: `one of ${fields.join(", ")}` }];
+  if ((value as SignedBy).keyPaths?.length === 0)
+    return [{ path: ["keyPaths"], found: "an empty list", wants: "a key" }];
+  return only(value, ["type", "keyType", "signedIdentity", ...fields]);
 }
 
 /** The fields that are not among `names`. */

@@ -9,6 +9,7 @@ import {
   isDigest,
   mustBe,
   object,
+  oneOf,
   parseJSON,
   string,
 } from "../spec/index.ts";
@@ -22,7 +23,9 @@ export const SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature";
 export const CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate";
 export const CHAIN_ANNOTATION = "dev.sigstore.cosign/chain";
 export const LOG_ANNOTATION = "dev.sigstore.cosign/bundle";
-const TYPE = "cosign container image signature";
+const COSIGN_TYPE = "cosign container image signature";
+/** Of those that OpenPGP keys make. */
+export const GPG_TYPE = "atomic container signature";
 
 /** What somebody signed. */
 export interface Claim {
@@ -43,22 +46,19 @@ const digest: Check<Digest> = (value) =>
   typeof value === "string" && isDigest(value)
     ? undefined
     : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: "a digest" }];
-const type: Check<string> = (value) =>
-  value === TYPE
-    ? undefined
-    : [{ path: [], found: JSON.stringify(value) ?? "nothing", wants: JSON.stringify(TYPE) }];
-const payloadCheck = object<Payload>({
-  critical: object<Payload["critical"]>({
-    type,
-    identity: object<Payload["critical"]["identity"]>({ "docker-reference": string }),
-    image: object<Payload["critical"]["image"]>({ "docker-manifest-digest": digest }),
-  }),
-});
+const payloadCheck = (type: string): Check<Payload> =>
+  object<Payload>({
+    critical: object<Payload["critical"]>({
+      type: oneOf([type]),
+      identity: object<Payload["critical"]["identity"]>({ "docker-reference": string }),
+      image: object<Payload["critical"]["image"]>({ "docker-manifest-digest": digest }),
+    }),
+  });
 
 /** Reads a payload. @throws {InvalidDocument} @throws {InvalidJSON} */
-export function parsePayload(bytes: Uint8Array): Claim {
+export function parsePayload(bytes: Uint8Array, type: string = COSIGN_TYPE): Claim {
   const text = new TextDecoder().decode(bytes);
-  const { critical } = mustBe(payloadCheck, parseJSON(text, "signature payload"), "signature payload");
+  const { critical } = mustBe(payloadCheck(type), parseJSON(text, "signature payload"), "signature payload");
   return {
     identity: critical.identity["docker-reference"],
     digests: [critical.image["docker-manifest-digest"]],
@@ -70,7 +70,7 @@ export function encodePayload(identity: string, digest: Digest): Uint8Array {
   const critical = {
     identity: { "docker-reference": identity },
     image: { "docker-manifest-digest": digest },
-    type: TYPE,
+    type: COSIGN_TYPE,
   };
   return new TextEncoder().encode(JSON.stringify({ critical, optional: null }));
 }

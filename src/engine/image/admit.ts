@@ -23,8 +23,9 @@ export async function admitImage(
   if (file === undefined) return "no policy";
   if (acceptsAnything(file)) return "accepted";
   const { enforcePolicy, readPolicy } = await import("../../signature/index.ts");
+  const { lookasideOf } = await import("./lookaside.ts");
   const isSigned = await enforcePolicy(
-    await readPolicy(file),
+    { ...(await readPolicy(file)), lookaside: (of) => lookasideOf(of, process.env) },
     await openClient(),
     reference,
     digests,

@@ -1,0 +1,77 @@
+/**
+ * Signatures that lie beside registries, in a folder or at a web server: `BASE/REPOSITORY@ALGORITHM=HEX/signature-N`, numbered from 1 without a gap.
+ * Source: containers/image docs/signature-protocols.md, storage of signatures in a lookaside; containers-registries.d.5.md.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Unsupported } from "../base/index.ts";
+import { type Digest, digestAlgorithm, digestEncoded, type Reference } from "../spec/index.ts";
+
+/** As many as podman looks at. */
+const MAX_SIGNATURES = 128;
+const MAX_BYTES = 256 << 10;
+const PATIENCE_MS = 60_000;
+
+/** A signature's bytes, or why they are not read. */
+export type StoredSignature = Uint8Array | string;
+
+/** Those of `digest`, one after the other. @param base  A URL: file, http or https @throws {Unsupported} any other */
+export async function* lookasideSignatures(
+  base: string,
+  { repository }: Reference,
+  digest: Digest,
+  signal?: AbortSignal,
+): AsyncGenerator<StoredSignature, void, void> {
+  const folder = `${base.replace(/\/+$/, "")}/${repository}@${digestAlgorithm(digest)}=${digestEncoded(digest)}`;
+  for (let number = 1; number <= MAX_SIGNATURES; number += 1) {
+    const url = new URL(`${folder}/signature-${number}`);
+    const found = url.protocol === "file:" ? await fromFile(url) : await fromServer(url, signal);
+    if (found === undefined) return;
+    yield found;
+  }
+  yield `of more than ${MAX_SIGNATURES} signatures the others are not looked at`;
+}
+
+async function fromFile(url: URL): Promise<StoredSignature | undefined> {
+  const path = fileURLToPath(url);
+  try {
+    const { size } = await stat(path);
+    return size > MAX_BYTES ? tooLarge() : await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function fromServer(url: URL, signal: AbortSignal | undefined): Promise<StoredSignature | undefined> {
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw new Unsupported({
+      what: `the lookaside ${JSON.stringify(url.protocol)}`,
+      why: "file, http and https are read",
+    });
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const response = await fetch(url, {
+    signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
+  });
+  if (response.status === 404) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    // Not "there is none": who can make a server fail must not be able to hide signatures behind that either way.
+    throw new RangeError(`${url.href} answers with status ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_BYTES) return tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(): string {
+  return `a signature of more than ${MAX_BYTES} bytes is not read`;
+}
