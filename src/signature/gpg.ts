@@ -35,6 +35,8 @@ const FLAGS = [
   ...["--trust-model", "always"],
   ...["--status-fd", "3"],
 ];
+/** Not one of the project's, so it may be missing. */
+const PROGRAM = "gpg";
 const PATIENCE_MS = 30_000;
 /** A payload has some 300 bytes; a message may be packed, and unpack to any length. */
 const MAX_OUTPUT_BYTES = 256 << 10;
@@ -100,7 +102,7 @@ export class Keyring implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<{ code: number | null; status: string[][]; output: Uint8Array }> {
     const timeout = AbortSignal.timeout(PATIENCE_MS);
-    const child = spawn("gpg", [...FLAGS, ...words], {
+    const child = spawn(PROGRAM, [...FLAGS, ...words], {
       // Nobody's settings, and English words.
       env: { GNUPGHOME: this.#home, PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
       stdio: ["pipe", "pipe", "ignore", "pipe"],

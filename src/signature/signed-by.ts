@@ -5,7 +5,7 @@
 import { messageOf } from "../base/index.ts";
 import type { Digest, Reference } from "../spec/index.ts";
 import { SignatureNotAccepted } from "./errors.ts";
-import { type KeySource, Keyring } from "./gpg.ts";
+import { Keyring, type KeySource } from "./gpg.ts";
 import { lookasideSignatures, type StoredSignature } from "./lookaside.ts";
 import { GPG_TYPE, parsePayload } from "./simple-signing.ts";
 import type { Demand } from "./verify.ts";

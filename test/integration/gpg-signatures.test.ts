@@ -204,7 +204,12 @@ describe("signedBy", () => {
       ["--local-user", "release@example.com", "--local-user", "stranger@example.com", "--sign"],
       "one ",
     ],
-    ["that is encrypted", () => payloadOf("odd:1"), ["--passphrase", "x", "--s2k-count", "65536", "--symmetric"], "one is encrypted"],
+    [
+      "that is encrypted",
+      () => payloadOf("odd:1"),
+      ["--passphrase", "x", "--s2k-count", "65536", "--symmetric"],
+      "one is encrypted",
+    ],
     [
       "that unpacks to much",
       () => ({ ...payloadOf("odd:1"), more: "x".repeat(1 << 20) }),

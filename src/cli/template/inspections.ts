@@ -13,7 +13,9 @@ export const INSPECT_FLAG = {
 /** @throws {InvalidOption} */
 export function printInspections(format: string | undefined, found: readonly object[]): void {
   if (format === undefined || format === "json") {
-    print(`${JSON.stringify(found, undefined, format === "json" ? undefined : 2)}\n`);
+    const json = JSON.stringify(found, undefined, format === "json" ? undefined : 2);
+    // JSON may have these as they are, and some terminals obey them: U+009B is ESC [.
+    print(`${json.replace(/[\u007f-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)}\n`);
     return;
   }
   const render = compileTemplate(format);

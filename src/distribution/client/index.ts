@@ -12,8 +12,8 @@ export {
   fileCredentials,
   InvalidCredentialsFile,
 } from "./credentials.ts";
-export type { EntraToken } from "./entra.ts";
 export { isLoopback } from "./endpoint.ts";
+export type { EntraToken } from "./entra.ts";
 // What can go wrong.
 export {
   BadRegistryAnswer,

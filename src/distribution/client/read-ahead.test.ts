@@ -22,7 +22,9 @@ function registryOf(pauseMs: number, answer: "parts" | "all" | "refuses" = "part
       range === null || answer === "all" ? [0, SIZE] : [Number(range[1]), Number(range[2] || SIZE - 1) + 1];
     let at = from;
     most = Math.max(most, ++open);
-    const end = (): void => void (open -= 1);
+    const end = (): void => {
+      open -= 1;
+    };
     const body = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {

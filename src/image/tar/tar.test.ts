@@ -418,3 +418,42 @@ test("GNU tar lists what encodeEntry() writes", () => {
   expect(listed.stderr.toString()).toBe("");
   expect(listed.stdout.toString().trim().split("\n")).toEqual(["./a", long, "link", "big"]);
 });
+
+/** What others take a member for is what a scanner looks at: where we see another one, an image hides something (TARmageddon, CVE-2025-62518). */
+describe("GNU tar and Python's tarfile see the same members as TarReader", () => {
+  const inner = archive(member({ name: byteString("hidden") }, "x"));
+  const sized = (size: number, body: Buffer): Buffer =>
+    raw("0", body, (block) => block.write(`${size.toString(8).padStart(11, "0")}\0`, 124, "latin1"));
+  const after = member({ name: byteString("after") });
+  const cases: [string, Buffer][] = [
+    [
+      "an archive in a file",
+      archive(member({ name: byteString("nested") }, inner.toString("latin1")), after),
+    ],
+    ["a PAX size over a header's 0", archive(pax(["size", String(inner.length)]), sized(0, inner), after)],
+    ["a PAX size over a smaller one", archive(pax(["size", String(inner.length)]), sized(512, inner), after)],
+    ["a GNU long name", archive(raw("L", `${"n".repeat(150)}\0`), member({}, "x"), after)],
+    ["a PAX path with a header's name", archive(pax(["path", "other"]), member({}, "x"), after)],
+    ["a global header", archive(raw("g", encodePaxRecord("comment", "c")), member({}), after)],
+    ["one block of zeros, then members no more", archive(member({}, "x")).subarray(0, -512)],
+    ["what follows the end", Buffer.concat([archive(member({}, "x")), after])],
+  ];
+  const python = Bun.which("python3");
+  test.each(cases)("%s", (_, bytes) => {
+    const ours = namesOf(bytes);
+    const listed = Bun.spawnSync(["tar", "-tf", "-"], { stdin: bytes, stderr: "ignore" });
+    expect(listed.stdout.toString().trim().split("\n")).toEqual(ours);
+    if (python === null) return;
+    const script =
+      "import sys,tarfile\nfor m in tarfile.open(fileobj=sys.stdin.buffer,mode='r|'): print(m.name)";
+    const theirs = Bun.spawnSync([python, "-c", script], { stdin: bytes, stderr: "inherit" });
+    expect(theirs.stdout.toString().trim().split("\n")).toEqual(ours);
+  });
+
+  test("of a header whose checksum is wrong none is seen by any", () => {
+    const bytes = archive(member({}, "x"), after);
+    bytes.writeUInt8(0x39, 148);
+    expect(() => namesOf(bytes)).toThrow();
+    expect(Bun.spawnSync(["tar", "-tf", "-"], { stdin: bytes, stderr: "ignore" }).exitCode).not.toBe(0);
+  });
+});
