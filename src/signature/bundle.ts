@@ -28,11 +28,20 @@ export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 const STATEMENTS = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 const IN_TOTO = "application/vnd.in-toto+json";
 
+interface Proof {
+  readonly logIndex: string;
+  readonly treeSize: string;
+  readonly rootHash: string;
+  readonly hashes?: readonly string[];
+  readonly checkpoint: { readonly envelope: string };
+}
+
 interface Entry {
   readonly logIndex: string;
   readonly logId: { readonly keyId: string };
   readonly integratedTime: string;
   readonly inclusionPromise?: { readonly signedEntryTimestamp: string };
+  readonly inclusionProof?: Proof;
   readonly canonicalizedBody: string;
 }
 
@@ -78,6 +87,15 @@ const bundleCheck = object<{ mediaType: string; verificationMaterial: Material; 
           inclusionPromise: optional(
             object<NonNullable<Entry["inclusionPromise"]>>({ signedEntryTimestamp: string }),
           ),
+          inclusionProof: optional(
+            object<Proof>({
+              logIndex: string,
+              treeSize: string,
+              rootHash: string,
+              hashes: optional(array(string)),
+              checkpoint: object<Proof["checkpoint"]>({ envelope: string }),
+            }),
+          ),
           canonicalizedBody: string,
         }),
       ),
@@ -120,13 +138,21 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   };
 }
 
-function entryOf({ logIndex, logId, integratedTime, inclusionPromise, canonicalizedBody }: Entry): LogEntry {
+function entryOf(entry: Entry): LogEntry {
+  const { logIndex, logId, integratedTime, inclusionPromise, inclusionProof, canonicalizedBody } = entry;
   return {
     logIndex: Number(logIndex),
     logID: Buffer.from(logId.keyId, "base64").toString("hex"),
     integratedTime: Number(integratedTime),
     body: canonicalizedBody,
     promise: inclusionPromise?.signedEntryTimestamp,
+    proof: inclusionProof && {
+      logIndex: Number(inclusionProof.logIndex),
+      treeSize: Number(inclusionProof.treeSize),
+      rootHash: inclusionProof.rootHash,
+      hashes: inclusionProof.hashes ?? [],
+      checkpoint: inclusionProof.checkpoint.envelope,
+    },
   };
 }
 

@@ -226,6 +226,19 @@ describe("a signature by certificate", () => {
       "promise is not the log's",
     ],
     [
+      "with a promise that the log did not keep",
+      {
+        change: (signed) => ({
+          ...signed,
+          entries: signed.entries.map((one) => ({
+            ...one,
+            proof: { logIndex: 0, treeSize: 1, rootHash: "AAAA", hashes: [], checkpoint: "" },
+          })),
+        }),
+      },
+      "a proof that one is in a log is wrong",
+    ],
+    [
       // CVE-2022-36056 and its kind: an honest promise about something else.
       "with the promise about another payload",
       {

@@ -77,7 +77,7 @@ export function encodePayload(identity: string, digest: Digest): Uint8Array {
 
 interface LogAnnotation {
   readonly SignedEntryTimestamp: string;
-  readonly Payload: Omit<LogEntry, "promise">;
+  readonly Payload: Omit<LogEntry, "promise" | "proof">;
 }
 
 const logCheck = object<LogAnnotation>({

@@ -1,10 +1,12 @@
 /**
- * Promises of a transparency log (Rekor, version 1) that it has seen a signature at some time: they are verified offline, by the log's key.
+ * Promises of a transparency log (Rekor, version 1) that it has seen a signature at some time, and proofs that it kept them: they are verified offline, by
+ * the log's key.
  * Source: rekor pkg/generated/models, LogEntry verification; rekor types hashedrekord and dsse; RFC 8785 for what is signed.
  */
 import { createHash, createPublicKey } from "node:crypto";
 import { decodeBase64 } from "./base64.ts";
 import { InvalidKey } from "./errors.ts";
+import { type InclusionProof, isIncluded } from "./inclusion.ts";
 import { type PublicKey, publicKeyOf } from "./key.ts";
 
 /** An entry, as bundles have it. */
@@ -18,6 +20,8 @@ export interface LogEntry {
   readonly body: string;
   /** In base64; a log of version 2 makes none. */
   readonly promise: string | undefined;
+  /** That the log kept the promise, where that came along. */
+  readonly proof?: InclusionProof | undefined;
 }
 
 /** A log that is trusted. */
@@ -61,6 +65,9 @@ export function loggedAt(
     const log = logs.find(({ id }) => id === entry.logID);
     if (log === undefined) why = "one is in a log that is not trusted";
     else if (!hasPromise(entry, log)) why = "a log's promise is not the log's";
+    // The promise alone says when; a proof that is wrong was made by nobody honest.
+    else if (entry.proof !== undefined && !isIncluded(Buffer.from(entry.body, "base64"), entry.proof, log))
+      why = "a proof that one is in a log is wrong";
     else if (!isAbout(entry.body, signature)) why = "a log's promise is about another signature";
     else return entry.integratedTime * 1000;
   }
