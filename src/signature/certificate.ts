@@ -14,6 +14,8 @@ export interface Signer {
   /** The OpenID provider at which he logged in. */
   readonly issuer: string;
   readonly key: PublicKey;
+  /** Whose key made the certificate. */
+  readonly certifiedBy: X509Certificate;
 }
 
 /** Certificates that are trusted to certify: a root, and those between it and signers that are known. */
@@ -59,12 +61,14 @@ export function readSigner(
   if (!(certificate.keyUsage ?? []).includes(CODE_SIGNING))
     throw new RangeError("a certificate is not for signing code");
   requireValid(certificate, timeMs);
-  if (!authorities.some((authority) => isCertified(certificate, authority, between, timeMs)))
-    throw new RangeError("a certificate is of no authority that is trusted");
+  let certifiedBy: X509Certificate | undefined;
+  for (const authority of authorities) certifiedBy ??= certifierOf(certificate, authority, between, timeMs);
+  if (certifiedBy === undefined) throw new RangeError("a certificate is of no authority that is trusted");
   return {
     subject: subjectOf(certificate),
     issuer: issuerOf(certificate),
     key: publicKeyOf(certificate.publicKey, "certificate"),
+    certifiedBy,
   };
 }
 
@@ -73,25 +77,27 @@ function requireValid({ validFrom, validTo }: X509Certificate, timeMs: number): 
     throw new RangeError(`a certificate was not valid at ${new Date(timeMs).toISOString()}`);
 }
 
-/** Whether a chain leads up to a certificate of `authority`, each valid at the time. `between` is anybody's. */
-function isCertified(
+/** The first of a chain that leads up to a certificate of `authority`, each valid at the time. `between` is anybody's. */
+function certifierOf(
   certificate: X509Certificate,
   authority: Authority,
   between: readonly X509Certificate[],
   timeMs: number,
-): boolean {
+): X509Certificate | undefined {
   const issues = (above: X509Certificate, below: X509Certificate): boolean =>
     above.ca && below.checkIssued(above) && below.verify(above.publicKey);
   let below = certificate;
+  let first: X509Certificate | undefined;
   for (let depth = 0; depth < MAX_CERTIFICATES; depth += 1) {
     const trusted = authority.find((one) => issues(one, below));
     const above = trusted ?? between.find((one) => issues(one, below));
-    if (above === undefined) return false;
+    if (above === undefined) return undefined;
     requireValid(above, timeMs);
-    if (trusted !== undefined) return true;
+    first ??= above;
+    if (trusted !== undefined) return first;
     below = above;
   }
-  return false;
+  return undefined;
 }
 
 /** The one name. With several one could show whichever is wanted. */

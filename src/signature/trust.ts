@@ -1,5 +1,6 @@
 /** Whom we trust: the owners of some keys, or whom an authority certifies to be somebody; and which logs must have seen it. */
 import { type Authority, parseCertificate, parseCertificates, readSigner } from "./certificate.ts";
+import { requireLogged } from "./certificate-log.ts";
 import type { PublicKey } from "./key.ts";
 import { type LogEntry, loggedAt, type TrustedLog } from "./transparency-log.ts";
 
@@ -36,11 +37,15 @@ export function trustKeys(keys: readonly PublicKey[], logs: readonly TrustedLog[
   };
 }
 
-/** Whoever one of `authorities` certified to be `subject`, at the time at which one of `logs` saw his signature. */
+/**
+ * Whoever one of `authorities` certified to be `subject`, at the time at which one of `logs` saw his signature.
+ * @param certificateLogs  One of them must have promised to keep the certificate, if there are some.
+ */
 export function trustIdentity(
   { subject, issuer }: { readonly subject: string; readonly issuer: string },
   authorities: readonly Authority[],
   logs: readonly TrustedLog[],
+  certificateLogs: readonly TrustedLog[] = [],
 ): Trust {
   return {
     signerOf(signed) {
@@ -53,6 +58,7 @@ export function trustIdentity(
       const signer = readSigner(certificate, authorities, between, timeMs);
       if (!signed.signatures.some((signature) => signer.key.isSignature(signed.message, signature)))
         throw new RangeError("one was not made with the key of its certificate");
+      if (certificateLogs.length > 0) requireLogged(certificate, signer.certifiedBy, certificateLogs);
       if (signer.subject !== subject || signer.issuer !== issuer)
         throw new RangeError(`one was made by ${signer.subject}, who logged in at ${signer.issuer}`);
       return subject;

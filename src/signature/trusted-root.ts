@@ -11,6 +11,8 @@ import { type TrustedLog, trustedLog } from "./transparency-log.ts";
 export interface TrustedRoot {
   readonly authorities: readonly Authority[];
   readonly logs: readonly TrustedLog[];
+  /** Of certificates. */
+  readonly certificateLogs: readonly TrustedLog[];
 }
 
 interface Bytes {
@@ -21,10 +23,12 @@ const bytes = object<Bytes>({ rawBytes: string });
 const rootCheck = object<{
   mediaType: string;
   tlogs?: readonly { publicKey: Bytes }[];
+  ctlogs?: readonly { publicKey: Bytes }[];
   certificateAuthorities?: readonly { certChain: { certificates: readonly Bytes[] } }[];
 }>({
   mediaType: string,
   tlogs: optional(array(object<{ publicKey: Bytes }>({ publicKey: bytes }))),
+  ctlogs: optional(array(object<{ publicKey: Bytes }>({ publicKey: bytes }))),
   certificateAuthorities: optional(
     array(
       object<{ certChain: { certificates: readonly Bytes[] } }>({
@@ -57,5 +61,6 @@ export function parseTrustedRoot(text: string, name: string): TrustedRoot {
       certChain.certificates.map((one) => parseCertificate(decode(one), name)),
     ),
     logs: (root.tlogs ?? []).map(({ publicKey }) => trustedLog(decode(publicKey), name)),
+    certificateLogs: (root.ctlogs ?? []).map(({ publicKey }) => trustedLog(decode(publicKey), name)),
   };
 }

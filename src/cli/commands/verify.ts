@@ -98,6 +98,6 @@ async function readTrust(flags: {
       { option: "--key", value: key ?? "" },
       "Cannot tell whom to trust: wants --key, or --trusted-root with --certificate-identity and --certificate-oidc-issuer",
     );
-  const { authorities, logs } = parseTrustedRoot(await readFile(root, "utf8"), root);
-  return trustIdentity({ subject, issuer }, authorities, logs);
+  const { authorities, logs, certificateLogs } = parseTrustedRoot(await readFile(root, "utf8"), root);
+  return trustIdentity({ subject, issuer }, authorities, logs, certificateLogs);
 }
