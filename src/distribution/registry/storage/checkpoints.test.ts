@@ -1,8 +1,9 @@
 import type { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { needs, root } from "../../../../test/support/needs.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { LogSync, openDatabase } from "./database.ts";
 
@@ -87,13 +88,40 @@ test("a power cut: the database has nothing of what is in the log alone and not 
 test("after a sync that failed, the log keeps what may not be on disk", async () => {
   const path = newPath();
   const database = openDatabase(path);
-  const broken = {
-    wait: () => Promise.reject(new Error("EIO")),
-  };
+  let isBroken = true;
+  const broken = { wait: async () => (isBroken ? Promise.reject(new Error("EIO")) : undefined) };
   const checkpoints = new Checkpoints(database, broken, path);
   write(database, 1_000);
+  await expect(checkpoints.place()).rejects.toThrow("EIO");
+  isBroken = false; // the kernel tells once, and has forgotten what it could not write
   await expect(checkpoints.place()).rejects.toThrow("EIO");
   const size = statSync(`${path}-wal`).size;
   checkpoints[Symbol.dispose]();
   expect(statSync(`${path}-wal`).size).toBe(size);
 });
+
+needs(root)(
+  "on a full disk pages stay in the log, from which they are read, until there is room",
+  async () => {
+    const small = mkdtempSync(join(folder, "small-"));
+    Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small]);
+    try {
+      const path = join(small, "a.db");
+      const database = openDatabase(path);
+      using log = new LogSync(path);
+      using checkpoints = new Checkpoints(database, log, path);
+      write(database, 8_000);
+      const ballast = join(small, "ballast");
+      expect(() => writeFileSync(ballast, Buffer.alloc(3 << 20))).toThrow("ENOSPC");
+      const before = statSync(path).size;
+      await checkpoints.place();
+      expect(statSync(path).size).toBe(before);
+      expect(rowsOf(database)).toBe(8_000);
+      rmSync(ballast);
+      await checkpoints.place();
+      expect(statSync(path).size).toBeGreaterThan(before);
+    } finally {
+      Bun.spawnSync(["umount", small]);
+    }
+  },
+);

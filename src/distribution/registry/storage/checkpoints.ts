@@ -6,7 +6,7 @@
  * before the log with it is on disk; and the log, which is needed after a power cut, is not emptied before the pages are on disk.
  * Source: https://www.sqlite.org/wal.html, sections 2.2 and 3; https://www.sqlite.org/walformat.html, section 2.3.
  */
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, fdatasync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import type { LogSync } from "./database.ts";
@@ -33,7 +33,7 @@ export class Checkpoints implements Disposable {
   #descriptor: number | undefined;
   #changes = 0;
   #running: Promise<void> | undefined;
-  #hasFailed = false;
+  #failure: unknown;
 
   /** @param database  Whose commits make no checkpoints: see `openDatabase()`. @param path  Where it is */
   constructor(database: Database, log: Pick<LogSync, "wait">, path: string) {
@@ -59,7 +59,7 @@ export class Checkpoints implements Disposable {
 
   /** Empties the log and closes the database; after a failure the log is kept as it is, to be read when the database is next opened. */
   [Symbol.dispose](): void {
-    if (this.#hasFailed) return;
+    if (this.#failure !== undefined) return;
     this.#holder?.run("ROLLBACK");
     // Not left to the last connection that closes: each ends with its last statement, whenever that is collected.
     this.#empty();
@@ -70,6 +70,7 @@ export class Checkpoints implements Disposable {
 
   async #place(): Promise<void> {
     this.#changes = 0;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#placer ??= this.#connect();
     this.#descriptor ??= openSync(this.#path, "r");
     if (this.#holder !== undefined && isWhole(checkpoint(this.#placer, "PASSIVE"))) return;
@@ -81,15 +82,15 @@ export class Checkpoints implements Disposable {
     before?.run("ROLLBACK");
     this.#holder = holder;
     this.#spare = before;
+    await this.#synced(this.#log.wait());
     try {
-      await this.#log.wait();
       checkpoint(this.#placer, "PASSIVE");
-      await promisify(fdatasync)(this.#descriptor);
     } catch (error) {
-      // What the log has is needed, since the pages may not be on disk: the snapshot stays open, and the log as it is.
-      this.#hasFailed = true;
+      // The pages stay in the log: whoever makes room by a collection must not end for want of it.
+      if (error instanceof SQLiteError && error.code === "SQLITE_FULL") return;
       throw error;
     }
+    await this.#synced(promisify(fdatasync)(this.#descriptor));
     const state = checkpoint(this.#placer, "PASSIVE");
     if (state.log <= (isWhole(state) ? LOG_PAGES : MAX_LOG_PAGES)) return;
     holder.run("ROLLBACK");
@@ -98,6 +99,16 @@ export class Checkpoints implements Disposable {
     // Emptied, not written over: of pages written over, some might be on disk before the log's new head.
     if (isWhole(state)) checkpoint(this.#placer, "TRUNCATE");
     else this.#empty();
+  }
+
+  /** After a sync that failed what the log has is needed: the snapshot stays open, and the log as it is, whatever later syncs say. */
+  async #synced(sync: Promise<void>): Promise<void> {
+    try {
+      await sync;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
   /** Waits for the disk, if only for what came since the last pages were on their way. */
