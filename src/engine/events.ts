@@ -1,5 +1,6 @@
 /** `teu events`: what has happened, and what happens from now on. */
 import { watch } from "node:fs";
+import { inTransaction } from "./store/database.ts";
 import { type EventRecord, lastEvent, listEvents } from "./store/events.ts";
 import type { Store } from "./store/store.ts";
 
@@ -28,7 +29,8 @@ export async function* watchEvents(
     while (!signal.aborted) {
       // Asked for before the look: what is written after it wakes us.
       wake = Promise.withResolvers<void>();
-      for (const event of listEvents(database, namespace, last)) {
+      // What wakes us is a write to the log of the database, by one who has yet to commit it: the lock of writers is ours after that.
+      for (const event of inTransaction(database, () => listEvents(database, namespace, last))) {
         last = event.number;
         if (until !== undefined && event.time > until) return;
         if (since === undefined || event.time >= since) yield event;

@@ -74,7 +74,11 @@ test("who listens hears at once, and ends when interrupted", async () => {
   const reader = child.stdout.getReader();
   let heard = "";
   const until = async (text: string): Promise<void> => {
-    while (!heard.includes(text)) heard += new TextDecoder().decode((await reader.read()).value);
+    while (!heard.includes(text)) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`it ended, and had told: ${heard}`);
+      heard += new TextDecoder().decode(value);
+    }
   };
   // It listens when it tells of what happens: until then something happens again and again.
   let count = 0;

@@ -9,6 +9,7 @@ import { driverOf } from "../container/driver-of.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { selfCommand } from "../self.ts";
 import { type ContainerRecord, checkedContainers, unfinishedContainers } from "../store/containers.ts";
+import { inTransaction } from "../store/database.ts";
 import { findHealth } from "../store/health.ts";
 import type { Store } from "../store/store.ts";
 import { noteResult, runCheck } from "./check.ts";
@@ -51,9 +52,9 @@ async function look(
   try {
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>();
-      const wanted = new Map(
-        checkedContainers(store.database).map((container) => [runOf(container), container]),
-      );
+      // What wakes us is a write by one who has yet to commit it.
+      const checked = inTransaction(store.database, () => checkedContainers(store.database));
+      const wanted = new Map(checked.map((container) => [runOf(container), container]));
       if (whileNeeded && wanted.size === 0) return;
       for (const [run, stop] of checks)
         if (!wanted.has(run)) {
