@@ -238,7 +238,7 @@ export class ContentStore implements BlobStore {
     }
   }
 
-  /** Removes an ingest, if it is here and nobody alive writes it. @returns whether it did */
+  /** Removes an ingest, if it is here, nobody alive writes it and there is room for the lock that it takes. @returns whether it did */
   discardIngest(id: string): boolean {
     const folder = this.#ingestFolder(id);
     try {
@@ -248,7 +248,7 @@ export class ContentStore implements BlobStore {
       removeIngest(folder);
       return true;
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") return false;
+      if (errnoOf(error) === "ENOENT" || writeError(error, folder) !== error) return false;
       throw error;
     }
   }

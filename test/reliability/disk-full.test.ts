@@ -85,7 +85,7 @@ test.each([
     expect(await store.done("system", "check", "--quick"), what).toBe("Everything is right\n");
     expect(kib, what).toBeLessThan(4096);
   }
-  expect(failures).toBeGreaterThan(2);
+  expect(failures).toBeGreaterThan(0);
   await store.done(...undo);
 });
 
