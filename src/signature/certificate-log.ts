@@ -4,6 +4,7 @@
  * Source: RFC 6962, 3.2 and 3.3; fulcio docs/ctlog.md.
  */
 import { createHash, createPublicKey, type X509Certificate } from "node:crypto";
+import { elementsOf, encodeElement, encodeNumber } from "./der.ts";
 import type { TrustedLog } from "./transparency-log.ts";
 
 /** 1.3.6.1.4.1.11129.2.4.2 */
@@ -33,8 +34,14 @@ export function requireLogged(
   for (const { logID, timestamp, extensions, signature } of timestampsOf(list)) {
     const log = logs.find(({ id }) => id === logID);
     const kind = Uint8Array.of(0, 0);
-    const entry = [Uint8Array.of(0, PRECERTIFICATE), issuerHash, number(before.length, 3), before];
-    const message = Buffer.concat([kind, timestamp, ...entry, number(extensions.length, 2), extensions]);
+    const entry = [Uint8Array.of(0, PRECERTIFICATE), issuerHash, encodeNumber(before.length, 3), before];
+    const message = Buffer.concat([
+      kind,
+      timestamp,
+      ...entry,
+      encodeNumber(extensions.length, 2),
+      extensions,
+    ]);
     if (log?.key.isSignature(message, signature)) return;
   }
   throw new RangeError("a certificate is in no log of certificates that is trusted");
@@ -96,66 +103,19 @@ class Reader {
 /** What was signed of a certificate before its timestamps came into it, and these. */
 function takeApart(der: Uint8Array): { before: Uint8Array; list: Uint8Array | undefined } {
   const [certificate] = elementsOf(der);
-  const [body] = elementsOf(certificate?.content ?? new Uint8Array());
+  const [body] = elementsOf(certificate?.content);
   let list: Uint8Array | undefined;
-  const fields = elementsOf(body?.content ?? new Uint8Array()).map((field) => {
+  const fields = elementsOf(body?.content).map((field) => {
     if (field.tag !== EXTENSIONS) return field.whole;
     const [sequence] = elementsOf(field.content);
-    const kept = elementsOf(sequence?.content ?? new Uint8Array()).filter(({ content }) => {
+    const kept = elementsOf(sequence?.content).filter(({ content }) => {
       const parts = elementsOf(content);
       if (Buffer.compare(parts[0]?.content ?? new Uint8Array(), EXTENSION) !== 0) return true;
       // An OCTET STRING in the one that every extension has.
-      list = elementsOf(parts.at(-1)?.content ?? new Uint8Array())[0]?.content;
+      list = elementsOf(parts.at(-1)?.content)[0]?.content;
       return false;
     });
-    return encode(EXTENSIONS, encode(SEQUENCE, ...kept.map(({ whole }) => whole)));
+    return encodeElement(EXTENSIONS, encodeElement(SEQUENCE, ...kept.map(({ whole }) => whole)));
   });
-  return { before: encode(SEQUENCE, ...fields), list };
-}
-
-interface Element {
-  readonly tag: number;
-  readonly content: Uint8Array;
-  /** With tag and length. */
-  readonly whole: Uint8Array;
-}
-
-/** Source: X.690, 8.1 and 10.1: lengths are definite. */
-function elementsOf(bytes: Uint8Array): Element[] {
-  const elements: Element[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const begin = at;
-    const tag = bytes[at] ?? 0;
-    let length = bytes[at + 1] ?? 0;
-    at += 2;
-    if (length > 0x80) {
-      const digits = length - 0x80;
-      if (digits > 3) throw new RangeError("an element of a certificate is too long");
-      length = 0;
-      for (const byte of bytes.subarray(at, at + digits)) length = length * 256 + byte;
-      at += digits;
-    }
-    if (at + length > bytes.length)
-      throw new RangeError("an element of a certificate ends beyond its parent");
-    elements.push({
-      tag,
-      content: bytes.subarray(at, at + length),
-      whole: bytes.subarray(begin, at + length),
-    });
-    at += length;
-  }
-  return elements;
-}
-
-function encode(tag: number, ...contents: Uint8Array[]): Buffer {
-  const content = Buffer.concat(contents);
-  const size = content.length;
-  const digits = size < 0x80 ? 0 : size < 0x100 ? 1 : size < 0x10000 ? 2 : 3;
-  const head = digits === 0 ? [size] : [0x80 + digits, ...number(size, digits)];
-  return Buffer.concat([Uint8Array.of(tag, ...head), content]);
-}
-
-/** The most significant byte first. */
-function number(value: number, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => Math.floor(value / 256 ** (length - 1 - index)) % 256);
+  return { before: encodeElement(SEQUENCE, ...fields), list };
 }

@@ -4,6 +4,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { messageOf } from "../base/index.ts";
+import { type Element, elementsOf } from "./der.ts";
 import { InvalidKey } from "./errors.ts";
 import { type PublicKey, publicKeyOf } from "./key.ts";
 
@@ -110,10 +111,10 @@ function subjectOf({ subjectAltName }: X509Certificate): string {
 function issuerOf({ raw }: X509Certificate): string {
   try {
     for (const extension of extensionsOf(raw)) {
-      const [id, ...rest] = childrenOf(extension);
+      const [id, ...rest] = elementsOf(extension.content);
       const value = rest.at(-1)?.content;
       if (id === undefined || value === undefined) continue;
-      if (Buffer.compare(id.content, ISSUER) === 0) return text(childrenOf({ content: value })[0]?.content);
+      if (Buffer.compare(id.content, ISSUER) === 0) return text(elementsOf(value)[0]?.content);
       if (Buffer.compare(id.content, OLD_ISSUER) === 0) return text(value);
     }
   } catch (error) {
@@ -126,39 +127,13 @@ function text(bytes: Uint8Array = new Uint8Array()): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
-interface Element {
-  readonly tag?: number;
-  readonly content: Uint8Array;
-}
-
 const EXTENSIONS = 0xa3;
 
 /** Source: RFC 5280, 4.1. */
 function extensionsOf(der: Uint8Array): Element[] {
-  const [certificate] = childrenOf({ content: der });
-  const [body] = certificate === undefined ? [] : childrenOf(certificate);
-  const list = body && childrenOf(body).find(({ tag }) => tag === EXTENSIONS);
-  const [sequence] = list === undefined ? [] : childrenOf(list);
-  return sequence === undefined ? [] : childrenOf(sequence);
-}
-
-/** The elements in an element's content. Source: X.690, 8.1 and 10.1: lengths are definite. */
-function childrenOf({ content }: Element): Element[] {
-  const children: Element[] = [];
-  for (let at = 0; at < content.length; ) {
-    const tag = content[at] ?? 0;
-    let length = content[at + 1] ?? 0;
-    at += 2;
-    if (length > 0x80) {
-      const digits = length - 0x80;
-      if (digits > 3) throw new RangeError("an element is too long");
-      length = 0;
-      for (const byte of content.subarray(at, at + digits)) length = length * 256 + byte;
-      at += digits;
-    }
-    if (at + length > content.length) throw new RangeError("an element ends beyond its parent");
-    children.push({ tag, content: content.subarray(at, at + length) });
-    at += length;
-  }
-  return children;
+  const [certificate] = elementsOf(der);
+  const [body] = elementsOf(certificate?.content);
+  const list = elementsOf(body?.content).find(({ tag }) => tag === EXTENSIONS);
+  const [sequence] = elementsOf(list?.content);
+  return elementsOf(sequence?.content);
 }
