@@ -31,6 +31,19 @@ export class SignatureNotAccepted extends TeuError<
   }
 }
 
+/** Signatures beside a registry cannot be read: whether there are some is not known. */
+export class LookasideFailed extends TeuError<"lookaside-failed", { url: string; reason: string }> {
+  constructor(context: { url: string; reason: string }, options?: { cause?: unknown }) {
+    super(
+      "lookaside-failed",
+      "unavailable",
+      context,
+      `Cannot read signatures at ${context.url}: ${context.reason}`,
+      options,
+    );
+  }
+}
+
 /** The signature policy of this machine refuses the image. */
 export class PolicyRefused extends TeuError<
   "policy-refused",

@@ -4,8 +4,9 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Unsupported } from "../base/index.ts";
+import { messageOf, Unsupported } from "../base/index.ts";
 import { type Digest, digestAlgorithm, digestEncoded, type Reference } from "../spec/index.ts";
+import { LookasideFailed } from "./errors.ts";
 
 /** As many as podman looks at. */
 const MAX_SIGNATURES = 128;
@@ -15,7 +16,7 @@ const PATIENCE_MS = 60_000;
 /** A signature's bytes, or why they are not read. */
 export type StoredSignature = Uint8Array | string;
 
-/** Those of `digest`, one after the other. @param base  A URL: file, http or https @throws {Unsupported} any other */
+/** Those of `digest`, one after the other. @param base  A URL: file, http or https @throws {Unsupported} any other @throws {LookasideFailed} */
 export async function* lookasideSignatures(
   base: string,
   { repository }: Reference,
@@ -39,7 +40,7 @@ async function fromFile(url: URL): Promise<StoredSignature | undefined> {
     return size > MAX_BYTES ? tooLarge() : await readFile(path);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    throw new LookasideFailed({ url: url.href, reason: messageOf(error) }, { cause: error });
   }
 }
 
@@ -52,6 +53,9 @@ async function fromServer(url: URL, signal: AbortSignal | undefined): Promise<St
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const response = await fetch(url, {
     signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
+  }).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw new LookasideFailed({ url: url.href, reason: messageOf(error) }, { cause: error });
   });
   if (response.status === 404) {
     await response.body?.cancel();
@@ -60,7 +64,7 @@ async function fromServer(url: URL, signal: AbortSignal | undefined): Promise<St
   if (response.status !== 200) {
     await response.body?.cancel();
     // Not "there is none": who can make a server fail must not be able to hide signatures behind that either way.
-    throw new RangeError(`${url.href} answers with status ${response.status}`);
+    throw new LookasideFailed({ url: url.href, reason: `it answers with status ${response.status}` });
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
