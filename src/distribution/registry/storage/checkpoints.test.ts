@@ -95,6 +95,7 @@ test("after a sync that failed, the log keeps what may not be on disk", async ()
   await expect(checkpoints.place()).rejects.toThrow("EIO");
   isBroken = false; // the kernel tells once, and has forgotten what it could not write
   await expect(checkpoints.place()).rejects.toThrow("EIO");
+  expect(() => checkpoints.note()).toThrow("EIO"); // whoever writes hears of it too
   const size = statSync(`${path}-wal`).size;
   checkpoints[Symbol.dispose]();
   expect(statSync(`${path}-wal`).size).toBe(size);

@@ -42,11 +42,14 @@ export class Checkpoints implements Disposable {
     this.#path = path;
   }
 
-  /** Something was committed. Begins a checkpoint now and then, which nobody need wait for. */
+  /** Something was committed. Begins a checkpoint now and then, which nobody need wait for. @throws what went wrong with the last one */
   note(): void {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#changes += 1;
-    // A failure is the log's too, and the next change's.
-    if (this.#changes >= CHANGES) void this.place().catch(() => undefined);
+    if (this.#changes < CHANGES) return;
+    this.place().catch((error: unknown) => {
+      this.#failure ??= error; // nobody waits for it: the next change tells
+    });
   }
 
   /** Waits until what was committed before is in its place: for whoever writes without a pause. */
