@@ -42,5 +42,14 @@ export function runtimeCommand<const F extends Flags>(
   };
 }
 
+/** Of those that read a bundle, or write one. */
+export const BUNDLE_FLAG = {
+  kind: "string",
+  short: "b",
+  value: "DIR",
+  default: ".",
+  summary: "path to the root of the bundle directory",
+} as const;
+
 /** The one argument that most commands have. */
 export const containerArgument = { name: "container-id" } as const;

@@ -2,7 +2,7 @@
 
 import { syscall } from "../../sys/index.ts";
 import { type CreateOptions, createContainer } from "../machine/create.ts";
-import { containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
+import { BUNDLE_FLAG, containerArgument, type RuntimeContext, runtimeCommand } from "./context.ts";
 import { logWarning } from "./log.ts";
 import { orRemove } from "./or-remove.ts";
 import { sendPidfd, writePidFile } from "./sockets.ts";
@@ -12,13 +12,7 @@ import { CommandFailed, wordsOf } from "./wording.ts";
 
 /** The flags that create and run share. */
 export const createFlags = {
-  bundle: {
-    kind: "string",
-    short: "b",
-    value: "DIR",
-    default: ".",
-    summary: "path to the root of the bundle directory",
-  },
+  bundle: BUNDLE_FLAG,
   // crun's: podman and others that know it may pass it.
   config: { kind: "string", short: "f", value: "FILE", summary: "config.json by another name", hidden: true },
   "console-socket": {

@@ -4,7 +4,7 @@ import { planWithCgroup } from "../machine/create.ts";
 import { openings } from "../openings.ts";
 import { type ExplainedField, explainPlan, isBelow } from "../plan/explain.ts";
 import { type PlanStep, planSteps } from "../plan/print.ts";
-import { runtimeCommand } from "./context.ts";
+import { BUNDLE_FLAG, runtimeCommand } from "./context.ts";
 import { print } from "./print.ts";
 import { unitPlanner } from "./units.ts";
 
@@ -30,13 +30,7 @@ export const explain = runtimeCommand({
    writes; last, the protections that are not asked for, with what that means. With FIELD it tells every
    step that is made for the field and those below it.`,
   flags: {
-    bundle: {
-      kind: "string",
-      short: "b",
-      value: "DIR",
-      default: ".",
-      summary: "path to the root of the bundle directory",
-    },
+    bundle: BUNDLE_FLAG,
     json: { kind: "boolean", summary: "print JSON: an object with fields, open and, with FIELD, steps" },
   },
   arguments: [{ name: "field", isOptional: true }],

@@ -3,7 +3,7 @@
 import type { CreatePlan } from "../compile/compile.ts";
 import { planContainer } from "../machine/create.ts";
 import { planSteps, printPlan } from "../plan/print.ts";
-import { runtimeCommand } from "./context.ts";
+import { BUNDLE_FLAG, runtimeCommand } from "./context.ts";
 import { print } from "./print.ts";
 import { unitPlanner } from "./units.ts";
 
@@ -11,13 +11,7 @@ export const plan = runtimeCommand({
   name: "plan",
   summary: "show the system calls that would create a container, each with the field that asks for it",
   flags: {
-    bundle: {
-      kind: "string",
-      short: "b",
-      value: "DIR",
-      default: ".",
-      summary: "path to the root of the bundle directory",
-    },
+    bundle: BUNDLE_FLAG,
     "no-pivot": { kind: "boolean", summary: "do not use pivot root to jail process inside rootfs" },
     "no-new-keyring": { kind: "boolean", summary: "do not create a new session keyring for the container" },
     json: { kind: "boolean", summary: "print the steps as JSON: an array of objects" },

@@ -4,7 +4,7 @@ import { TeuError } from "../../base/index.ts";
 import type { Linux, Mount, RuntimeConfig } from "../../spec/index.ts";
 import { existsSync, O, writeTextSync } from "../../sys/index.ts";
 import { readCgroupLayout } from "../cgroup/layout.ts";
-import { runtimeCommand, SPEC_VERSION } from "./context.ts";
+import { BUNDLE_FLAG, runtimeCommand, SPEC_VERSION } from "./context.ts";
 
 /** There is one already. The words are runc's. */
 export class ConfigExists extends TeuError<"config-exists", { path: string }> {
@@ -19,13 +19,7 @@ export const spec = runtimeCommand({
   description: `The spec command creates a new specification file named "config.json" for a bundle. It is a
    starting point: change it to fit the root file system and the program in it.`,
   flags: {
-    bundle: {
-      kind: "string",
-      short: "b",
-      value: "DIR",
-      default: ".",
-      summary: "path to the root of the bundle directory",
-    },
+    bundle: BUNDLE_FLAG,
     rootless: { kind: "boolean", summary: "generate a configuration for a rootless container" },
   },
   arguments: [],
