@@ -48,6 +48,8 @@ export interface AddressWishes {
 
 /** IPv4 or IPv6. */
 interface Family<S, A> {
+  /** What a range has to be. */
+  readonly part: string;
   parseRange(text: string): S | undefined;
   encodeRange(range: S): string;
   contains(subnet: S, range: S): boolean;
@@ -59,11 +61,13 @@ interface Family<S, A> {
 }
 
 const IPV4: Family<Subnet, number> = {
+  part: "a part of",
   ...{ encodeRange: encodeSubnet, contains, parseAddress, encodeAddress, isHostOf },
   parseRange: parseSubnet,
   gatewayOf: ({ base }) => base + 1,
 };
 const IPV6: Family<Subnet6, bigint> = {
+  part: `a part, with a prefix of ${MAX_PREFIX_LENGTH} bits at most, of`,
   ...{ encodeRange: encodeSubnet6, contains: contains6, parseAddress: parseAddress6 },
   ...{ encodeAddress: encodeAddress6, isHostOf: isHostOf6 },
   parseRange(text) {
@@ -144,7 +148,7 @@ function planOf<S, A>(
     range !== undefined &&
     (subnet === undefined || parsed === undefined || !family.contains(subnet, parsed))
   )
-    throw none("ip-range", range, "a part of");
+    throw none("ip-range", range, family.part);
   const gateway = single("gateways", "for", gateways);
   const router = gateway === undefined ? subnet && family.gatewayOf(subnet) : hostOf("gateway", gateway);
   const taken = new Set([router]);
