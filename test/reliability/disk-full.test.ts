@@ -2,6 +2,7 @@
  * A disk that is full at every point of a command: the store is on a small file system of which a bit more is free each time, until the command
  * works. Before that it says what is full in one line, nothing of it stays, and the store is right.
  */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect } from "bun:test";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,6 +50,12 @@ function leaveFree(kib: number): void {
   writeFileSync(filler(), new Uint8Array(Math.max(bavail * bsize - kib * 1024, 0)));
 }
 
+/** Takes what is in the database's log into the database, and removes the log, as whoever closes it last does. */
+function emptyLog(): void {
+  using database = new Database(join(place(), "teu.db"));
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 /** What people see of the store. */
 async function seen(): Promise<string> {
   const lists = [
@@ -72,6 +79,8 @@ test.each([
   const before = await seen();
   let failures = 0;
   for (let kib = 0; ; kib += kib < 160 ? 8 : 64) {
+    // With the place that it has in its log a command needs less.
+    emptyLog();
     leaveFree(kib);
     const { status, stderr } = await store.teu(...words);
     rmSync(filler());
@@ -85,7 +94,7 @@ test.each([
     expect(await store.done("system", "check", "--quick"), what).toBe("Everything is right\n");
     expect(kib, what).toBeLessThan(4096);
   }
-  expect(failures).toBeGreaterThan(0);
+  expect(failures).toBeGreaterThan(2);
   await store.done(...undo);
 });
 
