@@ -28,8 +28,9 @@ export const SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1";
 const STATEMENTS = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 const IN_TOTO = "application/vnd.in-toto+json";
 
+/** Numbers that are 0 are left out. */
 interface Proof {
-  readonly logIndex: string;
+  readonly logIndex?: string;
   readonly treeSize: string;
   readonly rootHash: string;
   readonly hashes?: readonly string[];
@@ -37,9 +38,10 @@ interface Proof {
 }
 
 interface Entry {
-  readonly logIndex: string;
+  readonly logIndex?: string;
   readonly logId: { readonly keyId: string };
-  readonly integratedTime: string;
+  /** What a log of version 2 has says no time. */
+  readonly integratedTime?: string;
   readonly inclusionPromise?: { readonly signedEntryTimestamp: string };
   readonly inclusionProof?: Proof;
   readonly canonicalizedBody: string;
@@ -56,6 +58,11 @@ interface Material {
   readonly certificate?: { readonly rawBytes: string };
   readonly x509CertificateChain?: { readonly certificates: readonly { readonly rawBytes: string }[] };
   readonly tlogEntries?: readonly Entry[];
+  readonly timestampVerificationData?: { readonly rfc3161Timestamps?: readonly Timestamp[] };
+}
+
+interface Timestamp {
+  readonly signedTimestamp: string;
 }
 
 interface Statement {
@@ -81,15 +88,15 @@ const bundleCheck = object<{ mediaType: string; verificationMaterial: Material; 
     tlogEntries: optional(
       array(
         object<Entry>({
-          logIndex: string,
+          logIndex: optional(string),
           logId: object<Entry["logId"]>({ keyId: string }),
-          integratedTime: string,
+          integratedTime: optional(string),
           inclusionPromise: optional(
             object<NonNullable<Entry["inclusionPromise"]>>({ signedEntryTimestamp: string }),
           ),
           inclusionProof: optional(
             object<Proof>({
-              logIndex: string,
+              logIndex: optional(string),
               treeSize: string,
               rootHash: string,
               hashes: optional(array(string)),
@@ -99,6 +106,11 @@ const bundleCheck = object<{ mediaType: string; verificationMaterial: Material; 
           canonicalizedBody: string,
         }),
       ),
+    ),
+    timestampVerificationData: optional(
+      object<NonNullable<Material["timestampVerificationData"]>>({
+        rfc3161Timestamps: optional(array(object<Timestamp>({ signedTimestamp: string }))),
+      }),
     ),
   }),
   dsseEnvelope: object<Envelope>({
@@ -135,11 +147,15 @@ export function parseBundle(bytes: Uint8Array): Bundle {
     signatures: envelope.signatures.map(({ sig }) => base64(sig, "dsseEnvelope", "signatures")),
     certificate: raw === undefined ? undefined : base64(raw, "verificationMaterial", "certificate"),
     entries: (material.tlogEntries ?? []).map(entryOf),
+    timestamps: (material.timestampVerificationData?.rfc3161Timestamps ?? []).map(({ signedTimestamp }) =>
+      base64(signedTimestamp, "verificationMaterial", "timestampVerificationData"),
+    ),
   };
 }
 
 function entryOf(entry: Entry): LogEntry {
-  const { logIndex, logId, integratedTime, inclusionPromise, inclusionProof, canonicalizedBody } = entry;
+  const { logIndex = "0", logId, integratedTime = "0", canonicalizedBody } = entry;
+  const { inclusionPromise, inclusionProof } = entry;
   return {
     logIndex: Number(logIndex),
     logID: Buffer.from(logId.keyId, "base64").toString("hex"),
@@ -147,7 +163,7 @@ function entryOf(entry: Entry): LogEntry {
     body: canonicalizedBody,
     promise: inclusionPromise?.signedEntryTimestamp,
     proof: inclusionProof && {
-      logIndex: Number(inclusionProof.logIndex),
+      logIndex: Number(inclusionProof.logIndex ?? "0"),
       treeSize: Number(inclusionProof.treeSize),
       rootHash: inclusionProof.rootHash,
       hashes: inclusionProof.hashes ?? [],

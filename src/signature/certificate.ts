@@ -6,7 +6,6 @@ import { X509Certificate } from "node:crypto";
 import { messageOf } from "../base/index.ts";
 import { type Element, elementsOf } from "./der.ts";
 import { InvalidKey } from "./errors.ts";
-import { type PublicKey, publicKeyOf } from "./key.ts";
 
 /** Who a certificate is about. */
 export interface Signer {
@@ -14,7 +13,6 @@ export interface Signer {
   readonly subject: string;
   /** The OpenID provider at which he logged in. */
   readonly issuer: string;
-  readonly key: PublicKey;
   /** Whose key made the certificate. */
   readonly certifiedBy: X509Certificate;
 }
@@ -23,17 +21,22 @@ export interface Signer {
 export type Authority = readonly X509Certificate[];
 
 const MAX_CERTIFICATES = 10;
-const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
+/** What a certificate is for. */
+export const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 /** 1.3.6.1.4.1.57264.1, below which Fulcio has its extensions. */
 const FULCIO = [0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xbf, 0x30, 0x01];
 const ISSUER = Uint8Array.of(...FULCIO, 8);
 /** The same in the first years, as text that is no DER. */
 const OLD_ISSUER = Uint8Array.of(...FULCIO, 1);
 
-/** Reads certificates in PEM. @throws {InvalidKey} */
-export function parseCertificates(pem: string, name: string): X509Certificate[] {
+/** 2.5.29.19 and 30. */
+const BASIC_CONSTRAINTS = Uint8Array.of(0x55, 0x1d, 0x13);
+const NAME_CONSTRAINTS = Uint8Array.of(0x55, 0x1d, 0x1e);
+
+/** Reads certificates in PEM. @param max  Of strangers not more than a chain of them has. @throws {InvalidKey} */
+export function parseCertificates(pem: string, name: string, max = MAX_CERTIFICATES): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0 || blocks.length > MAX_CERTIFICATES)
+  if (blocks.length === 0 || blocks.length > max)
     throw new InvalidKey({ name, reason: `it has ${blocks.length} certificates in PEM` });
   return blocks.map((block) => parseCertificate(block, name));
 }
@@ -61,16 +64,27 @@ export function readSigner(
   if (certificate.ca) throw new RangeError("a certificate is an authority's own");
   if (!(certificate.keyUsage ?? []).includes(CODE_SIGNING))
     throw new RangeError("a certificate is not for signing code");
+  const certifiedBy = requireCertified(certificate, authorities, between, timeMs);
+  return { subject: subjectOf(certificate), issuer: issuerOf(certificate), certifiedBy };
+}
+
+/**
+ * Who certified `certificate`, if that leads up to one of `authorities`, all valid at `timeMs`.
+ * @param between  Certificates that came along, of anybody.
+ * @throws {RangeError} nobody did who is trusted
+ */
+export function requireCertified(
+  certificate: X509Certificate,
+  authorities: readonly Authority[],
+  between: readonly X509Certificate[],
+  timeMs: number,
+): X509Certificate {
   requireValid(certificate, timeMs);
-  let certifiedBy: X509Certificate | undefined;
-  for (const authority of authorities) certifiedBy ??= certifierOf(certificate, authority, between, timeMs);
-  if (certifiedBy === undefined) throw new RangeError("a certificate is of no authority that is trusted");
-  return {
-    subject: subjectOf(certificate),
-    issuer: issuerOf(certificate),
-    key: publicKeyOf(certificate.publicKey, "certificate"),
-    certifiedBy,
-  };
+  for (const authority of authorities) {
+    const certifiedBy = certifierOf(certificate, authority, between, timeMs);
+    if (certifiedBy !== undefined) return certifiedBy;
+  }
+  throw new RangeError("a certificate is of no authority that is trusted");
 }
 
 function requireValid({ validFrom, validTo }: X509Certificate, timeMs: number): void {
@@ -94,11 +108,25 @@ function certifierOf(
     const above = trusted ?? between.find((one) => issues(one, below));
     if (above === undefined) return undefined;
     requireValid(above, timeMs);
+    requireUnlimited(above, depth);
     first ??= above;
     if (trusted !== undefined) return first;
     below = above;
   }
   return undefined;
+}
+
+/**
+ * What an authority was itself forbidden: to certify further authorities, and names. How names are limited is not built.
+ * Source: RFC 5280, 4.2.1.9 and 4.2.1.10.
+ */
+function requireUnlimited({ raw }: X509Certificate, authoritiesBelow: number): void {
+  if (extensionOf(raw, NAME_CONSTRAINTS) !== undefined)
+    throw new RangeError("an authority may certify some names only, which is not looked at");
+  const [basic] = elementsOf(extensionOf(raw, BASIC_CONSTRAINTS));
+  const length = elementsOf(basic?.content).find(({ tag }) => tag === INTEGER)?.content;
+  if (length !== undefined && Number(`0x${Buffer.from(length).toString("hex")}`) < authoritiesBelow)
+    throw new RangeError("an authority stands above more authorities than it may");
 }
 
 /** The one name. With several one could show whichever is wanted. */
@@ -110,13 +138,10 @@ function subjectOf({ subjectAltName }: X509Certificate): string {
 
 function issuerOf({ raw }: X509Certificate): string {
   try {
-    for (const extension of extensionsOf(raw)) {
-      const [id, ...rest] = elementsOf(extension.content);
-      const value = rest.at(-1)?.content;
-      if (id === undefined || value === undefined) continue;
-      if (Buffer.compare(id.content, ISSUER) === 0) return text(elementsOf(value)[0]?.content);
-      if (Buffer.compare(id.content, OLD_ISSUER) === 0) return text(value);
-    }
+    const issuer = extensionOf(raw, ISSUER);
+    if (issuer !== undefined) return text(elementsOf(issuer)[0]?.content);
+    const old = extensionOf(raw, OLD_ISSUER);
+    if (old !== undefined) return text(old);
   } catch (error) {
     throw new RangeError(`a certificate cannot be read: ${messageOf(error)}`);
   }
@@ -128,6 +153,16 @@ function text(bytes: Uint8Array = new Uint8Array()): string {
 }
 
 const EXTENSIONS = 0xa3;
+const INTEGER = 0x02;
+
+/** What the extension with this ID holds, if it is there. @throws {RangeError} The certificate cannot be read. */
+export function extensionOf(der: Uint8Array, id: Uint8Array): Uint8Array | undefined {
+  for (const extension of extensionsOf(der)) {
+    const [found, ...rest] = elementsOf(extension.content);
+    if (found !== undefined && Buffer.compare(found.content, id) === 0) return rest.at(-1)?.content;
+  }
+  return undefined;
+}
 
 /** Source: RFC 5280, 4.1. */
 function extensionsOf(der: Uint8Array): Element[] {

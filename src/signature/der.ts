@@ -1,4 +1,4 @@
-/** What certificates are written in. Source: X.690, 8.1 and 10.1: lengths are definite. */
+/** What certificates and time stamps are written in. Source: X.690, 8.1 and 10.1: lengths are definite. */
 
 /** A value with its tag. */
 export interface Element {
@@ -16,15 +16,14 @@ export function elementsOf(bytes: Uint8Array = new Uint8Array()): Element[] {
     const tag = bytes[at] ?? 0;
     let length = bytes[at + 1] ?? 0;
     at += 2;
-    if (length > 0x80) {
+    if (length >= 0x80) {
       const digits = length - 0x80;
-      if (digits > 3) throw new RangeError("an element of a certificate is too long");
+      if (digits === 0 || digits > 3) throw new RangeError("an element has no length, or is too long");
       length = 0;
       for (const byte of bytes.subarray(at, at + digits)) length = length * 256 + byte;
       at += digits;
     }
-    if (at + length > bytes.length)
-      throw new RangeError("an element of a certificate ends beyond its parent");
+    if (at + length > bytes.length) throw new RangeError("an element ends beyond its parent");
     elements.push({
       tag,
       content: bytes.subarray(at, at + length),

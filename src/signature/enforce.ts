@@ -125,7 +125,7 @@ async function readTrust(requirement: SigstoreSigned, path: string, scope: strin
   }
   const { caPath, caData, subjectEmail: subject, oidcIssuer: issuer } = fulcio;
   const authorities = await readAll([caPath ?? []].flat(), [caData ?? []].flat(), path, parseCertificates);
-  return trustIdentity({ subject, issuer }, authorities, logs);
+  return trustIdentity({ subject, issuer }, { authorities, logs });
 }
 
 async function readKeyrings({ keyPath, keyPaths, keyData }: SignedBy, policy: string): Promise<KeySource[]> {

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { decodeBase64 } from "./base64.ts";
-import type { PublicKey } from "./key.ts";
+import type { TrustedLog } from "./transparency-log.ts";
 
 /** As bundles have it. */
 export interface InclusionProof {
@@ -24,15 +24,11 @@ const HASH_BYTES = 32;
 const MAX_HASHES = 53;
 const MAX_CHECKPOINT = 16_384;
 
-/** Whether `entry`, what the log keeps, is in the tree whose root the log of this key and ID signed. */
-export function isIncluded(
-  entry: Uint8Array,
-  proof: InclusionProof,
-  { id, key }: { readonly id: string; readonly key: PublicKey },
-): boolean {
+/** Whether `entry`, what the log keeps, is in the tree whose root the log signed. */
+export function isIncluded(entry: Uint8Array, proof: InclusionProof, log: TrustedLog): boolean {
   const root = decodeBase64(proof.rootHash);
   if (root?.length !== HASH_BYTES) return false;
-  const signed = signedRoot(proof.checkpoint, id, key);
+  const signed = signedRoot(proof.checkpoint, log);
   if (signed?.treeSize !== proof.treeSize || Buffer.compare(signed.root, root) !== 0) return false;
   const computed = rootOf(hash(Uint8Array.of(0), entry), proof);
   return computed !== undefined && Buffer.compare(computed, root) === 0;
@@ -58,18 +54,14 @@ function rootOf(leaf: Uint8Array, { logIndex, treeSize, hashes }: InclusionProof
 }
 
 /** The root that a checkpoint is about, if the log signed it. Other signatures may stand beside the log's. */
-function signedRoot(
-  note: string,
-  id: string,
-  key: PublicKey,
-): { treeSize: number; root: Uint8Array } | undefined {
+function signedRoot(note: string, log: TrustedLog): { treeSize: number; root: Uint8Array } | undefined {
   const end = note.lastIndexOf("\n\n");
   if (end < 0 || note.length > MAX_CHECKPOINT) return undefined;
   const text = note.slice(0, end + 1);
   const isSigned = note
     .slice(end + 2)
     .split("\n")
-    .some((line) => isSignature(line, text, id, key));
+    .some((line) => isSignature(line, text, log));
   if (!isSigned) return undefined;
   const [, size = "", rootHash = ""] = text.split("\n");
   const root = decodeBase64(rootHash);
@@ -77,12 +69,24 @@ function signedRoot(
 }
 
 /** `— NAME BASE64`: four bytes of the key's ID, then the signature. */
-function isSignature(line: string, text: string, id: string, key: PublicKey): boolean {
-  const [, encoded = ""] = /^\u2014 \S+ (\S+)$/.exec(line) ?? [];
+function isSignature(line: string, text: string, log: TrustedLog): boolean {
+  const [, name = "", encoded = ""] = /^\u2014 (\S+) (\S+)$/.exec(line) ?? [];
   const bytes = decodeBase64(encoded);
   if (bytes === undefined || bytes.length < 5) return false;
+  const id = keyID(name, text, log);
   const hint = Buffer.from(bytes.subarray(0, 4)).toString("hex");
-  return hint === id.slice(0, 8) && key.isSignature(Buffer.from(text), bytes.subarray(4));
+  return hint === id?.slice(0, 8) && log.key.isSignature(Buffer.from(text), bytes.subarray(4));
+}
+
+/** How DER begins of a key for Ed25519: RFC 8410, 4. */
+const ED25519 = Buffer.from("302a300506032b6570032100", "hex");
+
+/** Of the log under this name, in hex: of a key for Ed25519 it holds the name, under which alone the log makes its notes. */
+function keyID(name: string, text: string, { id, key, checkpointID }: TrustedLog): string | undefined {
+  if (Buffer.compare(key.der.subarray(0, ED25519.length), ED25519) !== 0) return id;
+  const own = hash(Buffer.from(`${name}\n\u0001`), key.der.subarray(ED25519.length));
+  const found = Buffer.from(own).toString("hex");
+  return text.startsWith(`${name}\n`) && (checkpointID ?? found) === found ? found : undefined;
 }
 
 function hash(...parts: Uint8Array[]): Uint8Array {

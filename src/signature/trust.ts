@@ -1,7 +1,8 @@
 /** Whom we trust: the owners of some keys, or whom an authority certifies to be somebody; and which logs must have seen it. */
 import { type Authority, parseCertificate, parseCertificates, readSigner } from "./certificate.ts";
 import { requireLogged } from "./certificate-log.ts";
-import type { PublicKey } from "./key.ts";
+import { type PublicKey, publicKeyOf } from "./key.ts";
+import { type TimestampAuthority, timestampedAt } from "./timestamp.ts";
 import { type LogEntry, loggedAt, type TrustedLog } from "./transparency-log.ts";
 
 /** What was signed, and all that comes with it. */
@@ -16,6 +17,8 @@ export interface Signed {
   /** Of who certified him, in PEM. */
   readonly chain?: string | undefined;
   readonly entries: readonly LogEntry[];
+  /** Of the signature, as authorities of time answer, in DER. */
+  readonly timestamps?: readonly Uint8Array[];
 }
 
 /** Tells who signed. */
@@ -28,42 +31,57 @@ export interface Trust {
 export function trustKeys(keys: readonly PublicKey[], logs: readonly TrustedLog[] = []): Trust {
   return {
     signerOf(signed) {
-      const { message, signatures } = signed;
-      const key = keys.find((one) => signatures.some((signature) => one.isSignature(message, signature)));
-      if (key === undefined) throw new RangeError(`one was not made with ${keys.map(describe).join(" or ")}`);
-      if (logs.length > 0) loggedAt(signed.entries, logs, { ...signed, verifiers: [key.der] });
-      return key.name;
+      for (const key of keys) {
+        const signature = signatureBy(key, signed);
+        if (signature === undefined) continue;
+        if (logs.length > 0) loggedAt(signed.entries, logs, { ...signed, signature, verifier: key.der });
+        return key.name;
+      }
+      throw new RangeError(`one was not made with ${keys.map(describe).join(" or ")}`);
     },
   };
 }
 
-/**
- * Whoever one of `authorities` certified to be `subject`, at the time at which one of `logs` saw his signature.
- * @param certificateLogs  One of them must have promised to keep the certificate, if there are some.
- */
+/** Who may say of whom, and when. */
+export interface Witnesses {
+  readonly authorities: readonly Authority[];
+  readonly logs: readonly TrustedLog[];
+  /** One of them must have promised to keep the certificate, if there are some. */
+  readonly certificateLogs?: readonly TrustedLog[];
+  /** Of time: for signatures in logs that do not say when. */
+  readonly timestampAuthorities?: readonly TimestampAuthority[];
+}
+
+/** Whoever one of the authorities certified to be `subject`, at the time at which one of the logs, or an authority of time, saw his signature. */
 export function trustIdentity(
   { subject, issuer }: { readonly subject: string; readonly issuer: string },
-  authorities: readonly Authority[],
-  logs: readonly TrustedLog[],
-  certificateLogs: readonly TrustedLog[] = [],
+  { authorities, logs, certificateLogs = [], timestampAuthorities = [] }: Witnesses,
 ): Trust {
   return {
     signerOf(signed) {
       if (signed.certificate === undefined) throw new RangeError("one comes without a certificate");
       const certificate = parseCertificate(signed.certificate, "certificate of a signature");
+      // The very one, of several: else an old one's time could be that of a new one.
+      const signature = signatureBy(publicKeyOf(certificate.publicKey, "certificate"), signed);
+      if (signature === undefined) throw new RangeError("one was not made with the key of its certificate");
       // The certificate lasted some minutes: without a log nobody knows that it was used in them.
-      const timeMs = loggedAt(signed.entries, logs, { ...signed, verifiers: [certificate.raw] });
+      const timeMs =
+        loggedAt(signed.entries, logs, { ...signed, signature, verifier: certificate.raw }) ??
+        timestampedAt(signed.timestamps ?? [], signature, timestampAuthorities);
       const between =
         signed.chain === undefined ? [] : parseCertificates(signed.chain, "chain of a signature");
       const signer = readSigner(certificate, authorities, between, timeMs);
-      if (!signed.signatures.some((signature) => signer.key.isSignature(signed.message, signature)))
-        throw new RangeError("one was not made with the key of its certificate");
       if (certificateLogs.length > 0) requireLogged(certificate, signer.certifiedBy, certificateLogs);
       if (signer.subject !== subject || signer.issuer !== issuer)
         throw new RangeError(`one was made by ${signer.subject}, who logged in at ${signer.issuer}`);
       return subject;
     },
   };
+}
+
+/** The signature that the key's owner made, if he made one. */
+export function signatureBy(key: PublicKey, { message, signatures }: Signed): Uint8Array | undefined {
+  return signatures.find((signature) => key.isSignature(message, signature));
 }
 
 function describe({ name, limit }: PublicKey): string {

@@ -5,6 +5,7 @@
 import { array, InvalidDocument, mustBe, object, optional, parseJSON, string } from "../spec/index.ts";
 import { decodeBase64 } from "./base64.ts";
 import { type Authority, parseCertificate } from "./certificate.ts";
+import type { TimestampAuthority } from "./timestamp.ts";
 import { type TrustedLog, trustedLog } from "./transparency-log.ts";
 
 /** What it says. */
@@ -13,29 +14,54 @@ export interface TrustedRoot {
   readonly logs: readonly TrustedLog[];
   /** Of certificates. */
   readonly certificateLogs: readonly TrustedLog[];
+  readonly timestampAuthorities: readonly TimestampAuthority[];
 }
 
 interface Bytes {
   readonly rawBytes: string;
 }
 
+interface Log {
+  readonly publicKey: Bytes;
+  readonly logId?: { readonly keyId: string };
+  readonly checkpointKeyId?: { readonly keyId: string };
+}
+
+interface CertificateAuthority {
+  readonly certChain: { readonly certificates: readonly Bytes[] };
+  readonly validFor?: { readonly start?: string; readonly end?: string };
+}
+
 const bytes = object<Bytes>({ rawBytes: string });
+const keyID = object<{ keyId: string }>({ keyId: string });
+const logs = optional(
+  array(object<Log>({ publicKey: bytes, logId: optional(keyID), checkpointKeyId: optional(keyID) })),
+);
+const authorities = optional(
+  array(
+    object<CertificateAuthority>({
+      certChain: object<CertificateAuthority["certChain"]>({ certificates: array(bytes) }),
+      validFor: optional(
+        object<NonNullable<CertificateAuthority["validFor"]>>({
+          start: optional(string),
+          end: optional(string),
+        }),
+      ),
+    }),
+  ),
+);
 const rootCheck = object<{
   mediaType: string;
-  tlogs?: readonly { publicKey: Bytes }[];
-  ctlogs?: readonly { publicKey: Bytes }[];
-  certificateAuthorities?: readonly { certChain: { certificates: readonly Bytes[] } }[];
+  tlogs?: readonly Log[];
+  ctlogs?: readonly Log[];
+  certificateAuthorities?: readonly CertificateAuthority[];
+  timestampAuthorities?: readonly CertificateAuthority[];
 }>({
   mediaType: string,
-  tlogs: optional(array(object<{ publicKey: Bytes }>({ publicKey: bytes }))),
-  ctlogs: optional(array(object<{ publicKey: Bytes }>({ publicKey: bytes }))),
-  certificateAuthorities: optional(
-    array(
-      object<{ certChain: { certificates: readonly Bytes[] } }>({
-        certChain: object<{ certificates: readonly Bytes[] }>({ certificates: array(bytes) }),
-      }),
-    ),
-  ),
+  tlogs: logs,
+  ctlogs: logs,
+  certificateAuthorities: authorities,
+  timestampAuthorities: authorities,
 });
 
 /** Parses it. @throws {InvalidDocument} @throws {InvalidKey} */
@@ -56,11 +82,33 @@ export function parseTrustedRoot(text: string, name: string): TrustedRoot {
       issues: [{ path: ["rawBytes"], found: "other text", wants: "base64" }],
     });
   };
-  return {
-    authorities: (root.certificateAuthorities ?? []).map(({ certChain }) =>
-      certChain.certificates.map((one) => parseCertificate(decode(one), name)),
-    ),
-    logs: (root.tlogs ?? []).map(({ publicKey }) => trustedLog(decode(publicKey), name)),
-    certificateLogs: (root.ctlogs ?? []).map(({ publicKey }) => trustedLog(decode(publicKey), name)),
+  const chainOf = ({ certChain }: CertificateAuthority): Authority =>
+    certChain.certificates.map((one) => parseCertificate(decode(one), name));
+  const logOf = ({ publicKey, logId, checkpointKeyId }: Log): TrustedLog => {
+    const log = trustedLog(decode(publicKey), name);
+    const given = (checkpointKeyId ?? logId)?.keyId;
+    const id = given && Buffer.from(given, "base64").toString("hex");
+    // An ID of the key alone says nothing of the log's name.
+    return { ...log, checkpointID: id === log.id ? undefined : id };
   };
+  return {
+    authorities: (root.certificateAuthorities ?? []).map(chainOf),
+    logs: (root.tlogs ?? []).map(logOf),
+    certificateLogs: (root.ctlogs ?? []).map(logOf),
+    timestampAuthorities: (root.timestampAuthorities ?? []).map((authority) => ({
+      certificates: chainOf(authority),
+      fromMs: timeOf(authority.validFor?.start, name) ?? 0,
+      toMs: timeOf(authority.validFor?.end, name) ?? Number.MAX_SAFE_INTEGER,
+    })),
+  };
+}
+
+function timeOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new InvalidDocument({
+    name,
+    issues: [{ path: ["validFor"], found: JSON.stringify(text), wants: "a time" }],
+  });
 }

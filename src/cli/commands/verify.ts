@@ -98,6 +98,5 @@ async function readTrust(flags: {
       { option: "--key", value: key ?? "" },
       "Cannot tell whom to trust: wants --key, or --trusted-root with --certificate-identity and --certificate-oidc-issuer",
     );
-  const { authorities, logs, certificateLogs } = parseTrustedRoot(await readFile(root, "utf8"), root);
-  return trustIdentity({ subject, issuer }, authorities, logs, certificateLogs);
+  return trustIdentity({ subject, issuer }, parseTrustedRoot(await readFile(root, "utf8"), root));
 }
