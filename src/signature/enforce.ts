@@ -1,4 +1,5 @@
 /** Whether a policy lets an image in. */
+import type { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { messageOf, Unsupported } from "../base/index.ts";
 import type { RegistryClient } from "../distribution/client/index.ts";
@@ -9,7 +10,14 @@ import { InvalidKey, PolicyRefused, SignatureNotAccepted } from "./errors.ts";
 import type { KeySource } from "./gpg.ts";
 import { refuseIdentity } from "./identity.ts";
 import { parsePublicKey } from "./key.ts";
-import { type Policy, parsePolicy, requirementsFor, type SignedBy, type SigstoreSigned } from "./policy.ts";
+import {
+  type PKI,
+  type Policy,
+  parsePolicy,
+  requirementsFor,
+  type SignedBy,
+  type SigstoreSigned,
+} from "./policy.ts";
 import { trustedLog } from "./transparency-log.ts";
 import { type Trust, trustIdentity, trustKeys } from "./trust.ts";
 import { verifyImage } from "./verify.ts";
@@ -82,7 +90,7 @@ export async function enforcePolicy(
         const demand = {
           image,
           digests,
-          trust: await readTrust(signed, path, scope),
+          trust: await readTrust(signed, path),
           refuseIdentity: (name: string | undefined) => refuseIdentity(identity, reference, name),
         };
         try {
@@ -100,12 +108,8 @@ export async function enforcePolicy(
 }
 
 /** Whom a requirement trusts. */
-async function readTrust(requirement: SigstoreSigned, path: string, scope: string): Promise<Trust> {
-  if (Object.hasOwn(requirement, "pki"))
-    throw new Unsupported({
-      what: `sigstoreSigned.pki in ${JSON.stringify(path)} for ${scope}`,
-      why: "keys and fulcio are built",
-    });
+async function readTrust(requirement: SigstoreSigned, path: string): Promise<Trust> {
+  if (requirement.pki !== undefined) return await readCertified(requirement.pki, path);
   const { keyPath, keyPaths, keyData, keyDatas, fulcio } = requirement;
   const { rekorPublicKeyPath, rekorPublicKeyPaths, rekorPublicKeyData, rekorPublicKeyDatas } = requirement;
   const logs = await readAll(
@@ -126,6 +130,26 @@ async function readTrust(requirement: SigstoreSigned, path: string, scope: strin
   const { caPath, caData, subjectEmail: subject, oidcIssuer: issuer } = fulcio;
   const authorities = await readAll([caPath ?? []].flat(), [caData ?? []].flat(), path, parseCertificates);
   return trustIdentity({ subject, issuer }, { authorities, logs });
+}
+
+/** Companies have many roots. */
+const MAX_ROOTS = 1_000;
+
+async function readCertified(pki: PKI, path: string): Promise<Trust> {
+  const { caRootsPath, caRootsData, caIntermediatesPath, caIntermediatesData } = pki;
+  const read = async (file?: string, data?: string): Promise<X509Certificate[]> =>
+    (
+      await readAll([file ?? []].flat(), [data ?? []].flat(), path, (pem, name) =>
+        parseCertificates(pem, name, MAX_ROOTS),
+      )
+    ).flat();
+  const [roots, between] = [
+    await read(caRootsPath, caRootsData),
+    await read(caIntermediatesPath, caIntermediatesData),
+  ];
+  const { trustCertified } = await import("./pki.ts");
+  const subject = { email: pki.subjectEmail || undefined, hostname: pki.subjectHostname || undefined };
+  return trustCertified(subject, roots, between);
 }
 
 async function readKeyrings({ keyPath, keyPaths, keyData }: SignedBy, policy: string): Promise<KeySource[]> {

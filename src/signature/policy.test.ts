@@ -40,6 +40,26 @@ describe("parsePolicy()", () => {
       }),
       "fulcio: found two",
     ],
+    ["no roots of its own", signed({ pki: { subjectEmail: "e" } }), "pki: found no roots"],
+    [
+      "roots twice",
+      signed({ pki: { caRootsPath: "r", caRootsData: "", subjectEmail: "e" } }),
+      "pki: found two",
+    ],
+    ["nobody certified", signed({ pki: { caRootsPath: "r", subjectEmail: "" } }), "pki: found no name"],
+    ["a wrong letter there", signed({ pki: { caRootPath: "r" } }), "pki: found no roots"],
+    [
+      "certificates between, twice",
+      signed({
+        pki: { caRootsPath: "r", caIntermediatesPath: "i", caIntermediatesData: "", subjectHostname: "h" },
+      }),
+      "pki: found two",
+    ],
+    [
+      "a log of signatures by authorities of one's own",
+      signed({ pki: { caRootsPath: "r", subjectHostname: "h" }, rekorPublicKeyPath: "l" }),
+      "found pki and rekorPublicKeyPath",
+    ],
     // No key at all would be anybody's, no log at all would ask for nothing.
     [
       "a list of no logs",
@@ -257,7 +277,6 @@ describe("enforcePolicy()", () => {
       [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/none" }],
       "the file cannot be read",
     ],
-    ["a public infrastructure's", [{ type: "sigstoreSigned", pki: {} }], "Unsupported sigstoreSigned.pki"],
     // What is asked for besides the key must not be passed over.
     [
       "a key's and a log's",

@@ -35,7 +35,7 @@ export interface SignedBy {
   readonly signedIdentity?: SignedIdentity;
 }
 
-/** A requirement of signatures by some keys, or by somebody whom Fulcio certified, and of a log's promise. */
+/** A requirement of signatures by some keys, or by somebody whom an authority certified, and of a log's promise. */
 export interface SigstoreSigned {
   readonly type: "sigstoreSigned";
   readonly keyPath?: string;
@@ -43,6 +43,7 @@ export interface SigstoreSigned {
   readonly keyData?: string;
   readonly keyDatas?: readonly string[];
   readonly fulcio?: Fulcio;
+  readonly pki?: PKI;
   readonly rekorPublicKeyPath?: string;
   readonly rekorPublicKeyPaths?: readonly string[];
   readonly rekorPublicKeyData?: string;
@@ -56,6 +57,16 @@ export interface Fulcio {
   readonly caData?: string;
   readonly oidcIssuer: string;
   readonly subjectEmail: string;
+}
+
+/** Authorities of one's own, and whom they have to have certified. */
+export interface PKI {
+  readonly caRootsPath?: string;
+  readonly caRootsData?: string;
+  readonly caIntermediatesPath?: string;
+  readonly caIntermediatesData?: string;
+  readonly subjectEmail?: string;
+  readonly subjectHostname?: string;
 }
 
 /** A policy, checked. */
@@ -133,6 +144,28 @@ const fulcioCheck: Check<Fulcio> = (value) => {
     ];
   return only(fulcio, ["caPath", "caData", "oidcIssuer", "subjectEmail"]);
 };
+const pkiFields = object<PKI>({
+  caRootsPath: optional(string),
+  caRootsData: optional(string),
+  caIntermediatesPath: optional(string),
+  caIntermediatesData: optional(string),
+  subjectEmail: optional(string),
+  subjectHostname: optional(string),
+});
+const pkiCheck: Check<PKI> = (value) => {
+  const issues = pkiFields(value);
+  if (issues !== undefined) return issues;
+  const pki = value as PKI; // just checked
+  const issue = (found: string, wants: string): Issue[] => [{ path: [], found, wants }];
+  if ((pki.caRootsPath === undefined) === (pki.caRootsData === undefined))
+    return issue(pki.caRootsPath === undefined ? "no roots" : "two", "caRootsPath or caRootsData");
+  if (pki.caIntermediatesPath !== undefined && pki.caIntermediatesData !== undefined)
+    return issue("two", "caIntermediatesPath or caIntermediatesData");
+  // Of nobody in particular it would be anybody's.
+  if (!pki.subjectEmail && !pki.subjectHostname) return issue("no name", "subjectEmail or subjectHostname");
+  const files = ["caRootsPath", "caRootsData", "caIntermediatesPath", "caIntermediatesData"];
+  return only(pki, [...files, "subjectEmail", "subjectHostname"]);
+};
 const signedFields = object<SigstoreSigned>({
   type: oneOf(["sigstoreSigned"]),
   keyPath: optional(string),
@@ -140,6 +173,7 @@ const signedFields = object<SigstoreSigned>({
   keyData: optional(string),
   keyDatas: optional(array(string)),
   fulcio: optional(fulcioCheck),
+  pki: optional(pkiCheck),
   rekorPublicKeyPath: optional(string),
   rekorPublicKeyPaths: optional(array(string)),
   rekorPublicKeyData: optional(string),
@@ -154,12 +188,13 @@ function sigstoreSigned(value: object): readonly Issue[] | undefined {
   const has = (name: string): boolean => Object.hasOwn(value, name);
   const named = [...KEY_FIELDS, "fulcio", "pki"].filter(has);
   if (named.length !== 1)
-    return issue(named.join(" and ") || "no key", `one of ${KEY_FIELDS.join(", ")}, fulcio`);
+    return issue(named.join(" and ") || "no key", `one of ${KEY_FIELDS.join(", ")}, fulcio, pki`);
   const logs = LOG_FIELDS.filter(has);
   if (logs.length > 1) return issue(logs.join(" and "), "one of them");
   // A certificate lasts minutes, and only a log knows when it was used.
   if (has("fulcio") && logs.length === 0)
     return issue("fulcio without a log", `one of ${LOG_FIELDS.join(", ")}`);
+  if (has("pki") && logs.length > 0) return issue(`pki and ${logs[0]}`, "pki without a log");
   // Of no key nothing would be asked.
   for (const name of ["keyPaths", "keyDatas", "rekorPublicKeyPaths", "rekorPublicKeyDatas"])
     if (has(name) && (value as Record<string, unknown[]>)[name]?.length === 0)
