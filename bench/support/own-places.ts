@@ -16,7 +16,7 @@ export class OwnPlaces implements Disposable {
 
   /** @param above  Where; on ext4, unless `restMs` is 0. */
   constructor(above: string = tmpdir(), restMs: number = EXT4_FORGETS_MS) {
-    this.#folder = mkdtempSync(join(above, "teu-bench-places-"));
+    this.#folder = mkdtempSync(join(above, "teu-places-"));
     this.#restMs = restMs;
   }
 
