@@ -55,13 +55,15 @@ function pathOf(url: string): string {
 
 /** The kind of endpoint, from the end of the path: few words, whatever clients send. */
 function routeOf(path: string): string {
-  const bare = path.split("?", 1)[0] ?? "";
+  const question = path.indexOf("?");
+  const bare = question < 0 ? path : path.slice(0, question);
   if (bare === "/v2/" || bare === "/v2") return "base";
   if (bare === "/v2/_catalog") return "catalog";
   if (bare === SEARCH_PATH || bare === DOCKER_SEARCH_PATH) return "search";
   if (bare.endsWith("/tags/list")) return "tags";
-  const [kind, last] = bare.split("/").slice(-2);
+  const end = bare.lastIndexOf("/");
+  const kind = bare.slice(bare.lastIndexOf("/", end - 1) + 1, end);
   if (kind === "manifests" || kind === "referrers") return kind;
-  if (kind === "uploads" || (kind === "blobs" && last === "uploads")) return "uploads";
+  if (kind === "uploads" || (kind === "blobs" && bare.endsWith("/uploads"))) return "uploads";
   return kind === "blobs" ? "blobs" : "other";
 }

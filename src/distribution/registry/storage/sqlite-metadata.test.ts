@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../../../base/index.ts";
-import { digestOf, type RepositoryName } from "../../../spec/index.ts";
+import { digestOf, type RepositoryName, type Tag } from "../../../spec/index.ts";
 import { openDatabase } from "./database.ts";
 import { metadataSuite } from "./metadata-suite.ts";
 import { openMetadata } from "./sqlite-metadata.ts";
@@ -27,6 +27,28 @@ describe("SqliteMetadata", () => {
     }
     using again = openMetadata(path);
     expect(again.blob(name, digestOf("49"))).toBe(49);
+  });
+
+  test("what was asked for lately is what is there, whoever changed it, and never what a transaction took back", async () => {
+    using metadata = openMetadata(newPath());
+    const name = "a" as RepositoryName;
+    const tag = { kind: "tag", tag: "t" as Tag } as const;
+    const put = (text: string): Promise<void> =>
+      metadata.putManifest(name, { ...link(text), children: [], required: [] }, [tag.tag]);
+    const link = (text: string) => ({ mediaType: "m", digest: digestOf(text), size: 3 });
+    await put("one");
+    expect([metadata.manifest(name, tag), metadata.manifest(name, tag)]).toEqual([link("one"), link("one")]);
+    await put("two");
+    expect(metadata.manifest(name, tag)).toEqual(link("two"));
+    const undone = metadata.database.transaction(() => {
+      metadata.database.run("UPDATE manifests SET size = 4");
+      expect(metadata.manifest(name, tag)?.size).toBe(4);
+      throw new Error("undone");
+    });
+    expect(undone).toThrow("undone");
+    expect(metadata.manifest(name, tag)).toEqual(link("two"));
+    metadata.database.run("DELETE FROM manifests WHERE digest = ?", [digestOf("two")]);
+    expect(metadata.manifest(name, tag)).toBeUndefined();
   });
 
   test("finds the tags that go with a manifest by its digest: it looked at all tags of the repository", () => {

@@ -16,6 +16,7 @@ import {
   type UploadRecord,
 } from "./metadata.ts";
 import { NO_POLICY, QuotaExceeded, quotasOf, type StoragePolicy, TagImmutable } from "./policy.ts";
+import { RecentLinks } from "./recent-links.ts";
 import { SqliteEvents } from "./sqlite-events.ts";
 import { SqliteUpkeep } from "./sqlite-upkeep.ts";
 
@@ -40,12 +41,14 @@ export class SqliteMetadata implements Metadata {
   readonly #log: LogSync;
   readonly #checkpoints: Checkpoints;
   readonly #policy: StoragePolicy;
+  readonly #recent: RecentLinks;
 
   constructor(database: Database, log: LogSync, checkpoints: Checkpoints, policy: StoragePolicy) {
     this.database = database;
     this.#log = log;
     this.#checkpoints = checkpoints;
     this.#policy = policy;
+    this.#recent = new RecentLinks(database);
     this.events = new SqliteEvents(database);
     this.upkeep = new SqliteUpkeep(database, log, checkpoints, this.events);
   }
@@ -77,6 +80,11 @@ export class SqliteMetadata implements Metadata {
   }
 
   manifest(repository: RepositoryName, target: TagOrDigest): ManifestLink | undefined {
+    const name = target.kind === "tag" ? target.tag : target.digest;
+    return this.#recent.find(`${repository} ${name}`, () => this.#look(repository, target));
+  }
+
+  #look(repository: RepositoryName, target: TagOrDigest): ManifestLink | undefined {
     const byTag = `SELECT ${LINK} FROM tags JOIN manifests USING (repository, digest)
       WHERE repository = ${NUMBER} AND tag = ?2`;
     const byDigest = `SELECT ${LINK} FROM manifests WHERE repository = ${NUMBER} AND digest = ?2`;

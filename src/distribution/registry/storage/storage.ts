@@ -9,11 +9,13 @@ import { PullTimes } from "../upkeep/pull-times.ts";
 import { Turns } from "../upkeep/turns.ts";
 import { Pins } from "./pins.ts";
 import type { StoragePolicy } from "./policy.ts";
+import { RecentBytes } from "./recent-bytes.ts";
 import { openMetadata, type SqliteMetadata } from "./sqlite-metadata.ts";
 
 /** See the file's head. */
 export interface Storage extends Disposable {
   readonly content: ContentStore;
+  readonly manifests: RecentBytes;
   readonly metadata: SqliteMetadata;
   readonly pins: Pins;
   readonly pulls: PullTimes;
@@ -44,6 +46,7 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
     const pulls = new PullTimes(metadata.upkeep);
     return {
       content,
+      manifests: new RecentBytes(content),
       metadata,
       pins: new Pins(),
       pulls,
