@@ -71,8 +71,8 @@ struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the fil
 enum frame { FRAME_SUBSCRIBE = 1, FRAME_INPUT = 2, FRAME_INPUT_END = 3, FRAME_RESIZE = 4, FRAME_REOPEN = 5 };
 enum frame_out { FRAME_HELLO = 1, FRAME_OUTPUT = 2, FRAME_LOST = 3, FRAME_EXIT = 4, FRAME_DONE = 5 };
 struct frame_header { uint8_t kind, stream; uint16_t reserved; uint32_t length; };
-/* What a client wants: streams by number, to write, that the container waits rather than lose a byte for it, and to do what follows the end itself. */
-enum want { WANT_STDOUT = 2, WANT_STDERR = 4, WANT_STDIN = 1, WANT_ALL_BYTES = 8, WANT_SETTLE = 16 };
+/* What a client wants: streams by number, to write, that the container waits rather than lose a byte for it, to do what follows the end itself, and to remove the container with all that is told of it. */
+enum want { WANT_STDOUT = 2, WANT_STDERR = 4, WANT_STDIN = 1, WANT_ALL_BYTES = 8, WANT_SETTLE = 16, WANT_REMOVE = 32 };
 
 /* ---- what the monitor knows -------------------------------------------------------------------------------------- */
 
@@ -496,6 +496,7 @@ static void on_frame(struct client *client) {
   switch ((enum frame)client->frame.kind) {
     case FRAME_SUBSCRIBE:
       client->wants = client->small[0];
+      if (client->wants & WANT_REMOVE) monitor.passing = 1; /* nobody waits for the disk to take what goes */
       send_frame(client, FRAME_DONE, 0, &done, sizeof done);
       break;
     case FRAME_INPUT: break;

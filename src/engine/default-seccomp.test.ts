@@ -3,6 +3,7 @@ import { checkFilter, runFilter } from "../../test/support/bpf.ts";
 import { conventionsOf, numbersOf } from "../runtime/seccomp/architectures.ts";
 import { compileSeccomp } from "../runtime/seccomp/compile.ts";
 import type { Architecture } from "../sys/index.ts";
+import { defaultFilter } from "./default-filter.ts";
 import { defaultSeccomp } from "./default-seccomp.ts";
 
 /** Docker's default set for a container. */
@@ -152,4 +153,17 @@ test("every name is a system call of one of its machine's conventions, and none 
     );
     expect(names.filter((name) => !known.has(name))).toEqual([]);
   }
+});
+
+describe("the program that comes with teu", () => {
+  test.each(["x64", "arm64"] as const)("is what the default profile compiles to, on %s", (architecture) => {
+    const { profile, program } = defaultFilter({ capabilities: DOCKER, architecture });
+    expect(program).toEqual(compileSeccomp(profile, { architecture, supportedFlags: 0 }).program);
+  });
+
+  test("is for the default capabilities alone", () => {
+    const more = defaultFilter({ capabilities: [...DOCKER, "CAP_SYS_ADMIN"], architecture: "x64" });
+    expect(more.program).toBeUndefined();
+    expect(defaultFilter({ capabilities: [], architecture: "x64" }).program).toBeUndefined();
+  });
 });

@@ -113,7 +113,8 @@ export {
 } from "./remote/manifests.ts";
 export { listRemoteReferrers } from "./remote/referrers.ts";
 export { type SearchResult, searchRemote } from "./remote/search.ts";
-export { removeContainers, removeImages } from "./remove-each.ts";
+export { removeContainers } from "./remove-containers.ts";
+export { removeImages } from "./remove-images.ts";
 // What a run tells while it goes on.
 export type { Step, StepObserver } from "./run/steps.ts";
 export { createFromImage, type RunImageOptions, runImage, startImage } from "./run-image.ts";
@@ -122,10 +123,10 @@ export { selfCommand } from "./self.ts";
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
 export type { EventRecord } from "./store/events.ts";
 export type { Store } from "./store/store.ts";
-export { keepBudget } from "./system/budget.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";
 export { diskUsage, type UsageOfKind } from "./system/df.ts";
+export { keepBudget } from "./system/keep-budget.ts";
 export { type PruneKind, prune } from "./system/prune.ts";
 export { repairAll } from "./system/repair-all.ts";
 export { type Copied, copyImage } from "./transfer/copy.ts";

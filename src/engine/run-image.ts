@@ -3,14 +3,14 @@
 import { release } from "node:os";
 
 import { imageVolumes } from "../image/index.ts";
-import { chainIDs, type ImageConfig, type Platform, type Seccomp } from "../spec/index.ts";
+import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
 import { architecture } from "../sys/index.ts";
 import type { SignatureVerdict } from "./audit/entry.ts";
 import type { ImageProcess } from "./bundle/config.ts";
 import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { AttachOptions } from "./container/attach.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
-import { defaultSeccomp } from "./default-seccomp.ts";
+import { defaultFilter, type Filter } from "./default-filter.ts";
 import { type EnsuredImage, ensureImage, type PullPolicy } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
@@ -118,10 +118,10 @@ async function checkVolumes({ volumes }: ContainerRequest): Promise<void> {
 function seccompOf(
   { seccomp, options }: Pick<ContainerRequest, "seccomp" | "options">,
   capabilities: readonly string[],
-): Seccomp | undefined {
+): Filter | undefined {
   if (seccomp === "unconfined" || (seccomp === undefined && options.isPrivileged)) return undefined;
-  if (seccomp === undefined) return defaultSeccomp({ capabilities, architecture });
-  return seccompOfProfile(seccomp, { capabilities, architecture, kernel: release() });
+  if (seccomp === undefined) return defaultFilter({ capabilities, architecture });
+  return { profile: seccompOfProfile(seccomp, { capabilities, architecture, kernel: release() }) };
 }
 
 async function unpack(

@@ -5,7 +5,7 @@
  */
 
 import { TeuError } from "../base/index.ts";
-import { type HookName, parseRuntimeConfig, type RuntimeConfig } from "../spec/index.ts";
+import { type HookName, parseJSON, type RuntimeConfig } from "../spec/index.ts";
 import {
   check,
   cString,
@@ -133,9 +133,9 @@ export function loadState(root: string, id: string): SavedState {
   }
 }
 
-/** The configuration that the container was created with. */
+/** The configuration that the container was created with, which was checked then. */
 export function savedConfig({ configText }: SavedState): RuntimeConfig {
-  return parseRuntimeConfig(configText);
+  return parseJSON(configText, "config.json") as RuntimeConfig;
 }
 
 /** Field 22 of /proc/PID/stat; undefined when the process is gone or a zombie. */

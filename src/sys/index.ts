@@ -64,6 +64,8 @@ export { type Architecture, type SystemCall, systemCallName, systemCallNumber } 
 export { O } from "./open-flags.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
+// Which process a number means.
+export { isProcess, processInode } from "./process-inode.ts";
 // Quotas of projects.
 export { limitProject, type ProjectUse, projectOf, setProject, useOfProject } from "./project-quota.ts";
 // Locks that other programs take.

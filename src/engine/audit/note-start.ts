@@ -1,6 +1,6 @@
 /** The entry of a container's start. */
-import { digestOf, type RuntimeConfig } from "../../spec/index.ts";
-import { encodeConfig } from "../container/make.ts";
+import { digestOf } from "../../spec/index.ts";
+import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 import { appendAudit } from "./log.ts";
@@ -9,13 +9,13 @@ import { appendAudit } from "./log.ts";
 export function noteStart(
   store: Store,
   { id, name, image, imageTarget, settings }: ContainerRecord,
-  config: RuntimeConfig,
+  { config, text }: Bundle,
   planDigest: string | undefined,
 ): void {
   const { uid = 0, gid = 0 } = config.process?.user ?? {};
   appendAudit(store.paths.root, {
     ...{ action: "start", container: id, name, image, imageDigest: imageTarget.digest },
-    ...{ args: settings.command, user: `${uid}:${gid}`, configDigest: digestOf(encodeConfig(config)) },
+    ...{ args: settings.command, user: `${uid}:${gid}`, configDigest: digestOf(text) },
     ...(planDigest !== undefined && { planDigest }),
   });
 }

@@ -5,7 +5,6 @@
  */
 import { type ContainerPath, type HostPath, TeuError } from "../../base/index.ts";
 import type {
-  Capabilities,
   Hooks,
   Mount,
   Namespace,
@@ -23,7 +22,7 @@ import { InvalidOption } from "../options/error.ts";
 import { mergeResources } from "../options/resources.ts";
 import type { BindMount } from "../options/volume.ts";
 import {
-  CAPABILITIES,
+  capabilitiesOf,
   DEFAULT_PATH,
   DEVICE_RULES,
   MASKED_PATHS,
@@ -196,12 +195,6 @@ function workingDirectoryOf(image: ImageProcess, options: ContainerOptions): str
       `The working directory '${asked}' is invalid, it needs to be an absolute path`,
     );
   return asked ?? (image.workingDirectory === "" ? "/" : image.workingDirectory);
-}
-
-/** A user that is not root has none, as after execve; inheritable ones would come back (CVE-2022-24769). */
-export function capabilitiesOf(user: User, capabilities = CAPABILITIES): Capabilities {
-  if (user.uid !== 0) return { bounding: capabilities };
-  return { bounding: capabilities, effective: capabilities, permitted: capabilities };
 }
 
 function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] = {}): Namespace[] {

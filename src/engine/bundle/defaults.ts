@@ -1,5 +1,5 @@
 /** What a container gets that asks for nothing: docker's defaults. Source: moby daemon/pkg/oci/defaults.go. */
-import type { DeviceRule, Mount } from "../../spec/index.ts";
+import type { Capabilities, DeviceRule, Mount, User } from "../../spec/index.ts";
 
 /** The root user's capabilities in a container; 14. */
 export const CAPABILITIES: readonly string[] = [
@@ -18,6 +18,12 @@ export const CAPABILITIES: readonly string[] = [
   "CAP_KILL",
   "CAP_AUDIT_WRITE",
 ];
+
+/** A user that is not root has none, as after execve; inheritable ones would come back (CVE-2022-24769). */
+export function capabilitiesOf(user: User, capabilities = CAPABILITIES): Capabilities {
+  if (user.uid !== 0) return { bounding: capabilities };
+  return { bounding: capabilities, effective: capabilities, permitted: capabilities };
+}
 
 const QUIET = ["nosuid", "noexec", "nodev"];
 

@@ -2,13 +2,14 @@
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
+import { ownDriver } from "../driver/own.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
 
 /** The runtime at `path`, or ours. States of different runtimes lie apart: they do not know each other's files. */
 export async function driverOf(store: Store, path: string | undefined): Promise<RuntimeDriver> {
   const state = (name: string) => join(store.paths.runtimeState, name) as HostPath;
-  if (path === undefined) return await (await import("../driver/own.ts")).ownDriver(state("teu"));
+  if (path === undefined) return ownDriver(state("teu"));
   const { commandDriver } = await import("../driver/command.ts");
   return commandDriver(path, state(path.slice(path.lastIndexOf("/") + 1)));
 }

@@ -1,5 +1,6 @@
 /** Whether a container has ended though its record says otherwise. */
-import { isAlive } from "../../base/index.ts";
+import { bootID, isAlive, type Owner } from "../../base/index.ts";
+import { isProcess } from "../../sys/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -7,5 +8,11 @@ import { containerDirectory, type Store } from "../store/store.ts";
 /** Whether its monitor has left a record and so has nothing left to do, or whoever owned it is gone; any other owner that is alive is at it. */
 export function hasEnded(store: Store, { id, phase, owner }: ContainerRecord): boolean {
   const exit = phase === "creating" ? undefined : readExitRecord(containerDirectory(store, id));
-  return exit?.monitor === owner.pid || !isAlive(owner);
+  return exit?.monitor === owner.pid || !isThere(owner);
+}
+
+/** Every command asks this of every container that runs. */
+function isThere(owner: Owner): boolean {
+  const { pid, inode } = owner;
+  return inode === undefined ? isAlive(owner) : owner.bootID === bootID() && isProcess(pid, inode);
 }

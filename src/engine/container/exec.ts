@@ -5,10 +5,9 @@ import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { childEnded } from "../../sys/index.ts";
 import { appendAudit } from "../audit/log.ts";
-import { capabilitiesOf } from "../bundle/config.ts";
+import { capabilitiesOf } from "../bundle/defaults.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
-import { userOf } from "../options/user.ts";
 import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
@@ -54,7 +53,7 @@ export async function execInContainer(store: Store, text: string, request: ExecR
   const { interactive, terminal, isDetached = false } = request;
   const bundle = bundleDirectory(store, id);
   if (isDetached) {
-    await startDetached(store, id, await driverOf(store, settings.runtime), processOf(bundle, request));
+    await startDetached(store, id, await driverOf(store, settings.runtime), await processOf(bundle, request));
     return 0;
   }
   using streams = new Streams({ interactive, terminal });
@@ -62,7 +61,7 @@ export async function execInContainer(store: Store, text: string, request: ExecR
   const { pid } = await driver.exec({
     id,
     bundle,
-    process: processOf(bundle, request),
+    process: await processOf(bundle, request),
     stdio: streams.stdio,
     onTerminal: (master) => streams.attach(master),
   });
@@ -93,11 +92,14 @@ async function startDetached(
 }
 
 /** The container's own process, but for what is asked otherwise. Source: docker exec. */
-export function processOf(bundle: string, request: ExecRequest): Process {
+export async function processOf(bundle: string, request: ExecRequest): Promise<Process> {
   const text = readFileSync(join(bundle, "config.json"), "utf8");
   const own = (JSON.parse(text) as RuntimeConfig).process; // we wrote it
   const { user, workingDirectory, terminal, args, environment } = request;
-  const found = user === undefined ? (own?.user ?? { uid: 0, gid: 0 }) : userOf(user, join(bundle, "rootfs"));
+  const found =
+    user === undefined
+      ? (own?.user ?? { uid: 0, gid: 0 })
+      : (await import("../options/user.ts")).userOf(user, join(bundle, "rootfs"));
   return {
     terminal,
     user: found,

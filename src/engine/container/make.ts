@@ -6,12 +6,14 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, wr
 import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
-import { parseRuntimeConfig, type RuntimeConfig, type Seccomp } from "../../spec/index.ts";
+import { parseRuntimeConfig } from "../../spec/index.ts";
 import { isInUserNamespace } from "../../sys/index.ts";
+import { type Bundle, encodeConfig } from "../bundle/bundle.ts";
 import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
 import { filesIn, writeFiles } from "../bundle/files.ts";
 import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
+import type { Filter } from "../default-filter.ts";
 import { withPlaces } from "../network/cni/configuration.ts";
 import { InvalidOption } from "../options/error.ts";
 import { healthCheckOf } from "../options/health.ts";
@@ -34,12 +36,6 @@ import { keepContainer } from "./keep.ts";
 import { encodeRecord, RECORD } from "./note-record.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
-
-/** A container that a runtime can create. */
-export interface Bundle {
-  readonly path: HostPath;
-  readonly config: RuntimeConfig;
-}
 
 /** Records a new container on `image`. From here on it can be removed. @throws {NameInUse} @throws {NoCommand} */
 export function recordContainer(
@@ -170,7 +166,7 @@ export async function makeBundle(
   container: ContainerRecord,
   image: UnpackedImage,
   request: ContainerRequest,
-  seccomp: Seccomp | undefined,
+  filter: Filter | undefined,
 ): Promise<Bundle> {
   const { options } = request;
   const kept = containerDirectory(store, container.id);
@@ -192,7 +188,7 @@ export async function makeBundle(
     rootfs: "rootfs",
     user:
       groups.length === 0 ? user : { ...user, additionalGids: [...(user.additionalGids ?? []), ...groups] },
-    seccomp,
+    seccomp: filter?.profile,
     hasSwapLimit: options.resources?.memory !== undefined && hasSwapLimit(),
     ...(sharedMemory !== undefined && { sharedMemory }),
     joined,
@@ -203,13 +199,14 @@ export async function makeBundle(
     ? await (await import("../home/conditions.ts")).configInHome(container, asked)
     : asked;
   // Kept where a reboot leaves it, for the next start.
-  for (const directory of [kept, path])
-    writeFileSync(join(directory, "config.json"), encodeConfig(config), { mode: 0o600 });
+  const text = encodeConfig(config);
+  for (const directory of [kept, path]) writeFileSync(join(directory, "config.json"), text, { mode: 0o600 });
   if (!container.settings.autoRemove) {
     writeFileSync(join(kept, RECORD), encodeRecord(store, container), { mode: 0o600 });
     keepContainer(store, container);
   }
-  return { path, config };
+  const isAsked = filter?.program !== undefined && config.linux?.seccomp === filter.profile;
+  return { path, config, text, ...(isAsked && { program: filter.program }) };
 }
 
 /** What it is called, and the files that say so: those of the container whose network it is in, where there is one. */
@@ -232,21 +229,16 @@ function identify(
   return { hostname, files: filesIn(kept) };
 }
 
-/** A limit may need more digits than a number has. */
-export function encodeConfig(config: RuntimeConfig): string {
-  const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown }; // younger than the compiler's library
-  return JSON.stringify(config, (_, value) => (typeof value === "bigint" ? rawJSON(`${value}`) : value));
-}
-
 /** Makes the bundle of a container that has run before. */
 export async function remakeBundle(store: Store, container: ContainerRecord): Promise<Bundle> {
   const { path, rootfs } = openBundle(store, container);
   await openVolumes(store, container, rootfs, { isNew: false });
   if (container.settings.hasInit) reaperMount(store.paths.run); // a reboot takes it
-  const text = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
-  const config = await rejoin(store, parseRuntimeConfig(text), container.settings.joins ?? {});
-  writeFileSync(join(path, "config.json"), encodeConfig(config), { mode: 0o600 });
-  return { path, config };
+  const before = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
+  const config = await rejoin(store, parseRuntimeConfig(before), container.settings.joins ?? {});
+  const text = encodeConfig(config);
+  writeFileSync(join(path, "config.json"), text, { mode: 0o600 });
+  return { path, config, text };
 }
 
 /** The bundle's directory, with the root mounted in it. */

@@ -5,14 +5,14 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
-import { unmount } from "../mount/calls.ts";
+import { unmount, unmountAside } from "../mount/calls.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { type ContainerRecord, deleteContainer, recordFate } from "../store/containers.ts";
-import { inTransaction } from "../store/database.ts";
+import { togetherWithOthers } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { closeVolumes } from "../volume/hold.ts";
 import { driverOf } from "./driver-of.ts";
-import { disconnect } from "./network.ts";
+import { disconnect } from "./places.ts";
 
 /** It runs, and force was not asked for. Docker's words. */
 export class ContainerRunning extends TeuError<"container-running", { id: string; name: string }> {
@@ -46,11 +46,11 @@ export async function removeContainer(
   const mounts = isLast ? (container.settings.mounts ?? []) : [];
   const volumes = mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : []));
   if (volumes.length === 0) {
-    recordFate(store.database, container, () => deleteContainer(store.database, container));
+    await recordFate(store.database, container, () => deleteContainer(store.database, container));
     return;
   }
   const { finishRemovals, removeUnused } = await import("../volume/remove.ts");
-  inTransaction(store.database, () => {
+  await togetherWithOthers(store.database, () => {
     deleteContainer(store.database, container);
     removeUnused(store, volumes);
   });
@@ -68,7 +68,9 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   await endByRuntime(store, container);
   await endMonitor(container.owner);
   await disconnect(store, container);
-  unmount(join(bundle, "rootfs") as HostPath);
+  const rootfs = join(bundle, "rootfs") as HostPath;
+  if (container.settings.autoRemove) unmount(rootfs);
+  else await unmountAside(rootfs);
   unmount(join(bundle, "shm") as HostPath);
   await closeVolumes(store, container);
   rmSync(bundle, { recursive: true, force: true });

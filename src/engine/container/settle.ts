@@ -2,7 +2,7 @@
 import { thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { type ContainerRecord, markExited, recordFate, takeOver } from "../store/containers.ts";
-import { inTransaction } from "../store/database.ts";
+import { togetherWithOthers } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { hasEnded } from "./ended.ts";
@@ -36,7 +36,7 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   // A container that was never started is nothing that anybody has seen.
   if (container.settings.autoRemove || isCreating) {
     if (!isCreating)
-      recordFate(store.database, container, () =>
+      await recordFate(store.database, container, () =>
         noteContainerEvent(store.database, container.id, "die", { exitCode: `${exit?.status ?? KILLED}` }),
       );
     await removeContainer(store, container, { force: true });
@@ -44,7 +44,7 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   }
   await stopAndUnmount(store, container);
   const { status = KILLED, finishedAt = Date.now() } = exit ?? {};
-  const isDue = inTransaction(store.database, () => {
+  const isDue = await togetherWithOthers(store.database, () => {
     markExited(store.database, container.id, status, finishedAt);
     return noteEnd(store, container, status, finishedAt);
   });

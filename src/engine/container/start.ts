@@ -4,9 +4,10 @@
  */
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { startTimeOf, thisOwner } from "../../base/index.ts";
+import { bootID, startTimeOf } from "../../base/index.ts";
 import { copyTerminalSize, pipe } from "../../sys/index.ts";
 import { noteStart as noteStartInAudit } from "../audit/note-start.ts";
+import type { Bundle } from "../bundle/bundle.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { sendForSupervisor } from "../health/send.ts";
 import { openSink } from "../logs/sink.ts";
@@ -22,8 +23,7 @@ import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { findContainer } from "./find.ts";
 import type { Foreground } from "./foreground.ts";
-import type { Bundle } from "./make.ts";
-import { connect } from "./network.ts";
+import { connect } from "./places.ts";
 import { afterExit, noteStart } from "./restart.ts";
 import { settle } from "./settle.ts";
 
@@ -56,7 +56,7 @@ export async function startMonitored(
   { isByHand = true, foreground, signal }: StartOptions = {},
 ): Promise<void> {
   const driver = await driverOf(store, container.settings.runtime);
-  using cgroups = await openMonitorCgroups();
+  using cgroups = openMonitorCgroups();
   using failing = new DisposableStack();
   const monitor = failing.use(Monitor.start(cgroups.directory));
   const creating = performance.now();
@@ -66,7 +66,7 @@ export async function startMonitored(
     foreground,
     signal,
   });
-  await nameContainer(monitor, created.pid);
+  nameContainer(monitor, created.pid);
   observe({
     kind: "create",
     runtime: driver.name,
@@ -79,11 +79,14 @@ export async function startMonitored(
   const starting = performance.now();
   await connect(store, container, created.pid);
   signal?.throwIfAborted();
-  noteStartInAudit(store, container, bundle.config, created.planDigest);
+  noteStartInAudit(store, container, bundle, created.planDigest);
   foreground?.begin(driver);
   await driver.start(container.id);
-  const owner = { ...thisOwner(), pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0 };
-  recordFate(store.database, container, () => {
+  const owner = {
+    ...{ pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0, bootID: bootID() },
+    ...(monitor.inode !== undefined && { inode: monitor.inode }),
+  };
+  await recordFate(store.database, container, () => {
     markRunning(store.database, container.id, owner);
     noteStart(store, container, isByHand);
     if (container.settings.health !== undefined)
@@ -147,7 +150,7 @@ async function create(
     monitor.configure(given, { ...configurationFor(store, container, log), sink: sink?.texts }, joins);
     return await driver.create({
       id,
-      bundle: bundle.path,
+      bundle,
       stdio,
       terminal: !isPiped,
       onTerminal: (master) => {
@@ -164,8 +167,8 @@ async function create(
 }
 
 /** Its cgroup is there by now: the monitor reads in the end what the kernel counted. */
-async function nameContainer(monitor: Monitor, pid: number): Promise<void> {
-  const events = await openOomEvents(pid);
+function nameContainer(monitor: Monitor, pid: number): void {
+  const events = openOomEvents(pid);
   try {
     monitor.nameContainer(pid, events);
   } finally {

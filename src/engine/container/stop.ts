@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
-import { inTransaction } from "../store/database.ts";
+import { inTransaction, togetherWithOthers } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
@@ -63,7 +63,7 @@ export async function stopContainer(
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
     await send(store, container, SIGKILL);
   await ended;
-  inTransaction(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
+  await togetherWithOthers(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
 }
 
 /** How long somebody who removes a container waits for it beside others; after that, removing it waits for it alone. */
@@ -73,7 +73,7 @@ const PATIENCE_SECONDS = 2;
 export async function killForRemoval(store: Store, container: ContainerRecord): Promise<void> {
   // Other runtimes kill as they delete: each of their commands is a process.
   if (container.settings.runtime !== undefined) return;
-  const ended = monitorSays(store, container.id, true);
+  const ended = monitorSays(store, container.id, { settles: true, removes: true });
   await send(store, container, SIGKILL);
   await Promise.race([ended, after(PATIENCE_SECONDS)]);
 }

@@ -3,6 +3,7 @@ import { hasCode } from "../../base/index.ts";
 import { decodeWaitStatus } from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
+import type { Wants } from "../monitor/protocol.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, containerDirectory, type Store } from "../store/store.ts";
 import { findContainer } from "./find.ts";
@@ -25,7 +26,7 @@ export async function waitForContainer(store: Store, text: string, settles = fal
     if (container === undefined) return status; // --rm: the record goes with the container
     if (container.phase === "exited") return container.exitStatus ?? 0;
     status =
-      (await monitorSays(store, id, settles)) ??
+      (await monitorSays(store, id, { settles })) ??
       readExitRecord(containerDirectory(store, id))?.status ??
       status;
     await settle(store, container);
@@ -61,11 +62,15 @@ export function findIfAny(store: Store, id: string): ContainerRecord | undefined
 
 /**
  * Waits for what the container's monitor says of its end.
- * @param settles  Whether the caller does what follows.
+ * @param follow  Whether the caller does what follows, and removes the container.
  * @returns undefined where it has none, or none any more
  */
-export async function monitorSays(store: Store, id: string, settles: boolean): Promise<number | undefined> {
-  const silent = { stdin: false, stdout: false, stderr: false, allBytes: false, settles };
+export async function monitorSays(
+  store: Store,
+  id: string,
+  follow: Pick<Wants, "settles" | "removes">,
+): Promise<number | undefined> {
+  const silent = { stdin: false, stdout: false, stderr: false, allBytes: false, ...follow };
   let attachment: Attachment;
   try {
     attachment = new Attachment(bundleDirectory(store, id), silent);

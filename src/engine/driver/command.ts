@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
-import type { RuntimeConfig, RuntimeState } from "../../spec/index.ts";
+import type { RuntimeState } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver, RuntimeStats } from "./driver.ts";
@@ -106,10 +106,10 @@ export function commandDriver(path: string, state: HostPath): RuntimeDriver {
 
 function create(path: string, state: HostPath, request: CreateRequest): Promise<Created> {
   const { id, bundle } = request;
-  return leaveProcess(path, state, ["create", "--bundle", bundle], {
+  return leaveProcess(path, state, ["create", "--bundle", bundle.path], {
     ...request,
-    folder: bundle,
-    program: programOf(bundle),
+    folder: bundle.path,
+    program: bundle.config.process?.args?.[0],
     id,
   });
 }
@@ -293,9 +293,4 @@ function lastError(log: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function programOf(bundle: HostPath): string | undefined {
-  const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as RuntimeConfig;
-  return config.process?.args?.[0];
 }

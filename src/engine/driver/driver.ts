@@ -1,12 +1,13 @@
 /** What the engine asks of a runtime, ours or another: the operations of runtime-spec runtime.md, for one container. */
 import type { HostPath } from "../../base/index.ts";
 import type { Process, Resources } from "../../spec/index.ts";
+import type { Bundle } from "../bundle/bundle.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 
 /** What a runtime needs to make a container. */
 export interface CreateRequest {
   readonly id: string;
-  readonly bundle: HostPath;
+  readonly bundle: Bundle;
   /** Our descriptors that become the container's 0, 1 and 2; with a terminal they are not used. */
   readonly stdio: readonly [number, number, number];
   readonly terminal: boolean;
@@ -19,7 +20,8 @@ export interface CreateRequest {
 }
 
 /** What a runtime needs to run one more process in a container. */
-export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "bundle" | "stdio" | "onTerminal"> {
+export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "stdio" | "onTerminal"> {
+  readonly bundle: HostPath;
   readonly process: Process;
   /** Whether it goes on without us: then nobody reaps it here. */
   readonly isDetached?: boolean;

@@ -58,7 +58,7 @@ export async function runCheck(
   try {
     const driver = await driverOf(store, container.settings.runtime);
     const bundle = bundleDirectory(store, container.id);
-    const process = processOf(bundle, {
+    const process = await processOf(bundle, {
       args: command,
       environment: [],
       interactive: false,

@@ -1,5 +1,6 @@
 /** What the home of this process is like, for the containers that are made in it. */
 import { existsSync, readFileSync } from "node:fs";
+import { readCgroupLayout, userUnits } from "../../runtime/index.ts";
 import type { Device, RuntimeConfig } from "../../spec/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { asInHome } from "./config.ts";
@@ -10,7 +11,6 @@ export async function configInHome(
   config: RuntimeConfig,
 ): Promise<RuntimeConfig> {
   const oomScoreAdj = Number(readFileSync("/proc/self/oom_score_adj", "utf8"));
-  const { readCgroupLayout, userUnits } = await import("../../runtime/index.ts");
   const { hasOwnUnits } = await userUnits();
   const isUnit = container.settings.runtime === undefined && hasOwnUnits(readCgroupLayout());
   return asInHome(config, {

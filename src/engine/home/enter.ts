@@ -46,7 +46,7 @@ async function makeHome(run: HostPath, user: User): Promise<Home> {
   using _lock = lockHome(run);
   const known = findHome(run);
   if (known !== undefined) return known;
-  const { startKeeper } = await import("../../runtime/index.ts");
+  const { startKeeper } = await import("./start-keeper.ts");
   const { missing, ...maps } = idMapsOf(user);
   if (missing !== undefined)
     printError(`teu: Only images whose files are all root's can be used: ${missing}\n`);

@@ -1,7 +1,7 @@
 /** What a monitor has to do with cgroups: those that it is in, and the one whose dead are counted. */
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { hasCode } from "../../base/index.ts";
-import type { CgroupLayout, Hierarchy } from "../../runtime/index.ts";
+import { type CgroupLayout, type Hierarchy, readCgroupLayout } from "../../runtime/index.ts";
 import { errnoOf, isInUserNamespace } from "../../sys/index.ts";
 import { MONITORS_CGROUP } from "../paths.ts";
 
@@ -19,9 +19,9 @@ export interface MonitorCgroups extends Disposable {
  * been filled in. So is a hierarchy that we may not change: a container cannot be put there either, and its runtime says so.
  * In a user namespace it stays where its starter is: to be moved takes rights in what both places have above them.
  */
-export async function openMonitorCgroups(): Promise<MonitorCgroups> {
+export function openMonitorCgroups(): MonitorCgroups {
   if (isInUserNamespace()) return { joins: [], [Symbol.dispose]: () => undefined };
-  const { v1, unified } = await layoutOf("self");
+  const { v1, unified } = layoutOf("self");
   using opening = new DisposableStack();
   const open = (hierarchy: Hierarchy, file: string, flags: number) => {
     const descriptor = openBelow(hierarchy, file, flags);
@@ -58,8 +58,8 @@ function openBelow({ mountPoint }: Hierarchy, file: string, flags: number): numb
  * where nobody counts: without the controller, and at the top, where not only this container would be counted.
  * Source: kernel cgroup-v1/memory.rst, memory.oom_control; cgroup-v2.rst, memory.events.
  */
-export async function openOomEvents(pid: number): Promise<number | undefined> {
-  const { v1, unified } = await layoutOf(pid);
+export function openOomEvents(pid: number): number | undefined {
+  const { v1, unified } = layoutOf(pid);
   const memory = v1.find(({ controllers }) => controllers.includes("memory")) ?? unified;
   if (memory === undefined || memory.own === "/") return undefined;
   const file = memory === unified ? "memory.events" : "memory.oom_control";
@@ -72,9 +72,7 @@ export async function openOomEvents(pid: number): Promise<number | undefined> {
 }
 
 /** Whatever runtime made the container, /proc says where it is. */
-async function layoutOf(process: number | "self"): Promise<CgroupLayout> {
-  // Loaded when first needed, as for our own runtime's driver.
-  const { readCgroupLayout } = await import("../../runtime/index.ts");
+function layoutOf(process: number | "self"): CgroupLayout {
   try {
     return readCgroupLayout(process);
   } catch (error) {

@@ -30,6 +30,8 @@ export function readExitRecord(directory: HostPath): ExitRecord | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+  // What no disk was waited for a power cut may leave empty; its monitor is gone as well.
+  if (text === "") return undefined;
   // Written whole or not at all by a monitor of ours; version 1 is the only one so far.
   const { finishedAt, ...others } = JSON.parse(text) as Omit<ExitRecord, "finishedAt"> & {
     finishedAt: string;

@@ -416,6 +416,29 @@ describe("a container under a monitor", () => {
     expect(readExitRecord(directory)).toMatchObject({ pid, status: 7 });
   });
 
+  traced("waits for no disk where a client has it end to remove it", async () => {
+    const { monitor, pid, go } = start("echo out; kill -STOP $$");
+    monitor.nameContainer(pid);
+    const tracing = Bun.spawn(
+      ["strace", "-qq", "-e", "trace=fsync,fdatasync,renameat2", "-p", `${monitor.pid}`],
+      { stderr: "pipe" },
+    );
+    const calls = tracing.stderr.text();
+    await until(() => /^TracerPid:\s*[1-9]/m.test(readFileSync(`/proc/${monitor.pid}/status`, "utf8")));
+    using _attachment = new Attachment(directory, { ...OUTPUT, settles: true, removes: true });
+    monitor[Symbol.dispose]();
+    go();
+    process.kill(pid, "SIGKILL");
+    await until(() => existsSync(join(directory, "exit")));
+    expect(await calls).toMatch(/^renameat2\(.*"exit".*\n(--- .*\n)?$/);
+    expect(readExitRecord(directory)).toMatchObject({ pid, signal: 9 });
+  });
+
+  test("a record that a power cut has left empty is none", () => {
+    writeFileSync(join(directory, "exit"), "");
+    expect(readExitRecord(directory)).toBeUndefined();
+  });
+
   test("has a monitor of a few kilobytes, in a session of its own", async () => {
     const { monitor, pid, go } = start("sleep 100");
     monitor.nameContainer(pid);

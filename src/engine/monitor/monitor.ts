@@ -9,6 +9,7 @@ import {
   check,
   decodeWaitStatus,
   type Ended,
+  processInode,
   receiveMessage,
   type Spawn,
   sealedFile,
@@ -41,13 +42,16 @@ type ReplyOf<Kind extends Reply["kind"]> = Extract<Reply, { kind: Kind }>;
 /** A monitor, as its starter sees it. Every call waits for the answer, which takes microseconds. */
 export class Monitor implements Disposable {
   readonly pid: number;
+  /** Of its pidfd, where that tells it from every other process. */
+  readonly inode: number | undefined;
   readonly #socket: number;
   #isOpen = true;
   /** Processes that have ended, and how. */
   readonly #ended = new Map<number, number>();
 
-  private constructor(pid: number, socket: number) {
+  private constructor(pid: number, inode: number | undefined, socket: number) {
     this.pid = pid;
+    this.inode = inode;
     this.#socket = socket;
   }
 
@@ -68,8 +72,9 @@ export class Monitor implements Disposable {
         descriptors: [nothing, nothing, nothing, theirs],
         ...(cgroup !== undefined && { cgroup }),
       });
+      const inode = processInode(pidfd);
       closeSync(pidfd);
-      return new Monitor(pid, ours);
+      return new Monitor(pid, inode, ours);
     } catch (error) {
       closeSync(ours);
       throw error;

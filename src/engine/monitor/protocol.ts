@@ -156,7 +156,7 @@ export function decodeReply(bytes: Uint8Array): Reply {
 
 const FRAME = { subscribe: 1, input: 2, inputEnd: 3, resize: 4, reopen: 5 } as const;
 const FRAME_OUT = { hello: 1, output: 2, lost: 3, exit: 4, done: 5 } as const;
-const WANT = { stdin: 1, stdout: 2, stderr: 4, allBytes: 8, settles: 16 } as const;
+const WANT = { stdin: 1, stdout: 2, stderr: 4, allBytes: 8, settles: 16, removes: 32 } as const;
 const FRAME_HEADER_BYTES = 8;
 /** No frame of a monitor is longer: its buffer for what a container wrote, with room to spare. */
 const MAX_FRAME_BYTES = 1 << 20;
@@ -165,9 +165,11 @@ const MAX_FRAME_BYTES = 1 << 20;
 export const SUBSCRIBED_BYTES = 32;
 
 /** What a client is sent, and whether it writes. */
-export type Wants = Readonly<Record<Exclude<keyof typeof WANT, "settles">, boolean>> & {
+export type Wants = Readonly<Record<Exclude<keyof typeof WANT, "settles" | "removes">, boolean>> & {
   /** Whether the client does what follows the container's end: no teu is started for it, as long as the client is there. */
   readonly settles?: boolean;
+  /** Whether the client has it end to remove it: what is written of its end may be lost with the machine's power. An older monitor waits all the same. */
+  readonly removes?: boolean;
 };
 
 export function encodeSubscribe(wants: Wants): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 /** The calls by which something is mounted on the host. Source: fsopen(2), fsconfig(2), open_tree(2), move_mount(2), umount2(2). */
-import { closeSync } from "node:fs";
+import { close, closeSync, constants } from "node:fs";
 import type { HostPath } from "../../base/index.ts";
 import { check, cString, errno, syscall } from "../../sys/index.ts";
 
@@ -17,6 +17,8 @@ const STX_ATTRIBUTES = 8;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
 
 /**
  * Shows the tree at `source` at `target` too: a path, or a descriptor of the place.
@@ -74,6 +76,25 @@ export function isMountPoint(path: HostPath): boolean {
     path,
   );
   return (status.getUint32(STX_ATTRIBUTES, true) & STATX_ATTR_MOUNT_ROOT) !== 0;
+}
+
+/**
+ * As `unmount()`, for a file system that writes when it goes what is dirty in the one below, whoever wrote that: a thread of Bun's waits for it,
+ * beside others. Resolves when it has gone, if nobody else has it mounted.
+ */
+export async function unmountAside(target: HostPath): Promise<void> {
+  const flags = constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const held = syscall("openat", AT_FDCWD, cString(target), O_PATH | O_CLOEXEC | flags);
+  if (held === -errno.ENOENT || held === -errno.ENOTDIR) return;
+  check(held, "open", target);
+  try {
+    unmount(target);
+  } finally {
+    // It goes with the last who has it open.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    close(held, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+    await promise;
+  }
 }
 
 /** Unmounts what is on `target`, however busy, without following a link; nothing there is no error. */

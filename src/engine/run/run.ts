@@ -5,17 +5,19 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { writeError } from "../../content/index.ts";
-import { digestOf, type Seccomp } from "../../spec/index.ts";
+import { digestOf } from "../../spec/index.ts";
 import { isTerminal } from "../../sys/index.ts";
 import { allowedBy, type SignatureVerdict } from "../audit/entry.ts";
 import { appendAudit } from "../audit/log.ts";
+import type { Bundle } from "../bundle/bundle.ts";
 import type { AttachOptions } from "../container/attach.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { Foreground } from "../container/foreground.ts";
-import { type Bundle, encodeConfig, makeBundle, recordContainer } from "../container/make.ts";
+import { makeBundle, recordContainer } from "../container/make.ts";
 import { removeContainer, stopAndUnmount } from "../container/remove.ts";
 import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startMonitored } from "../container/start.ts";
+import type { Filter } from "../default-filter.ts";
 import { InvalidOption } from "../options/error.ts";
 import { type ContainerRecord, markCreated } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -25,7 +27,7 @@ import { NotATerminal } from "./streams.ts";
 
 /** What a new container is given while its image is held. */
 export interface HeldImage {
-  readonly filter: Seccomp | undefined;
+  readonly filter: Filter | undefined;
   /** What the signature policy made of the image. */
   readonly verdict: SignatureVerdict;
   /** Called when the container's record holds on to its image. */
@@ -123,7 +125,7 @@ async function record(store: Store, image: UnpackedImage, request: RunRequest): 
 function noteInAudit(
   store: Store,
   container: ContainerRecord,
-  { config }: Bundle,
+  { config, text }: Bundle,
   request: RunRequest,
 ): void {
   const { id, name, image, imageTarget, settings } = container;
@@ -132,7 +134,7 @@ function noteInAudit(
   appendAudit(store.paths.root, {
     ...{ action: "create", container: id, name, image, imageDigest: imageTarget.digest },
     ...{ args: settings.command, user: `${uid}:${gid}`, signature: request.verdict },
-    configDigest: digestOf(encodeConfig(config)),
+    configDigest: digestOf(text),
     ...(allowed && { allowed }),
   });
 }

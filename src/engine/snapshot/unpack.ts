@@ -1,25 +1,11 @@
 /**
- * Makes snapshots of an image's layers: each one unpacked by itself, several at once, then settled on those below and
- * committed from the bottom up. What is unpacked lies under a lease until its record is made; everything is on disk
- * before the record is. A snapshot once committed never changes and is shared by all images that have it.
+ * Makes snapshots of an image's layers. Mostly all of them are there, from an earlier container: what unpacks is loaded for those that are
+ * not. A snapshot once committed never changes and is shared by all images that have it.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import type { HostPath } from "../../base/index.ts";
-import { type AppliedLayer, type ByteString, needsMergedLower, settleLayer } from "../../image/index.ts";
 import { type ChainID, chainIDs, type Descriptor, type DiffID } from "../../spec/index.ts";
-import { check, layerFiles, syscall } from "../../sys/index.ts";
 import type { ImageDocuments } from "../image/content.ts";
-import { orDamage } from "../image/damage.ts";
-import { inTransaction } from "../store/database.ts";
-import { type LeaseRecord, takeLease } from "../store/leases.ts";
-import { addSnapshot, findSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
-import { type Store, snapshotDirectory } from "../store/store.ts";
-import { layerDirectories } from "./directories.ts";
-import { openMerged } from "./overlay.ts";
-import { syncToDisk } from "./sync-tree.ts";
-import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
+import { findSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
+import type { Store } from "../store/store.ts";
 
 /** What unpacking an image came to. */
 export interface Unpacked {
@@ -32,19 +18,11 @@ export interface Unpacked {
 }
 
 /** One layer that is no snapshot yet. */
-interface Layer {
+export interface MissingLayer {
   readonly descriptor: Descriptor;
   readonly diffID: DiffID;
   readonly chainID: ChainID;
 }
-
-interface UnpackedLayer extends Layer {
-  readonly lease: LeaseRecord & Disposable;
-  readonly applied: AppliedLayer;
-}
-
-/** Below this, starting a process costs more than it wins. */
-const SMALL_BYTES = 4 << 20;
 
 /** Unpacks the layers of `image` that are no snapshots yet. */
 export async function unpackLayers(
@@ -54,27 +32,19 @@ export async function unpackLayers(
 ): Promise<Unpacked> {
   const { layers, base } = missingLayers(store, image);
   const present = image.manifest.layers.length - layers.length;
-  using leases = new DisposableStack();
-  const unpacked = await unpackAll(store, layers, leases, signal);
-  settleAll(store, unpacked, base);
-  const entries = unpacked.reduce((sum, { applied }) => sum + applied.entries, 0);
-  syncToDisk(
-    unpacked.map(({ lease }) => leaseDirectory(store, lease)),
-    entries,
-  );
-  let top = base;
-  for (const layer of unpacked) top = commit(store, layer, top);
-  return { top, unpacked: layers.length, present, entries };
+  if (layers.length === 0) return { top: base, unpacked: 0, present, entries: 0 };
+  const { unpackMissing } = await import("./unpack-missing.ts");
+  return { ...(await unpackMissing(store, layers, base, signal)), unpacked: layers.length, present };
 }
 
 /** The layers above the highest one that is a snapshot: on it stand all that are. */
 function missingLayers(
   store: Store,
   { manifest, config }: ImageDocuments,
-): { layers: Layer[]; base: SnapshotRecord | undefined } {
+): { layers: MissingLayer[]; base: SnapshotRecord | undefined } {
   const diffIDs = config.rootfs.diff_ids;
   const chain = chainIDs(diffIDs);
-  const layers: Layer[] = [];
+  const layers: MissingLayer[] = [];
   for (let at = chain.length - 1; at >= 0; at--) {
     const [chainID, diffID, descriptor] = [chain[at], diffIDs[at], manifest.layers[at]];
     if (chainID === undefined || diffID === undefined || descriptor === undefined) break;
@@ -83,133 +53,4 @@ function missingLayers(
     layers.unshift({ descriptor, diffID, chainID });
   }
   return { layers, base: undefined };
-}
-
-/** A few at once, in processes of their own where that is worth it. The leases belong to `leases`, whatever happens. */
-async function unpackAll(
-  store: Store,
-  layers: readonly Layer[],
-  leases: DisposableStack,
-  signal: AbortSignal | undefined,
-): Promise<UnpackedLayer[]> {
-  const stop = new AbortController();
-  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const large = layers.filter(({ descriptor }) => descriptor.size > SMALL_BYTES).length;
-  const unpacked: UnpackedLayer[] = [];
-  const rest = layers.entries();
-  const worker = async () => {
-    for (const [number, layer] of rest) {
-      either.throwIfAborted();
-      const lease = leases.use(takeLayerLease(store, layer));
-      const job: LayerJob = {
-        blob: store.content.path(layer.descriptor.digest),
-        target: join(leaseDirectory(store, lease), "fs"),
-        diffID: layer.diffID,
-      };
-      mkdirSync(job.target, { recursive: true, mode: 0o755 });
-      const isLarge = layer.descriptor.size > SMALL_BYTES && large > 1;
-      const unpack = isLarge ? unpackElsewhere : unpackHere;
-      const applied = await unpack(job, either).catch(async (error: unknown) => {
-        either.throwIfAborted();
-        throw await orDamage(store, [layer.descriptor], error);
-      });
-      unpacked[number] = { ...layer, lease, applied };
-    }
-  };
-  const count = Math.min(layers.length, large > 1 ? availableParallelism() : 1);
-  const ended = await Promise.allSettled(
-    Array.from({ length: count }, () =>
-      worker().catch((error: unknown) => {
-        stop.abort(error); // the others need not finish
-        throw error;
-      }),
-    ),
-  );
-  signal?.throwIfAborted();
-  const failed = ended.find((outcome) => outcome.status === "rejected");
-  if (failed !== undefined) throw stop.signal.reason;
-  return unpacked;
-}
-
-/** A lease on a directory in the making; ending it removes what is still there. */
-function takeLayerLease(store: Store, { chainID }: Layer): LeaseRecord & Disposable {
-  // Short: where the kernel wants all layers in one option, it takes a page at most.
-  const directory = `new-${crypto.randomUUID().slice(0, 8)}`;
-  const lease = takeLease(store.database, `unpack ${chainID}`, directory);
-  return {
-    ...lease,
-    [Symbol.dispose](): void {
-      rmSync(join(store.paths.snapshots, directory), { recursive: true, force: true });
-      lease[Symbol.dispose]();
-    },
-  };
-}
-
-function leaseDirectory(store: Store, { directory }: LeaseRecord): HostPath {
-  return join(store.paths.snapshots, directory ?? "") as HostPath;
-}
-
-/** From the bottom up: hard links into lower layers, and what lower layers know of directories that a layer only implies. */
-function settleAll(store: Store, layers: readonly UnpackedLayer[], base: SnapshotRecord | undefined): void {
-  let below = base === undefined ? [] : layerDirectories(store, base);
-  for (const { lease, applied } of layers) {
-    const directory = leaseDirectory(store, lease);
-    const files = join(directory, "fs") as HostPath;
-    settle(store, files, below, applied, join(directory, "lower") as HostPath);
-    below = applied.hidesLower ? [files] : [files, ...below];
-  }
-}
-
-/** @param place  A name for a directory, used for a moment. */
-function settle(
-  store: Store,
-  files: HostPath,
-  below: readonly HostPath[],
-  applied: AppliedLayer,
-  place: HostPath,
-): void {
-  const [next, ...rest] = below;
-  const calls = layerFiles<ByteString>();
-  if (next === undefined || !needsMergedLower(applied.unsettled)) {
-    settleLayer(files, next, applied, calls);
-    return;
-  }
-  mkdirSync(place);
-  {
-    using merged = openMerged(store.paths.snapshots, [next, ...rest], place);
-    settleLayer(files, merged.path, applied, calls);
-  }
-  rmdirSync(place);
-}
-
-/** Makes a layer a snapshot; if another process was first, its snapshot is taken and ours goes with its lease. */
-function commit(store: Store, layer: UnpackedLayer, parent: SnapshotRecord | undefined): SnapshotRecord {
-  const { applied, chainID, lease } = layer;
-  const source = leaseDirectory(store, lease);
-  return inTransaction(store.database, () => {
-    const existing = findSnapshot(store.database, chainID);
-    if (existing !== undefined) return existing;
-    const snapshot = addSnapshot(store.database, {
-      kind: "committed",
-      key: chainID,
-      parent: parent?.number ?? null,
-      size: applied.size,
-      hidesLower: applied.hidesLower,
-    });
-    const target = snapshotDirectory(store, snapshot.number);
-    // One that was killed between its rename and its commit left a directory by a number that it never had.
-    rmSync(target, { recursive: true, force: true });
-    renameSync(source, target);
-    syncDirectory(store.paths.snapshots);
-    return snapshot;
-  });
-}
-
-function syncDirectory(path: HostPath): void {
-  const directory = openSync(path, "r");
-  try {
-    check(syscall("fsync", directory), "fsync", path);
-  } finally {
-    closeSync(directory);
-  }
 }

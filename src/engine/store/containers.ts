@@ -10,7 +10,7 @@ import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { StorageOptions } from "../options/storage.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
-import { inTransaction, withoutWaiting } from "./database.ts";
+import { inTransaction, togetherWithOthers, withoutWaiting } from "./database.ts";
 import { noteContainerEvent } from "./events.ts";
 import { deleteHealth } from "./health.ts";
 import { deleteRestart } from "./restarts.ts";
@@ -139,6 +139,7 @@ interface Row {
   owner_pid: number;
   owner_start: number;
   owner_boot: string;
+  owner_inode: number | null;
 }
 
 /** Records a container that is being made. The caller is in a transaction. @throws {NameInUse} */
@@ -205,9 +206,9 @@ export function markRunning(database: Database, id: string, owner: Owner): void 
   database
     .query(
       `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL, paused = 0,
-         owner_pid = ?2, owner_start = ?3, owner_boot = ?4, started_at = ?5 WHERE id = ?1`,
+         owner_pid = ?2, owner_start = ?3, owner_boot = ?4, owner_inode = ?5, started_at = ?6 WHERE id = ?1`,
     )
-    .run(id, owner.pid, owner.startTime, owner.bootID, Date.now());
+    .run(id, owner.pid, owner.startTime, owner.bootID, owner.inode ?? null, Date.now());
   noteContainerEvent(database, id, "start");
 }
 
@@ -221,7 +222,7 @@ export function markExited(
   database
     .query(
       `UPDATE containers SET status = 'exited', exit_status = ?2, finished_at = ?3, paused = 0,
-         owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
+         owner_pid = 0, owner_start = 0, owner_boot = '', owner_inode = NULL WHERE id = ?1`,
     )
     .run(id, exitStatus, finishedAt);
   noteContainerEvent(database, id, "die", { exitCode: `${exitStatus}` });
@@ -231,7 +232,7 @@ export function markExited(
 export function markCreated(database: Database, id: string): void {
   database
     .query(
-      `UPDATE containers SET status = 'exited', owner_pid = 0, owner_start = 0, owner_boot = '' WHERE id = ?1`,
+      `UPDATE containers SET status = 'exited', owner_pid = 0, owner_start = 0, owner_boot = '', owner_inode = NULL WHERE id = ?1`,
     )
     .run(id);
 }
@@ -259,19 +260,24 @@ export function renameContainer(database: Database, namespace: string, id: strin
  * Records what became of a container, as one transaction. Of one that was to leave nothing, nothing that happened is missed when it is lost with
  * the machine's power: whoever comes next finds that its owner is gone, and removes it.
  */
-export function recordFate<T>(database: Database, { settings }: ContainerRecord, work: () => T): T {
-  const record = () => inTransaction(database, work);
-  return settings.autoRemove ? withoutWaiting(database, record) : record();
+export async function recordFate<T>(
+  database: Database,
+  { settings }: ContainerRecord,
+  work: () => T,
+): Promise<T> {
+  if (!settings.autoRemove) return await togetherWithOthers(database, work);
+  return withoutWaiting(database, () => inTransaction(database, work));
 }
 
 /** Makes `owner` the one that works on the container, unless somebody else took it meanwhile. @returns whether it did */
 export function takeOver(database: Database, from: ContainerRecord, owner: Owner): boolean {
   const { pid, startTime } = from.owner;
   const query = database.query(
-    `UPDATE containers SET owner_pid = ?1, owner_start = ?2, owner_boot = ?3
-     WHERE id = ?4 AND owner_pid = ?5 AND owner_start = ?6`,
+    `UPDATE containers SET owner_pid = ?1, owner_start = ?2, owner_boot = ?3, owner_inode = ?4
+     WHERE id = ?5 AND owner_pid = ?6 AND owner_start = ?7`,
   );
-  const words = [owner.pid, owner.startTime, owner.bootID, from.id, pid, startTime];
+  const { inode = null } = owner;
+  const words = [owner.pid, owner.startTime, owner.bootID, inode, from.id, pid, startTime];
   // With the power both owners go.
   return withoutWaiting(database, () => query.run(...words)).changes > 0;
 }
@@ -358,6 +364,9 @@ function fromRow(row: Row): ContainerRecord {
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     isPaused: row.paused !== 0,
-    owner: { pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
+    owner: {
+      ...{ pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
+      ...(row.owner_inode !== null && { inode: row.owner_inode }),
+    },
   };
 }

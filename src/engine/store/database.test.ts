@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../../base/index.ts";
-import { inTransaction, openDatabase, withoutWaiting } from "./database.ts";
+import { inTransaction, openDatabase, togetherWithOthers, withoutWaiting } from "./database.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 let folder: string;
@@ -108,6 +108,50 @@ test("withoutWaiting() leaves the database waiting for the disk again, also when
   expect(level()).toEqual(full);
   // What is part of a transaction that waits waits with it.
   expect(inTransaction(database, () => withoutWaiting(database, level))).toEqual(full);
+});
+
+/** How many transactions the log holds. Source: SQLite, file format, the WAL format: a frame that ends one has a size of the database. */
+function commitsIn(path: string): number {
+  const log = readFileSync(`${path}-wal`);
+  const [header, frame] = [32, 24 + log.readUInt32BE(8)];
+  let commits = 0;
+  for (let at = header; at + frame <= log.length; at += frame) if (log.readUInt32BE(at + 4) > 0) commits++;
+  return commits;
+}
+
+test("togetherWithOthers() commits what is asked for at one moment at once, but for what fails", async () => {
+  const path = join(folder, "others.db");
+  const database = openDatabase(path);
+  const add = (name: string) => () => {
+    database.run("INSERT INTO namespaces VALUES (?1, 1)", [name]);
+    if (name === "wrong") throw new Error("no");
+    return name;
+  };
+  inTransaction(database, add("zero"));
+  const before = commitsIn(path);
+  const asked = ["one", "wrong", "two"].map((name) => togetherWithOthers(database, add(name)));
+  expect(database.query("SELECT count(*) AS n FROM namespaces").get()).toEqual({ n: 2 });
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+  ]);
+  expect(await asked[2]).toBe("two");
+  const names = openDatabase(path).query("SELECT name FROM namespaces ORDER BY name").values();
+  expect(names).toEqual([["default"], ["one"], ["two"], ["zero"]]);
+  expect(commitsIn(path)).toBe(before + 1);
+});
+
+test("togetherWithOthers() tells everybody when what they asked for cannot be committed", async () => {
+  const path = join(folder, "locked.db");
+  const database = openDatabase(path);
+  database.run("PRAGMA busy_timeout = 1");
+  const other = openDatabase(path);
+  other.run("BEGIN IMMEDIATE");
+  const asked = [1, 2].map((number) => togetherWithOthers(database, () => number));
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  other.run("ROLLBACK");
+  expect(await togetherWithOthers(database, () => 3)).toBe(3);
 });
 
 test("openDatabase() refuses records of a newer teu", () => {

@@ -104,6 +104,53 @@ export function inTransaction<T>(database: Database, work: () => T): T {
   return database.transaction(work).immediate();
 }
 
+interface Waiting {
+  readonly work: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const waiting = new WeakMap<Database, Waiting[]>();
+
+/**
+ * Runs `work` in one transaction with all that this process asks for at the same moment: many that end wait for the disk once, not each by
+ * itself. Where it throws, nothing of it stays, and the others' does. @returns what it returned, when that is on disk
+ */
+export function togetherWithOthers<T>(database: Database, work: () => T): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const mine = { work, resolve: resolve as (result: unknown) => void, reject }; // it is given what `work` returns
+    const others = waiting.get(database);
+    if (others !== undefined) {
+      others.push(mine);
+      return;
+    }
+    waiting.set(database, [mine]);
+    setImmediate(() => commitWaiting(database));
+  });
+}
+
+function commitWaiting(database: Database): void {
+  const all = waiting.get(database) ?? [];
+  waiting.delete(database);
+  const tell: (() => void)[] = [];
+  try {
+    inTransaction(database, () => {
+      for (const { work, resolve, reject } of all)
+        try {
+          const result = database.transaction(work)(); // inside of another: a savepoint
+          tell.push(() => resolve(result));
+        } catch (error) {
+          if (!database.inTransaction) throw error; // a full disk takes the others' work with it
+          tell.push(() => reject(error));
+        }
+    });
+  } catch (error) {
+    for (const { reject } of all) reject(error);
+    return;
+  }
+  for (const one of tell) one();
+}
+
 function connect(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   database.run(

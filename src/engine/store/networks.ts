@@ -199,6 +199,11 @@ export function listEndpoints(database: Database, network?: string): EndpointRec
     .all(network ?? null);
 }
 
+/** Whether the container is in a network of ours. */
+export function hasEndpoint(database: Database, container: string): boolean {
+  return database.query("SELECT 1 FROM endpoints WHERE container = ?1 LIMIT 1").get(container) !== null;
+}
+
 /** Disconnects a container from one network. */
 export function deleteEndpoint(
   database: Database,

@@ -230,4 +230,8 @@ export const MIGRATIONS: readonly string[] = [
   -- Which of its addresses are for whom: JSON.
   ALTER TABLE networks ADD COLUMN plan TEXT NOT NULL DEFAULT '{}';
   `,
+  `
+  -- Of the owner's pidfd; null: it is known by when it began.
+  ALTER TABLE containers ADD COLUMN owner_inode INTEGER;
+  `,
 ];

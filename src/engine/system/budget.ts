@@ -2,25 +2,23 @@
  * How much room images may take, as this machine's file says, and seeing to it: by whatever process has just pulled an image or removed a
  * container, as there is no daemon. What a container has, and what was used a short while ago, never goes; names go only where the file says so.
  */
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive } from "../../base/index.ts";
 import { parseDuration } from "../options/duration.ts";
 import { parseSize } from "../options/limits.ts";
-import type { EnginePaths } from "../paths.ts";
 import { Fields, InvalidConfiguration, readTOML } from "../registries/toml.ts";
 import { listLeases } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
 import { diskUsage } from "./df.ts";
 import { type Pruned, prune } from "./prune.ts";
 
-const SYSTEM = "/etc/teu/engine.toml";
 const DEFAULT_MIN_AGE = "1h";
 /** Who removes a thousand containers does not look a thousand times. */
 const PAUSE_MS = 60_000;
 
 /** What the file says of images. */
-export interface Budget {
+interface Budget {
   readonly maxBytes: number;
   /** What was pulled or used since then stays. */
   readonly minAgeMs: number;
@@ -28,11 +26,10 @@ export interface Budget {
   readonly removesUnused: boolean;
 }
 
-/** The store's own file, or else the machine's; undefined: there is no limit. @throws {InvalidConfiguration} @throws {InvalidOption} */
-export function budgetOf({ root }: Pick<EnginePaths, "root">): Budget | undefined {
-  const path = [join(root, "engine.toml"), SYSTEM].find((one) => existsSync(one));
-  const document = path === undefined ? undefined : readTOML(path);
-  if (path === undefined || document?.["images"] === undefined) return undefined;
+/** What the file at `path` says; undefined: there is no limit. @throws {InvalidConfiguration} @throws {InvalidOption} */
+function budgetOf(path: string): Budget | undefined {
+  const document = readTOML(path);
+  if (document?.["images"] === undefined) return undefined;
   const fields = new Fields(document["images"], path, "images.");
   const size = fields.string("max-size");
   if (size === undefined) return undefined;
@@ -46,12 +43,13 @@ export function budgetOf({ root }: Pick<EnginePaths, "root">): Budget | undefine
   };
 }
 
-/**
- * Removes what is too much, if there is a limit. While anybody is at work, nothing goes: the next one sees to it.
- * @param isRare  Whether to look however short a while ago somebody has looked.
- */
-export async function keepBudget(store: Store, { isRare }: { readonly isRare: boolean }): Promise<Pruned[]> {
-  const budget = budgetOf(store.paths);
+/** As `keepBudget()`, where the file at `path` is what counts. */
+export async function keepBudgetOf(
+  path: string,
+  store: Store,
+  { isRare }: { readonly isRare: boolean },
+): Promise<Pruned[]> {
+  const budget = budgetOf(path);
   if (budget === undefined || (!isRare && !isDue(store))) return [];
   if (listLeases(store.database).some(({ owner }) => isAlive(owner))) return [];
   const used = diskUsage(store).find(({ type }) => type === "Images")?.bytes ?? 0;

@@ -40,10 +40,22 @@ export class NoCgroups extends TeuError<"no-cgroups"> {
 /** Reads what this process has mounted, and where `process` stands: a pid, or this one. @throws {NoCgroups} */
 export function readCgroupLayout(process: number | "self" = "self"): CgroupLayout {
   const membership = readTextSync(`/proc/${process}/cgroup`);
-  const layout = parseCgroupLayout(readTextSync("/proc/self/mountinfo"), membership);
+  const layout = parseCgroupLayout(cgroupMounts(), membership);
   if (layout.v1.length === 0 || layout.unified === undefined) return layout;
   const controllers = readCgroupFileIfAny(`${layout.unified.mountPoint}/cgroup.controllers`);
   return controllers ? { ...layout, unifiedControllers: controllers.split(" ") } : layout;
+}
+
+let mounts: string | undefined;
+
+/** What /proc/self/mountinfo says of cgroups. Read once: that of a machine with many containers is long, and those of cgroups stay. */
+function cgroupMounts(): string {
+  mounts ??= readTextSync("/proc/self/mountinfo").split("\n").filter(isOfCgroups).join("\n");
+  return mounts;
+}
+
+function isOfCgroups(line: string): boolean {
+  return line.includes(" - cgroup");
 }
 
 /** @param mountinfo  /proc/self/mountinfo. @param membership  /proc/PID/cgroup. @throws {NoCgroups} */

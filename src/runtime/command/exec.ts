@@ -90,7 +90,7 @@ export const exec = runtimeCommand({
       const { detach, "console-socket": consoleSocket, "ignore-paused": ignorePaused } = flags;
       using foreground = detach ? undefined : new Foreground();
       const onConsole = foreground && ((master: number): void => foreground.attach(master));
-      const { pid, pidfd } = execProcess(root, containerID, process, {
+      const { pid, pidfd } = await execProcess(root, containerID, process, {
         stdio: [0, 1, 2],
         preserveFds: flags["preserve-fds"],
         ignorePaused,

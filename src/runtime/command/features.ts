@@ -14,7 +14,7 @@ import {
 import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import { knownMountOptions } from "../compile/mount-options.ts";
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../compile/scheduling.ts";
-import { supportedFlags } from "../machine/seccomp.ts";
+import { supportedFlags } from "../machine/filter.ts";
 import { seccompFlags } from "../seccomp/actions.ts";
 import { seccompArchitectures } from "../seccomp/architectures.ts";
 import { refuseUnsupported } from "../unsupported.ts";

@@ -12,7 +12,7 @@ import {
   spawn,
   syscall,
 } from "../../sys/index.ts";
-import { isRootless } from "../machine/rootless.ts";
+import { isRootless } from "../machine/rights.ts";
 import { CriuFailed, CriuLacks, CriuMissing } from "./errors.ts";
 import { lastErrors } from "./log-excerpt.ts";
 import type { CriuFeatures, CriuRequest, CriuResponse, RequestType } from "./messages.ts";

@@ -7,7 +7,7 @@ import { type ConfigIssue, InvalidConfig, validateConfig } from "../validate.ts"
 import { validateRootless } from "../validate-rootless.ts";
 import { planContainer, readConfig } from "./create.ts";
 import { refuseForKernel } from "./kernel.ts";
-import { isRootless } from "./rootless.ts";
+import { isRootless } from "./rights.ts";
 
 /** @param wordsOf  What an error without a list of issues says. */
 export function checkBundle(bundle: string, wordsOf: (error: unknown) => string): ConfigIssue[] {

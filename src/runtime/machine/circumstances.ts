@@ -5,15 +5,15 @@ import { existsSync, isInUserNamespace, readTextSync, realpathSync, statSync } f
 import type { CgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { bindSource } from "../compile/bind.ts";
-import { CAPABILITY_NAMES } from "../compile/capabilities.ts";
 import type { CgroupMount, Circumstances, SourceKind } from "../compile/context.ts";
 import { parseMountOptions } from "../compile/mount-options.ts";
 import { InvalidConfig } from "../validate.ts";
 import { validateSysctl } from "../validate-sysctl.ts";
+import { compileFilter } from "./filter.ts";
 import { hostProcs, mountOf, parentsOf } from "./host-mounts.ts";
+import { lastCapability } from "./last-capability.ts";
 import { isOwnNamespace } from "./namespace-file.ts";
-import { isRootless } from "./rootless.ts";
-import { compileFilter } from "./seccomp.ts";
+import { isRootless } from "./rights.ts";
 
 /** The rootfs of a bundle is not a directory that can be used. */
 export class InvalidRootfs extends TeuError<"invalid-rootfs", { path: string }> {
@@ -51,6 +51,8 @@ export interface Choices {
   readonly preserveFds: number;
   readonly nullStreams: readonly number[];
   readonly dieWithParent: boolean;
+  /** See `ConfigDocument`. */
+  readonly program?: Uint8Array | undefined;
 }
 
 /** The circumstances of one create. @throws {InvalidRootfs} {MissingSource} */
@@ -87,7 +89,7 @@ export function lookUp(
       ),
     },
     cgroupNamespace: (linux.namespaces ?? []).some(({ type }) => type === "cgroup"),
-    ...(linux.seccomp && { seccomp: compileFilter(linux.seccomp) }),
+    ...(linux.seccomp && { seccomp: compileFilter(linux.seccomp, choices.program) }),
     lastCapability: lastCapability(),
     isRootless: isRootless(),
     isInUserNamespace: isInUserNamespace(),
@@ -129,10 +131,4 @@ function sourcesOf(mounts: readonly Mount[], bundle: string): Map<string, Source
     }
   });
   return sources;
-}
-
-/** The highest capability that this kernel and teu know. */
-export function lastCapability(): number {
-  const number = Number.parseInt(readTextSync("/proc/sys/kernel/cap_last_cap"), 10);
-  return Math.min(number, CAPABILITY_NAMES.length - 1);
 }

@@ -367,7 +367,7 @@ test.skipIf(!canRun)("start on a container whose init is dead says so at once", 
   expect((caught as Error).message).toBe("cannot start a container that has stopped");
 });
 
-test.skipIf(!canRun)("exec runs in the container's namespaces, with its own user and directory", () => {
+test.skipIf(!canRun)("exec runs in the container's namespaces, with its own user and directory", async () => {
   const made = makeBundle(withScript("while [ ! -e /dev/shm/go ]; do sleep 0.05; done"));
   const root = join(temporary, "state");
   const file = join(made.bundle, "exec-output");
@@ -388,15 +388,15 @@ test.skipIf(!canRun)("exec runs in the container's namespaces, with its own user
       cwd: "/etc",
       env: ["PATH=/bin"],
     };
-    const executed = execProcess(root, made.id, process, { stdio: [0, output, output] });
+    const executed = await execProcess(root, made.id, process, { stdio: [0, output, output] });
     expect(reap(executed.pid, { wait: true })?.status).toBe(7);
     syscall("close", executed.pidfd);
     expect(readFileSync(file, "utf8")).toBe(
       "box\n1000\n5\n/etc\n/home/user\nls: can't open '/proc/1/fd': Permission denied\n",
     );
-    expect(() => execProcess(root, made.id, { ...process, args: ["nope"] }, { stdio: [0, 1, 2] })).toThrow(
-      'exec: "nope": executable file not found in $PATH',
-    );
+    await expect(
+      execProcess(root, made.id, { ...process, args: ["nope"] }, { stdio: [0, 1, 2] }),
+    ).rejects.toThrow('exec: "nope": executable file not found in $PATH');
   } finally {
     closeSync(output);
     syscall("pidfd_send_signal", pidfd, 9, 0, 0);

@@ -25,6 +25,7 @@ import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, S_IFIFO, SIGKILL } from "../compile/constants.ts";
+import type { SeccompPlan } from "../compile/context.ts";
 import { ociState } from "../oci-state.ts";
 import { digestOfPlan } from "../plan/digest.ts";
 import {
@@ -48,8 +49,10 @@ import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
 import { MovedDevices } from "./net-devices.ts";
 import { explainDeath } from "./oom.ts";
+import { isRootless } from "./rights.ts";
 import { rollBack } from "./roll-back.ts";
-import { attachDevicesIfAllowed, createCgroupOrNone, isRootless } from "./rootless.ts";
+import { attachDevicesIfAllowed, createCgroupOrNone } from "./rootless.ts";
+import { saveFilter } from "./saved-filter.ts";
 import type { PlanUnit } from "./units.ts";
 import { type OnWarning, printWarning, warnOfCapabilities } from "./warning.ts";
 
@@ -62,6 +65,8 @@ export interface CreateOptions {
   readonly bundle: string;
   /** What config.json is called instead, from the bundle on. */
   readonly configFile?: string;
+  /** What config.json says, from a caller that has just written it: it is not read again. */
+  readonly document?: ConfigDocument;
   /** Descriptors that become the process's 0, 1, 2, unless it has a terminal. Stay the caller's. */
   readonly stdio: readonly [number, number, number];
   /** Socket that is sent the terminal's master. */
@@ -86,6 +91,14 @@ export interface CreateOptions {
   readonly parent?: InitParent;
   /** Told what went wrong and changed nothing: poststop hooks, names of capabilities. A line on standard error if absent. */
   readonly onWarning?: OnWarning;
+}
+
+/** A config.json: the text, and what it says. */
+export interface ConfigDocument {
+  readonly config: RuntimeConfig;
+  readonly text: string;
+  /** What `linux.seccomp` is to the kernel, `struct sock_filter[]`; absent: it is compiled. Nobody listens to it. */
+  readonly program?: Uint8Array;
 }
 
 /** A container that is created: its init waits at the gate. Init is a child of the caller, or of the parent that it named, who reaps it. */
@@ -116,8 +129,7 @@ export class NoConfig extends TeuError<"no-config", { path: string }> {
  */
 export function createContainer(options: CreateOptions): CreatedContainer {
   const bundle = realpathSync(options.bundle);
-  const configText = readConfig(bundle, options.configFile);
-  const document = parseRuntimeConfig(configText);
+  const { config: document, text: configText } = options.document ?? readDocument(bundle, options.configFile);
   checkConfig(document);
   checkConsole(document.process ?? {}, options);
   warnOfCapabilities(document.process?.capabilities, options.onWarning);
@@ -179,12 +191,15 @@ export function createContainer(options: CreateOptions): CreatedContainer {
   }
 }
 
+/** The plan, and the filter that it loads. */
+type Compiled = CreatePlan & { readonly filter?: SeccompPlan };
+
 /** What has been made by the time that init starts. */
 interface Made {
   readonly config: RuntimeConfig;
   readonly configText: string;
   readonly options: Resolved;
-  readonly plan: CreatePlan;
+  readonly plan: Compiled;
   readonly execRecord: number;
   readonly directory: string;
   readonly cgroup: CgroupPlan;
@@ -239,6 +254,11 @@ export function checkConfig(config: RuntimeConfig): void {
   refuseUnsupported(config);
 }
 
+function readDocument(bundle: string, file: string | undefined): ConfigDocument {
+  const text = readConfig(bundle, file);
+  return { config: parseRuntimeConfig(text), text };
+}
+
 /** The text of config.json. @throws {NoConfig} */
 export function readConfig(bundle: string, file = "config.json"): string {
   const path = resolvePath(bundle, file);
@@ -261,7 +281,7 @@ function compileFor(
   directory: string,
   layout: CgroupLayout,
   cgroup: CgroupPlan,
-): CreatePlan {
+): Compiled {
   const { containerID, bundle } = options;
   const { noPivot = false, noNewKeyring = false, preserveFds = 0, dieWithParent = false } = options;
   const choices = {
@@ -273,8 +293,10 @@ function compileFor(
     preserveFds,
     nullStreams: [0, 1, 2].filter((stream) => options.streams[stream] === "/dev/null"),
     dieWithParent,
+    program: options.document?.program,
   };
-  return compileCreate(config, lookUp(config, choices, layout, cgroup));
+  const world = lookUp(config, choices, layout, cgroup);
+  return { ...compileCreate(config, world), ...(world.seccomp && { filter: world.seccomp }) };
 }
 
 /** exec.fifo is the gate; started.fifo tells `start` that exec happened, or why not. */
@@ -313,6 +335,7 @@ function save(made: Made, pid: number, segment: number): void {
   const { config, configText, options, cgroup, unit, group } = made;
   const { bundle, containerID, noNewKeyring, streams } = options;
   const later = laterHooks(config);
+  if (made.plan.filter !== undefined) saveFilter(made.directory, made.plan.filter);
   saveState(made.directory, {
     ociVersion: config.ociVersion,
     id: containerID,

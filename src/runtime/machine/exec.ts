@@ -16,23 +16,24 @@ import type { CgroupPaths } from "../cgroup/path.ts";
 import { subCgroupPaths } from "../cgroup/sub-path.ts";
 import type { CreatePlan } from "../compile/compile.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../compile/constants.ts";
+import type { SeccompPlan } from "../compile/context.ts";
 import { compileExecProcess } from "../compile/exec.ts";
 import { CLONE_FLAGS } from "../compile/namespaces.ts";
 import { ociState } from "../oci-state.ts";
 import { enterResctrl } from "../resctrl/group.ts";
-import { loadState, type SavedState, savedConfig, startTimeOf } from "../state.ts";
+import { loadState, type SavedState, savedConfig, startTimeOf, stateDirectory } from "../state.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { onCPUs } from "./affinity.ts";
-import { lastCapability } from "./circumstances.ts";
 import { conduct } from "./conduct.ts";
 import { checkConsole, openConsoleSocket, sendMaster } from "./console.ts";
 import type { CreateOptions } from "./create.ts";
 import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
+import { lastCapability } from "./last-capability.ts";
 import { launch } from "./launch.ts";
 import { explainDeath } from "./oom.ts";
-import { isRootless } from "./rootless.ts";
-import { compileFilter } from "./seccomp.ts";
+import { isRootless } from "./rights.ts";
+import { savedFilter } from "./saved-filter.ts";
 import { warnOfCapabilities } from "./warning.ts";
 
 /** The container cannot take another process. The sentences are runc's. */
@@ -70,12 +71,12 @@ export interface ExecutedProcess {
  * Runs `given` in the container and returns once it is the program.
  * @throws {ContainerNotFound} {CannotExec} {ProgramNotRunnable} {PlanFailed}
  */
-export function execProcess(
+export async function execProcess(
   root: string,
   containerID: string,
   given: Process,
   options: ExecOptions,
-): ExecutedProcess {
+): Promise<ExecutedProcess> {
   const state = loadState(root, containerID);
   if (startTimeOf(state.pid) !== state.startTime)
     throw new CannotExec({ id: containerID, status: "stopped" });
@@ -89,7 +90,8 @@ export function execProcess(
   refuseUnsupported({ ...config, process });
   const console = options.consoleSocket === undefined ? undefined : openConsoleSocket(options.consoleSocket);
   const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
-  const plan = compileFor(config, process, state, paths, options);
+  const filter = await filterOf(root, containerID, config);
+  const plan = compileFor(config, process, state, { paths, filter }, options);
   const init = onCPUs(process.execCPUAffinity?.initial, () => launchInside(plan, paths, state.pid, options));
   let pid: number | undefined;
   try {
@@ -118,6 +120,17 @@ export function execProcess(
   }
 }
 
+/** The container's own, as it was compiled for its first process. */
+async function filterOf(
+  root: string,
+  containerID: string,
+  { linux }: RuntimeConfig,
+): Promise<SeccompPlan | undefined> {
+  if (!linux?.seccomp) return undefined;
+  const saved = savedFilter(stateDirectory(root, containerID));
+  return saved ?? (await import("./filter.ts")).compileFilter(linux.seccomp);
+}
+
 /** What `process` leaves open is as the container's own process has it. Source: runc exec. */
 function completed(process: Process, own: Process | undefined): Process {
   if (own === undefined) return process;
@@ -141,10 +154,10 @@ function compileFor(
   config: RuntimeConfig,
   process: Process,
   { id, pid, startTime, noNewKeyring, hasTimeNamespace }: SavedState,
-  paths: CgroupPaths,
+  { paths, filter }: { readonly paths: CgroupPaths; readonly filter: SeccompPlan | undefined },
   options: ExecOptions,
 ): CreatePlan {
-  const { namespaces = [], seccomp, personality, memoryPolicy } = config.linux ?? {};
+  const { namespaces = [], personality, memoryPolicy } = config.linux ?? {};
   return compileExecProcess(process, {
     containerID: id,
     noNewKeyring: noNewKeyring ?? false,
@@ -157,7 +170,7 @@ function compileFor(
     ),
     hasUserNamespace: namespaces.some(({ type }) => type === "user"),
     hasMountNamespace: namespaces.some(({ type }) => type === "mount"),
-    ...(seccomp && { seccomp: compileFilter(seccomp) }),
+    ...(filter && { seccomp: filter }),
     ...(personality && { personality }),
     ...(memoryPolicy && { memoryPolicy }),
     lastCapability: lastCapability(),

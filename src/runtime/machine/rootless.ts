@@ -1,22 +1,12 @@
 /** What is different when a plain user, or root of a user namespace, calls the runtime. Source: runc, libcontainer rootless. */
 import { TeuError } from "../../base/index.ts";
 import type { Linux } from "../../spec/index.ts";
-import { isInUserNamespace } from "../../sys/index.ts";
 import { createCgroup } from "../cgroup/create.ts";
 import { attachDevices } from "../cgroup/device-attach.ts";
 import { limitOf, NO_CGROUP } from "../cgroup/none.ts";
 import type { CgroupPlan } from "../cgroup/plan.ts";
 import { naming } from "./errors.ts";
-
-/** Whether the caller is no root at all: what only root may do outside has to be done inside, or by helpers. */
-export function isRootless(): boolean {
-  return process.geteuid?.() !== 0;
-}
-
-/** Whether the caller's rights end at a user namespace, or at a user's own files: then cgroups may be out of reach. */
-export function hasLimitedRights(): boolean {
-  return isRootless() || isInUserNamespace();
-}
+import { hasLimitedRights } from "./rights.ts";
 
 /** The caller may make no cgroup, but config.json asks for one. The sentence is runc's. */
 export class RootlessCgroup extends TeuError<"rootless-cgroup", { field: string }> {

@@ -1,43 +1,11 @@
 /**
- * The kernel's side of a filter: which flags it knows, and where the descriptor of its listener goes.
+ * Where the descriptor of a filter's listener goes.
  * Source: runtime-spec config-linux.md, Seccomp, the container process state; seccomp(2), pidfd_getfd(2).
  */
 import { messageOf, TeuError } from "../../base/index.ts";
-import type { ContainerProcessState, RuntimeState, Seccomp } from "../../spec/index.ts";
-import { architecture, check, connectUnix, errno, sendMessage, syscall } from "../../sys/index.ts";
-import { SECCOMP_SET_MODE_FILTER } from "../compile/constants.ts";
+import type { ContainerProcessState, RuntimeState } from "../../spec/index.ts";
+import { check, connectUnix, sendMessage, syscall } from "../../sys/index.ts";
 import type { SeccompPlan } from "../compile/context.ts";
-import { FLAG_LOG, FLAG_NEW_LISTENER, FLAG_SPEC_ALLOW, FLAG_WAIT_KILLABLE_RECV } from "../seccomp/actions.ts";
-import { compileSeccomp } from "../seccomp/compile.ts";
-import { hasLimitedRights } from "./rootless.ts";
-
-/**
- * The flags that this kernel knows. It looks at them before it looks at the program: with none EFAULT says that they are
- * known, EINVAL that one is not.
- */
-export function supportedFlags(): number {
-  const tried = [FLAG_LOG, FLAG_SPEC_ALLOW, FLAG_NEW_LISTENER, FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV];
-  return tried
-    .filter((flags) => syscall("seccomp", SECCOMP_SET_MODE_FILTER, flags, 0) === -errno.EFAULT)
-    .reduce((all, flags) => all | flags, 0);
-}
-
-/** The filter for this machine. @throws {InvalidSeccomp} @throws {SeccompTooLarge} */
-export function compileFilter(seccomp: Seccomp): SeccompPlan {
-  const { program, flags, listener } = compileSeccomp(seccomp, {
-    architecture,
-    supportedFlags: supportedFlags(),
-  });
-  const { listenerPath: path, listenerMetadata: metadata } = seccomp;
-  // Without a rule that notifies, the path means nothing. Source: config-linux.md, listenerPath.
-  if (!listener || path === undefined) return { program, flags };
-  return {
-    program,
-    flags,
-    listener: { path, ...(metadata !== undefined && { metadata }) },
-    isTakenFromDumpable: hasLimitedRights(),
-  };
-}
 
 /** The agent that a profile names cannot be given the listener. The sentences are runc's. */
 export class AgentFailed extends TeuError<"seccomp-agent-failed", { path: string }> {

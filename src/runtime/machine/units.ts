@@ -25,7 +25,7 @@ import { type UnitName, unitOf } from "../cgroup/systemd/unit.ts";
 import { UnifiedOnV1 } from "../cgroup/v1.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import { type Launched, launch } from "./launch.ts";
-import { hasLimitedRights } from "./rootless.ts";
+import { hasLimitedRights } from "./rights.ts";
 
 /** There is no systemd to ask. The words are runc's. */
 export class NoSystemd extends TeuError<"no-systemd"> {

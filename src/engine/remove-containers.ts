@@ -1,10 +1,9 @@
-/** Removes several things by their names: all that can be, whatever happens to the others. */
+/** Removes several containers by their names: all that can be, whatever happens to the others. */
 import { thisOwner } from "../base/index.ts";
 import { removeContainer } from "./container/remove.ts";
 import { killForRemoval } from "./container/stop.ts";
 import { findSettled } from "./container/wait.ts";
 import { forEach } from "./for-each.ts";
-import { type RemovedImage, removeImage } from "./image/remove.ts";
 import { takeOver } from "./store/containers.ts";
 import type { Store } from "./store/store.ts";
 
@@ -33,14 +32,4 @@ export async function removeContainers(
   };
   const excused = options.force ? "no-such-container" : undefined;
   await forEach(names, remove, { excused, atOnce: AT_ONCE, onDone: options.onRemoved });
-}
-
-/** Removes the images that `names` name. With `force`, missing ones are no error. @throws {NotAllDone} */
-export async function removeImages(
-  store: Store,
-  names: readonly string[],
-  options: { force: boolean; onRemoved: (removed: RemovedImage) => void },
-): Promise<void> {
-  const remove = async (name: string): Promise<void> => options.onRemoved(removeImage(store, name, options));
-  await forEach(names, remove, { excused: options.force ? "no-such-image" : undefined });
 }
