@@ -31,7 +31,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monito
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { VERSION = 1, CONTROL = 3 };
-enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 5 };
+enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 5, MEMBERS = 8 << 10 };
 enum {
   EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
@@ -61,7 +61,7 @@ struct configure {
   uint32_t log_files;   /* how many of them are kept */
   uint32_t once;        /* stdin ends with the last client that writes to it */
   uint32_t arguments, variables; /* of the program that is started when all is over; texts: its path, arguments, variables */
-  uint32_t sink;                 /* texts before those: 0, or the socket's path (empty: it is connected) and what goes before a line of each stream, after it, and after a part of one */
+  uint32_t texts;                /* texts before those. A sink: the socket's path (empty: it is connected) and what goes before a line of each stream, after it, and after a part of one. JSON: none, or members for every line, with a comma at their end */
   uint32_t passing;              /* what is written may be lost with the machine's power */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
@@ -93,7 +93,7 @@ struct client {
 static struct {
   enum state state;
   int control, signals, directory, listener, events, log, sink, input, is_terminal;
-  const char *sink_texts[SINK_TEXTS + 1];
+  const char *log_texts[SINK_TEXTS + 1];
   uint32_t format, log_files, once, passing;
   uint64_t log_bytes, log_size, log_lost;
   int log_torn;
@@ -265,13 +265,13 @@ static void tell_loss(void) {
 
 /* A datagram for a line. Nobody waits for who does not take it: it is counted, and told with the next one. */
 static void send_line(int number, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole) {
-  const char *after = monitor.sink_texts[is_whole ? 3 : 4];
+  const char *after = monitor.log_texts[is_whole ? 3 : 4];
   static struct { uint16_t family; char path[108]; } address = {1, {0}};
-  uint64_t path_length = text_length(monitor.sink_texts[0]), prefix_length = text_length(monitor.sink_texts[number]);
-  struct vector parts[] = {{(void *)monitor.sink_texts[number], prefix_length}, {(void *)before, before_length}, {(void *)bytes, length}, {(void *)after, text_length(after)}};
+  uint64_t path_length = text_length(monitor.log_texts[0]), prefix_length = text_length(monitor.log_texts[number]);
+  struct vector parts[] = {{(void *)monitor.log_texts[number], prefix_length}, {(void *)before, before_length}, {(void *)bytes, length}, {(void *)after, text_length(after)}};
   struct message_header header = {0, 0, parts, 4, 0, 0, 0};
   if (path_length && path_length < sizeof address.path) {
-    copy(address.path, monitor.sink_texts[0], path_length);
+    copy(address.path, monitor.log_texts[0], path_length);
     header.name = &address;
     header.name_length = (uint32_t)(2 + path_length + 1);
   }
@@ -318,7 +318,8 @@ static uint8_t *put_json(uint8_t *to, const uint8_t *bytes, uint32_t length) {
 /* One entry: `before` and `bytes` together are at most LINE long, half of it in JSON, which needs six bytes for one at worst. */
 static void log_line(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole, struct time time) {
   if (monitor.format == FORMAT_SINK) { log_to_sink(stream, before, before_length, bytes, length, is_whole); return; }
-  uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128;
+  const char *members = monitor.format == FORMAT_JSON && monitor.log_texts[0] ? monitor.log_texts[0] : "";
+  uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128 + (uint32_t)text_length(members);
   int is_full = monitor.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.log_bytes;
   if (most > OUTBOX - outbox_used || is_full) flush_log();
   uint8_t *at = outbox + outbox_used;
@@ -326,7 +327,8 @@ static void log_line(const struct stream *stream, const uint8_t *before, uint32_
   if (monitor.format == FORMAT_JSON) {
     at = put_json(put_json(put_text(at, "{\"log\":\""), before, before_length), bytes, length);
     if (is_whole) at = put_text(at, "\\n");
-    at = put_text(put_text(put_text(at, "\",\"stream\":\""), name), "\",\"time\":\"");
+    at = put_text(put_text(put_text(put_text(at, "\",\"stream\":\""), name), "\","), members);
+    at = put_text(at, "\"time\":\"");
     at = put_text(put_time(at, time), "\"}\n");
   } else {
     at = put_text(put_time(at, time), stream->number == 1 ? " stdout " : " stderr ");
@@ -721,7 +723,9 @@ static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;
   if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
   if (request->format > FORMAT_SINK || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
-  if ((request->format == FORMAT_SINK) != !!request->sink || (request->format == FORMAT_SINK) != !!(request->given & GIVEN_SINK)) return -EINVAL;
+  int is_sink = request->format == FORMAT_SINK, is_json = request->format == FORMAT_JSON;
+  if (request->texts != (is_sink ? SINK_TEXTS : 0) && (!is_json || request->texts != 1)) return -EINVAL;
+  if (is_sink != !!(request->given & GIVEN_SINK)) return -EINVAL;
   int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.sink};
   uint32_t next = 0;
   for (uint32_t i = 0; i < 6; i++) {
@@ -744,7 +748,7 @@ static int configure(uint32_t size, uint32_t count) {
   monitor.handler_size = size - sizeof *request;
   copy(monitor.handler, message + sizeof *request, monitor.handler_size);
   monitor.handler_texts = monitor.handler;
-  if (monitor.format == FORMAT_SINK && !split(&monitor.handler_texts, monitor.handler + monitor.handler_size, monitor.sink_texts, SINK_TEXTS)) {
+  if (!split(&monitor.handler_texts, monitor.handler + monitor.handler_size, monitor.log_texts, request->texts) || (is_json && request->texts && text_length(monitor.log_texts[0]) > MEMBERS)) {
     monitor.format = FORMAT_NONE;
     return -EINVAL;
   }

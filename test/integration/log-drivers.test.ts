@@ -283,7 +283,22 @@ test("--details shows what the options name of labels, variables and the tag", a
   expect(await store.done("logs", "--details", "told")).toBe(
     "SHOP_A=1,app=my+shop,tag=told one\nSHOP_A=1,app=my+shop,tag=told two",
   );
+  const lines = readFileSync(
+    join(store.folder, "root/containers", (await inspect("told")).Id, "log"),
+    "utf8",
+  );
+  const attrs = { app: "my shop", SHOP_A: "1", tag: "told" };
+  const [one, two] = lines
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(one).toEqual({ log: "one\n", stream: "stdout", attrs, time: expect.stringMatching(/Z$/) });
+  expect(two).toEqual({ log: "two", stream: "stdout", attrs, time: expect.stringMatching(/Z$/) });
   await store.done("rm", "told");
+  const large = ["--log-opt", "labels=a", "-l", `a=${"x".repeat(9000)}`];
+  expect((await run("large", "true", "--log-driver", "json-file", ...large)).stderr).toContain(
+    "the labels and variables that it names are 9017 bytes in each line, at most 8192 have room",
+  );
   await run("bare", "echo one");
   expect(await store.done("logs", "--details", "bare")).toBe(" one\n");
   await store.done("rm", "bare");

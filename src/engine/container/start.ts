@@ -10,6 +10,7 @@ import { noteStart as noteStartInAudit } from "../audit/note-start.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { sendForSupervisor } from "../health/send.ts";
+import { jsonMembers } from "../logs/attrs.ts";
 import { openSink } from "../logs/sink.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
@@ -142,12 +143,12 @@ async function create(
     const stdio = isPiped
       ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
       : ([nothing, nothing, nothing] as const);
-    const sink =
-      FORMATS[log.driver] === "sink"
-        ? await openSink(log, container, bundle.config.process?.env ?? [], monitor.pid)
-        : undefined;
+    const [format, environment] = [FORMATS[log.driver], bundle.config.process?.env ?? []];
+    const sink = format === "sink" ? await openSink(log, container, environment, monitor.pid) : undefined;
+    const members = format === "json" ? jsonMembers(log, container, environment) : undefined;
     const given = { ...kept, ...streams, ...(sink && { sink: open(sink.socket) }) };
-    monitor.configure(given, { ...configurationFor(store, container, log), sink: sink?.texts }, joins);
+    const configuration = configurationFor(store, container, log);
+    monitor.configure(given, { ...configuration, sink: sink?.texts, members }, joins);
     return await driver.create({
       id,
       bundle,

@@ -6,10 +6,11 @@ import { findContainer } from "../container/find.ts";
 import { InvalidOption } from "../options/error.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
+import { withTag } from "./attrs.ts";
 import type { LogEntry } from "./entry.ts";
 import { encodeExtras, extrasOf } from "./extras.ts";
 import { type LogRange, readLog } from "./read.ts";
-import { fieldName, LogNotReadable, tagOf } from "./sink.ts";
+import { fieldName, LogNotReadable } from "./sink.ts";
 
 /** What the container that `text` names has written. Ends at ctrl-C too. */
 export async function* readContainerLog(
@@ -49,9 +50,7 @@ export function logDetails(store: Store, text: string): string {
       ["IMAGE_NAME", container.image],
       ...extras.map(([name, value]): [string, string] => [fieldName(name), value]),
     ]);
-  return encodeExtras(
-    log.options["tag"] === undefined ? extras : [...extras, ["tag", tagOf(log, container)]],
-  );
+  return encodeExtras(withTag(log, container, extras));
 }
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;

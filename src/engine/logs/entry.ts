@@ -1,6 +1,6 @@
 /**
  * One entry of a log as monitors write it. Source: Kubernetes, CRI logging: `TIME STREAM TAG CONTENT`; docker's json-file:
- * `{"log":"CONTENT","stream":"STREAM","time":"TIME"}`.
+ * `{"log":"CONTENT","stream":"STREAM","attrs":{…},"time":"TIME"}`, the attributes where --log-opt asks for them.
  */
 
 /** A line, or a part of one. */

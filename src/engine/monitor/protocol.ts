@@ -52,6 +52,8 @@ export interface Configuration {
   readonly log: { readonly format: LogFormat; readonly maxBytes: number; readonly files: number };
   /** With the format `sink`. */
   readonly sink?: SinkTexts | undefined;
+  /** With the format `json`: what each line holds beside docker's members, as `"name":value,`; at most 8 KiB. */
+  readonly members?: string | undefined;
   /** Standard input ends when the last client that writes to it has left. */
   readonly stdinOnce: boolean;
   /** Whether what it writes may be lost with the machine's power: nobody wants to know of the container then. */
@@ -68,7 +70,7 @@ export interface Message {
 /** @param joins  Files by which the monitor enters cgroups of its own. */
 export function encodeConfigure(
   kept: Kept,
-  { log, sink, stdinOnce, isPassing, handler }: Configuration,
+  { log, sink, members, stdinOnce, isPassing, handler }: Configuration,
   joins: readonly number[],
 ): Message {
   let given = 0;
@@ -79,10 +81,10 @@ export function encodeConfigure(
     given |= bit;
     descriptors.push(descriptor);
   }
-  const sinkTexts =
-    sink === undefined ? [] : [sink.path, sink.beforeOutput, sink.beforeErrors, sink.after, sink.afterPart];
+  const sinkTexts = sink && [sink.path, sink.beforeOutput, sink.beforeErrors, sink.after, sink.afterPart];
+  const logTexts = sinkTexts ?? (members === undefined ? [] : [members]);
   const texts = handler === undefined ? [] : [handler.path, ...handler.argv, ...handler.env];
-  const bytes = withTexts(48, [...sinkTexts, ...texts]);
+  const bytes = withTexts(48, [...logTexts, ...texts]);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, REQUEST.configure, true);
   view.setUint32(4, VERSION, true);
@@ -93,7 +95,7 @@ export function encodeConfigure(
   view.setUint32(28, stdinOnce ? 1 : 0, true);
   view.setUint32(32, handler?.argv.length ?? 0, true);
   view.setUint32(36, handler?.env.length ?? 0, true);
-  view.setUint32(40, sinkTexts.length, true);
+  view.setUint32(40, logTexts.length, true);
   view.setUint32(44, isPassing ? 1 : 0, true);
   return { bytes, descriptors: [...descriptors, ...joins] };
 }
