@@ -63,6 +63,7 @@ export {
 } from "./network/list.ts";
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
+export { openEngineRecords } from "./open-records.ts";
 export { pull, push, type TransferOptions } from "./operations.ts";
 export { askedWords, capabilityName } from "./options/asked.ts";
 export {

@@ -1,14 +1,14 @@
-/** Opens the store that the environment chooses where this process is: as root, or in a plain user's home. */
+/** Opens the records of the store that the environment chooses where this process is: as root, or in a plain user's home. */
 import { isInUserNamespace } from "../sys/index.ts";
 import { enginePaths } from "./paths.ts";
-import { openStore, type Store } from "./store/store.ts";
+import { openRecords, type Records } from "./store/store.ts";
 
-/** The store of TEU_ROOT and TEU_RUN, as it is. */
-export async function openStoreHere(
+/** Those of TEU_ROOT and TEU_RUN, as they are. */
+export async function openRecordsHere(
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<Store> {
+): Promise<Records> {
   const paths = enginePaths(environment);
-  if (!isInUserNamespace()) return openStore(paths);
+  if (!isInUserNamespace()) return openRecords(paths);
   const { homeNetwork } = await import("./home/network.ts");
-  return openStore(paths, undefined, homeNetwork(paths));
+  return openRecords(paths, undefined, homeNetwork(paths));
 }

@@ -1,6 +1,5 @@
 /** Where the engine keeps what it knows: TEU_ROOT survives a reboot, TEU_RUN need not. */
-import { join } from "node:path";
-import { type HostPath, runRoot, stateRoot } from "../base/index.ts";
+import { type HostPath, normalizePath, runRoot, stateRoot } from "../base/index.ts";
 
 /** Every place of one store. Two stores share nothing. */
 export interface EnginePaths {
@@ -23,7 +22,7 @@ export interface EnginePaths {
 export function enginePaths(environment: Readonly<Record<string, string | undefined>>): EnginePaths {
   const root = stateRoot(environment);
   const run = runRoot(environment);
-  const at = (...parts: [string, ...string[]]) => join(...parts) as HostPath;
+  const at = (...parts: [string, ...string[]]) => normalizePath(parts.join("/")) as HostPath;
   return {
     root: at(root),
     run: at(run),
@@ -42,5 +41,5 @@ export const MONITORS_CGROUP = "/teu/monitors";
 
 /** Where the cgroups of container `id` are, below each hierarchy. @param parent  Absolute or not: from the top. */
 export function cgroupsPath(id: string, parent = "/teu"): string {
-  return join("/", parent, id);
+  return normalizePath(`/${parent}/${id}`);
 }

@@ -2,6 +2,8 @@
 
 // The binding: any system call, -errno as its answer.
 export { type Argument, addressOf, architecture, byteLength, cString, syscall } from "./binding.ts";
+// The machine.
+export { thisBoot } from "./boot.ts";
 // Processes.
 export { childEnded } from "./child.ts";
 // Errors: numbers, names, sentences.
@@ -37,6 +39,7 @@ export {
   writeSync,
   writeTextSync,
 } from "./files.ts";
+export { freeBytes } from "./free-space.ts";
 // File operations below open directories, by bytes.
 export { layerFiles } from "./layer-files.ts";
 // Locks between processes.

@@ -118,6 +118,7 @@ const NUMBERS = {
   flock: [73, 32],
   ppoll: [271, 73],
   fsync: [74, 82],
+  fdatasync: [75, 83],
   bpf: [321, 280],
 } as const satisfies Record<string, readonly [number, number]>;
 

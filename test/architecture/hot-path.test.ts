@@ -92,6 +92,20 @@ describe("loads no module that is slow to load:", () => {
   });
 });
 
+// What reads content needs node:fs: a millisecond, as long as the kernel takes for all of `exec`.
+describe("loads nothing but bun:ffi and bun:sqlite:", () => {
+  const entries = ["cli/commands/exec.ts", "cli/commands/ps.ts", "engine/driver/own-exec.ts"];
+  let engine: Imports;
+  beforeAll(async () => {
+    engine = await cut(["main.ts", ...entries]);
+  });
+
+  test.each(entries)("%s", (entry) => {
+    const packages = packagesOf(engine, `/${entry.replace(/\.ts$/, ".js")}`);
+    expect(packages.filter((way) => !/ bun:(ffi|sqlite)$/.test(way))).toEqual([]);
+  });
+});
+
 // It is followed by another start of the program, which loads the command.
 test("a plain user's way into their home loads neither the engine nor the runtime", async () => {
   const way = packagesOf(await cut(["main.ts", "engine/home/index.ts"]), "/engine/home/index.js");

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { enginePaths } from "../../src/engine/paths.ts";
 import { putImage } from "../../src/engine/store/images.ts";
-import { openStore, type Store } from "../../src/engine/store/store.ts";
+import { openStore } from "../../src/engine/store/open-store.ts";
+import type { Store } from "../../src/engine/store/store.ts";
 import {
   type Descriptor,
   type Digest,

@@ -1,8 +1,6 @@
 /** `teu exec`: one more program in a container that runs. Docker's flags and exit statuses. */
-import { execInContainer, openEngine, parseEnvironment } from "../../engine/index.ts";
+import { execInContainer, openEngineRecords, parseEnvironment } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
-import { heldCapabilities } from "../held-capabilities.ts";
-import { readLines } from "../read-lines.ts";
 
 export const command = teuCommand({
   name: "teu exec",
@@ -27,12 +25,17 @@ export const command = teuCommand({
   stopsAtArgument: true,
   examples: [{ command: "teu exec -it web sh", says: "Look around in a container" }],
   async run({ flags, arguments: [name = "", ...args] }, { environment }) {
-    const { user, workdir } = flags;
-    return await execInContainer(await openEngine(environment), name, {
+    const { user, workdir, "env-file": files } = flags;
+    // Who asks for neither does not load what reads files.
+    const lines = files.length > 0 ? files.flatMap((await import("../read-lines.ts")).readLines) : [];
+    const capabilities = flags.privileged
+      ? (await import("../held-capabilities.ts")).heldCapabilities()
+      : undefined;
+    return await execInContainer(await openEngineRecords(environment), name, {
       args,
-      environment: parseEnvironment([...flags["env-file"].flatMap(readLines), ...flags.env], environment),
+      environment: parseEnvironment([...lines, ...flags.env], environment),
       isDetached: flags.detach,
-      ...(flags.privileged && { capabilities: heldCapabilities() }),
+      ...(capabilities && { capabilities }),
       interactive: flags.interactive,
       terminal: flags.tty,
       ...(user !== undefined && { user }),

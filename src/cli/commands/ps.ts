@@ -4,8 +4,7 @@ import {
   type ContainerSizes,
   type ContainerSummary,
   listContainers,
-  openEngine,
-  sizesOf,
+  openEngineRecords,
 } from "../../engine/index.ts";
 import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
@@ -49,16 +48,17 @@ export const command = teuCommand({
   ],
   async run({ flags }, { environment }) {
     const filter = containerFilter(flags.filter);
-    const store = await openEngine(environment);
+    const store = await openEngineRecords(environment);
     const all = listContainers(store);
     const count = flags.latest ? 1 : flags.last;
     const isShown = ({ phase }: ContainerSummary): boolean =>
       flags.all || count !== undefined || filter.asksForEnded || phase !== "exited";
     const isSized = flags.size || /\.Size\b/.test(flags.format ?? "");
+    const sizesOf = isSized ? (await import("../sizes.ts")).sizesOf : undefined;
     const shown = all
       .filter((container) => isShown(container) && filter.isWanted(container, all))
       .slice(0, count)
-      .map((container) => (isSized ? { ...container, ...sizesOf(store, container) } : container));
+      .map((container) => ({ ...container, ...sizesOf?.(store, container) }));
     const columns = isSized ? [...COLUMNS, "Size"] : COLUMNS;
     const length = flags["no-trunc"] ? undefined : ID_CHARACTERS;
     if (flags.json) print(`${JSON.stringify(shown)}\n`);

@@ -3,7 +3,7 @@ import { digestOf } from "../../spec/index.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import type { Store } from "../store/store.ts";
-import { appendAudit } from "./log.ts";
+import { appendAudit } from "./append.ts";
 
 /** Before its program runs: what cannot be told of is not done. @param planDigest  Absent: another runtime's. */
 export function noteStart(

@@ -1,14 +1,13 @@
 /** The runtime that runs, or ran, a container. */
-import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { ownDriver } from "../driver/own.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 
 /** The runtime at `path`, or ours. States of different runtimes lie apart: they do not know each other's files. */
-export async function driverOf(store: Store, path: string | undefined): Promise<RuntimeDriver> {
-  const state = (name: string) => join(store.paths.runtimeState, name) as HostPath;
+export async function driverOf(store: Records, path: string | undefined): Promise<RuntimeDriver> {
+  const state = (name: string) => `${store.paths.runtimeState}/${name}` as HostPath;
   if (path === undefined) return ownDriver(state("teu"));
   const { commandDriver } = await import("../driver/command.ts");
   return commandDriver(path, state(path.slice(path.lastIndexOf("/") + 1)));
@@ -16,7 +15,7 @@ export async function driverOf(store: Store, path: string | undefined): Promise<
 
 /** The first process of a container that runs; undefined: it does not, or not any more. */
 export async function runningPid(
-  store: Store,
+  store: Records,
   { id, phase, settings }: ContainerRecord,
 ): Promise<number | undefined> {
   if (phase !== "running") return undefined;

@@ -1,12 +1,12 @@
 /** Whether a container has ended though its record says otherwise. */
-import { bootID, isAlive, type Owner } from "../../base/index.ts";
-import { isProcess } from "../../sys/index.ts";
+import { isAlive, type Owner } from "../../base/index.ts";
+import { isProcess, thisBoot } from "../../sys/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import { containerDirectory, type Store } from "../store/store.ts";
+import { containerDirectory, type Records } from "../store/store.ts";
 
 /** Whether its monitor has left a record and so has nothing left to do, or whoever owned it is gone; any other owner that is alive is at it. */
-export function hasEnded(store: Store, { id, phase, owner }: ContainerRecord): boolean {
+export function hasEnded(store: Records, { id, phase, owner }: ContainerRecord): boolean {
   const exit = phase === "creating" ? undefined : readExitRecord(containerDirectory(store, id));
   return exit?.monitor === owner.pid || !isThere(owner);
 }
@@ -14,5 +14,5 @@ export function hasEnded(store: Store, { id, phase, owner }: ContainerRecord): b
 /** Every command asks this of every container that runs. */
 function isThere(owner: Owner): boolean {
   const { pid, inode } = owner;
-  return inode === undefined ? isAlive(owner) : owner.bootID === bootID() && isProcess(pid, inode);
+  return inode === undefined ? isAlive(owner) : owner.bootID === thisBoot() && isProcess(pid, inode);
 }

@@ -1,16 +1,14 @@
 /** One more program in a container that runs, in the foreground. */
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { childEnded } from "../../sys/index.ts";
-import { appendAudit } from "../audit/log.ts";
+import { childEnded, closeSync, O, openSync, readTextSync } from "../../sys/index.ts";
+import { appendAudit } from "../audit/append.ts";
 import { capabilitiesOf } from "../bundle/defaults.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
-import { bundleDirectory, type Store } from "../store/store.ts";
+import { bundleDirectory, type Records } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
 
@@ -42,7 +40,7 @@ export interface ExecRequest {
 }
 
 /** Runs it and waits for it. @returns its exit status, or 0 for one that goes on alone. @throws {ContainerNotRunning} */
-export async function execInContainer(store: Store, text: string, request: ExecRequest): Promise<number> {
+export async function execInContainer(store: Records, text: string, request: ExecRequest): Promise<number> {
   const { id, name, image, imageTarget, phase, settings, isPaused } = findContainer(store, text);
   if (phase !== "running") throw new ContainerNotRunning({ id });
   if (isPaused) throw new ContainerPaused({ id });
@@ -74,12 +72,12 @@ export async function execInContainer(store: Store, text: string, request: ExecR
 }
 
 async function startDetached(
-  store: Store,
+  store: Records,
   id: string,
   driver: RuntimeDriver,
   process: Process,
 ): Promise<void> {
-  const nothing = openSync("/dev/null", "r+");
+  const nothing = openSync("/dev/null", O.RDWR);
   try {
     // The other side of a terminal that nobody looks at would be closed at once, and the program be told so.
     const alone = { ...process, terminal: false };
@@ -93,13 +91,13 @@ async function startDetached(
 
 /** The container's own process, but for what is asked otherwise. Source: docker exec. */
 export async function processOf(bundle: string, request: ExecRequest): Promise<Process> {
-  const text = readFileSync(join(bundle, "config.json"), "utf8");
+  const text = readTextSync(`${bundle}/config.json`);
   const own = (JSON.parse(text) as RuntimeConfig).process; // we wrote it
   const { user, workingDirectory, terminal, args, environment } = request;
   const found =
     user === undefined
       ? (own?.user ?? { uid: 0, gid: 0 })
-      : (await import("../options/user.ts")).userOf(user, join(bundle, "rootfs"));
+      : (await import("../options/user.ts")).userOf(user, `${bundle}/rootfs`);
   return {
     terminal,
     user: found,

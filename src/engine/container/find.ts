@@ -1,7 +1,7 @@
 /** Finds containers by what people write. */
 import { TeuError } from "../../base/index.ts";
 import { type ContainerRecord, findContainers } from "../store/containers.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 
 /** No container goes by this text. Docker's words. */
 export class NoSuchContainer extends TeuError<"no-such-container", { text: string }> {
@@ -25,7 +25,7 @@ export class ContainerNotRunning extends TeuError<"container-not-running", { id:
 }
 
 /** The one container that `text` names: by ID, by name, by the beginning of its ID. */
-export function findContainer(store: Store, text: string): ContainerRecord {
+export function findContainer(store: Records, text: string): ContainerRecord {
   const found = findContainers(store.database, store.namespace, text);
   const [container] = found;
   if (container === undefined) throw new NoSuchContainer({ text });

@@ -11,7 +11,7 @@ import {
 } from "../store/containers.ts";
 import { type HealthStatus, listHealth } from "../store/health.ts";
 import { listEndpoints, listPorts, type PortRecord } from "../store/networks.ts";
-import { containerDirectory, type Store } from "../store/store.ts";
+import { containerDirectory, type Records } from "../store/store.ts";
 
 /** One container, as lists show it. */
 export interface ContainerSummary {
@@ -41,7 +41,7 @@ export interface ContainerSummary {
 }
 
 /** Every container, newest first. */
-export function listContainers(store: Store): ContainerSummary[] {
+export function listContainers(store: Records): ContainerSummary[] {
   const endpoints = listEndpoints(store.database);
   const ofPlugins = listCNIAttachments(store.database);
   const published = listPorts(store.database);
@@ -76,7 +76,7 @@ export function listContainers(store: Store): ContainerSummary[] {
 
 /** How far it has come: its end may be on disk before somebody has dealt with it. */
 export function lately(
-  store: Store,
+  store: Records,
   { id, phase, exitStatus, finishedAt }: ContainerRecord,
 ): Pick<ContainerRecord, "phase" | "exitStatus" | "finishedAt"> {
   const exit = phase === "running" ? readExitRecord(containerDirectory(store, id)) : undefined;

@@ -8,24 +8,25 @@ import { sendForSupervisor } from "../health/send.ts";
 import { needsNameServer } from "../names/needed.ts";
 import { unfinishedContainers } from "../store/containers.ts";
 import { listLeases } from "../store/leases.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 import { removingVolumes } from "../store/volumes.ts";
 import { hasEnded } from "./ended.ts";
 import { sendForOverdue, startAfterBoot } from "./restart.ts";
 
-/** How long a pull that was killed can be taken up where it stopped. */
-const RESUMABLE_MS = 24 * 3600 * 1000;
-
 /** Takes over, ends and cleans what dead owners left. */
-export async function recover(store: Store): Promise<void> {
-  for (const container of unfinishedContainers(store.database))
-    if (hasEnded(store, container)) await (await import("./settle.ts")).settleInTime(store, container);
-  for (const lease of listLeases(store.database))
-    if (!isAlive(lease.owner)) (await import("../snapshot/abandoned.ts")).endAbandoned(store, lease);
-  if (removingVolumes(store.database).length > 0) (await import("../volume/remove.ts")).finishRemovals(store);
-  if (needsNameServer(store)) (await import("../names/tell.ts")).sendForNameServer(store);
-  sendForSupervisor(store);
-  startAfterBoot(store);
-  sendForOverdue(store);
-  store.content.pruneIngests(RESUMABLE_MS);
+export async function recover(records: Records): Promise<void> {
+  const { database } = records;
+  /** What deals with it works on a whole store. */
+  const whole = async () => (await import("../store/open-store.ts")).withContent(records);
+  for (const container of unfinishedContainers(database))
+    if (hasEnded(records, container))
+      await (await import("./settle.ts")).settleInTime(await whole(), container);
+  for (const lease of listLeases(database))
+    if (!isAlive(lease.owner)) (await import("../snapshot/abandoned.ts")).endAbandoned(await whole(), lease);
+  if (removingVolumes(database).length > 0)
+    (await import("../volume/remove.ts")).finishRemovals(await whole());
+  if (needsNameServer(records)) (await import("../names/tell.ts")).sendForNameServer(await whole());
+  sendForSupervisor(records);
+  startAfterBoot(records);
+  sendForOverdue(records);
 }

@@ -2,7 +2,7 @@
 import { filesDirectory } from "../snapshot/directories.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { findSnapshot, snapshotChain } from "../store/snapshots.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 import { treeSize } from "../volume/size.ts";
 
 /** Bytes of the contents of files. */
@@ -14,7 +14,7 @@ export interface ContainerSizes {
 }
 
 /** Counted anew: a container with many files takes its time. One that has gone meanwhile has none. */
-export function sizesOf(store: Store, { id }: Pick<ContainerRecord, "id">): ContainerSizes {
+export function sizesOf(store: Records, { id }: Pick<ContainerRecord, "id">): ContainerSizes {
   const active = findSnapshot(store.database, id);
   if (active === undefined) return { writableBytes: 0, rootBytes: 0 };
   const [, ...layers] = snapshotChain(store.database, active.number);

@@ -1,15 +1,14 @@
 /** Whether a store needs a supervisor, and one for those that do and have none. */
-import { join } from "node:path";
 import { tryLockFile } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
 import { checkedContainers } from "../store/containers.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 
 /** The command line's words for a supervisor that nobody asked for by hand. */
 const SUPERVISOR_WORDS = ["serve", "--while-needed"] as const;
 
 /** Starts a supervisor where one is needed and there is none. */
-export function sendForSupervisor(store: Store): void {
+export function sendForSupervisor(store: Records): void {
   if (checkedContainers(store.database).length === 0) return;
   using lock = tryLockFile(lockPath(store));
   if (lock === undefined) return;
@@ -22,6 +21,6 @@ export function sendForSupervisor(store: Store): void {
 }
 
 /** Held by the supervisor. */
-export function lockPath({ paths }: Store): string {
-  return join(paths.run, "serve.lock");
+export function lockPath({ paths }: Records): string {
+  return `${paths.run}/serve.lock`;
 }

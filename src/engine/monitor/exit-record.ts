@@ -1,7 +1,6 @@
 /** What a monitor leaves of an ended container: one file, on disk before anyone was told. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
+import { existsSync, readTextIfAnySync } from "../../sys/index.ts";
 
 /** How a container ended. */
 export interface ExitRecord {
@@ -20,18 +19,12 @@ export interface ExitRecord {
 
 /** The record in `directory`, if the container has ended under a monitor that lived to see it. */
 export function readExitRecord(directory: HostPath): ExitRecord | undefined {
-  const file = join(directory, "exit");
+  const file = `${directory}/exit`;
   // Of those that run there is none, and an error for each is what most of a long list would cost.
   if (!existsSync(file)) return undefined;
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = readTextIfAnySync(file);
   // What no disk was waited for a power cut may leave empty; its monitor is gone as well.
-  if (text === "") return undefined;
+  if (text === undefined || text === "") return undefined;
   // Written whole or not at all by a monitor of ours; version 1 is the only one so far.
   const { finishedAt, ...others } = JSON.parse(text) as Omit<ExitRecord, "finishedAt"> & {
     finishedAt: string;

@@ -1,16 +1,15 @@
 /** Whether containers need a name server. */
-import { join } from "node:path";
 import { DEFAULT_NETWORK } from "../network/find.ts";
 import { allNetworks, listEndpoints, type NetworkRecord } from "../store/networks.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 
 /** Where whoever changes the networks speaks to the server. */
-export function nameSocket({ paths }: Store): string {
-  return join(paths.run, "names.sock");
+export function nameSocket({ paths }: Records): string {
+  return `${paths.run}/names.sock`;
 }
 
 /** Whether the store has containers that need the server. */
-export function needsNameServer(store: Store): boolean {
+export function needsNameServer(store: Records): boolean {
   const endpoints = listEndpoints(store.database);
   if (endpoints.length === 0) return false;
   const named = new Set(namedNetworks(store).map(({ id }) => id));
@@ -18,7 +17,7 @@ export function needsNameServer(store: Store): boolean {
 }
 
 /** The networks of ours whose containers find each other by name: all but the pre-defined one, as docker has it. */
-export function namedNetworks({ database }: Store): NetworkRecord[] {
+export function namedNetworks({ database }: Records): NetworkRecord[] {
   return allNetworks(database).filter(hasNames);
 }
 

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { tryLockFile } from "../../sys/index.ts";
 import { encodeAddress } from "../network/address.ts";
 import { putNamePort } from "../network/connect.ts";
-import { openStoreHere } from "../open-here.ts";
+import { openRecordsHere } from "../open-here.ts";
 import { listEndpoints, type NetworkRecord } from "../store/networks.ts";
+import { withContent } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { answersTo, askerAt } from "./known.ts";
 import { encodeAnswer, encodeMalformed, encodeRefusal, parseQuery, rcode } from "./message.ts";
@@ -31,7 +32,7 @@ interface Listener {
  * It cleans up after nobody, unlike commands: these have it started.
  */
 export async function serveNames(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const store = await openStoreHere(environment);
+  const store = withContent(await openRecordsHere(environment));
   using lock = tryLockFile(join(store.paths.run, "names.lock"));
   if (lock === undefined) return;
   const server = new NameServer(store);

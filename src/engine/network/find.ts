@@ -6,7 +6,7 @@ import {
   listEndpoints,
   type NetworkRecord,
 } from "../store/networks.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "../store/store.ts";
 import { poolOf6 } from "./address-plan.ts";
 import { type Pool6, parseSubnet6 } from "./address6.ts";
 import { NoSuchNetwork } from "./errors.ts";
@@ -15,19 +15,19 @@ import { NoSuchNetwork } from "./errors.ts";
 export const DEFAULT_NETWORK = "bridge";
 
 /** The network that `text` names. @throws {NoSuchNetwork} */
-export function findNetwork(store: Store, text: string): NetworkRecord {
+export function findNetwork(store: Records, text: string): NetworkRecord {
   const [network, ...others] = findNetworks(store.database, store.namespace, text);
   if (network === undefined || others.length > 0) throw new NoSuchNetwork({ text });
   return network;
 }
 
-export function networkByID({ database }: Store, id: string): NetworkRecord {
+export function networkByID({ database }: Records, id: string): NetworkRecord {
   const network = allNetworks(database).find((other) => other.id === id);
   if (network === undefined) throw new NoSuchNetwork({ text: id });
   return network;
 }
 
-export function isInternal(store: Store, id: string): boolean {
+export function isInternal(store: Records, id: string): boolean {
   return networkByID(store, id).isInternal;
 }
 
@@ -38,6 +38,6 @@ export function subnet6Of({ subnet6, plan }: Pick<NetworkRecord, "subnet6" | "pl
 }
 
 /** What a container is connected to, by its devices. */
-export function endpointsOf({ database }: Store, container: string): EndpointRecord[] {
+export function endpointsOf({ database }: Records, container: string): EndpointRecord[] {
   return listEndpoints(database).filter((endpoint) => endpoint.container === container);
 }

@@ -1,6 +1,5 @@
 /** Options of the form NAME=VALUE, NAME:VALUE and their like. Source: docker run reference. */
-import { posix } from "node:path";
-import type { ContainerPath } from "../../base/index.ts";
+import { type ContainerPath, normalizePath } from "../../base/index.ts";
 import type { Rlimit } from "../../spec/index.ts";
 import { parseAddress } from "../network/address.ts";
 import { InvalidOption } from "./error.ts";
@@ -108,8 +107,8 @@ export interface Tmpfs {
 export function parseTmpfs(text: string): Tmpfs {
   const at = text.indexOf(":");
   const path = at < 0 ? text : text.slice(0, at);
-  const destination = posix.resolve(path);
-  if (!posix.isAbsolute(path) || destination === "/")
+  const destination = normalizePath(path);
+  if (!path.startsWith("/") || destination === "/")
     throw new InvalidOption(
       { option: "--tmpfs", value: text },
       `Invalid tmpfs ${JSON.stringify(text)}: wants an absolute path other than /`,

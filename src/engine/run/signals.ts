@@ -1,5 +1,4 @@
 /** Signals that reach a teu in the foreground go on to the container's first process. */
-import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 
 /** The person asked for an end. The exit status says by which signal, as shells do. */
@@ -27,6 +26,8 @@ const FORWARDED = [
   "SIGIO",
 ] as const satisfies readonly NodeJS.Signals[];
 
+const SIGKILL = 9;
+
 /** So many requests to end, and the container is killed: its first process may be deaf to them. As docker has it. */
 const PATIENCE = 3;
 
@@ -35,7 +36,7 @@ export function forwardSignals(deliver: (signal: number) => void): Disposable {
   let requests = 0;
   const listener = (signal: NodeJS.Signals, number: number) => {
     if (signal === "SIGINT" || signal === "SIGTERM") requests++;
-    deliver(requests >= PATIENCE ? constants.signals.SIGKILL : number);
+    deliver(requests >= PATIENCE ? SIGKILL : number);
   };
   for (const signal of FORWARDED) process.on(signal, listener);
   return {

@@ -3,12 +3,14 @@
  * host never is (a program that holds it can type into it, TIOCSTI): it is relayed. With `-t` the container has a
  * terminal of its own, and ours is put into raw mode.
  */
-import { closeSync, openSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import {
+  closeSync,
   copyTerminalSize,
   isTerminal,
   makeRaw,
+  O,
+  openSync,
   pipe,
   relayInput,
   relayPipe,
@@ -97,7 +99,7 @@ export class Streams implements Disposable {
   }
 
   #open(path: string): number {
-    const descriptor = openSync(path, "r+");
+    const descriptor = openSync(path, O.RDWR);
     this.#theirs.push(descriptor);
     return descriptor;
   }

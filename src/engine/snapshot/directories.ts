@@ -2,10 +2,13 @@
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { type SnapshotRecord, snapshotChain } from "../store/snapshots.ts";
-import { type Store, snapshotDirectory } from "../store/store.ts";
+import { type Records, type Store, snapshotDirectory } from "../store/store.ts";
 
 /** Where the files of a snapshot lie. */
-export function filesDirectory(store: Store, { number }: Pick<SnapshotRecord, "number">): HostPath {
+export function filesDirectory(
+  store: Pick<Records, "paths">,
+  { number }: Pick<SnapshotRecord, "number">,
+): HostPath {
   return join(snapshotDirectory(store, number), "fs") as HostPath;
 }
 

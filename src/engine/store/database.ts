@@ -3,11 +3,19 @@
  * a new database appears whole, by rename; a migration is one transaction; both under a lock that dies with its holder.
  */
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
-import { endBy, TeuError } from "../../base/index.ts";
-import { syncFolder } from "../../content/index.ts";
-import { lockFile, syscall } from "../../sys/index.ts";
+import { endBy, splitPath, TeuError } from "../../base/index.ts";
+import {
+  check,
+  closeSync,
+  existsSync,
+  lockFile,
+  mkdirSync,
+  O,
+  openSync,
+  removeSync,
+  renameSync,
+  syscall,
+} from "../../sys/index.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 /** The records were written by a newer teu than this one. */
@@ -50,8 +58,8 @@ const CHECKPOINT_PAGES = 250;
  * closes it, unless the process is gone before Bun can.
  */
 export function openDatabase(path: string, hasContent: () => boolean = () => false): Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (!existsSync(path)) {
+    mkdirSync(splitPath(path).directory, { recursive: true, mode: 0o700 });
     if (hasContent()) throw new RecordsLost({ path, why: "they are gone, and what they were of is there" });
     createDatabase(path);
   }
@@ -80,7 +88,7 @@ export function isDamage(error: unknown): boolean {
 
 /** Makes a new database at `path`, whatever lies there, in the way that a start does. The caller sees to it that nobody uses it. */
 export function makeDatabase(path: string): Database {
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  for (const suffix of ["", "-wal", "-shm"]) removeSync(`${path}${suffix}`);
   return openDatabase(path);
 }
 
@@ -167,15 +175,20 @@ function createDatabase(path: string): void {
   using _lock = lockFile(`${path}.lock`);
   if (existsSync(path)) return; // another process was first
   // What is left of one that was removed would be taken for the new one's.
-  for (const suffix of ["-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  for (const suffix of ["-wal", "-shm"]) removeSync(`${path}${suffix}`);
   const aside = `${path}.new`;
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${aside}${suffix}`, { force: true });
+  for (const suffix of ["", "-wal", "-shm"]) removeSync(`${aside}${suffix}`);
   const database = connect(aside);
   database.run("PRAGMA journal_mode = WAL");
   migrate(database, path);
   database.close(true); // the log goes into the file, and the file to the disk
   renameSync(aside, path);
-  syncFolder(dirname(path));
+  const folder = openSync(splitPath(path).directory, O.RDONLY);
+  try {
+    check(syscall("fsync", folder), "fsync", path);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function migrateUnderLock(database: Database, path: string): void {

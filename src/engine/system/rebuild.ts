@@ -20,8 +20,9 @@ import { unpackLayers } from "../snapshot/unpack.ts";
 import { NOBODY, restoreContainer } from "../store/containers.ts";
 import { inTransaction, isDamage, makeDatabase, RecordsLost } from "../store/database.ts";
 import { putImage } from "../store/images.ts";
+import { openStore } from "../store/open-store.ts";
 import { findSnapshot, reserveNumbers, restoreSnapshot, type SnapshotRecord } from "../store/snapshots.ts";
-import { containerDirectory, openStore, type Store, snapshotDirectory } from "../store/store.ts";
+import { containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes } from "../volume/hold.ts";
 import type { Repaired } from "./repair.ts";
 

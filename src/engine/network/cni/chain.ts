@@ -1,7 +1,8 @@
 /** Calls the plugins of a network one after the other. Source: CNI specification 1.1, section 3. */
 import { printError } from "../../../base/index.ts";
-import { isObject, type NetworkList, type PluginConfiguration, VERSIONS } from "./configuration.ts";
+import { type NetworkList, type PluginConfiguration, VERSIONS } from "./configuration.ts";
 import { CNIPluginFailed } from "./errors.ts";
+import { isObject } from "./object.ts";
 import { type CNICall, callPlugin } from "./plugin.ts";
 
 /** What a plugin may ask for by its `capabilities`, by their names. Source: CNI CONVENTIONS.md. */

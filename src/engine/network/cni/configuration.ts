@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CNI_PREFIX, type NetworkAttachment } from "../../options/network.ts";
 import { InvalidCNIConfiguration, NoSuchCNINetwork } from "./errors.ts";
+import { isObject } from "./object.ts";
 
 /** One plugin of a network, as the file has it. */
 export interface PluginConfiguration {
@@ -110,8 +111,4 @@ function parseList(file: string): NetworkList {
   if (versions.length === 0)
     throw invalid(`cniVersion: found ${JSON.stringify(cniVersion)}, wants one of ${VERSIONS.join(", ")}`);
   return { name, versions, plugins, createdAt: Math.floor(statSync(file).mtimeMs) };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,9 @@
 /** Calls one plugin: a program that reads its configuration and is told the rest by its environment. Source: CNI specification 1.1, section 2 and 5. */
 import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
-import { isObject, type PluginConfiguration } from "./configuration.ts";
+import type { PluginConfiguration } from "./configuration.ts";
 import { CNIPluginFailed } from "./errors.ts";
+import { isObject } from "./object.ts";
 
 /** Who is connected, the same for every plugin of a chain. */
 export interface CNICall {

@@ -1,5 +1,5 @@
 /** What is read of the result of a chain. Source: CNI specification 1.1, section 5. */
-import { isObject } from "./configuration.ts";
+import { isObject } from "./object.ts";
 
 /** What a result says of a container's place: addresses as `10.0.0.2/24`, and whom to ask for names. */
 export function readResult({ result = {} }: { readonly result?: Readonly<Record<string, unknown>> }): {
