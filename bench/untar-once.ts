@@ -5,7 +5,6 @@
 import {
   chmodSync,
   closeSync,
-  createReadStream,
   fchmodSync,
   fchownSync,
   futimesSync,
@@ -14,13 +13,15 @@ import {
   utimesSync,
   writeSync,
 } from "node:fs";
+import { blobChunks, openBlobFile } from "../src/content/index.ts";
 import { applyLayer, type ByteString } from "../src/image/index.ts";
 import type { TarEntry } from "../src/image/tar/entry.ts";
 import { TarReader } from "../src/image/tar/reader.ts";
+import type { Digest } from "../src/spec/index.ts";
 import { check, layerFiles } from "../src/sys/index.ts";
 
 const [how = "", tar = "", folder = ""] = process.argv.slice(2);
-const source = createReadStream(tar, { highWaterMark: 1 << 20 });
+const source = blobChunks(openBlobFile(tar, "sha256:0" as Digest)); // as a blob of the store is read
 const files = layerFiles<ByteString>();
 if (how.startsWith("safe")) await applyLayer(source, folder, { files, mode: "plain", sync: false });
 else await writeByPaths();

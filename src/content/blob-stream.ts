@@ -24,3 +24,18 @@ export function blobStream(blob: OpenBlob, start: number, end: number): Readable
     { highWaterMark: 0 },
   );
 }
+
+/**
+ * The whole blob for whoever is done with a chunk when asking for the next: all lie in one piece of memory, which the kernel need not find and clear
+ * anew for each. Takes over `blob`.
+ */
+export async function* blobChunks(blob: OpenBlob): AsyncGenerator<Uint8Array, void, void> {
+  using open = blob;
+  const memory = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, open.size));
+  for (let at = 0; at < open.size; ) {
+    const length = readSync(open.descriptor, memory, 0, memory.length, at);
+    if (length === 0) return;
+    at += length;
+    yield memory.subarray(0, length);
+  }
+}

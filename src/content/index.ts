@@ -1,7 +1,7 @@
 /** The blob store: an OCI image layout on disk with crash-safe ingest and resume. */
 
 // The store, its blobs and its index.json.
-export type { OpenBlob } from "./blob-file.ts";
+export { type OpenBlob, openBlobFile } from "./blob-file.ts";
 // Where blobs are kept, as an interface.
 export type {
   BlobIngest,
@@ -12,6 +12,7 @@ export type {
   IngestStatus,
   SupportedAlgorithm,
 } from "./blob-store.ts";
+export { blobChunks } from "./blob-stream.ts";
 // Files that survive a power cut, for who writes beside a store.
 export { makeFolder, replaceFile, syncFolder, writeWhole } from "./durable.ts";
 // What goes wrong.

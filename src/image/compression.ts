@@ -3,14 +3,14 @@
  * since media types lie. Memory is bounded: 1 MiB pieces, and no zstd window beyond what every reader must support.
  * Source: RFC 1952, 2.2; RFC 8878, 3.1.1.1.2 (8 MiB is what one should read, 128 MiB what zstd's own tools do).
  */
-import type { Gzip, ZstdCompress, ZstdDecompress } from "node:zlib";
+import type { Gunzip, Gzip, ZstdCompress, ZstdDecompress } from "node:zlib";
 import { TeuError, Unsupported } from "../base/index.ts";
 import type { LayerCompression } from "../spec/index.ts";
 
 /** Loaded when something is unpacked or packed: they take six milliseconds, and whoever starts a container does neither. */
 const zlibModule = () => process.getBuiltinModule("node:zlib");
 
-/** Bytes that come in pieces. */
+/** Bytes that come in pieces. Whoever reads them is done with one when asking for the next. */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
 /** The compressed bytes are damaged or end too early. */
@@ -54,16 +54,13 @@ export async function* decompress(source: ByteSource, passing = false): AsyncGen
     for await (const chunk of rest) yield asBuffer(chunk);
     return;
   }
-  const [{ Readable }, { pipeline }] = [await import("node:stream"), await import("node:stream/promises")];
   const decoder =
     compression === "gzip" ? zlibModule().createGunzip({ chunkSize: CHUNK_BYTES }) : zstdDecoder();
   let sourceError: unknown;
-  const watched = watch(rest, (error) => {
+  pump(rest, decoder).catch((error: unknown) => {
     sourceError = error;
+    decoder.destroy(error instanceof Error ? error : undefined);
   });
-  const pumping = pipeline(Readable.from(watched, { objectMode: true, highWaterMark: 1 }), decoder);
-  // Its failure also comes out of the decoder, where it is reported.
-  pumping.catch(() => undefined);
   try {
     for await (const chunk of decoder) {
       yield chunk as Buffer;
@@ -76,8 +73,27 @@ export async function* decompress(source: ByteSource, passing = false): AsyncGen
       sourceError ?? (isZlibError(error) ? new InvalidCompression({ compression }, { cause: error }) : error)
     );
   } finally {
+    // Which ends the pump, and that closes the source, once it has brought what it was asked for last.
     decoder.destroy();
   }
+}
+
+/** Puts all of `source` into `decoder`, one piece after the other; leaves early when the decoder takes no more. */
+async function pump(source: ByteSource, decoder: Gunzip | ZstdDecompress): Promise<void> {
+  for await (const chunk of source) if (!(await isTaken(decoder, chunk))) return;
+  decoder.end();
+}
+
+/** Waits until the decoder has read `chunk`. @returns false: it will not, and says why to who reads from it */
+function isTaken(decoder: Gunzip | ZstdDecompress, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const closed = (): void => resolve(false);
+    decoder.once("close", closed);
+    decoder.write(chunk, (error) => {
+      decoder.off("close", closed);
+      resolve(error === undefined || error === null);
+    });
+  });
 }
 
 /** Gives the memory of a decoder's chunk back, unless the decoder still writes to it: it fills one piece to its end, then takes another. */
@@ -131,15 +147,6 @@ export async function peek(
     }
   }
   return { head, rest: rest() };
-}
-
-async function* watch(source: ByteSource, failed: (error: unknown) => void): AsyncGenerator<Uint8Array> {
-  try {
-    yield* source;
-  } catch (error) {
-    failed(error);
-    throw error;
-  }
 }
 
 function isZlibError(error: unknown): boolean {

@@ -26,6 +26,32 @@ export interface FileStatus {
 /** `user.` in user namespaces. Source: kernel Documentation/filesystems/overlayfs.rst, userxattr. */
 export type OverlayAttributes = "trusted.overlay." | "user.overlay.";
 
+/** A plain file with all that it is to have. */
+export interface NewFile {
+  /** All of it. It has to stay as it is until the file is made. */
+  readonly content: Uint8Array;
+  /** What open(2) is given. */
+  readonly mode: number;
+  /** Whose it becomes; absent: whose it is made as. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** The permissions at the end, where `mode` does not lead to them. */
+  readonly finalMode: number | undefined;
+  readonly time: Time;
+}
+
+/** New files that are made together, in the order in which they were added. */
+export interface FileBatch {
+  readonly count: number;
+  /** @returns false: no more go in, or this one does not; then it is made by itself */
+  add(directory: number, name: ByteString, file: NewFile): boolean;
+  /**
+   * Makes them, from the `from`-th on. @returns `count`, or which one could not be made: there may be a part of it, and those
+   * after it are not made yet.
+   */
+  make(from: number): number;
+  clear(): void;
+}
+
 /** See above. Where `name` is empty, the operation is on `directory` itself, which may then be any descriptor. */
 export interface LayerFiles {
   /** What the names of overlayfs's own attributes begin with. */
@@ -36,6 +62,7 @@ export interface LayerFiles {
   openInRoot(root: number, path: ByteString, flags: number): number;
   /** openat(O_NOFOLLOW), close-on-exec. */
   open(directory: number, name: ByteString, flags: number, mode: number): number;
+  fileBatch(): FileBatch;
   makeDirectory(directory: number, name: ByteString, mode: number): number;
   /** `mode` with the type: S_IFCHR, S_IFBLK or S_IFIFO. */
   makeNode(directory: number, name: ByteString, mode: number, major: number, minor: number): number;

@@ -41,8 +41,38 @@ export function parseLayerName(name: ByteString): LayerName {
   return { kind: "whiteout", parent, base: hidden };
 }
 
+/** Reads the names of one archive, of which most are in the directory of the name before. */
+export class LayerNames {
+  readonly #parse: (name: ByteString) => LayerName;
+  /** What the name before had up to its last slash, and the directory that this is; undefined: it may be part of a mark. */
+  #prefix = "";
+  #parent: LayerPath | undefined;
+
+  /** @param isLiteral  Nothing is a mark; see `literalName()` */
+  constructor(isLiteral: boolean) {
+    this.#parse = isLiteral ? literalName : parseLayerName;
+  }
+
+  /** @throws {InvalidLayer} see `parseLayerName()` */
+  parse(name: ByteString): LayerName {
+    const start = name.lastIndexOf("/") + 1;
+    const parent = start === this.#prefix.length && name.startsWith(this.#prefix) ? this.#parent : undefined;
+    if (parent !== undefined) {
+      const base = name.slice(start) as ByteString;
+      const isPlain = base !== "" && base !== "." && base !== ".." && !base.startsWith(WHITEOUT);
+      if (isPlain && parent.length + base.length < MAX_PATH_BYTES) return { kind: "entry", parent, base };
+    }
+    const parsed = this.#parse(name);
+    this.#prefix = name.slice(0, start);
+    // A name that ends with a slash has another directory than its prefix.
+    const isPrefix = parsed.kind === "entry" && start < name.length && !this.#prefix.includes(WHITEOUT);
+    this.#parent = isPrefix && name.slice(start) === parsed.base ? parsed.parent : undefined;
+    return parsed;
+  }
+}
+
 /** The meaning where nothing is a mark: the archive is no layer. @throws {InvalidLayer} a path that no kernel takes */
-export function literalName(name: ByteString): LayerName {
+function literalName(name: ByteString): LayerName {
   const components = cleanPath(name);
   const base = components.pop();
   if (base === undefined) return { kind: "root" };

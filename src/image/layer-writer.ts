@@ -9,11 +9,12 @@ import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
 import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
 import { fileTypes, isDirectory, type LayerFiles } from "./layer-files.ts";
-import { cleanPath, joinPath, type LayerPath, literalName, parseLayerName } from "./layer-name.ts";
+import { cleanPath, joinPath, type LayerName, LayerNames, type LayerPath } from "./layer-name.ts";
 import { NewFiles } from "./new-files.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, Time } from "./tar/entry.ts";
 import type { TarHandler } from "./tar/reader.ts";
+import { type FileInPlace, type WaitingFile, WaitingFiles } from "./waiting-files.ts";
 
 /** What bounds a layer: without bounds ten megabytes fill a disk. */
 export interface LayerLimits {
@@ -53,6 +54,7 @@ const FILE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 const { EEXIST, ENOENT, EPERM } = os.errno;
 const MAX_WARNINGS = 100;
+const NOTHING: Uint8Array = new Uint8Array();
 
 /** What becomes of a directory when everything in it is written. */
 interface DirectoryEnd {
@@ -66,6 +68,7 @@ export class LayerWriter implements TarHandler {
   readonly #files: LayerFiles;
   readonly #options: LayerWriterOptions;
   readonly #directories: Directories;
+  readonly #names: LayerNames;
   /** Everything that this layer wrote: marks hide only what the layers below have. */
   readonly #own = new Set<LayerPath>();
   /** Marks that are files on disk, overlay only. */
@@ -86,12 +89,17 @@ export class LayerWriter implements TarHandler {
   /** Whether it was made with its owner and mode. */
   #isFileAsWanted = false;
   readonly #newFiles: NewFiles;
+  readonly #waiting: WaitingFiles;
+  /** A file whose content has not come yet. */
+  #begun: FileInPlace | undefined;
 
   /** Opens `target`, which is there. */
   constructor(target: string, options: LayerWriterOptions) {
     this.#options = options;
     this.#files = options.files;
+    this.#names = new LayerNames(options.isLiteral ?? false);
     this.#newFiles = new NewFiles(options.files, options.ownership === "restore");
+    this.#waiting = new WaitingFiles(options.files, this.#newFiles, (file) => this.#makeAlone(file));
     this.#directories = new Directories(options.files, target, {
       implied: (path, descriptor) => this.#onImplied(path, descriptor),
       entered: (path, descriptor) => this.#onEntered(path, descriptor),
@@ -125,10 +133,11 @@ export class LayerWriter implements TarHandler {
     if (this.#entries > maxEntries) throw new LayerTooLarge({ what: "entries", limit: maxEntries });
     this.#bytes += entry.size;
     if (this.#bytes > maxBytes) throw new LayerTooLarge({ what: "bytes", limit: maxBytes });
-    this.#directories.trim();
-    const name = this.#options.isLiteral ? literalName(entry.name) : parseLayerName(entry.name);
-    // Another member may put another directory where files went.
-    if (name.kind !== "entry" || entry.type !== "file") this.#newFiles.forget();
+    const name = this.#names.parse(entry.name);
+    // It may be one that files are in, with another mode.
+    if (name.kind !== "entry" || entry.type === "directory") this.#newFiles.forget();
+    if (!this.#mayGoFirst(entry, name)) this.#waiting.make();
+    if (this.#waiting.directory === undefined) this.#directories.trim();
     switch (name.kind) {
       case "ignored":
         break;
@@ -150,7 +159,46 @@ export class LayerWriter implements TarHandler {
   }
 
   data(bytes: Buffer, position: number): void {
-    if (this.#file < 0) return;
+    if (this.#begun !== undefined) {
+      const isWhole = position === 0 && bytes.length === this.#begun.entry.size;
+      if (this.#begin(isWhole ? bytes : undefined)) return;
+    }
+    if (this.#file >= 0) this.#write(bytes, position);
+  }
+
+  entryEnd(): void {
+    if (this.#begun !== undefined && this.#begin(this.#begun.entry.size === 0 ? NOTHING : undefined)) return;
+    this.#endFile();
+  }
+
+  chunkEnd(): void {
+    this.#waiting.make();
+  }
+
+  /** Whether those that wait may be made after it: all are in one directory, which it changes nothing of, and it has none of their names. */
+  #mayGoFirst(entry: TarEntry, name: LayerName): boolean {
+    if (name.kind !== "entry" || name.parent !== this.#waiting.directory) return false;
+    if (entry.type === "file") return true;
+    return entry.type === "symlink" && !this.#own.has(joinPath(name.parent, name.base));
+  }
+
+  /** @param content  All of it, if it is here. @returns whether the file is made with others, later; else it is open now */
+  #begin(content: Uint8Array | undefined): boolean {
+    const file = this.#begun as FileInPlace; // the callers looked
+    this.#begun = undefined;
+    if (content !== undefined && this.#waiting.add({ ...file, content })) return true;
+    this.#waiting.make();
+    this.#open(file);
+    return false;
+  }
+
+  #makeAlone(file: WaitingFile): void {
+    this.#open(file);
+    this.#write(file.content, 0);
+    this.#endFile();
+  }
+
+  #write(bytes: Uint8Array, position: number): void {
     try {
       for (let at = 0; at < bytes.length; )
         at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
@@ -160,7 +208,7 @@ export class LayerWriter implements TarHandler {
     this.#fileEnd = position + bytes.length;
   }
 
-  entryEnd(): void {
+  #endFile(): void {
     const entry = this.#fileEntry;
     if (this.#file < 0 || entry === undefined) return;
     if (this.#fileEnd < entry.size) ftruncateSync(this.#file, entry.size);
@@ -207,7 +255,7 @@ export class LayerWriter implements TarHandler {
         this.#directory(entry, parent, parentPath, base);
         break;
       case "file":
-        this.#create(parent, base, path, () => this.#openFile(entry, parent, parentPath, base));
+        this.#begun = { entry, parent, parentPath, base, path };
         break;
       case "hardlink":
         this.#hardLink(entry, parent, base, path);
@@ -250,19 +298,24 @@ export class LayerWriter implements TarHandler {
     removeTree(this.#files, parent, base, path);
     if (type !== fileTypes.directory && type !== fileTypes.symlink) return;
     this.#directories.forgetBelow(path);
+    this.#newFiles.forget();
     for (const kept of [this.#own, this.#implied, this.#whiteouts, this.#directoryEnds])
       for (const known of kept.keys()) if (known === path || known.startsWith(`${path}/`)) kept.delete(known);
   }
 
-  #openFile(entry: TarEntry, parent: number, parentPath: LayerPath, base: ByteString): number {
-    const mode = this.#newFiles.modeFor(entry, parentPath);
-    const descriptor = this.#files.open(parent, base, FILE_FLAGS, mode);
-    if (descriptor < 0) return descriptor;
-    this.#isFileAsWanted = this.#newFiles.isAsWanted(descriptor, mode, entry);
-    this.#file = descriptor;
-    this.#fileEntry = entry;
-    this.#fileEnd = 0;
-    return descriptor;
+  #open({ entry, parent, parentPath, base, path }: FileInPlace): void {
+    this.#create(parent, base, path, () => {
+      const mode = this.#newFiles.modeFor(entry, parentPath);
+      const descriptor = this.#files.open(parent, base, FILE_FLAGS, mode);
+      if (descriptor < 0) return descriptor;
+      this.#isFileAsWanted = this.#newFiles.isAsWanted(descriptor, mode, entry);
+      this.#file = descriptor;
+      this.#fileEntry = entry;
+      this.#fileEnd = 0;
+      return descriptor;
+    });
+    // What made room for it has forgotten its name.
+    this.#own.add(path);
   }
 
   #directory(entry: TarEntry, parent: number, parentPath: LayerPath, base: ByteString): void {

@@ -3,7 +3,7 @@
  * It is asked once for each directory; where it gives what was asked for, two calls for each further file are not needed.
  */
 import type { ByteString } from "./byte-string.ts";
-import type { LayerFiles } from "./layer-files.ts";
+import type { LayerFiles, NewFile } from "./layer-files.ts";
 import type { LayerPath } from "./layer-name.ts";
 import type { TarEntry } from "./tar/entry.ts";
 
@@ -11,6 +11,9 @@ const EMPTY = "" as ByteString;
 const PERMISSIONS = 0o777;
 /** Nobody else's until it has its owner. */
 const CLOSED = 0o600;
+
+/** How a file comes to its owner and its mode. */
+type FilePlan = Pick<NewFile, "mode" | "owner" | "finalMode">;
 
 /** Remembers the directory that files were made in last: members of one come together. */
 export class NewFiles {
@@ -31,35 +34,56 @@ export class NewFiles {
     this.#gid = process.getegid?.() ?? -1;
   }
 
+  /** What to make the file of `entry` in `directory` with; undefined: the kernel is to be asked what it makes of it. */
+  planFor(entry: TarEntry, directory: LayerPath): FilePlan | undefined {
+    const mode = this.modeFor(entry, directory);
+    if (!this.#isMadeAs(mode, entry)) {
+      const { uid, gid } = entry;
+      return { mode, owner: this.#hasOwners ? { uid, gid } : undefined, finalMode: entry.mode };
+    }
+    return this.#isKnown(mode) ? { mode, owner: undefined, finalMode: undefined } : undefined;
+  }
+
   /** With which permissions to make the file of `entry` in `directory`. */
-  modeFor({ mode, uid, gid }: TarEntry, directory: LayerPath): number {
+  modeFor(entry: TarEntry, directory: LayerPath): number {
     if (directory !== this.#directory) {
       this.#directory = directory;
       this.#given = 0;
     }
-    const isOurs = !this.#hasOwners || (uid === this.#uid && gid === this.#gid);
-    const isPlain = (mode & ~PERMISSIONS) === 0 && this.#given !== undefined;
-    return isOurs && isPlain ? mode : CLOSED;
+    const isPlain = (entry.mode & ~PERMISSIONS) === 0 && this.#given !== undefined;
+    return isPlain && this.#isOurs(entry) ? entry.mode : CLOSED;
   }
 
   /** Whether `file`, just made with `mode` in the directory of `modeFor`, has the owner and the mode of `entry`. */
   isAsWanted(file: number, mode: number, entry: TarEntry): boolean {
-    const isOurs = !this.#hasOwners || (entry.uid === this.#uid && entry.gid === this.#gid);
-    if (!isOurs || mode !== entry.mode || this.#given === undefined) return false;
-    // umask and ACL take bits away, whichever others are asked for.
-    if ((mode & ~this.#given) === 0 && this.#given !== 0) return true;
+    if (!this.#isMadeAs(mode, entry)) return false;
+    if (this.#isKnown(mode)) return true;
     const status = this.#files.status(file, EMPTY);
     const isGiven =
       typeof status !== "number" &&
       (status.mode & 0o7777) === mode &&
       status.uid === this.#uid &&
       status.gid === this.#gid;
-    this.#given = isGiven ? this.#given | mode : undefined;
+    this.#given = isGiven ? (this.#given ?? 0) | mode : undefined;
     return isGiven;
   }
 
   /** What is known of the directory holds no longer. */
   forget(): void {
     this.#directory = undefined;
+  }
+
+  #isOurs({ uid, gid }: TarEntry): boolean {
+    return !this.#hasOwners || (uid === this.#uid && gid === this.#gid);
+  }
+
+  /** Whether nothing is to be changed where the kernel makes it as it is asked to. */
+  #isMadeAs(mode: number, entry: TarEntry): boolean {
+    return this.#given !== undefined && mode === entry.mode && this.#isOurs(entry);
+  }
+
+  /** Whether the kernel has made others with these permissions: umask and ACL take bits away, whichever others are asked for. */
+  #isKnown(mode: number): boolean {
+    return this.#given !== undefined && this.#given !== 0 && (mode & ~this.#given) === 0;
   }
 }

@@ -1,6 +1,6 @@
 /** An image → one directory that holds its root file system, for bundles that any runtime can run. */
 import { mkdirSync, utimesSync } from "node:fs";
-import type { ContentStore } from "../content/index.ts";
+import { blobChunks, type ContentStore } from "../content/index.ts";
 import { type AppliedLayer, type ApplyOptions, applyLayer } from "./apply-layer.ts";
 import type { Image } from "./read-image.ts";
 
@@ -31,7 +31,7 @@ export async function unpackImage(
     const diffID = image.config.rootfs.diff_ids[index];
     const sync = index === layers.length - 1;
     const applied = await applyLayer(
-      store.readStream(layer.digest),
+      blobChunks(store.openBlob(layer.digest)),
       target,
       { ...rest, mode: "plain", diffID, sync },
       signal,

@@ -12,6 +12,7 @@ export const architecture: Architecture = process.arch === "arm64" ? "arm64" : "
 const I64 = FFIType.i64_fast;
 const SYMBOLS = {
   teu_syscall: { args: [I64, I64, I64, I64, I64, I64, I64], returns: I64 },
+  teu_calls: { args: [FFIType.ptr, I64], returns: I64 },
   teu_spawn: { args: [FFIType.ptr], returns: I64 },
 } as const;
 
@@ -53,6 +54,12 @@ export function syscall(
   library ??= open();
   const number = systemCallNumber(call, architecture);
   return Number(library.symbols.teu_syscall(number, word(a), word(b), word(c), word(d), word(e), word(f)));
+}
+
+/** Makes `count` calls, each a `struct call` of sys.c; see file-batch.ts. Returns how many went well. */
+export function callsRaw(address: number, count: number): number {
+  library ??= open();
+  return Number(library.symbols.teu_calls(address as Pointer, count));
 }
 
 /** Runs `struct spawn` of sys.c; see spawn.ts. Returns the pid or -errno. */

@@ -5,6 +5,7 @@
  */
 import { syscall } from "./binding.ts";
 import { errno } from "./errno.ts";
+import { FileBatch } from "./file-batch.ts";
 import { O } from "./open-flags.ts";
 import { isInUserNamespace } from "./user-namespace.ts";
 
@@ -85,6 +86,10 @@ class LayerFileCalls<Name extends string> {
     const wrong = encode(name, this.#first);
     if (wrong < 0) return wrong;
     return syscall("openat", directory, this.#first, flags | O.NOFOLLOW | O_CLOEXEC, mode);
+  }
+
+  fileBatch(): FileBatch<Name> {
+    return new FileBatch();
   }
 
   makeDirectory(directory: number, name: Name, mode: number): number {

@@ -65,6 +65,7 @@ async function unpackAll(
       const lease = leases.use(takeLayerLease(store, layer));
       const job: LayerJob = {
         blob: store.content.path(layer.descriptor.digest),
+        digest: layer.descriptor.digest,
         target: join(leaseDirectory(store, lease), "fs"),
         diffID: layer.diffID,
       };

@@ -2,10 +2,10 @@
  * Unpacking one layer in a process of its own: two layers in two processes take half the time, in two threads they do not
  * (one table of descriptors, one address space). The job and its outcome are JSON; nothing else passes between the two.
  */
-import { createReadStream } from "node:fs";
 import { type ErrorKind, isTeuError, messageOf, TeuError } from "../../base/index.ts";
+import { blobChunks, openBlobFile } from "../../content/index.ts";
 import { type AppliedLayer, applyLayer, type ByteString } from "../../image/index.ts";
-import type { DiffID } from "../../spec/index.ts";
+import type { DiffID, Digest } from "../../spec/index.ts";
 import { check, layerFiles, syscall } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
 
@@ -13,6 +13,7 @@ import { selfCommand } from "../self.ts";
 export interface LayerJob {
   /** The blob's file. */
   readonly blob: string;
+  readonly digest: Digest;
   /** An empty directory. */
   readonly target: string;
   readonly diffID: DiffID;
@@ -31,6 +32,9 @@ export const WORKER_WORD = "unpack-layer";
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
+/** Of that process. What JavaScriptCore's last compiler makes is not used for long enough: an eighth of the processor time went into it. */
+export const UNPACK_ENVIRONMENT: Readonly<Record<string, string>> = { BUN_JSC_useFTLJIT: "0" };
+
 /** Unpacks a layer in this process. The caller sees to it that it is on disk before anything refers to it. */
 export async function unpackHere(job: LayerJob, signal?: AbortSignal): Promise<AppliedLayer> {
   const options = {
@@ -39,12 +43,7 @@ export async function unpackHere(job: LayerJob, signal?: AbortSignal): Promise<A
     diffID: job.diffID,
     sync: false,
   } as const;
-  return await applyLayer(
-    createReadStream(job.blob, { highWaterMark: 1 << 20 }),
-    job.target,
-    options,
-    signal,
-  );
+  return await applyLayer(blobChunks(openBlobFile(job.blob, job.digest)), job.target, options, signal);
 }
 
 /** Unpacks a layer in a process of its own, which ends when `signal` says so or this process dies. */
@@ -53,7 +52,7 @@ export async function unpackElsewhere(job: LayerJob, signal?: AbortSignal): Prom
     stdin: new TextEncoder().encode(JSON.stringify(job)),
     stdout: "pipe",
     stderr: "inherit",
-    env: {},
+    env: UNPACK_ENVIRONMENT,
     cwd: "/",
     ...(signal === undefined ? {} : { signal, killSignal: "SIGKILL" }),
   });

@@ -6,6 +6,8 @@ import { readNumber } from "./number.ts";
 /** Headers and content come in blocks of this size. */
 export const BLOCK = 512;
 
+const EMPTY = "" as ByteString;
+
 /** The fields as they stand in the block. */
 export interface RawHeader {
   readonly name: ByteString;
@@ -32,7 +34,7 @@ export function readHeader(block: Buffer): RawHeader {
   checkSum(block);
   const magic = block.toString("latin1", 257, 265);
   const isPosix = magic.startsWith("ustar\0");
-  const prefix = isPosix ? text(block, 345, 155) : "";
+  const prefix = isPosix && block[345] !== 0 ? text(block, 345, 155) : "";
   const name = text(block, 0, 100);
   const size = readNumber(block, 124, 12);
   if (size < 0) throw new BadHeader("a size is negative");
@@ -44,8 +46,8 @@ export function readHeader(block: Buffer): RawHeader {
     gid: readNumber(block, 116, 8),
     size,
     mtime: readNumber(block, 136, 12),
-    typeFlag: block.toString("latin1", 156, 157),
-    linkName: text(block, 157, 100),
+    typeFlag: String.fromCharCode(block[156] ?? 0),
+    linkName: block[157] === 0 ? EMPTY : text(block, 157, 100),
     major: hasDevice ? readNumber(block, 329, 8) : 0,
     minor: hasDevice ? readNumber(block, 337, 8) : 0,
   };
@@ -54,16 +56,13 @@ export function readHeader(block: Buffer): RawHeader {
 /** The sum of all bytes, the sum's own field taken as spaces. Some old tools added signed bytes. */
 function checkSum(block: Buffer): void {
   let unsigned = 8 * 0x20;
-  let high = 0;
-  for (let at = 0; at < BLOCK; at++) {
-    if (at >= 148 && at < 156) continue;
-    const byte = block[at] ?? 0;
-    unsigned += byte;
-    if (byte >= 0x80) high++;
-  }
+  for (let at = 0; at < 148; at++) unsigned += block[at] ?? 0;
+  for (let at = 156; at < BLOCK; at++) unsigned += block[at] ?? 0;
   const stored = readNumber(block, 148, 8);
-  if (stored !== unsigned && stored !== unsigned - high * 256)
-    throw new BadHeader("a header's checksum is wrong");
+  if (stored === unsigned) return;
+  let high = 0;
+  for (let at = 0; at < BLOCK; at++) if ((at < 148 || at >= 156) && (block[at] ?? 0) >= 0x80) high++;
+  if (stored !== unsigned - high * 256) throw new BadHeader("a header's checksum is wrong");
 }
 
 function text(block: Buffer, start: number, length: number): ByteString {

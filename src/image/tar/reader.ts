@@ -21,9 +21,11 @@ import {
 /** Takes what a reader finds, in order: `entry`, its `data` in pieces, `entryEnd`. */
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  /** Content that belongs at `position` in the file; what is not passed is a hole. The view is valid during the call. */
+  /** Content that belongs at `position` in the file; what is not passed is a hole. The view is valid until the chunk has ended. */
   data(bytes: Buffer, position: number): void;
   entryEnd(): void;
+  /** The chunk that `write` took may be used again after this. */
+  chunkEnd?(): void;
 }
 
 /** Extended headers, long names and maps are kept in memory, so they are bounded; no honest one comes near. */
@@ -48,6 +50,9 @@ type State =
   | { readonly kind: "data" }
   | { readonly kind: "end" };
 
+/** Of most members nothing is said but their header. */
+const NO_FIELDS: PaxFields = { xattrs: new Map(), sparse: [] };
+
 /** Reads one archive. */
 export class TarReader {
   readonly #handler: TarHandler;
@@ -67,7 +72,7 @@ export class TarReader {
 
   /** The member whose header is being read, until it is handed on. */
   #type: EntryType = "file";
-  #fields: PaxFields = { xattrs: new Map(), sparse: [] };
+  #fields: PaxFields = NO_FIELDS;
   /** What is left of the member's content, and where it goes. */
   #remaining = 0;
   #stored = 0;
@@ -83,6 +88,7 @@ export class TarReader {
   write(chunk: Buffer): void {
     try {
       this.#consume(chunk);
+      this.#handler.chunkEnd?.();
     } catch (error) {
       throw error instanceof BadHeader
         ? new InvalidArchive({ offset: this.#offset, why: error.message })
@@ -210,16 +216,13 @@ export class TarReader {
   // Members.
 
   #beginMember(header: RawHeader, block: Buffer): void {
-    const fields: PaxFields = { xattrs: new Map(), sparse: [] };
-    for (const records of this.#globals) applyPax(records, fields);
-    if (this.#pax !== undefined) applyPax(this.#pax, fields);
+    const fields = this.#takeFields();
     const sparse = readSparseRecords(fields.sparse);
     const name =
       sparse?.name === undefined
         ? (fields.path ?? this.#longName ?? header.name)
         : (sparse.name as ByteString);
     const linkName = fields.linkpath ?? this.#longLink ?? header.linkName;
-    this.#pax = undefined;
     this.#longName = undefined;
     this.#longLink = undefined;
     if (name.includes("\0")) throw new BadHeader("a name holds a NUL");
@@ -243,6 +246,16 @@ export class TarReader {
       this.#beginSparse(whole, sparse.fragments, sparse.realSize, size);
     else
       this.#state = { kind: "leading map", header: whole, realSize: sparse.realSize, text: "", newlines: 0 };
+  }
+
+  /** What extended headers say of the member that begins. */
+  #takeFields(): PaxFields {
+    if (this.#pax === undefined && this.#globals.length === 0) return NO_FIELDS;
+    const fields: PaxFields = { xattrs: new Map(), sparse: [] };
+    for (const records of this.#globals) applyPax(records, fields);
+    if (this.#pax !== undefined) applyPax(this.#pax, fields);
+    this.#pax = undefined;
+    return fields;
   }
 
   #beginOldSparse(header: RawHeader, block: Buffer): void {
