@@ -21,6 +21,7 @@ import { createContainer, type HeldImage, runContainer, startContainer } from ".
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
 import { unpackLayers } from "./snapshot/unpack.ts";
+import type { UnpackAhead } from "./snapshot/unpack-ahead.ts";
 import { takeLease } from "./store/leases.ts";
 import type { Store } from "./store/store.ts";
 
@@ -93,8 +94,16 @@ async function withImage<T>(
   const onVerdict = (said: SignatureVerdict): void => {
     verdict = said;
   };
-  const ensured = await ensureImage(store, text, { ...options, ...choice, onVerdict }, interrupt.signal);
-  const image = await unpack(store, ensured, options.onStep, interrupt.signal);
+  await using ending = new AsyncDisposableStack();
+  let ahead: UnpackAhead | undefined;
+  const follow = async (): Promise<UnpackAhead> => {
+    const { UnpackAhead } = await import("./snapshot/unpack-ahead.ts");
+    ahead = ending.use(new UnpackAhead(store, interrupt.signal));
+    return ahead;
+  };
+  const wanted = { ...options, ...choice, onVerdict, follow };
+  const ensured = await ensureImage(store, text, wanted, interrupt.signal);
+  const image = await unpack(store, ensured, ahead, options.onStep, interrupt.signal);
   const { capabilities = CAPABILITIES } = request.options;
   const filter = seccompOf(request, capabilities);
   return await work(image, {
@@ -127,11 +136,13 @@ function seccompOf(
 async function unpack(
   store: Store,
   { reference, image }: EnsuredImage,
+  ahead: UnpackAhead | undefined,
   observe: StepObserver,
   signal: AbortSignal,
 ): Promise<UnpackedImage> {
   const start = performance.now();
-  const { top, unpacked, present, entries } = await unpackLayers(store, image, signal);
+  const done = (await ahead?.result(image.descriptor)) ?? (await unpackLayers(store, image, signal));
+  const { top, unpacked, present, entries } = done;
   const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
   observe({ kind: "unpack", chainID, unpacked, present, entries, durationMs: since(start) });
   return {

@@ -5,10 +5,12 @@
 import { hasCode, isTeuError, messageOf, TeuError } from "../../base/index.ts";
 import type { BlobEvent, PullEvent, PulledImage, RegistryClient } from "../../distribution/client/index.ts";
 import {
+  type Descriptor,
   type Digest,
   encodePlatform,
   encodeReference,
   familiarReference,
+  type Manifest,
   parseReference,
   type Reference,
 } from "../../spec/index.ts";
@@ -26,6 +28,14 @@ import { type PlatformChoice, requirePlatform } from "./platform.ts";
 /** Is told what happens to every blob. */
 export type TransferObserver = (event: BlobEvent) => void;
 
+/** Does something with what comes, while it comes. */
+export interface PullFollower {
+  /** This image comes. */
+  choose(descriptor: Descriptor, manifest: Manifest): void;
+  /** This becomes of a blob. */
+  hear(event: BlobEvent): void;
+}
+
 /** How to pull. */
 export interface PullOptions extends PlatformChoice {
   /** Plain http. */
@@ -34,6 +44,8 @@ export interface PullOptions extends PlatformChoice {
   readonly signaturePolicy?: string | undefined;
   /** Is told what the policy made of it. */
   readonly onVerdict?: (verdict: SignatureVerdict) => void;
+  /** Asked when a pull begins: who else wants to hear of it. */
+  readonly follow?: () => Promise<PullFollower>;
   readonly onStep?: StepObserver;
   readonly onProgress?: TransferObserver;
 }
@@ -113,7 +125,7 @@ async function fetch(
   } = await import("../../distribution/client/index.ts");
   const { endpointsOf } = await import("../registries/endpoints.ts");
   const { isInsecure = false, platform } = options;
-  const tell = stepTeller(name, options);
+  const tell = stepTeller(name, options, await options.follow?.());
   const { content } = store;
   try {
     const stop = signal === undefined ? {} : { signal };
@@ -150,6 +162,7 @@ async function fetch(
 function stepTeller(
   name: string,
   { platform, onStep, onProgress }: PullOptions,
+  follower: PullFollower | undefined,
 ): { hear: (event: PullEvent) => void; end: () => void } {
   let start = performance.now();
   let layers: number | undefined;
@@ -165,6 +178,7 @@ function stepTeller(
         return;
       case "chosen":
         layers = event.manifest.layers.length;
+        follower?.choose(event.descriptor, event.manifest);
         if (resolved !== undefined)
           onStep?.({
             kind: "resolve",
@@ -190,6 +204,7 @@ function stepTeller(
       default:
         event satisfies never;
     }
+    follower?.hear(event);
     onProgress?.(event);
   };
   const end = (): void => {

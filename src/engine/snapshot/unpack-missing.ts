@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { type AppliedLayer, type ByteString, needsMergedLower, settleLayer } from "../../image/index.ts";
+import type { Descriptor } from "../../spec/index.ts";
 import { check, layerFiles, syscall } from "../../sys/index.ts";
 import { orDamage } from "../image/damage.ts";
 import { inTransaction } from "../store/database.ts";
@@ -16,7 +17,7 @@ import { type Store, snapshotDirectory } from "../store/store.ts";
 import { layerDirectories } from "./directories.ts";
 import { openMerged } from "./overlay.ts";
 import { syncToDisk } from "./sync-tree.ts";
-import type { MissingLayer, Unpacked } from "./unpack.ts";
+import type { Arrived, MissingLayer, Unpacked } from "./unpack.ts";
 import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
 
 interface UnpackedLayer extends MissingLayer {
@@ -27,15 +28,21 @@ interface UnpackedLayer extends MissingLayer {
 /** Below this, starting a process costs more than it wins. */
 const SMALL_BYTES = 4 << 20;
 
-/** Unpacks `layers`, which stand on `base`, the lowest first. */
+/** Whether layers are large enough, and enough of them, to be unpacked in processes of their own. */
+export function isWorthProcesses(layers: readonly Pick<Descriptor, "size">[]): boolean {
+  return layers.filter(({ size }) => size > SMALL_BYTES).length > 1;
+}
+
+/** Unpacks `layers`, which stand on `base`, the lowest first. @param arrived  See `unpackLayers()` */
 export async function unpackMissing(
   store: Store,
   layers: readonly MissingLayer[],
   base: SnapshotRecord | undefined,
   signal?: AbortSignal,
+  arrived?: Arrived,
 ): Promise<Pick<Unpacked, "top" | "entries">> {
   using leases = new DisposableStack();
-  const unpacked = await unpackAll(store, layers, leases, signal);
+  const unpacked = await unpackAll(store, layers, leases, signal, arrived);
   settleAll(store, unpacked, base);
   const entries = unpacked.reduce((sum, { applied }) => sum + applied.entries, 0);
   syncToDisk(
@@ -53,15 +60,17 @@ async function unpackAll(
   layers: readonly MissingLayer[],
   leases: DisposableStack,
   signal: AbortSignal | undefined,
+  arrived: Arrived | undefined,
 ): Promise<UnpackedLayer[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const large = layers.filter(({ descriptor }) => descriptor.size > SMALL_BYTES).length;
+  const hasProcesses = isWorthProcesses(layers.map(({ descriptor }) => descriptor));
   const unpacked: UnpackedLayer[] = [];
   const rest = layers.entries();
   const worker = async () => {
     for (const [number, layer] of rest) {
       either.throwIfAborted();
+      await arrived?.(layer.descriptor, either);
       const lease = leases.use(takeLayerLease(store, layer));
       const job: LayerJob = {
         blob: store.content.path(layer.descriptor.digest),
@@ -70,7 +79,7 @@ async function unpackAll(
         diffID: layer.diffID,
       };
       mkdirSync(job.target, { recursive: true, mode: 0o755 });
-      const isLarge = layer.descriptor.size > SMALL_BYTES && large > 1;
+      const isLarge = layer.descriptor.size > SMALL_BYTES && hasProcesses;
       const unpack = isLarge ? unpackElsewhere : unpackHere;
       const applied = await unpack(job, either).catch(async (error: unknown) => {
         either.throwIfAborted();
@@ -79,7 +88,7 @@ async function unpackAll(
       unpacked[number] = { ...layer, lease, applied };
     }
   };
-  const count = Math.min(layers.length, large > 1 ? availableParallelism() : 1);
+  const count = Math.min(layers.length, hasProcesses ? availableParallelism() : 1);
   const ended = await Promise.allSettled(
     Array.from({ length: count }, () =>
       worker().catch((error: unknown) => {

@@ -24,23 +24,31 @@ export interface MissingLayer {
   readonly chainID: ChainID;
 }
 
-/** Unpacks the layers of `image` that are no snapshots yet. */
+/** Waits for a layer, and stops waiting when the signal says so. */
+export type Arrived = (layer: Descriptor, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Unpacks the layers of `image` that are no snapshots yet.
+ * @param arrived  Waits until a layer is here; absent: all are
+ */
 export async function unpackLayers(
   store: Store,
-  image: ImageDocuments,
+  image: Pick<ImageDocuments, "manifest" | "config">,
   signal?: AbortSignal,
+  arrived?: Arrived,
 ): Promise<Unpacked> {
   const { layers, base } = missingLayers(store, image);
   const present = image.manifest.layers.length - layers.length;
   if (layers.length === 0) return { top: base, unpacked: 0, present, entries: 0 };
   const { unpackMissing } = await import("./unpack-missing.ts");
-  return { ...(await unpackMissing(store, layers, base, signal)), unpacked: layers.length, present };
+  const made = await unpackMissing(store, layers, base, signal, arrived);
+  return { ...made, unpacked: layers.length, present };
 }
 
 /** The layers above the highest one that is a snapshot: on it stand all that are. */
 function missingLayers(
   store: Store,
-  { manifest, config }: ImageDocuments,
+  { manifest, config }: Pick<ImageDocuments, "manifest" | "config">,
 ): { layers: MissingLayer[]; base: SnapshotRecord | undefined } {
   const diffIDs = config.rootfs.diff_ids;
   const chain = chainIDs(diffIDs);
