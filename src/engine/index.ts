@@ -45,6 +45,7 @@ export { imageHistory } from "./image/history.ts";
 export { importImage } from "./image/import.ts";
 export { type ImageSummary, listImages } from "./image/list.ts";
 export type { TransferObserver } from "./image/pull.ts";
+export type { Signers } from "./image/sign.ts";
 export { tagImage } from "./image/tag.ts";
 export { type StoredProblem, verifyImages } from "./image/verify.ts";
 export { type ImageInspection, type InspectOptions, inspect } from "./inspect.ts";

@@ -4,6 +4,7 @@ import { choosePlatform } from "./image/platform.ts";
 import { pullImage, type TransferObserver } from "./image/pull.ts";
 import { type Pushed, pushImage } from "./image/push.ts";
 import { withFullName } from "./image/short-name.ts";
+import type { Signers } from "./image/sign.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import type { Store } from "./store/store.ts";
 
@@ -34,7 +35,11 @@ export async function pull(
 }
 
 /** Puts an image into the registry that its name names. */
-export async function push(store: Store, text: string, options: TransferOptions): Promise<Pushed> {
+export async function push(
+  store: Store,
+  text: string,
+  options: TransferOptions & { readonly signers?: Signers | undefined },
+): Promise<Pushed> {
   using interrupt = abortOnSignal();
   const { platform } = choosePlatform(options.platform);
   return await pushImage(store, text, { ...options, platform }, interrupt.signal);

@@ -31,14 +31,31 @@ export class SignatureNotAccepted extends TeuError<
   }
 }
 
-/** Signatures beside a registry cannot be read: whether there are some is not known. */
+/** Signatures beside a registry cannot be read: whether there are some is not known. Or one cannot be put there. */
 export class LookasideFailed extends TeuError<"lookaside-failed", { url: string; reason: string }> {
-  constructor(context: { url: string; reason: string }, options?: { cause?: unknown }) {
+  constructor(
+    context: { url: string; reason: string },
+    options?: { cause?: unknown },
+    action: "read" | "write" = "read",
+  ) {
     super(
       "lookaside-failed",
       "unavailable",
       context,
-      `Cannot read signatures at ${context.url}: ${context.reason}`,
+      `Cannot ${action} signatures at ${context.url}: ${context.reason}`,
+      options,
+    );
+  }
+}
+
+/** gpg has not signed. */
+export class SigningFailed extends TeuError<"signing-failed", { key: string; reason: string }> {
+  constructor(context: { key: string; reason: string }, options?: { hint?: string }) {
+    super(
+      "signing-failed",
+      "failed-precondition",
+      context,
+      `Cannot sign with the key ${JSON.stringify(context.key)}: ${context.reason}`,
       options,
     );
   }

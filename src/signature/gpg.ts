@@ -3,13 +3,11 @@
  * well is somebody whom the requirement names. It starts no agent, asks no key server, and what it writes is bounded.
  * Source: GnuPG doc/DETAILS, Format of the --status-fd output; containers/image docs/containers-signature.5.md.
  */
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { Unsupported } from "../base/index.ts";
 import { InvalidKey } from "./errors.ts";
+import { type GPGAnswer, runGPG } from "./gpg-program.ts";
 
 /** A file or a text of the policy, and what it is called. */
 export interface KeySource {
@@ -24,8 +22,6 @@ export interface SignedMessage {
 }
 
 const FLAGS = [
-  "--batch",
-  "--no-tty",
   "--no-options",
   "--no-autostart",
   "--disable-dirmngr",
@@ -33,13 +29,8 @@ const FLAGS = [
   "--no-auto-check-trustdb",
   // The policy says who is trusted.
   ...["--trust-model", "always"],
-  ...["--status-fd", "3"],
 ];
-/** Not one of the project's, so it may be missing. */
-const PROGRAM = "gpg";
 const PATIENCE_MS = 30_000;
-/** A payload has some 300 bytes; a message may be packed, and unpack to any length. */
-const MAX_OUTPUT_BYTES = 256 << 10;
 /** What speaks against a signature, and what a message that is more than a signed one says; the most telling first. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["EXPSIG", "one has expired"],
@@ -100,55 +91,13 @@ export class Keyring implements AsyncDisposable {
     words: readonly string[],
     input: Uint8Array,
     signal: AbortSignal | undefined,
-  ): Promise<{ code: number | null; status: string[][]; output: Uint8Array }> {
+  ): Promise<GPGAnswer> {
     const timeout = AbortSignal.timeout(PATIENCE_MS);
-    const child = spawn(PROGRAM, [...FLAGS, ...words], {
-      // Nobody's settings, and English words.
-      env: { GNUPGHOME: this.#home, PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
-      stdio: ["pipe", "pipe", "ignore", "pipe"],
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      killSignal: "SIGKILL",
-    });
-    const ended = new Promise<number | null>((resolve, reject) => {
-      child.on("error", (error) => reject(isMissing(error) ? noGPG() : error));
-      child.on("close", resolve);
-    });
-    // One that ends without reading is told of by its status.
-    child.stdin?.on("error", () => undefined).end(input);
-    const collect = (stream: unknown): Promise<Buffer> =>
-      collected(stream as Readable | null, () => child.kill("SIGKILL")); // a pipe, as asked for above
-    const [code, output, text] = await Promise.all([ended, collect(child.stdout), collect(child.stdio[3])]);
-    const status = text
-      .toString("utf8")
-      .split("\n")
-      .filter((line) => line.startsWith("[GNUPG:] "))
-      .map((line) => line.slice("[GNUPG:] ".length).split(" "));
-    return { code, status, output };
+    // Nobody's settings.
+    const environment = { GNUPGHOME: this.#home, PATH: process.env["PATH"] ?? "" };
+    return await runGPG(
+      { words: [...FLAGS, ...words], input, environment, purpose: "signedBy" },
+      signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    );
   }
-}
-
-/** @param stream  Null: the program is not there, which another event tells */
-async function collected(stream: Readable | null, tooMuch: () => void): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of (stream ?? []) as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_OUTPUT_BYTES) {
-      tooMuch();
-      throw new RangeError(`one has more than ${MAX_OUTPUT_BYTES} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function isMissing(error: Error): boolean {
-  return "code" in error && error.code === "ENOENT";
-}
-
-function noGPG(): Unsupported {
-  return new Unsupported(
-    { what: "signedBy", why: "it takes the program gpg, which is not installed" },
-    { hint: "Install gnupg" },
-  );
 }

@@ -1,10 +1,14 @@
 /** Signatures of images: made, found, verified, and asked for by a policy. Portable: web and `node:` interfaces only. */
 
 export { enforcePolicy, readPolicy } from "./enforce.ts";
+// By a key of gpg's.
+export { type GPGSigner, requireSigner, signByGPG } from "./gpg-sign.ts";
 // Under which name an image was signed.
 export { refuseIdentity } from "./identity.ts";
 // Keys, in PEM.
-export { generateKeyPair, parsePrivateKey, parsePublicKey } from "./key.ts";
+export { generateKeyPair, type PrivateKey, parsePrivateKey, parsePublicKey } from "./key.ts";
+// Signatures beside registries.
+export { requireWritableLookaside, storeSignature } from "./lookaside.ts";
 export { signImage } from "./sign.ts";
 export { trustIdentity, trustKeys } from "./trust.ts";
 export { parseTrustedRoot } from "./trusted-root.ts";

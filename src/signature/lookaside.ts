@@ -2,7 +2,8 @@
  * Signatures that lie beside registries, in a folder or at a web server: `BASE/REPOSITORY@ALGORITHM=HEX/signature-N`, numbered from 1 without a gap.
  * Source: containers/image docs/signature-protocols.md, storage of signatures in a lookaside; containers-registries.d.5.md.
  */
-import { readFile, stat } from "node:fs/promises";
+import { link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, Unsupported } from "../base/index.ts";
 import { type Digest, digestAlgorithm, digestEncoded, type Reference } from "../spec/index.ts";
@@ -16,14 +17,19 @@ const PATIENCE_MS = 60_000;
 /** A signature's bytes, or why they are not read. */
 export type StoredSignature = Uint8Array | string;
 
+/** Where those of `digest` lie below `base`, without their number. */
+function folderOf(base: string, { repository }: Reference, digest: Digest): string {
+  return `${base.replace(/\/+$/, "")}/${repository}@${digestAlgorithm(digest)}=${digestEncoded(digest)}`;
+}
+
 /** Those of `digest`, one after the other. @param base  A URL: file, http or https @throws {Unsupported} any other @throws {LookasideFailed} */
 export async function* lookasideSignatures(
   base: string,
-  { repository }: Reference,
+  reference: Reference,
   digest: Digest,
   signal?: AbortSignal,
 ): AsyncGenerator<StoredSignature, void, void> {
-  const folder = `${base.replace(/\/+$/, "")}/${repository}@${digestAlgorithm(digest)}=${digestEncoded(digest)}`;
+  const folder = folderOf(base, reference, digest);
   for (let number = 1; number <= MAX_SIGNATURES; number += 1) {
     const url = new URL(`${folder}/signature-${number}`);
     const found = url.protocol === "file:" ? await fromFile(url) : await fromServer(url, signal);
@@ -31,6 +37,64 @@ export async function* lookasideSignatures(
     yield found;
   }
   yield `of more than ${MAX_SIGNATURES} signatures the others are not looked at`;
+}
+
+/** Refuses a place to which nothing can be written. @throws {Unsupported} */
+export function requireWritableLookaside(base: string): void {
+  const { protocol } = new URL(base);
+  if (protocol !== "file:")
+    throw new Unsupported(
+      { what: `to write signatures to ${JSON.stringify(base)}`, why: "only folders are written to" },
+      { hint: "Name one as lookaside-staging in registries.d: file:///FOLDER" },
+    );
+}
+
+/**
+ * Puts a signature of `digest` beside those that are there, on disk when it returns. @returns its file
+ * @throws {Unsupported} see `requireWritableLookaside()` @throws {LookasideFailed}
+ */
+export async function storeSignature(
+  base: string,
+  reference: Reference,
+  digest: Digest,
+  signature: Uint8Array,
+): Promise<string> {
+  requireWritableLookaside(base);
+  const url = new URL(folderOf(base, reference, digest));
+  const folder = fileURLToPath(url);
+  const draft = join(folder, crypto.randomUUID());
+  try {
+    await mkdir(folder, { recursive: true });
+    await using file = await open(draft, "wx", 0o644);
+    await file.writeFile(signature);
+    await file.sync();
+    const path = await publish(draft, folder);
+    for (const changed of [folder, dirname(folder)]) await syncFolder(changed);
+    return path;
+  } catch (error) {
+    throw new LookasideFailed({ url: url.href, reason: messageOf(error) }, { cause: error }, "write");
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** By the first number that is free, whoever else is looking for one. */
+async function publish(draft: string, folder: string): Promise<string> {
+  for (let number = 1; number <= MAX_SIGNATURES; number += 1) {
+    const path = join(folder, `signature-${number}`);
+    try {
+      await link(draft, path);
+      return path;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+  }
+  throw new RangeError(`there are ${MAX_SIGNATURES} already, and no more are looked at`);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, "r");
+  await folder.sync();
 }
 
 async function fromFile(url: URL): Promise<StoredSignature | undefined> {

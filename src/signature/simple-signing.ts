@@ -65,14 +65,23 @@ export function parsePayload(bytes: Uint8Array, type: string = COSIGN_TYPE): Cla
   };
 }
 
-/** Writes one. @param identity  `HOST/REPOSITORY`, perhaps with a tag */
-export function encodePayload(identity: string, digest: Digest): Uint8Array {
+/**
+ * Writes one.
+ * @param identity  `HOST/REPOSITORY`, perhaps with a tag
+ * @param optional  What is signed along and read by nobody
+ */
+export function encodePayload(
+  identity: string,
+  digest: Digest,
+  type: string = COSIGN_TYPE,
+  optional: object | null = null,
+): Uint8Array {
   const critical = {
     identity: { "docker-reference": identity },
     image: { "docker-manifest-digest": digest },
-    type: COSIGN_TYPE,
+    type,
   };
-  return new TextEncoder().encode(JSON.stringify({ critical, optional: null }));
+  return new TextEncoder().encode(JSON.stringify({ critical, optional }));
 }
 
 interface LogAnnotation {

@@ -1,6 +1,14 @@
-/** Policies that want signatures by OpenPGP keys: made by skopeo and by gpg, and accepted or refused as podman does it. */
+/** Policies that want signatures by OpenPGP keys: made by skopeo, gpg and teu, and accepted or refused as podman does it. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -269,6 +277,125 @@ describe("signedBy", () => {
     );
     const { status, stderr } = await teu(byRelease(), "from:1", { PATH: at("nowhere") });
     expect([status, stderr]).toEqual([1, expect.stringContaining("gpg, which is not installed")]);
+  });
+});
+
+describe("--sign-by", () => {
+  const copy = (to: string, ...words: string[]) =>
+    run([TEU, "copy", "-q", `docker://${name("from:1")}`, `docker://${name(to)}`, ...words], { env });
+  const failing = async (...words: string[]): Promise<string> => {
+    const { status, stderr } = await copy("never:1", ...words);
+    expect(status).not.toBe(0);
+    return stderr;
+  };
+  const signed = (image: string): string =>
+    at(`signatures/team/${image}@${digest.replace(":", "=")}/signature-1`);
+
+  test("of teu copy makes what skopeo and podman accept by the same policy, and of no other key", async () => {
+    expect(await copy("ours:1", "--sign-by", "release@example.com")).toMatchObject({ status: 0 });
+    expect(await copy("theirs:1", "--sign-by", "stranger@example.com")).toMatchObject({ status: 0 });
+    for (const ask of [teu, skopeo]) {
+      expect(await ask(byRelease(), "ours:1")).toMatchObject({ status: 0 });
+      expect((await ask(byRelease(), "theirs:1")).status).toBe(1);
+    }
+    // Signed once more, beside the first, which stays.
+    expect(await copy("theirs:1", "--sign-by", "release@example.com")).toMatchObject({ status: 0 });
+    for (const ask of [teu, skopeo]) expect(await ask(byRelease(), "theirs:1")).toMatchObject({ status: 0 });
+    expect(existsSync(signed("theirs").replace(/1$/, "2"))).toBe(true);
+    const named = ["--sign-by", "release@example.com", "--sign-identity", "registry.example.org/app:2"];
+    expect(await copy("named:1", ...named)).toMatchObject({ status: 0 });
+    expect((await skopeo(byRelease(), "named:1")).status).toBe(1);
+    const exact = policyOf({
+      keyPath: at("release.asc"),
+      signedIdentity: { type: "exactReference", dockerReference: "registry.example.org/app:2" },
+    });
+    for (const ask of [teu, skopeo]) expect(await ask(exact, "named:1")).toMatchObject({ status: 0 });
+  });
+
+  needs(...WANTED, program("podman"))("of teu push makes what podman pulls by its policy", async () => {
+    await done(TEU, "pull", "-q", name("from:1"));
+    await done(TEU, "tag", name("from:1"), name("pushed:1"));
+    await done(TEU, "push", "-q", name("pushed:1"));
+    const podman = () => {
+      const store = ["--root", at("podman"), "--runroot", at("podman-run"), "--storage-driver=vfs"];
+      const words = ["--signature-policy", byRelease(), "--tls-verify=false", "-q", name("pushed:1")];
+      return run(["podman", ...store, "pull", ...words], { env });
+    };
+    expect((await podman()).status).not.toBe(0);
+    await done(TEU, "push", "-q", "--sign-by", "release@example.com", name("pushed:1"));
+    expect(await podman()).toMatchObject({ status: 0 });
+  });
+
+  test("signs an index and each image in it", async () => {
+    await done(TEU, "pull", "-q", name("from:1"));
+    await done(TEU, "image", "index", "create", "-t", name("many:1"), name("from:1"));
+    await done(TEU, "push", "-q", "--sign-by", "release@example.com", name("many:1"));
+    expect(existsSync(signed("many"))).toBe(true);
+    const beside = readdirSync(at("signatures/team")).filter((entry) => entry.startsWith("many@"));
+    expect(beside).toHaveLength(2);
+    for (const ask of [teu, skopeo]) expect(await ask(byRelease(), "many:1")).toMatchObject({ status: 0 });
+  });
+
+  test("opens a key by --sign-passphrase-file; without the right one nothing is pushed or signed", async () => {
+    const words = ["--passphrase", "secret words", "--pinentry-mode", "loopback"];
+    const who = "locked@example.com";
+    await done(
+      "gpg",
+      "--batch",
+      "--no-tty",
+      ...words,
+      "--quick-generate-key",
+      who,
+      "ed25519",
+      "sign",
+      "never",
+    );
+    // What the agent remembers would do without.
+    await done("gpgconf", "--homedir", at("gnupg"), "--kill", "gpg-agent");
+    writeFileSync(at("right"), "secret words\nand another line\n");
+    writeFileSync(at("wrong"), "other words\n");
+    const by = (file: string) => ["--sign-by", who, "--sign-passphrase-file", at(file)];
+    expect((await copy("locked:1", ...by("wrong"))).stderr).toContain("the passphrase is wrong");
+    expect(existsSync(signed("locked"))).toBe(false);
+    expect(await copy("locked:1", ...by("right"))).toMatchObject({ status: 0 });
+    expect(existsSync(signed("locked"))).toBe(true);
+  });
+
+  test("refuses what cannot be signed before anything is pushed", async () => {
+    const by = ["--sign-by", "release@example.com"];
+    expect(await failing("--sign-by", "nobody@example.com")).toContain(
+      "no secret key that goes by that name",
+    );
+    expect(await failing("--sign-identity", "a:1")).toContain("--sign-identity alone");
+    const head = async (image: string) => (await run([TEU, "manifest", "head", name(image)], { env })).status;
+    expect([await head("from:1"), await head("never:1")]).toEqual([0, 1]);
+    const words = [TEU, "copy", "-q", `docker://${name("from:1")}`, `dir:${at("signed-dir")}`, ...by];
+    expect((await run(words, { env })).stderr).toContain("signatures are of images at registries");
+    mkdirSync(at("web/.config/containers/registries.d"), { recursive: true });
+    const yaml = (more: string) =>
+      writeFileSync(
+        at("web/.config/containers/registries.d/a.yaml"),
+        `docker:\n  ${registry.address}:\n    lookaside: http://127.0.0.1:${web.port}\n${more}`,
+      );
+    const toWeb = () =>
+      run([TEU, "copy", "-q", `docker://${name("from:1")}`, `docker://${name("staged:1")}`, ...by], {
+        env: { ...env, HOME: at("web") },
+      });
+    yaml("");
+    expect((await toWeb()).stderr).toContain("only folders are written to");
+    yaml(`    lookaside-staging: file://${at("signatures")}\n`);
+    expect(await toWeb()).toMatchObject({ status: 0 });
+    expect(existsSync(signed("staged"))).toBe(true);
+  });
+
+  test("--sign-by-sigstore-private-key signs in cosign's format, as teu sign does", async () => {
+    await done(TEU, "generate-key-pair", "--output-key-prefix", at("pair"));
+    expect(await copy("sigstore:1", "--sign-by-sigstore-private-key", at("pair.key"))).toMatchObject({
+      status: 0,
+    });
+    expect(await run([TEU, "verify", "--key", at("pair.pub"), name("sigstore:1")], { env })).toMatchObject({
+      status: 0,
+    });
   });
 });
 

@@ -7,6 +7,7 @@ import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { accessOf, SIDE_FLAGS } from "../registry-flags.ts";
+import { SIGN_FLAGS, signersOf } from "../sign-flags.ts";
 
 const FORMATS: Readonly<Record<string, ImageFormat>> = { oci: "oci", docker: "docker", v2s2: "docker" };
 
@@ -35,6 +36,7 @@ export const command = teuCommand({
     },
     ...SIDE_FLAGS,
     "signature-policy": { ...SIGNATURE_POLICY_FLAG, aliases: ["policy"] },
+    ...SIGN_FLAGS,
     digestfile: { kind: "string", value: "FILE", summary: "Write the digest of the copy to FILE" },
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
@@ -69,6 +71,7 @@ export const command = teuCommand({
       from: accessOf("src", { flags, given }),
       to: accessOf("dest", { flags, given }),
       signaturePolicy: flags["signature-policy"],
+      signers: await signersOf({ flags }, environment),
       parallel,
       environment,
       onEvent: progress.update,

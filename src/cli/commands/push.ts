@@ -6,6 +6,7 @@ import { ALL_TAGS_FLAG, repositoryOf } from "../all-tags.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
+import { SIGN_FLAGS, signersOf } from "../sign-flags.ts";
 
 export const command = teuCommand({
   name: "teu push",
@@ -14,6 +15,7 @@ export const command = teuCommand({
     "all-tags": ALL_TAGS_FLAG,
     platform: PLATFORM_FLAG,
     insecure: INSECURE_FLAG,
+    ...SIGN_FLAGS,
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
   },
@@ -23,14 +25,20 @@ export const command = teuCommand({
       command: "teu tag app localhost:5000/app && teu push localhost:5000/app",
       says: "To a registry next door",
     },
+    {
+      command: "teu push --sign-by release@example.org registry.example.org/app:1",
+      says: "So that a policy's signedBy accepts it, of podman's and skopeo's too",
+    },
   ],
   async run({ flags, arguments: [image = ""] }, { environment }) {
+    const signers = await signersOf({ flags }, environment);
     const store = await openEngine(environment);
     for (const name of flags["all-tags"] ? allOf(store, image) : [image]) {
       using progress = progressPrinter(flags);
       const pushed = await push(store, name, {
         platform: platformOf(flags.platform),
         isInsecure: flags.insecure,
+        signers,
         onProgress: progress.update,
       });
       progress[Symbol.dispose]();

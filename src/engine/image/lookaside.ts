@@ -29,16 +29,17 @@ export class InvalidRegistriesFile extends TeuError<
   }
 }
 
-/** The URL below which signatures of `reference` lie. @throws {InvalidRegistriesFile} */
+/** The URL below which signatures of `reference` lie, or are written to. @throws {InvalidRegistriesFile} */
 export function lookasideOf(
   reference: Reference,
   environment: Readonly<Record<string, string | undefined>>,
+  use: keyof Place = "read",
 ): string {
   const home = environment["HOME"];
   const folder = [...(home === undefined ? [] : [join(home, USER)]), SYSTEM].find(existsSync);
   const { scopes, otherwise } = readFolder(folder);
-  const found = scopesOf(reference).map((scope) => scopes.get(scope));
-  return found.find((url) => url !== undefined) ?? otherwise ?? ownFolder(home);
+  const found = scopesOf(reference).map((scope) => scopes.get(scope)?.[use]);
+  return found.find((url) => url !== undefined) ?? otherwise?.[use] ?? ownFolder(home);
 }
 
 function ownFolder(home: string | undefined): string {
@@ -61,9 +62,15 @@ function scopesOf(reference: Reference): string[] {
   return scopes;
 }
 
+/** Where those of one scope are: often people read them from a web server, of which they write to the folder. */
+interface Place {
+  readonly read: string | undefined;
+  readonly write: string | undefined;
+}
+
 interface Lookasides {
-  readonly scopes: Map<string, string>;
-  otherwise: string | undefined;
+  readonly scopes: Map<string, Place>;
+  otherwise: Place | undefined;
 }
 
 /** All files of a folder, as one. */
@@ -83,25 +90,28 @@ function readFile(path: string, all: Lookasides): void {
     if (node.kind === "nothing") return [];
     return node.kind === "map" ? node.entries : refuse(node.line, "wants a map");
   };
-  /** `sigstore` is what it was called at first; where signatures are written is not asked here. */
-  const urlOf = (node: Node): string | undefined => {
+  const placeOf = (node: Node): Place => {
     const fields = new Map(map(node).map(({ key, value }) => [key, value]));
-    const field = fields.get("lookaside") ?? fields.get("sigstore");
-    if (field === undefined) return undefined;
-    if (field.kind !== "text" || !URL.canParse(field.text)) return refuse(field.line, "wants a URL");
-    return field.text;
+    const url = (...names: readonly string[]): string | undefined => {
+      const field = names.map((name) => fields.get(name)).find((value) => value !== undefined);
+      if (field === undefined) return undefined;
+      if (field.kind !== "text" || !URL.canParse(field.text)) return refuse(field.line, "wants a URL");
+      return field.text;
+    };
+    // `sigstore` is what it was called at first.
+    const read = url("lookaside", "sigstore");
+    return { read, write: url("lookaside-staging", "sigstore-staging") ?? read };
   };
   for (const { key, value, line } of map(parseYAML(readFileSync(path, "utf8"), refuse)))
     switch (key) {
       case "default-docker":
         if (all.otherwise !== undefined) refuse(line, "another file has default-docker too");
-        all.otherwise = urlOf(value);
+        all.otherwise = placeOf(value);
         break;
       case "docker":
         for (const scope of map(value)) {
-          const url = urlOf(scope.value);
           if (all.scopes.has(scope.key)) refuse(scope.line, `another file has ${scope.key} too`);
-          if (url !== undefined) all.scopes.set(scope.key, url);
+          all.scopes.set(scope.key, placeOf(scope.value));
         }
         break;
       default:

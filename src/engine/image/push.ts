@@ -14,6 +14,7 @@ import type { Store } from "../store/store.ts";
 import { readImage, type Target } from "./content.ts";
 import { NoSuchImage } from "./errors.ts";
 import { clientOf, type TransferObserver } from "./pull.ts";
+import type { Signers } from "./sign.ts";
 
 /** How to push. */
 export interface PushOptions {
@@ -21,6 +22,8 @@ export interface PushOptions {
   readonly platform: Platform;
   /** Plain http. */
   readonly isInsecure?: boolean;
+  /** Who signs it there. */
+  readonly signers?: Signers | undefined;
   readonly onProgress?: TransferObserver;
 }
 
@@ -37,7 +40,7 @@ export interface Pushed {
 export async function pushImage(
   store: Store,
   text: string,
-  { platform, isInsecure = false, onProgress }: PushOptions,
+  { platform, isInsecure = false, signers, onProgress }: PushOptions,
   signal?: AbortSignal,
 ): Promise<Pushed> {
   const reference = parseReference(text);
@@ -47,7 +50,10 @@ export async function pushImage(
   if (record === undefined) throw new NoSuchImage({ text });
   const root = whatIsHere(store, record, platform);
   const { pushImage: push } = await import("../../distribution/client/index.ts");
-  await push(await clientOf(reference, isInsecure, "push"), {
+  const client = await clientOf(reference, isInsecure, "push");
+  const sign =
+    signers === undefined ? undefined : await (await import("./sign.ts")).openSigners(signers, reference);
+  await push(client, {
     store: store.content,
     root,
     tag: reference.tag,
@@ -55,6 +61,7 @@ export async function pushImage(
     ...(signal === undefined ? {} : { signal }),
   });
   const { digest, size } = root;
+  await sign?.(client, reference, digest, signal);
   return { reference: name, digest, size, insteadOf: digest === record.digest ? undefined : record.digest };
 }
 

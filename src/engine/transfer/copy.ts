@@ -16,9 +16,10 @@ import {
   copyImage as move,
   unpackedSource,
 } from "../../image/index.ts";
-import { isTag, type Platform, type Tag } from "../../spec/index.ts";
+import { type Digest, isTag, type Platform, type Tag } from "../../spec/index.ts";
 import { admitImage } from "../image/admit.ts";
 import { choosePlatform } from "../image/platform.ts";
+import type { Signers } from "../image/sign.ts";
 import { openEngine } from "../open.ts";
 import { InvalidOption } from "../options/error.ts";
 import { openClient, openPlaces, type RegistryAccess } from "../remote/access.ts";
@@ -40,6 +41,8 @@ export interface CopyRequest {
   readonly to?: RegistryAccess;
   /** The file that says which signatures an image of a registry needs; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
+  /** Who signs the copy, which is then one at a registry. */
+  readonly signers?: Signers | undefined;
   readonly parallel?: number | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onEvent?: (event: CopyEvent) => void;
@@ -63,6 +66,7 @@ async function copyPlaces(
   request: CopyRequest,
   signal: AbortSignal,
 ): Promise<Copied> {
+  const sign = await openSigning(to, request);
   const { source, client } = await openSource(from, request, signal);
   await using reading = source;
   await using writing = await openDestination(to, from, request);
@@ -79,7 +83,26 @@ async function copyPlaces(
       }),
     signal,
   });
+  await sign?.(copied.root.digest, signal);
   return { source: reading.name, destination: writing.name, ...copied };
+}
+
+/** @returns undefined: nobody signs */
+async function openSigning(
+  place: Place,
+  { to = {}, signers, environment }: CopyRequest,
+): Promise<((digest: Digest, signal: AbortSignal) => Promise<void>) | undefined> {
+  if (signers === undefined) return undefined;
+  if (place.kind !== "docker")
+    throw new InvalidOption(
+      { option: "--sign-by", value: "" },
+      `Cannot sign an image in ${place.kind}: signatures are of images at registries`,
+    );
+  const { reference } = place;
+  const { openSigners } = await import("../image/sign.ts");
+  const sign = await openSigners(signers, reference);
+  return async (digest, signal) =>
+    await sign(await openClient(reference, { access: to, environment }), reference, digest, signal);
 }
 
 async function openSource(
