@@ -30,6 +30,8 @@ function build(temporary: string): void {
       process.execPath,
       "build",
       "src/main.ts",
+      // A thread's code is an entry of its own: it is named by its path below src.
+      "src/distribution/registry/storage/hash-worker.ts",
       "--compile",
       "--minify",
       "--bytecode",

@@ -29,6 +29,8 @@ export {
   UnsupportedAlgorithm,
   writeError,
 } from "./errors.ts";
+// Who hashes for a server.
+export type { FileHash, FileHasher } from "./file-hasher.ts";
 // Waiting for the disk together.
 export { GroupSync } from "./group-sync.ts";
 export { type IndexFile, REF_NAME } from "./index-file.ts";

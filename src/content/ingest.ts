@@ -3,8 +3,8 @@
  * bytes are on disk; until then nobody sees it, and a process that is killed leaves only a folder below `ingest/`.
  */
 import type { Hash } from "node:crypto";
-import { closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { close, closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { TeuError } from "../base/index.ts";
@@ -13,6 +13,7 @@ import type { BlobIngest, Committed, Expected, SupportedAlgorithm } from "./blob
 import { CHUNK_BYTES } from "./blob-stream.ts";
 import { syncFolder, writeWhole } from "./durable.ts";
 import { DigestMismatch, errnoOf, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
+import type { FileHash, FileHasher } from "./file-hasher.ts";
 import { orderedBytes, readSegments, SegmentWriter } from "./segments.ts";
 
 /** What an ingest needs of its store. */
@@ -27,7 +28,14 @@ export interface IngestPlace {
   readonly syncFolder: (folder: string) => Promise<void>;
   /** Held as long as this process writes. */
   readonly ownership: Disposable;
+  /** Hashes what is large. */
+  readonly hasher: FileHasher | undefined;
 }
+
+/** What is smaller is hashed sooner than somebody else is asked to. */
+const SMALL_BYTES = 1 << 20;
+/** How often somebody else is told that there is more. */
+const TOLD_BYTES = 1 << 20;
 
 /** The ingest was committed, aborted or suspended and takes no more bytes. */
 export class IngestClosed extends TeuError<"ingest-closed", { id: string }> {
@@ -58,6 +66,9 @@ export class Ingest implements BlobIngest {
   #hash: Hash;
   #offset = 0;
   #isOpen = true;
+  /** Somebody else hashes from the file's beginning on, and was told of so many bytes. */
+  #elsewhere: FileHash | undefined;
+  #told = 0;
 
   /** Made by the store. Takes over everything in `place`. */
   constructor(id: string, place: IngestPlace, expected: Expected, algorithm: SupportedAlgorithm) {
@@ -95,8 +106,7 @@ export class Ingest implements BlobIngest {
     } catch (error) {
       throw writeError(error, dirname(dirname(this.#place.folder)));
     }
-    this.#hash.update(chunk);
-    this.#offset += chunk.length;
+    this.#take(chunk);
   }
 
   /**
@@ -131,8 +141,7 @@ export class Ingest implements BlobIngest {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const wanted = Math.min(chunk.length, upTo - this.#offset);
     const length = wanted <= 0 ? 0 : readSync(this.#place.descriptor, chunk, 0, wanted, this.#offset);
-    this.#hash.update(chunk.subarray(0, length));
-    this.#offset += length;
+    this.#take(chunk.subarray(0, length));
     return length;
   }
 
@@ -148,25 +157,30 @@ export class Ingest implements BlobIngest {
    * @throws {SizeMismatch} @throws {DigestMismatch} @throws {UnsupportedAlgorithm}
    */
   commit(expected: Expected = {}): Committed {
-    if (this.#isOtherAlgorithm(expected)) this.readBack();
+    if (this.#isOtherAlgorithm(expected) || this.#elsewhere !== undefined) this.readBack();
     const committed = this.#check(expected);
     fsyncSync(this.#place.descriptor);
     this.#publish(committed.digest);
     return committed;
   }
 
-  /** The same for servers: the wait for the disk blocks nobody else. */
+  /** The same for servers: the wait for the disk blocks nobody else, nor does that for a hash. */
   async commitAsync(expected: Expected = {}): Promise<Committed> {
-    if (this.#isOtherAlgorithm(expected)) await this.readBackAsync();
-    const committed = this.#check(expected);
-    await process.getBuiltinModule("node:util").promisify(fsync)(this.#place.descriptor);
-    const folder = this.#rename(committed.digest);
-    try {
-      await this.#place.syncFolder(folder);
-    } catch (error) {
-      throw writeError(error, folder);
+    if (this.#isOtherAlgorithm(expected)) {
+      await this.#elsewhere?.end();
+      this.#elsewhere = undefined;
+      await this.readBackAsync();
     }
-    this.abort();
+    const committed = this.#check(expected, await this.#elsewhere?.digest(this.#offset));
+    await process.getBuiltinModule("node:util").promisify(fsync)(this.#place.descriptor);
+    const target = this.#place.blobPath(committed.digest);
+    try {
+      await rename(join(this.#place.folder, DATA), target);
+      await this.#place.syncFolder(dirname(target));
+    } catch (error) {
+      throw writeError(error, dirname(target));
+    }
+    await this.abortAsync();
     return committed;
   }
 
@@ -186,10 +200,18 @@ export class Ingest implements BlobIngest {
   async abortAsync(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#place.descriptor);
-    const aside = moveAside(this.#place.folder);
-    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
-    this.#place.ownership[Symbol.dispose]();
+    const { descriptor, folder, ownership } = this.#place;
+    await this.#elsewhere?.end();
+    await process.getBuiltinModule("node:util").promisify(close)(descriptor);
+    const aside = asideOf(folder);
+    try {
+      await rename(folder, aside);
+      await rm(aside, { recursive: true, force: true });
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    } finally {
+      ownership[Symbol.dispose]();
+    }
   }
 
   /** Leaves what is here to a later `resumeIngest`. */
@@ -228,10 +250,24 @@ export class Ingest implements BlobIngest {
     if (segments === undefined) ftruncateSync(this.#place.descriptor, this.#offset);
   }
 
-  #check(expected: Expected): Committed {
+  /** Counts and hashes what is in the file by now. */
+  #take(chunk: Uint8Array): void {
+    this.#offset += chunk.length;
+    if (this.#elsewhere === undefined && this.#offset > SMALL_BYTES)
+      this.#elsewhere = this.#place.hasher?.begin(this.#place.descriptor, this.#algorithm);
+    if (this.#elsewhere === undefined) {
+      this.#hash.update(chunk);
+      return;
+    }
+    if (this.#offset - this.#told < TOLD_BYTES) return;
+    this.#told = this.#offset;
+    this.#elsewhere.advance(this.#offset);
+  }
+
+  #check(expected: Expected, hash = this.#hash.copy().digest("hex")): Committed {
     for (const { size } of [this.#expected, expected])
       if (size !== undefined && size !== this.#offset) throw this.#sizeMismatch(size, 0);
-    const digest = `${this.#algorithm}:${this.#hash.copy().digest("hex")}` as Digest;
+    const digest = `${this.#algorithm}:${hash}` as Digest;
     for (const wanted of [this.#expected.digest, expected.digest])
       if (wanted !== undefined && wanted !== digest)
         throw new DigestMismatch({ expected: wanted, actual: digest });
@@ -239,32 +275,28 @@ export class Ingest implements BlobIngest {
   }
 
   #publish(digest: Digest): void {
-    const folder = this.#rename(digest);
-    try {
-      syncFolder(folder);
-    } catch (error) {
-      throw writeError(error, folder);
-    }
-    this.abort();
-  }
-
-  /** Makes it visible. @returns the folder whose names are to be synced */
-  #rename(digest: Digest): string {
     const target = this.#place.blobPath(digest);
     try {
       renameSync(join(this.#place.folder, DATA), target);
+      syncFolder(dirname(target));
     } catch (error) {
       throw writeError(error, dirname(target));
     }
-    return dirname(target);
+    this.abort();
   }
 
   #close(then: () => void): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#place.descriptor);
-    then();
-    this.#place.ownership[Symbol.dispose]();
+    const { descriptor, ownership } = this.#place;
+    const close = (): void => {
+      closeSync(descriptor);
+      then();
+      ownership[Symbol.dispose]();
+    };
+    // Closed sooner, its number could be another file's, and that be read.
+    if (this.#elsewhere === undefined) close();
+    else void this.#elsewhere.end().then(close);
   }
 
   #sizeMismatch(expected: number, more: number): SizeMismatch {
@@ -291,7 +323,7 @@ export function removeIngest(folder: string): void {
  * they put there. The new name is that of an ingest too, which is pruned if we die here.
  */
 function moveAside(folder: string): string | undefined {
-  const aside = join(dirname(folder), crypto.randomUUID());
+  const aside = asideOf(folder);
   try {
     renameSync(folder, aside);
     return aside;
@@ -299,6 +331,10 @@ function moveAside(folder: string): string | undefined {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+function asideOf(folder: string): string {
+  return join(dirname(folder), crypto.randomUUID());
 }
 
 /** The file in an ingest's folder that becomes the blob. */

@@ -42,6 +42,7 @@ import {
   UnsupportedAlgorithm,
   writeError,
 } from "./errors.ts";
+import type { FileHasher } from "./file-hasher.ts";
 import { GroupSync } from "./group-sync.ts";
 import { EMPTY_INDEX, IndexFile } from "./index-file.ts";
 import { algorithmFor, DATA, Ingest, OWNER, removeIngest } from "./ingest.ts";
@@ -56,15 +57,20 @@ export class ContentStore implements BlobStore {
   readonly index: IndexFile;
   readonly #realFolders = new Set<string>();
   readonly #folderSyncs = new Map<string, GroupSync>();
+  readonly #hasher: FileHasher | undefined;
 
-  private constructor(root: string) {
+  private constructor(root: string, hasher: FileHasher | undefined) {
     this.root = root;
+    this.#hasher = hasher;
     this.index = new IndexFile(root);
   }
 
-  /** Opens the store at `root`, making it where there is nothing yet. @throws {InvalidLayout} there is something else */
-  static open(root: string): ContentStore {
-    const store = new ContentStore(resolve(root));
+  /**
+   * Opens the store at `root`, making it where there is nothing yet. @param hasher  Of large ingests.
+   * @throws {InvalidLayout} there is something else
+   */
+  static open(root: string, hasher?: FileHasher): ContentStore {
+    const store = new ContentStore(resolve(root), hasher);
     const marker = readMarker(store.root);
     if (marker === undefined) create(store.root);
     else checkMarker(store.root, marker);
@@ -265,6 +271,7 @@ export class ContentStore implements BlobStore {
           folder,
           descriptor,
           ownership,
+          hasher: this.#hasher,
           blobPath: (digest) => this.#newBlobPath(digest),
           syncFolder: (blobs) => this.#syncFolder(blobs),
         },

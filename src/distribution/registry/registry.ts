@@ -99,6 +99,7 @@ export function openRegistry({
       await upkeep[Symbol.asyncDispose]();
       uploads.close();
       await cache[Symbol.asyncDispose]();
+      await storage.hasher.idle();
       storage[Symbol.dispose]();
     },
   };

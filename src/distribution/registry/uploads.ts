@@ -122,9 +122,13 @@ export class Uploads {
     return await this.#alone(key, async (session) => {
       await this.#write(session, start, chunks);
       this.#end(session);
-      using ingest = session.ingest ?? this.#storage.content.ingest();
-      const { size } = await ingest.commitAsync({ digest });
-      return size;
+      const ingest = session.ingest ?? this.#storage.content.ingest();
+      try {
+        const { size } = await ingest.commitAsync({ digest });
+        return size;
+      } finally {
+        await ingest.abortAsync();
+      }
     });
   }
 

@@ -7,6 +7,7 @@ import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
 import { PullTimes } from "../upkeep/pull-times.ts";
 import { Turns } from "../upkeep/turns.ts";
+import { HashThread } from "./hash-thread.ts";
 import { Pins } from "./pins.ts";
 import type { StoragePolicy } from "./policy.ts";
 import { RecentBytes } from "./recent-bytes.ts";
@@ -14,6 +15,8 @@ import { openMetadata, type SqliteMetadata } from "./sqlite-metadata.ts";
 
 /** See the file's head. */
 export interface Storage extends Disposable {
+  /** Of large uploads. */
+  readonly hasher: HashThread;
   readonly content: ContentStore;
   readonly manifests: RecentBytes;
   readonly metadata: SqliteMetadata;
@@ -41,10 +44,12 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
   const lock = tryLockFile(join(root, "lock"));
   if (lock === undefined) throw new RegistryInUse({ root });
   try {
-    const content = ContentStore.open(join(root, "content"));
+    const hasher = new HashThread();
+    const content = ContentStore.open(join(root, "content"), hasher);
     const metadata = openMetadata(join(root, "registry.db"), policy);
     const pulls = new PullTimes(metadata.upkeep);
     return {
+      hasher,
       content,
       manifests: new RecentBytes(content),
       metadata,
@@ -54,6 +59,7 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
       [Symbol.dispose]() {
         pulls.write();
         metadata[Symbol.dispose]();
+        hasher[Symbol.dispose]();
         lock[Symbol.dispose]();
       },
     };
