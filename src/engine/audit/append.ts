@@ -23,10 +23,14 @@ export function auditPath(root: HostPath): HostPath {
   return `${root}/audit.log` as HostPath;
 }
 
-/** Adds an entry: on disk when this returns. */
+/**
+ * Adds an entry: on disk when this returns.
+ * @param options.waits  Whether it is: another one, which waits, follows before anything runs, and takes this one with it.
+ */
 export function appendAudit(
   root: HostPath,
   entry: Omit<AuditEntry, "time" | "uid" | "loginUID" | "pid" | "previous">,
+  { waits = true }: { readonly waits?: boolean } = {},
 ): void {
   const path = auditPath(root);
   using _lock = lockFile(`${path}.lock`);
@@ -40,7 +44,7 @@ export function appendAudit(
       previous: last === undefined ? "" : digestOfLine(last),
     };
     writeWhole(file, `${isTorn ? "\n" : ""}${JSON.stringify(whole)}\n`, path);
-    check(syscall("fdatasync", file), "fdatasync", path);
+    if (waits) check(syscall("fdatasync", file), "fdatasync", path);
   } finally {
     closeSync(file);
   }

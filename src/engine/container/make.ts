@@ -25,7 +25,7 @@ import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { limitDirectory } from "../snapshot/limit-directory.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { addContainer, type ContainerMount, type ContainerRecord } from "../store/containers.ts";
-import { inTransaction } from "../store/database.ts";
+import { withWaitingThread } from "../store/database.ts";
 import { noteImageUse } from "../store/images.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
@@ -37,12 +37,15 @@ import { encodeRecord, RECORD } from "./note-record.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
 
-/** Records a new container on `image`. From here on it can be removed. @throws {NameInUse} @throws {NoCommand} */
+/**
+ * Records a new container on `image`. From here on it can be removed. Nothing that the record names is made before it is on disk.
+ * @throws {NameInUse} @throws {NoCommand}
+ */
 export function recordContainer(
   store: Store,
   image: UnpackedImage,
   request: ContainerRequest,
-): ContainerRecord {
+): { readonly container: ContainerRecord; readonly isOnDisk: Promise<void> } {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
   const mounts = mountsFor(store, request, image);
@@ -82,7 +85,7 @@ export function recordContainer(
     ...(request.log && { log: request.log }),
   };
   const add = (name: string) =>
-    inTransaction(store.database, () => {
+    withWaitingThread(store.database, () => {
       const parent = image.top?.number ?? null;
       const { number } = addSnapshot(store.database, {
         kind: "active",
@@ -108,9 +111,8 @@ export function recordContainer(
         (name) => !isNamed(name),
       );
     });
-  if (request.name !== undefined) add(request.name);
-  else addWithMadeName(add);
-  return findContainer(store, id);
+  const isOnDisk = request.name !== undefined ? add(request.name) : addWithMadeName(add);
+  return { container: findContainer(store, id), isOnDisk };
 }
 
 /** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */
@@ -123,12 +125,12 @@ function portsOf({ ports, exposed, publishesAll }: ContainerRequest, image: Unpa
   return all;
 }
 
-function addWithMadeName(add: (name: string) => void): void {
+function addWithMadeName<T>(add: (name: string) => T): T {
   try {
-    add(makeName());
+    return add(makeName());
   } catch (error) {
     if (!hasCode(error, "name-in-use")) throw error;
-    add(makeName(true));
+    return add(makeName(true));
   }
 }
 

@@ -51,6 +51,8 @@ export interface RuntimeStats {
 export interface RuntimeDriver {
   /** What people call it: `teu`, or a path. */
   readonly name: string;
+  /** Loads what `create` and `start` need, for who has to wait for something else first. */
+  prepare?(): Promise<unknown>;
   create(request: CreateRequest): Promise<Created>;
   start(id: string): Promise<void>;
   /** Runs one more process in the container; it is a child of ours, which we reap. */

@@ -9,6 +9,7 @@ export function ownDriver(state: HostPath): RuntimeDriver {
   const others = () => import("./own-others.ts");
   return {
     name: "teu",
+    prepare: creating,
     create: async (request) => await (await creating()).create(state, request),
     start: async (id) => await (await creating()).start(state, id),
     exec: async (request) => await (await import("./own-exec.ts")).exec(state, request),

@@ -48,6 +48,8 @@ export class Monitor implements Disposable {
   #isOpen = true;
   /** Processes that have ended, and how. */
   readonly #ended = new Map<number, number>();
+  /** Whether it has not answered yet how it took its configuration. */
+  #isConfiguring = false;
 
   private constructor(pid: number, inode: number | undefined, socket: number) {
     this.pid = pid;
@@ -84,18 +86,26 @@ export class Monitor implements Disposable {
   }
 
   /**
-   * Gives it what it keeps. Descriptors stay the caller's too.
+   * Gives it what it keeps. Descriptors stay the caller's too. It is just being started: whether its log can be opened is heard with the answer to
+   * the next call, which throws where it cannot.
    * @param joins  Files by which it enters cgroups of its own.
-   * @throws {SystemCallFailed} The log cannot be opened.
    */
   configure(kept: Kept, configuration: Configuration, joins: readonly number[] = []): void {
     this.#send(encodeConfigure(kept, configuration, joins));
-    check(this.#receive("done").reply.error, "configure", "log");
+    this.#isConfiguring = true;
   }
 
-  /** As `spawn` of src/sys, but that the process is a child of the monitor. The caller closes `pidfd`. @throws {SystemCallFailed} */
-  spawn(request: Spawn & { readonly executable: number }): { pid: number; pidfd: number } {
+  /**
+   * As `spawn` of src/sys, but that the process is a child of the monitor. The caller closes `pidfd`.
+   * @param meanwhile  Is called while the monitor is at it; it throws nothing.
+   * @throws {SystemCallFailed}
+   */
+  spawn(
+    request: Spawn & { readonly executable: number },
+    meanwhile?: () => void,
+  ): { pid: number; pidfd: number } {
     this.#send(encodeSpawn(request));
+    meanwhile?.();
     const { reply, descriptors } = this.#receive("spawned");
     const [pidfd = -1] = descriptors;
     if (reply.error < 0 && pidfd >= 0) closeSync(pidfd);
@@ -134,6 +144,10 @@ export class Monitor implements Disposable {
   }
 
   #send({ bytes, descriptors }: Message): void {
+    if (this.#isConfiguring) {
+      this.#isConfiguring = false;
+      check(this.#receive("done").reply.error, "configure", "log");
+    }
     check(sendMessage(this.#socket, bytes, descriptors), "sendmsg", "monitor");
   }
 

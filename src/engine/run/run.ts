@@ -95,6 +95,7 @@ export async function createContainer(
       container,
       await makeBundle(store, container, image, request, request.filter),
       request,
+      false,
     );
     request.signal.throwIfAborted();
     await stopAndUnmount(store, container);
@@ -104,12 +105,16 @@ export async function createContainer(
 }
 
 async function record(store: Store, image: UnpackedImage, request: RunRequest): Promise<ContainerRecord> {
-  await driverOf(store, request.runtime); // one that is not there could not clean up either
+  const driver = await driverOf(store, request.runtime); // one that is not there could not clean up either
   const { idFile } = request;
   // Nobody else's is written over: another container may be known by it.
   const file = idFile === undefined ? undefined : openIDFile(idFile);
   try {
-    const container = recordContainer(store, image, request);
+    const { container, isOnDisk } = recordContainer(store, image, request);
+    await removingAfterFailure(store, container, async () => {
+      // Meanwhile there is something to load.
+      await Promise.all([isOnDisk, driver.prepare?.()]);
+    });
     request.onRecorded();
     if (file !== undefined) writeSync(file, container.id);
     return container;
@@ -121,22 +126,29 @@ async function record(store: Store, image: UnpackedImage, request: RunRequest): 
   }
 }
 
-/** Before anything runs: what cannot be told of is not done. */
+/**
+ * Before anything runs: what cannot be told of is not done.
+ * @param isStarted  Whether it is started next, which is told too.
+ */
 function noteInAudit(
   store: Store,
   container: ContainerRecord,
   { config, text }: Bundle,
   request: RunRequest,
+  isStarted: boolean,
 ): void {
+  // Of the host's programs, hooks and other runtimes run before that.
+  const isAlone = !isStarted || config.hooks !== undefined || container.settings.runtime !== undefined;
   const { id, name, image, imageTarget, settings } = container;
   const { uid = 0, gid = 0 } = config.process?.user ?? {};
   const allowed = allowedBy(config, container, typeof request.seccomp === "object");
-  appendAudit(store.paths.root, {
-    ...{ action: "create", container: id, name, image, imageDigest: imageTarget.digest },
+  const entry = {
+    ...({ action: "create", container: id, name, image, imageDigest: imageTarget.digest } as const),
     ...{ args: settings.command, user: `${uid}:${gid}`, signature: request.verdict },
     configDigest: digestOf(text),
     ...(allowed && { allowed }),
-  });
+  };
+  appendAudit(store.paths.root, entry, { waits: isAlone });
 }
 
 /** @throws {InvalidOption} docker's words */
@@ -164,7 +176,7 @@ async function start(
   const started = performance.now();
   await removingAfterFailure(store, container, async () => {
     const bundle = await makeBundle(store, container, image, request, filter);
-    noteInAudit(store, container, bundle, request);
+    noteInAudit(store, container, bundle, request, true);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     signal.throwIfAborted();
     await startMonitored(store, container, bundle, observe, { foreground, signal });

@@ -107,6 +107,23 @@ export function withoutWaiting<T>(database: Database, work: () => T): T {
   }
 }
 
+/**
+ * Runs `work` in one transaction, for every process to see when this returns, and has a thread of Bun's wait for the disk.
+ * @returns a promise that is kept when what was written outlives the machine's power
+ */
+export function withWaitingThread(database: Database, work: () => void): Promise<void> {
+  withoutWaiting(database, () => inTransaction(database, work));
+  // What of the log another process has taken into the database by now, it has synced there.
+  const log = openSync(`${database.filename}-wal`, O.RDONLY);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.getBuiltinModule("node:fs").fdatasync(log, (error) => {
+    closeSync(log);
+    if (error === null || error === undefined) resolve();
+    else reject(error);
+  });
+  return promise;
+}
+
 /** Runs `work` in one transaction that has the right to write from its first statement on. */
 export function inTransaction<T>(database: Database, work: () => T): T {
   return database.transaction(work).immediate();

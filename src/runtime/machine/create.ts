@@ -312,11 +312,23 @@ function start(plan: CreatePlan, { stdio, parent }: CreateOptions, cgroup: Cgrou
   const { directory: path } = cgroup.join;
   const directory = path === undefined ? undefined : openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
-    return launch(plan, { stdio, cloneFlags, parent, ...(directory !== undefined && { cgroup: directory }) });
+    return launch(plan, {
+      ...{ stdio, cloneFlags, parent, meanwhile: () => compileRest(plan) },
+      ...(directory !== undefined && { cgroup: directory }),
+    });
   } catch (error) {
     throw nameClone(error, cloneFlags, directory !== undefined);
   } finally {
     if (directory !== undefined) closeSync(directory);
+  }
+}
+
+/** It is kept until it is asked for. */
+function compileRest({ rest }: CreatePlan): void {
+  try {
+    rest?.();
+  } catch {
+    // It throws again where it is asked for, and what has been made is taken back.
   }
 }
 

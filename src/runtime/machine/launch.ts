@@ -26,13 +26,20 @@ import { openProcfs } from "./procfs.ts";
 
 /** Whose child init is: this process's, unless somebody else, the engine's monitor, is to outlive it. */
 export interface InitParent {
-  spawn(request: Spawn & { readonly executable: number }): { pid: number; pidfd: number };
+  /** @param meanwhile  What can be done while another process does it; it throws nothing. */
+  spawn(
+    request: Spawn & { readonly executable: number },
+    meanwhile?: () => void,
+  ): { pid: number; pidfd: number };
   /** Waits until `pid` has ended, and reaps it. */
   reap(pid: number): Ended | undefined;
 }
 
 /** This process. */
-export const OURSELVES: InitParent = { spawn, reap: (pid) => reap(pid, { wait: true }) };
+export const OURSELVES: InitParent = {
+  spawn: (request) => spawn(request),
+  reap: (pid) => reap(pid, { wait: true }),
+};
 
 /** What is held of a running init. The caller closes both descriptors, and has the process reaped. */
 export interface Launched {
@@ -55,9 +62,10 @@ export function launch(
     cloneFlags: number;
     cgroup?: number;
     parent?: InitParent | undefined;
+    meanwhile?: () => void;
   },
 ): Launched {
-  const { parent = OURSELVES } = options;
+  const { parent = OURSELVES, meanwhile } = options;
   const mine: number[] = [];
   try {
     const executable = sealedFile("teu-init", Uint8Array.fromBase64(initProgram), { executable: true });
@@ -73,14 +81,15 @@ export function launch(
     tellSenders(socket);
     mine.push(theirs);
     try {
-      const { pid, pidfd } = parent.spawn({
+      const request = {
         executable,
         argv: ["teu-init"],
         env: [],
         descriptors: [...options.stdio, planDescriptor, theirs, ...slots],
         cloneFlags: options.cloneFlags,
         ...(options.cgroup !== undefined && { cgroup: options.cgroup }),
-      });
+      };
+      const { pid, pidfd } = parent.spawn(request, meanwhile);
       return { pid, pidfd, socket, parent };
     } catch (error) {
       syscall("close", socket);
