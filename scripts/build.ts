@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { aloneBundles } from "./alone.ts";
 import { addFirstCode } from "./first-code.ts";
 import { harden } from "./harden.ts";
 
@@ -23,30 +24,24 @@ function commitName(): string {
   return output("git", "status", "--porcelain", "--untracked-files=no") === "" ? commit : `${commit}-dirty`;
 }
 
-function build(temporary: string): void {
+async function build(temporary: string): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-  const result = Bun.spawnSync(
-    [
-      process.execPath,
-      "build",
-      "src/main.ts",
+  const define = { TEU_VERSION: JSON.stringify(version), TEU_COMMIT: JSON.stringify(commitName()) };
+  await Bun.build({
+    entrypoints: [
+      join(ROOT, "src/main.ts"),
       // A thread's code is an entry of its own: it is named by its path below src.
-      "src/distribution/registry/storage/hash-worker.ts",
-      "--compile",
-      "--minify",
-      "--bytecode",
-      "--splitting",
-      "--format=esm",
-      // The program runs as root in folders that others write: neither file may be read from there.
-      "--no-compile-autoload-dotenv",
-      "--no-compile-autoload-bunfig",
-      `--define=TEU_VERSION=${JSON.stringify(version)}`,
-      `--define=TEU_COMMIT=${JSON.stringify(commitName())}`,
-      `--outfile=${temporary}`,
+      join(ROOT, "src/distribution/registry/storage/hash-worker.ts"),
     ],
-    { cwd: ROOT, stdout: "ignore", stderr: "inherit" },
-  );
-  if (!result.success) throw new Error("Cannot build teu: bun build refused the sources (see above)");
+    // The program runs as root in folders that others write: neither file may be read from there.
+    compile: { outfile: temporary, autoloadDotenv: false, autoloadBunfig: false },
+    minify: true,
+    bytecode: true,
+    splitting: true,
+    format: "esm",
+    define,
+    plugins: [await aloneBundles(define)],
+  });
 }
 
 const BLOCK_BYTES = 4096;
@@ -67,7 +62,7 @@ function change(path: string, edit: (file: Buffer) => void): void {
 
 const temporary = `${OUT}.${process.pid}.tmp`;
 try {
-  build(temporary);
+  await build(temporary);
   change(temporary, (file) => {
     harden(file);
     addFirstCode(file);

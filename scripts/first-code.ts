@@ -1,5 +1,5 @@
 /**
- * Gives the finished executable a few instructions that run before Bun's own start, for two things that Bun has no switch for:
+ * Gives the finished executable a few instructions that run before Bun's own start, for three things that Bun has no switch for:
  *
  * - To start in a directory that was deleted. Bun asks for the current directory and exits with status 1 when there is none;
  *   a runtime is called from such places (a shim whose bundle is gone, a shell in an unpacked image). Where getcwd says
@@ -8,6 +8,8 @@
  *   that is over in ten milliseconds never gets that back: measured, `runtime run` takes 30 % more time with it, `run` of an
  *   image 60 %, and unpacking a Debian image is as fast either way. So it waits forty times as long, unless the caller says
  *   otherwise in the same variable.
+ * - To do without a helping thread. After 1 MB of objects JavaScriptCore starts one that has more memory ready; a command
+ *   that makes 2 MB and ends gets 500 kB of it for nothing: half a millisecond of processor time. So it waits for 4 MB.
  *
  * The code lies in the zeroes that fill the page before the text segment; their absence fails the build.
  */
@@ -25,12 +27,19 @@ const SHT_DYNSYM = 11;
 const R_X86_64_JUMP_SLOT = 7;
 const [SYMBOL_BYTES, RELOCATION_BYTES] = [24, 24];
 
-const VARIABLE = "BUN_JSC_thresholdForJITAfterWarmUp";
-/** JavaScriptCore's own is 500, of which a call takes some 12. */
-const THRESHOLD = "20000";
+/** What is set in the environment, unless it is there. */
+const VARIABLES = [
+  // JavaScriptCore's own is 500, of which a call takes some 12.
+  ["BUN_JSC_thresholdForJITAfterWarmUp", "20000"],
+  // Blocks of 16 kB; its own is 64.
+  ["BUN_JSC_warmUpMarkedBlockStartAfterBlocks", "256"],
+] as const;
 
 /** x86-64. rdx, which the dynamic linker hands to the program, and the stack pointer are afterwards what they were. */
-function code(setenvSlot: number, at: { root: number; variable: number; threshold: number }): number[] {
+function code(
+  setenvSlot: number,
+  at: { root: number; variables: readonly (readonly [name: number, value: number])[] },
+): number[] {
   const bytes: number[] = [];
   const add = (...more: readonly number[]): void => void bytes.push(...more);
   const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff);
@@ -46,10 +55,12 @@ function code(setenvSlot: number, at: { root: number; variable: number; threshol
   add(0xb8, ...word(80)); //                         mov  $80, %eax      chdir
   add(0x0f, 0x05); //                                syscall
   add(0x52, 0x52); //                                push %rdx           twice: the stack stays aligned
-  add(0x48, 0x8d, 0x3d, ...to(at.variable)); //      lea  variable(%rip), %rdi
-  add(0x48, 0x8d, 0x35, ...to(at.threshold)); //     lea  threshold(%rip), %rsi
-  add(0x31, 0xd2); //                                xor  %edx, %edx     what is set stays
-  add(0xff, 0x14, 0x25, ...word(setenvSlot)); //     call *slot          setenv
+  for (const [name, value] of at.variables) {
+    add(0x48, 0x8d, 0x3d, ...to(name)); //           lea  name(%rip), %rdi
+    add(0x48, 0x8d, 0x35, ...to(value)); //          lea  value(%rip), %rsi
+    add(0x31, 0xd2); //                              xor  %edx, %edx     what is set stays
+    add(0xff, 0x14, 0x25, ...word(setenvSlot)); //   call *slot          setenv
+  }
   add(0x5a, 0x5a); //                                pop  %rdx
   return bytes;
 }
@@ -61,17 +72,21 @@ const JUMP_BYTES = 5;
 export function addFirstCode(file: Buffer): void {
   if (file.readUInt16LE(MACHINE_AT) !== EM_X86_64) return;
   const { start, address, room } = gapBeforeText(file);
-  const texts = ["/", VARIABLE, THRESHOLD].map((text) => Buffer.from(`${text}\0`));
+  const texts: Buffer[] = [];
   const slot = slotOf(file, "setenv");
   // The code's length does not depend on where things are.
-  const codeBytes = code(slot, { root: 0, variable: 0, threshold: 0 }).length;
+  const codeBytes = code(slot, { root: 0, variables: VARIABLES.map(() => [0, 0]) }).length;
   const textsAt = codeBytes + JUMP_BYTES;
-  const [root = 0, variable = 0, threshold = 0] = texts.map((_, index) =>
-    texts.slice(0, index).reduce((at, text) => at + text.length, textsAt),
-  );
+  const place = (text: string): number => {
+    const at = texts.reduce((end, before) => end + before.length, textsAt);
+    texts.push(Buffer.from(`${text}\0`));
+    return at;
+  };
+  const root = place("/");
+  const variables = VARIABLES.map(([name, value]) => [place(name), place(value)] as const);
   const jump = Buffer.alloc(JUMP_BYTES, JUMP);
   jump.writeInt32LE(Number(file.readBigUInt64LE(ENTRY_AT) - address) - textsAt, 1);
-  const all = Buffer.concat([Buffer.from(code(slot, { root, variable, threshold })), jump, ...texts]);
+  const all = Buffer.concat([Buffer.from(code(slot, { root, variables })), jump, ...texts]);
   if (all.length > room) throw unknown("no room before its text segment");
   all.copy(file, start);
   file.writeBigUInt64LE(address, ENTRY_AT);

@@ -14,14 +14,9 @@ const PROGRAM = {
   ],
 };
 
-/** Under these names the program is the runtime alone, with runc's command line. */
-const RUNTIME_NAMES: ReadonlySet<string> = new Set(["teu-runtime", "runc"]);
-
-/** Runs the program called `invokedAs` with `words`. @returns the exit status */
-export async function main(invokedAs: string, words: readonly string[]): Promise<number> {
-  const name = invokedAs.slice(invokedAs.lastIndexOf("/") + 1);
+/** Runs the program called `name` with `words`. @returns the exit status */
+export async function main(name: string, words: readonly string[]): Promise<number> {
   try {
-    if (RUNTIME_NAMES.has(name)) return await (await import("./commands/runtime.ts")).runAs(name, words);
     return await dispatch(name, words, thisContext());
   } catch (error) {
     const { report } = await import("./report.ts");

@@ -163,13 +163,18 @@ export function record<T>(element: Check<T>): Check<Readonly<Record<string, T>>>
   };
 }
 
-/** An object with these fields; others are tolerated. A field that is `null` and may be absent is removed. */
-export function object<T extends object>(fields: Fields<T>): Check<T> {
+/**
+ * An object with these fields; others are tolerated. A field that is `null` and may be absent is removed.
+ * @param fields  Or what makes them, when the first such object comes: large ones cost every program that may meet one.
+ */
+export function object<T extends object>(fields: Fields<T> | (() => Fields<T>)): Check<T> {
   // Not before it is needed: most documents have no use for most checks.
   let entries: (readonly [string, Check<unknown> | OptionalCheck<unknown>])[] | undefined;
   return (value) => {
     if (!isRecord(value)) return issue(value, "object");
-    entries ??= Object.entries<Check<unknown> | OptionalCheck<unknown>>(fields);
+    entries ??= Object.entries<Check<unknown> | OptionalCheck<unknown>>(
+      typeof fields === "function" ? fields() : fields,
+    );
     let all: Issue[] | undefined;
     for (const [name, wanted] of entries) {
       const field = value[name];

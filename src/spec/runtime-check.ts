@@ -83,14 +83,14 @@ const version: Check<string> = (value) => {
 
 const idMappings = array(object<IDMapping>({ containerID: uint32, hostID: uint32, size: uint32 }));
 
-const user = object<User>({
+const user = object<User>(() => ({
   uid: uint32,
   gid: uint32,
   umask: optional(uint32),
   additionalGids: optional(array(uint32)),
-});
+}));
 
-const process = object<Process>({
+const process = object<Process>(() => ({
   terminal: optional(boolean),
   consoleSize: optional(object<ConsoleSize>({ height: uint32, width: uint32 })),
   user,
@@ -124,17 +124,17 @@ const process = object<Process>({
   selinuxLabel: optional(string),
   ioPriority: optional(object<IOPriority>({ class: string, priority: integer() })),
   execCPUAffinity: optional(object<CPUAffinity>({ initial: optional(string), final: optional(string) })),
-});
+}));
 
 const mounts = array(
-  object<Mount>({
+  object<Mount>(() => ({
     destination: string,
     type: optional(string),
     source: optional(string),
     options: optional(strings),
     uidMappings: optional(idMappings),
     gidMappings: optional(idMappings),
-  }),
+  })),
 );
 
 const hookList = optional(
@@ -147,19 +147,19 @@ const hookList = optional(
     }),
   ),
 );
-const hooks = object<Hooks>({
+const hooks = object<Hooks>(() => ({
   prestart: hookList,
   createRuntime: hookList,
   createContainer: hookList,
   startContainer: hookList,
   poststart: hookList,
   poststop: hookList,
-});
+}));
 
 const throttle = optional(
   array(object<ThrottleDevice>({ major: integer(), minor: integer(), rate: uint64 })),
 );
-const resources = object<Resources>({
+const resources = object<Resources>(() => ({
   devices: optional(
     array(
       object<DeviceRule>({
@@ -227,10 +227,10 @@ const resources = object<Resources>({
   ),
   rdma: optional(record(object<RdmaLimit>({ hcaHandles: optional(uint32), hcaObjects: optional(uint32) }))),
   unified: optional(record(string)),
-});
+}));
 
 const action = oneOf(seccompActions);
-const seccomp = object<Seccomp>({
+const seccomp = object<Seccomp>(() => ({
   defaultAction: action,
   defaultErrnoRet: optional(uint32),
   architectures: optional(strings),
@@ -256,9 +256,9 @@ const seccomp = object<Seccomp>({
       }),
     ),
   ),
-});
+}));
 
-const linux = object<Linux>({
+const linux = object<Linux>(() => ({
   uidMappings: optional(idMappings),
   gidMappings: optional(idMappings),
   sysctl: optional(record(string)),
@@ -300,9 +300,9 @@ const linux = object<Linux>({
     object<Personality>({ domain: oneOf(["LINUX", "LINUX32"]), flags: optional(strings) }),
   ),
   timeOffsets: optional(record(object<TimeOffset>({ secs: optional(int64), nanosecs: optional(uint32) }))),
-});
+}));
 
-const runtimeConfig = object<RuntimeConfig>({
+const runtimeConfig = object<RuntimeConfig>(() => ({
   ociVersion: version,
   root: optional(object<Root>({ path: string, readonly: optional(boolean) })),
   mounts: optional(mounts),
@@ -312,7 +312,7 @@ const runtimeConfig = object<RuntimeConfig>({
   hooks: optional(hooks),
   annotations: optional(record(string)),
   linux: optional(linux),
-});
+}));
 
 /** Parses the text of a `config.json`. @throws {InvalidJSON} {InvalidDocument} */
 export function parseRuntimeConfig(text: string): RuntimeConfig {

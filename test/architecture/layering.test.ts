@@ -43,6 +43,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Entries beside index.ts: what they need of their layer is loaded, and not all of it. */
 const MORE_ENTRIES: readonly string[] = [
   "engine/home/index.ts",
+  "runtime/alone/index.ts",
   "runtime/command/index.ts",
   "runtime/home/index.ts",
 ];

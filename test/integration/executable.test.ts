@@ -75,6 +75,26 @@ test("a short command is not compiled to machine code, unless the caller wants i
   expect(await compiled({ BUN_JSC_thresholdForJITAfterWarmUp: "100" })).toBeGreaterThan(0);
 });
 
+test("memory is not made ready by a thread before there are 4 MB of objects, unless the caller wants it so", async () => {
+  const name = "BUN_JSC_warmUpMarkedBlockStartAfterBlocks";
+  const options = async (env: Record<string, string>): Promise<string> => {
+    const { stdout, stderr } = await teu(["version"], { env: { ...env, BUN_JSC_dumpOptions: "2" } });
+    return `${stdout}${stderr}`;
+  };
+  expect(await options({})).toContain("warmUpMarkedBlockStartAfterBlocks=256");
+  expect(await options({ [name]: "100" })).toContain("warmUpMarkedBlockStartAfterBlocks=100");
+});
+
+test("the value of a flag of `teu runtime` may be the name of a command", async () => {
+  const words = ["runtime", "--log", "start", "--root", mkdtempSync(join(folder, "root-")), "list"];
+  const { status, stdout, stderr } = await run([TEU, ...words], { cwd: folder });
+  expect({ status, stderr, stdout }).toEqual({
+    status: 0,
+    stderr: "",
+    stdout: expect.stringMatching(/^ID +PID +STATUS/),
+  });
+});
+
 test("teu is found by a link of any name", async () => {
   symlinkSync(TEU, join(folder, "teu"));
   expect((await run([join(folder, "teu"), "version"])).stdout).toStartWith("teu version ");

@@ -11,10 +11,5 @@ export const command: Callable<CliContext> = {
     arguments: [],
     examples: [],
   },
-  call: (words) => runAs("teu runtime", words),
+  call: (words) => runRuntimeCommand(words, "teu runtime"),
 };
-
-/** Runs the runtime under the name that it was called by. */
-export function runAs(program: string, words: readonly string[]): Promise<number> {
-  return runRuntimeCommand(words, program);
-}

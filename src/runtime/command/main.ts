@@ -1,13 +1,9 @@
-/**
- * runc's command line: `teu runtime …`, `teu-runtime …` and a link named `runc`. Global flags, then a command, each
- * in a file of its own that is loaded when it is called.
- */
+/** runc's command line: `teu runtime …`, `teu-runtime …` and a link named `runc`. Global flags, then a command of a table. */
 
 import {
   type CommandShape,
   type CommandTable,
   commit,
-  type Entry,
   type Grammar,
   loadCommand,
   parseArguments,
@@ -23,57 +19,6 @@ import { encodeRuncHelp, encodeRuncProgramHelp } from "./help.ts";
 import { type Log, logDebug, logError, parseLogFormat } from "./log.ts";
 import { print } from "./print.ts";
 import { type AnyUsageError, isUsageError, statusOfError, wordsOf } from "./wording.ts";
-
-const COMMANDS: CommandTable<RuntimeContext> = {
-  check: entry("show everything that is wrong with a bundle", async () => (await import("./check.ts")).check),
-  checkpoint: entry(
-    "checkpoint a running container",
-    async () => (await import("./checkpoint.ts")).checkpoint,
-  ),
-  create: entry("create a container", async () => (await import("./create.ts")).create),
-  delete: entry(
-    "delete any resources held by the container",
-    async () => (await import("./delete.ts")).remove,
-  ),
-  events: entry(
-    "display container events such as OOM notifications, cpu, memory, and IO usage statistics",
-    async () => (await import("./events.ts")).events,
-  ),
-  exec: entry("execute new process inside the container", async () => (await import("./exec.ts")).exec),
-  explain: entry(
-    "tell what each field of a bundle's config.json comes to, and what it leaves open",
-    async () => (await import("./explain.ts")).explain,
-  ),
-  features: entry("show the enabled features", async () => (await import("./features.ts")).features),
-  kill: entry("send a signal to the container's init process", async () => (await import("./kill.ts")).kill),
-  list: entry("list containers of the given root", async () => (await import("./list.ts")).list),
-  pause: entry("suspend all processes inside the container", async () => (await import("./pause.ts")).pause),
-  plan: entry(
-    "show the system calls that would create a container",
-    async () => (await import("./plan.ts")).plan,
-  ),
-  ps: entry("display the processes running inside a container", async () => (await import("./ps.ts")).ps),
-  restore: entry(
-    "restore a container from a previous checkpoint",
-    async () => (await import("./restore.ts")).restore,
-  ),
-  resume: entry(
-    "resume all processes that have been paused",
-    async () => (await import("./pause.ts")).resume,
-  ),
-  run: entry("create and run a container", async () => (await import("./run.ts")).run),
-  spec: entry("create a new specification file", async () => (await import("./spec.ts")).spec),
-  start: entry(
-    "execute the user defined process in a created container",
-    async () => (await import("./start.ts")).start,
-  ),
-  state: entry("output the state of a container", async () => (await import("./state.ts")).state),
-  update: entry("update container resource constraints", async () => (await import("./update.ts")).update),
-};
-
-function entry(summary: string, load: Entry<RuntimeContext>["load"]): Entry<RuntimeContext> {
-  return { summary, load };
-}
 
 const FLAGS = {
   debug: { kind: "boolean", summary: "enable debug logging" },
@@ -118,22 +63,31 @@ export class InvalidRoot extends TeuError<"invalid-root", { root: string }> {
 
 /**
  * Runs the runtime's command line.
- * @param argv     Without the program's name.
- * @param program  `runc`, `teu-runtime` or `teu runtime`: what messages and help call us.
+ * @param argv      Without the program's name.
+ * @param program   `runc`, `teu-runtime` or `teu runtime`: what messages and help call us.
+ * @param commands  Those that there are; or some of them, and then
+ * @param others    Runs the whole command line for any other, and tells what is wrong with the words before a command.
  * @returns the exit status
  */
-export async function runCommandLine(argv: readonly string[], program: string): Promise<number> {
+export async function runCommandLine(
+  argv: readonly string[],
+  program: string,
+  commands: CommandTable<RuntimeContext>,
+  others?: () => Promise<number>,
+): Promise<number> {
   let log: Log = { path: undefined, format: "text", isDebug: false };
   try {
     const { flags, given, wantsHelp, arguments: words } = parseArguments(globalGrammar(program), argv);
+    const [command, rest] = asCommand(words);
+    const isCall = !wantsHelp && !flags.version && command !== undefined;
+    if (others !== undefined && !(isCall && Object.hasOwn(commands, command))) return await others();
     log = { path: flags.log || undefined, format: parseLogFormat(flags["log-format"]), isDebug: flags.debug };
     if (flags.version) return printVersion(program);
     const cgroupManager = cgroupManagerOf(flags["systemd-cgroup"], flags["cgroup-manager"]);
-    const [command, rest] = asCommand(words);
-    if (wantsHelp || command === undefined) return printProgramHelp(program);
+    if (wantsHelp || command === undefined) return printProgramHelp(program, commands);
     const root = given.has("root") ? givenRoot(flags.root) : defaultRoot(program);
     logDebug(log, `${program} ${words.join(" ")}`);
-    const called = await loadCommand(COMMANDS, command, program);
+    const called = await loadCommand(commands, command, program);
     return await called.call(rest, {
       program,
       root,
@@ -144,7 +98,10 @@ export async function runCommandLine(argv: readonly string[], program: string): 
       printHelp: (shape) => print(encodeRuncHelp(shape)),
     });
   } catch (error) {
-    if (isUsageError(error)) await printUsage(error, program);
+    if (isUsageError(error)) {
+      if (others !== undefined && error.context.command === program) return await others();
+      await printUsage(error, program, commands);
+    }
     logError(log, program, wordsOf(error));
     return statusOfError(error);
   }
@@ -187,8 +144,8 @@ function printVersion(program: string): number {
   return 0;
 }
 
-function printProgramHelp(program: string): number {
-  print(encodeRuncProgramHelp(programShape(program), version, COMMANDS));
+function printProgramHelp(program: string, commands: CommandTable<RuntimeContext>): number {
+  print(encodeRuncProgramHelp(programShape(program), version, commands));
   return 0;
 }
 
@@ -204,14 +161,18 @@ To run a container from the bundle in the current directory:
 }
 
 /** What runc prints before the error, when it does not understand the command line. */
-async function printUsage(error: AnyUsageError, program: string): Promise<void> {
+async function printUsage(
+  error: AnyUsageError,
+  program: string,
+  commands: CommandTable<RuntimeContext>,
+): Promise<void> {
   print(
     error instanceof WrongArgumentCount ? "Incorrect Usage.\n\n" : `Incorrect Usage: ${wordsOf(error)}\n\n`,
   );
   const { command } = error.context;
-  if (command === program) printProgramHelp(program);
+  if (command === program) printProgramHelp(program, commands);
   else {
-    const { shape } = await loadCommand(COMMANDS, command.slice(program.length + 1), program);
+    const { shape } = await loadCommand(commands, command.slice(program.length + 1), program);
     print(encodeRuncHelp({ ...shape, name: command }));
   }
 }
