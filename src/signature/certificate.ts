@@ -51,7 +51,7 @@ export function parseCertificate(source: string | Uint8Array, name: string): X50
 }
 
 /**
- * Who `certificate` is about, if one of `authorities` said so at `timeMs`.
+ * Who `certificate` is about, if one of `authorities` said so at each of `times`, which are milliseconds.
  * @param between  Certificates that came along, by which it may have said so.
  * @throws {RangeError} why not
  */
@@ -59,12 +59,13 @@ export function readSigner(
   certificate: X509Certificate,
   authorities: readonly Authority[],
   between: readonly X509Certificate[],
-  timeMs: number,
+  times: readonly number[],
 ): Signer {
   if (certificate.ca) throw new RangeError("a certificate is an authority's own");
   if (!(certificate.keyUsage ?? []).includes(CODE_SIGNING))
     throw new RangeError("a certificate is not for signing code");
-  const certifiedBy = requireCertified(certificate, authorities, between, timeMs);
+  const [certifiedBy] = times.map((timeMs) => requireCertified(certificate, authorities, between, timeMs));
+  if (certifiedBy === undefined) throw new RangeError("nobody says when one was made");
   return { subject: subjectOf(certificate), issuer: issuerOf(certificate), certifiedBy };
 }
 

@@ -260,6 +260,34 @@ describe("a signature by certificate", () => {
     expect(answer(simple(made))).toContain(why);
   });
 
+  opensslTest("counts only at a time at which its log was trusted", () => {
+    const atS = nowS();
+    const { logs } = root(["ca"]);
+    const at = (fromMs: number, toMs: number): string =>
+      answer(simple({ atS }), IDENTITY, {
+        ...root(["ca"]),
+        logs: logs.map((one) => ({ ...one, fromMs, toMs })),
+      });
+    // Both ends are included.
+    expect(at(atS * 1000, atS * 1000)).toBe("me@example.org");
+    expect(at(0, atS * 1000 - 1)).toContain("when the log was not trusted");
+    expect(at(atS * 1000 + 1, Number.MAX_SAFE_INTEGER)).toContain("when the log was not trusted");
+  });
+
+  opensslTest("needs a root whose times are times, and of which none is open at its beginning", () => {
+    makeCertificates();
+    const parse = (validFor: object): unknown =>
+      parseTrustedRoot(
+        JSON.stringify({
+          mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+          tlogs: [{ publicKey: { rawBytes: log.spki.toString("base64"), validFor } }],
+        }),
+        "root.json",
+      );
+    expect(() => parse({})).toThrow("validFor.start: found nothing");
+    expect(() => parse({ start: "soon" })).toThrow('validFor: found "soon", wants a time');
+  });
+
   opensslTest("as a bundle", () => {
     makeCertificates();
     const statement = {

@@ -30,7 +30,8 @@ function makeCertificates(): void {
   certificates.certify("me", "ca", signer);
   certificates.certify("also-me", "ca", signer);
   const STAMPS = "extendedKeyUsage=critical,timeStamping";
-  certificates.certify("stamps", "time", [STAMPS]);
+  // Longer than who signs.
+  certificates.certify("stamps", "time", [STAMPS], 7);
   certificates.certify("impostor", "stranger", [STAMPS]);
   certificates.certify("signs-code", "time", ["extendedKeyUsage=critical,timeStamping,codeSigning"]);
 }
@@ -361,6 +362,12 @@ describe("a bundle in a log of version 2", () => {
       "a time stamp",
     ],
     ["with a time stamp that is none", { stamps: () => [base64("x"), ""] }, {}, "was refused"],
+    [
+      "with two times, of which one is when its certificate had ended",
+      { stamps: (over) => [stamp({ over }), stamp({ over, atMs: Date.now() + 2 * DAY_MS })] },
+      {},
+      "was not valid at",
+    ],
     ["without a proof", { isProven: false }, {}, "neither promised to keep one nor proves"],
     ["in a log of a stranger", { keptBy: stranger }, {}, "or of a log that is not trusted"],
     [

@@ -38,24 +38,26 @@ const HASHES = new Map([
 ]);
 
 /**
- * When one of `authorities` saw `signature`.
+ * When `authorities` saw `signature`, each time that one says.
  * @param timestamps  TimeStampResp, in DER.
- * @returns milliseconds
+ * @returns milliseconds, one at least
  * @throws {RangeError} none did
  */
 export function timestampedAt(
   timestamps: readonly Uint8Array[],
   signature: Uint8Array,
   authorities: readonly TimestampAuthority[],
-): number {
+): number[] {
   let why = "nobody says when one was made: it has neither a log's time nor a time stamp";
+  const times: number[] = [];
   for (const timestamp of timestamps.slice(0, MAX_TIMESTAMPS))
     try {
-      return timeOf(parseTimestamp(timestamp), signature, authorities);
+      times.push(timeOf(parseTimestamp(timestamp), signature, authorities));
     } catch (error) {
       why = messageOf(error); // all of it is anybody's: whatever is wrong with it, it is none
     }
-  throw new RangeError(why);
+  if (times.length === 0) throw new RangeError(why);
+  return times;
 }
 
 interface Timestamp {

@@ -3,7 +3,7 @@
  * gives: they are verified offline, by the log's key.
  * Source: rekor pkg/generated/models, LogEntry verification; RFC 8785 for what is signed; rekor-tiles CLIENTS.md.
  */
-import { createHash, createPublicKey } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { decodeBase64 } from "./base64.ts";
 import { InvalidKey } from "./errors.ts";
 import { type InclusionProof, isIncluded } from "./inclusion.ts";
@@ -32,19 +32,29 @@ export interface TrustedLog {
   readonly key: PublicKey;
   /** By which its checkpoints name it, in hex, where that is known: it holds the log's name. */
   readonly checkpointID?: string | undefined;
+  /** When it was to be trusted, in milliseconds, both included; absent: always. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
 }
 
-/** A log by its key. @param key  PEM, or DER @throws {InvalidKey} */
+/** A log by its key. @param key  PEM, or DER of any key or (PKCS#1) of RSA @throws {InvalidKey} */
 export function trustedLog(key: string | Uint8Array, name: string): TrustedLog {
   try {
-    const source =
-      typeof key === "string" ? key : ({ key: Buffer.from(key), format: "der", type: "spki" } as const);
-    const object = createPublicKey(source);
+    const object = typeof key === "string" ? createPublicKey(key) : parseDER(key);
     const der = object.export({ type: "spki", format: "der" });
     return { id: createHash("sha256").update(der).digest("hex"), key: publicKeyOf(object, name) };
   } catch (error) {
     if (error instanceof InvalidKey) throw error;
     throw new InvalidKey({ name, reason: "it is no public key" }, { cause: error });
+  }
+}
+
+function parseDER(der: Uint8Array): KeyObject {
+  const key = Buffer.from(der);
+  try {
+    return createPublicKey({ key, format: "der", type: "spki" });
+  } catch {
+    return createPublicKey({ key, format: "der", type: "pkcs1" });
   }
 }
 
@@ -73,6 +83,9 @@ function refusePromise(entry: LogEntry, logs: readonly TrustedLog[]): string | u
   const log = logs.find(({ id }) => id === entry.logID);
   if (log === undefined) return "one is in a log that is not trusted";
   if (!hasPromise(entry, log)) return "a log's promise is not the log's";
+  const timeMs = entry.integratedTime * 1000;
+  if (timeMs < (log.fromMs ?? 0) || timeMs > (log.toMs ?? Number.MAX_SAFE_INTEGER))
+    return `a log's promise is of ${new Date(timeMs).toISOString()}, when the log was not trusted`;
   // The promise alone says when; a proof that is wrong was made by nobody honest.
   return entry.proof === undefined || isIncluded(bytesOf(entry), entry.proof, log)
     ? undefined

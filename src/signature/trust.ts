@@ -65,12 +65,14 @@ export function trustIdentity(
       const signature = signatureBy(publicKeyOf(certificate.publicKey, "certificate"), signed);
       if (signature === undefined) throw new RangeError("one was not made with the key of its certificate");
       // The certificate lasted some minutes: without a log nobody knows that it was used in them.
-      const timeMs =
-        loggedAt(signed.entries, logs, { ...signed, signature, verifier: certificate.raw }) ??
-        timestampedAt(signed.timestamps ?? [], signature, timestampAuthorities);
+      const loggedMs = loggedAt(signed.entries, logs, { ...signed, signature, verifier: certificate.raw });
+      const times =
+        loggedMs === undefined
+          ? timestampedAt(signed.timestamps ?? [], signature, timestampAuthorities)
+          : [loggedMs];
       const between =
         signed.chain === undefined ? [] : parseCertificates(signed.chain, "chain of a signature");
-      const signer = readSigner(certificate, authorities, between, timeMs);
+      const signer = readSigner(certificate, authorities, between, times);
       if (certificateLogs.length > 0) requireLogged(certificate, signer.certifiedBy, certificateLogs);
       if (signer.subject !== subject || signer.issuer !== issuer)
         throw new RangeError(`one was made by ${signer.subject}, who logged in at ${signer.issuer}`);

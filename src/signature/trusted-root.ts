@@ -21,32 +21,35 @@ interface Bytes {
   readonly rawBytes: string;
 }
 
+/** The end is open where it is not said. */
+interface Validity {
+  readonly start: string;
+  readonly end?: string;
+}
+
 interface Log {
-  readonly publicKey: Bytes;
+  readonly publicKey: Bytes & { readonly validFor?: Validity };
   readonly logId?: { readonly keyId: string };
   readonly checkpointKeyId?: { readonly keyId: string };
 }
 
 interface CertificateAuthority {
   readonly certChain: { readonly certificates: readonly Bytes[] };
-  readonly validFor?: { readonly start?: string; readonly end?: string };
+  readonly validFor?: Validity;
 }
 
 const bytes = object<Bytes>({ rawBytes: string });
+const validity = object<Validity>({ start: string, end: optional(string) });
+const logKey = object<Log["publicKey"]>({ rawBytes: string, validFor: optional(validity) });
 const keyID = object<{ keyId: string }>({ keyId: string });
 const logs = optional(
-  array(object<Log>({ publicKey: bytes, logId: optional(keyID), checkpointKeyId: optional(keyID) })),
+  array(object<Log>({ publicKey: logKey, logId: optional(keyID), checkpointKeyId: optional(keyID) })),
 );
 const authorities = optional(
   array(
     object<CertificateAuthority>({
       certChain: object<CertificateAuthority["certChain"]>({ certificates: array(bytes) }),
-      validFor: optional(
-        object<NonNullable<CertificateAuthority["validFor"]>>({
-          start: optional(string),
-          end: optional(string),
-        }),
-      ),
+      validFor: optional(validity),
     }),
   ),
 );
@@ -89,7 +92,7 @@ export function parseTrustedRoot(text: string, name: string): TrustedRoot {
     const given = (checkpointKeyId ?? logId)?.keyId;
     const id = given && Buffer.from(given, "base64").toString("hex");
     // An ID of the key alone says nothing of the log's name.
-    return { ...log, checkpointID: id === log.id ? undefined : id };
+    return { ...log, checkpointID: id === log.id ? undefined : id, ...timesOf(publicKey.validFor, name) };
   };
   return {
     authorities: (root.certificateAuthorities ?? []).map(chainOf),
@@ -97,18 +100,19 @@ export function parseTrustedRoot(text: string, name: string): TrustedRoot {
     certificateLogs: (root.ctlogs ?? []).map(logOf),
     timestampAuthorities: (root.timestampAuthorities ?? []).map((authority) => ({
       certificates: chainOf(authority),
-      fromMs: timeOf(authority.validFor?.start, name) ?? 0,
-      toMs: timeOf(authority.validFor?.end, name) ?? Number.MAX_SAFE_INTEGER,
+      ...timesOf(authority.validFor, name),
     })),
   };
 }
 
-function timeOf(text: string | undefined, name: string): number | undefined {
-  if (text === undefined) return undefined;
-  const time = Date.parse(text);
-  if (!Number.isNaN(time)) return time;
-  throw new InvalidDocument({
-    name,
-    issues: [{ path: ["validFor"], found: JSON.stringify(text), wants: "a time" }],
-  });
+/** In milliseconds. What has no times is valid at any. */
+function timesOf(validFor: Validity | undefined, name: string): { fromMs: number; toMs: number } {
+  const { start, end } = validFor ?? { start: "1970-01-01T00:00:00Z" };
+  const time = (text: string): number => {
+    const ms = Date.parse(text);
+    if (!Number.isNaN(ms)) return ms;
+    const issue = { path: ["validFor"], found: JSON.stringify(text), wants: "a time" };
+    throw new InvalidDocument({ name, issues: [issue] });
+  };
+  return { fromMs: time(start), toMs: end === undefined ? Number.MAX_SAFE_INTEGER : time(end) };
 }

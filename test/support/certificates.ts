@@ -24,13 +24,13 @@ export class Certificates implements Disposable {
     this.openssl("req", "-x509", ...EC, ...made, "-days", "30", "-out", `${name}.pem`);
   }
 
-  /** One with these extensions, valid for a day, that the authority `by` made. */
-  certify(name: string, by: string, extensions: readonly string[]): void {
+  /** One with these extensions that the authority `by` made. */
+  certify(name: string, by: string, extensions: readonly string[], days = 1): void {
     const made = ["-keyout", `${name}.key`, "-subj", `/CN=${name}`];
     this.openssl("req", ...EC, ...made, "-out", `${name}.csr`);
     writeFileSync(join(this.folder, "extensions"), extensions.join("\n"));
     const signer = ["-CA", `${by}.pem`, "-CAkey", `${by}.key`, "-CAcreateserial"];
-    const rest = ["-days", "1", "-extfile", "extensions", "-out", `${name}.pem`];
+    const rest = ["-days", `${days}`, "-extfile", "extensions", "-out", `${name}.pem`];
     this.openssl("x509", "-req", "-in", `${name}.csr`, ...signer, ...rest);
   }
 
