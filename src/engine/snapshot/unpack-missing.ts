@@ -18,7 +18,7 @@ import { layerDirectories } from "./directories.ts";
 import { openMerged } from "./overlay.ts";
 import { syncToDisk } from "./sync-tree.ts";
 import type { Arrived, MissingLayer, Unpacked } from "./unpack.ts";
-import { type LayerJob, unpackElsewhere, unpackHere } from "./worker.ts";
+import { type LayerJob, LayerProcess, unpackHere } from "./worker.ts";
 
 interface UnpackedLayer extends MissingLayer {
   readonly lease: LeaseRecord & Disposable;
@@ -49,9 +49,7 @@ export async function unpackMissing(
     unpacked.map(({ lease }) => leaseDirectory(store, lease)),
     entries,
   );
-  let top = base;
-  for (const layer of unpacked) top = commit(store, layer, top);
-  return { top, entries };
+  return { top: commitAll(store, unpacked, base), entries };
 }
 
 /** A few at once, in processes of their own where that is worth it. The leases belong to `leases`, whatever happens. */
@@ -68,6 +66,8 @@ async function unpackAll(
   const unpacked: UnpackedLayer[] = [];
   const rest = layers.entries();
   const worker = async () => {
+    await using ending = new AsyncDisposableStack();
+    let process: LayerProcess | undefined;
     for (const [number, layer] of rest) {
       either.throwIfAborted();
       await arrived?.(layer.descriptor, either);
@@ -80,15 +80,17 @@ async function unpackAll(
       };
       mkdirSync(job.target, { recursive: true, mode: 0o755 });
       const isLarge = layer.descriptor.size > SMALL_BYTES && hasProcesses;
-      const unpack = isLarge ? unpackElsewhere : unpackHere;
-      const applied = await unpack(job, either).catch(async (error: unknown) => {
+      if (isLarge) process ??= ending.use(new LayerProcess(either));
+      const unpacking = isLarge && process !== undefined ? process.unpack(job) : unpackHere(job, either);
+      const applied = await unpacking.catch(async (error: unknown) => {
         either.throwIfAborted();
         throw await orDamage(store, [layer.descriptor], error);
       });
       unpacked[number] = { ...layer, lease, applied };
     }
   };
-  const count = Math.min(layers.length, hasProcesses ? availableParallelism() : 1);
+  // One more than there are processors: a layer that is done is waited for until it is on disk.
+  const count = Math.min(layers.length, hasProcesses ? availableParallelism() + 1 : 1);
   const ended = await Promise.allSettled(
     Array.from({ length: count }, () =>
       worker().catch((error: unknown) => {
@@ -154,27 +156,40 @@ function settle(
   rmdirSync(place);
 }
 
-/** Makes a layer a snapshot; if another process was first, its snapshot is taken and ours goes with its lease. */
-function commit(store: Store, layer: UnpackedLayer, parent: SnapshotRecord | undefined): SnapshotRecord {
-  const { applied, chainID, lease } = layer;
-  const source = leaseDirectory(store, lease);
+/** Makes layers snapshots, all or none. @returns the highest one */
+function commitAll(
+  store: Store,
+  layers: readonly UnpackedLayer[],
+  base: SnapshotRecord | undefined,
+): SnapshotRecord | undefined {
   return inTransaction(store.database, () => {
-    const existing = findSnapshot(store.database, chainID);
-    if (existing !== undefined) return existing;
-    const snapshot = addSnapshot(store.database, {
-      kind: "committed",
-      key: chainID,
-      parent: parent?.number ?? null,
-      size: applied.size,
-      hidesLower: applied.hidesLower,
-    });
-    const target = snapshotDirectory(store, snapshot.number);
-    // One that was killed between its rename and its commit left a directory by a number that it never had.
-    rmSync(target, { recursive: true, force: true });
-    renameSync(source, target);
+    let top = base;
+    for (const layer of layers) top = commit(store, layer, top);
     syncDirectory(store.paths.snapshots);
-    return snapshot;
+    return top;
   });
+}
+
+/** If another process was first, its snapshot is taken, and ours goes with its lease. */
+function commit(
+  store: Store,
+  { applied, chainID, lease }: UnpackedLayer,
+  parent: SnapshotRecord | undefined,
+): SnapshotRecord {
+  const existing = findSnapshot(store.database, chainID);
+  if (existing !== undefined) return existing;
+  const snapshot = addSnapshot(store.database, {
+    kind: "committed",
+    key: chainID,
+    parent: parent?.number ?? null,
+    size: applied.size,
+    hidesLower: applied.hidesLower,
+  });
+  const target = snapshotDirectory(store, snapshot.number);
+  // One that was killed between its rename and its commit left a directory by a number that it never had.
+  rmSync(target, { recursive: true, force: true });
+  renameSync(leaseDirectory(store, lease), target);
+  return snapshot;
 }
 
 function syncDirectory(path: HostPath): void {

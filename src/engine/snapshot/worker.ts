@@ -1,6 +1,6 @@
 /**
- * Unpacking one layer in a process of its own: two layers in two processes take half the time, in two threads they do not
- * (one table of descriptors, one address space). The job and its outcome are JSON; nothing else passes between the two.
+ * Unpacking layers in a process of its own: two layers in two processes take half the time, in two threads they do not
+ * (one table of descriptors, one address space). Jobs and their outcomes are lines of JSON; nothing else passes between the two.
  */
 import { type ErrorKind, isTeuError, messageOf, TeuError } from "../../base/index.ts";
 import { blobChunks, openBlobFile } from "../../content/index.ts";
@@ -8,6 +8,7 @@ import { type AppliedLayer, applyLayer, type ByteString } from "../../image/inde
 import type { DiffID, Digest } from "../../spec/index.ts";
 import { check, layerFiles, syscall } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
+import { syncToDisk } from "./sync-tree.ts";
 
 /** One layer to be unpacked. */
 export interface LayerJob {
@@ -46,53 +47,101 @@ export async function unpackHere(job: LayerJob, signal?: AbortSignal): Promise<A
   return await applyLayer(blobChunks(openBlobFile(job.blob, job.digest)), job.target, options, signal);
 }
 
-/** Unpacks a layer in a process of its own, which ends when `signal` says so or this process dies. */
-export async function unpackElsewhere(job: LayerJob, signal?: AbortSignal): Promise<AppliedLayer> {
-  const child = Bun.spawn([...selfCommand(), WORKER_WORD], {
-    stdin: new TextEncoder().encode(JSON.stringify(job)),
-    stdout: "pipe",
-    stderr: "inherit",
-    env: UNPACK_ENVIRONMENT,
-    cwd: "/",
-    ...(signal === undefined ? {} : { signal, killSignal: "SIGKILL" }),
-  });
-  const [answer, status] = await Promise.all([child.stdout.text(), child.exited]);
-  signal?.throwIfAborted();
-  const outcome = parseAnswer(answer);
-  if (outcome === undefined)
-    throw new TeuError(
-      "unpack-died",
-      "internal",
-      { status },
-      `Cannot unpack ${job.diffID}: its process ended with status ${status}`,
-    );
-  if ("failure" in outcome) {
-    const { code, kind, message } = outcome.failure;
-    throw new TeuError(code, kind, { diffID: job.diffID }, message);
+/** A process that unpacks one layer after the other, and ends when `signal` says so or this process dies. Disposing ends it. */
+export class LayerProcess implements AsyncDisposable {
+  readonly #signal: AbortSignal;
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  readonly #answers: AsyncGenerator<string, void, void>;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    this.#child = Bun.spawn([...selfCommand(), WORKER_WORD], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+      env: UNPACK_ENVIRONMENT,
+      cwd: "/",
+      signal,
+      killSignal: "SIGKILL",
+    });
+    this.#answers = linesOf(this.#child.stdout);
   }
-  return outcome.applied;
+
+  /** Unpacks a layer, all of which is on disk then. One at a time. */
+  async unpack(job: LayerJob): Promise<AppliedLayer> {
+    try {
+      this.#child.stdin.write(`${JSON.stringify(job)}\n`);
+      await this.#child.stdin.flush();
+    } catch {
+      // It has died: there will be no answer.
+    }
+    const { value } = await this.#answers.next();
+    this.#signal.throwIfAborted();
+    const outcome = parseAnswer(value ?? "");
+    if (outcome === undefined) {
+      const status = await this.#child.exited;
+      throw new TeuError(
+        "unpack-died",
+        "internal",
+        { status },
+        `Cannot unpack ${job.diffID}: its process ended with status ${status}`,
+      );
+    }
+    if ("failure" in outcome) {
+      const { code, kind, message } = outcome.failure;
+      throw new TeuError(code, kind, { diffID: job.diffID }, message);
+    }
+    return outcome.applied;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([this.#child.stdin.end()]);
+    await this.#child.exited;
+  }
 }
 
-/** The process's side: the job on stdin, the answer on stdout. @returns the exit status */
+/** The process's side: jobs on stdin, answers on stdout, until there are no more. @returns the exit status */
 export async function runWorker(
   input: ReadableStream<Uint8Array>,
   answer: (text: string) => void,
 ): Promise<number> {
   check(syscall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "prctl");
-  const job = JSON.parse(await new Response(input).text()) as LayerJob; // our own parent wrote it
+  for await (const line of linesOf(input)) {
+    const job = JSON.parse(line) as LayerJob; // our own parent wrote it
+    answer(`${JSON.stringify(await outcomeOf(job))}\n`);
+  }
+  return 0;
+}
+
+type Outcome = { readonly applied: AppliedLayer } | { readonly failure: Failure };
+
+async function outcomeOf(job: LayerJob): Promise<Outcome> {
   try {
-    answer(JSON.stringify({ applied: await unpackHere(job) }));
-    return 0;
+    const applied = await unpackHere(job);
+    // While the next layers are unpacked: what is left to the end is then little.
+    syncToDisk([job.target], applied.entries);
+    return { applied };
   } catch (error) {
     const { code, kind } = isTeuError(error) ? error : ({ code: "unpack-failed", kind: "internal" } as const);
-    answer(JSON.stringify({ failure: { code, kind, message: messageOf(error) } satisfies Failure }));
-    return 1;
+    return { failure: { code, kind, message: messageOf(error) } };
   }
 }
 
-function parseAnswer(text: string): { applied: AppliedLayer } | { failure: Failure } | undefined {
+/** What comes before each newline. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    const lines = text.split("\n");
+    text = lines.pop() ?? "";
+    yield* lines;
+  }
+}
+
+function parseAnswer(text: string): Outcome | undefined {
   try {
-    return JSON.parse(text) as { applied: AppliedLayer } | { failure: Failure }; // runWorker wrote it
+    return JSON.parse(text) as Outcome; // runWorker wrote it
   } catch {
     return undefined; // it was killed before it could
   }
