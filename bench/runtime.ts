@@ -4,17 +4,21 @@
  * crun 1.8 refuses a hybrid cgroup layout, so it is timed, with ours beside it, in a mount namespace in which
  * /sys/fs/cgroup/unified is not mounted; this file starts itself there.
  */
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createContainer, deleteContainer, startContainer } from "../src/runtime/index.ts";
 import { reap } from "../src/sys/index.ts";
 import { TEU } from "../test/integration/teu.ts";
 import { makeTimedBundle } from "./support/bundle.ts";
+import { buildEmpty } from "./support/empty.ts";
+import { KERNEL_CALLS, KernelTime } from "./support/kernel-time.ts";
 import { NEWEST_RUNC, newestRunc } from "./support/newest-runc.ts";
 import type { Section, Skipped, Table } from "./support/report.ts";
 import { type Measured, measure, SAMPLES, type Subject, timeCommand } from "./support/sample.ts";
 
 const UNIFIED = "/sys/fs/cgroup/unified";
+/** What the tables of crun are called where it is timed in a place of its own. */
+const ON_V1 = existsSync(UNIFIED) ? " on v1 alone" : "";
 const SPACINGS = [
   { name: "back to back", pauseMs: 0 },
   { name: "50 ms between runs", pauseMs: 50 },
@@ -80,6 +84,15 @@ function kernelsPart(root: string, bundle: string): Subject {
   return { name: "the same calls from a warm process", sample: once };
 }
 
+/** As many starts of a program that does nothing as the question has commands. */
+function emptyStarts(empty: string, count: number): Subject {
+  return {
+    name: count === 1 ? EMPTY : `${EMPTY}, ${count} times`,
+    sample: () => Array.from({ length: count }, () => timeCommand([empty])).reduce((sum, ms) => sum + ms, 0),
+  };
+}
+const EMPTY = "an empty Bun executable";
+
 /** Times the peers named, and ours. */
 async function timeBeside(peers: readonly string[], label: string): Promise<Table[]> {
   using bundle = makeTimedBundle("true");
@@ -92,9 +105,13 @@ async function timeBeside(peers: readonly string[], label: string): Promise<Tabl
     command: [...command, "--root", join(state, name)],
   });
   const runtimes = [...peers.map((peer) => at(nameOf(peer), peer)), at("teu", TEU, "runtime")];
+  const floor = join(state, "floor");
+  mkdirSync(floor);
+  const empty = buildEmpty(state);
   const running = runtimes.map((runtime) => ({ runtime, id: newID(runtime) }));
   const tables: Table[] = [];
   try {
+    await using kernel = await KernelTime.start(floor, bundle.path, sleeping.path);
     for (const { runtime, id } of running) {
       timeCommand([...runtime.command, "create", "--bundle", sleeping.path, id]);
       timeCommand([...runtime.command, "start", id]);
@@ -105,10 +122,26 @@ async function timeBeside(peers: readonly string[], label: string): Promise<Tabl
         subjects: [
           ...runtimes.map((runtime) => runBy(runtime, bundle.path)),
           kernelsPart(join(state, "warm"), bundle.path),
+          kernel.subject("run true"),
+          emptyStarts(empty, 1),
         ],
       },
-      { name: "exec true", subjects: running.map(({ runtime, id }) => execBy(runtime, id)) },
-      { name: "create, start, delete", subjects: runtimes.map((runtime) => lifeBy(runtime, bundle.path)) },
+      {
+        name: "exec true",
+        subjects: [
+          ...running.map(({ runtime, id }) => execBy(runtime, id)),
+          kernel.subject("exec true"),
+          emptyStarts(empty, 1),
+        ],
+      },
+      {
+        name: "create, start, delete",
+        subjects: [
+          ...runtimes.map((runtime) => lifeBy(runtime, bundle.path)),
+          kernel.subject("create, start, delete"),
+          emptyStarts(empty, 3),
+        ],
+      },
     ];
     for (const { name, subjects } of questions)
       for (const { name: spacing, pauseMs } of SPACINGS)
@@ -142,6 +175,45 @@ function timeBesideCrun(): Table[] {
   return JSON.parse(result.stdout.toString());
 }
 
+/** Which question, whose time and how much of it, at most. */
+const GOALS = [
+  { question: "run true", peer: "runc", most: 0.5, label: "" },
+  { question: "run true", peer: "crun", most: 1.1, label: ON_V1 },
+  { question: "exec true", peer: "runc", most: 0.5, label: "" },
+  { question: "exec true", peer: "crun", most: 1.3, label: ON_V1 },
+  { question: "create, start, delete", peer: "runc", most: 0.6, label: "" },
+] as const;
+
+/** The goals, how far we are from each, and what stands between. */
+function goalTable(tables: readonly Table[]): string {
+  const ms = (value: number): string => value.toFixed(1);
+  const lines = GOALS.flatMap(({ question, peer, most, label }) =>
+    SPACINGS.map(({ name: spacing }) => {
+      const name = `${question}${label}, ${spacing}`;
+      const isIts = (table: Table): boolean =>
+        table.name === name && table.rows.some((row) => row.name === peer);
+      const rows = tables.find(isIts)?.rows ?? [];
+      const median = (start: string): number => rows.find(({ name }) => name.startsWith(start))?.median ?? 0;
+      const [ours, calls, starts] = [median("teu"), median(KERNEL_CALLS), median(EMPTY)];
+      const may = most * median(peer);
+      const cells = [ms(may), ms(ours), (ours / median(peer)).toFixed(2), ms(calls), ms(starts)];
+      const words = `${question}: ${most} of ${peer}, ${spacing}`;
+      return `| ${[words, ...cells, ms(ours - calls - starts), ms(Math.max(0, ours - may))].join(" | ")} |`;
+    }),
+  );
+  const head = [
+    "goal",
+    "ms at most",
+    "teu, ms",
+    "ratio",
+    "kernel calls",
+    "Bun's starts",
+    "the rest",
+    "missing",
+  ];
+  return [`| ${head.join(" | ")} |`, `|---${"|--:".repeat(head.length - 1)}|`, ...lines].join("\n");
+}
+
 export async function benchRuntime(): Promise<Section | Skipped> {
   const title = "A container's life";
   if (process.getuid?.() !== 0) return { title, reason: "it needs root" };
@@ -150,17 +222,18 @@ export async function benchRuntime(): Promise<Section | Skipped> {
   tables.push(...timeBesideCrun());
   return {
     title,
-    says:
-      "A bundle whose program is `true`: new pid, mount, network, ipc, uts and cgroup namespaces, the mounts and devices of `runc spec`; state in memory.\n" +
-      "What a warm process needs for the same system calls is the kernel's part; the rest of our time is start-up and code that runs for the first time.\n" +
-      "Goals, of runc and of crun: `run` at most 0.5 and 1.1, `exec` 0.5 and 1.3, the three commands 0.6 of runc.\n" +
-      "crun is timed without the v2 hierarchy of a hybrid layout, which it refuses.",
+    says: `A bundle whose program is \`true\`: new pid, mount, network, ipc, uts and cgroup namespaces, the mounts and devices of \`runc spec\`; state in memory.
+"${KERNEL_CALLS}" is the floor: what each call of the plan and of the host's half takes, clocked one by one in a process that has made them often, but for those that wait for the other half.
+A warm process adds to them what passes between the two, the program, and its end. The rest of our time is a start of Bun's for each command, and code that is loaded and runs for the first time.
+crun is timed without the v2 hierarchy of a hybrid layout, which it refuses.
+
+${goalTable(tables)}`,
     unit: "ms",
     tables,
   };
 }
 
 if (import.meta.main) {
-  const tables: Table[] = await timeBeside(["crun"], existsSync(UNIFIED) ? " on v1 alone" : "");
+  const tables: Table[] = await timeBeside(["crun"], ON_V1);
   console.log(JSON.stringify(tables satisfies { rows: readonly Measured[] }[]));
 }

@@ -1,31 +1,12 @@
 /** Start-up: what it costs to be a Bun program at all, and where the time of one `runtime run` goes. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TEU } from "../test/integration/teu.ts";
 import { makeTimedBundle } from "./support/bundle.ts";
+import { buildEmpty } from "./support/empty.ts";
 import type { Section } from "./support/report.ts";
 import { measure, SAMPLES, timeCommand } from "./support/sample.ts";
-
-/** A compiled program of no instructions, built with the flags of ours. */
-function buildEmpty(folder: string): string {
-  const source = join(folder, "empty.ts");
-  const out = join(folder, "empty");
-  writeFileSync(source, "export {};\n");
-  const flags = [
-    "--compile",
-    "--minify",
-    "--bytecode",
-    "--format=esm",
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-  ];
-  const built = Bun.spawnSync([process.execPath, "build", source, ...flags, `--outfile=${out}`], {
-    stderr: "pipe",
-  });
-  if (!built.success) throw new Error(`Cannot build the empty program: ${built.stderr.toString()}`);
-  return out;
-}
 
 export async function benchStart(): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), "teu-bench-"));
