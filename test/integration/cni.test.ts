@@ -1,24 +1,24 @@
 /** Networks by CNI plugins: Debian's, and scripts that fail in their ways. In a network namespace of the test's own. */
-import { afterAll, beforeAll, expect } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, expect } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Need, needs, program, root } from "../support/needs.ts";
-import { busyboxLayer, pushLayers } from "./support/make-image.ts";
-import { OwnNetwork } from "./support/own-network.ts";
-import { Store, startRegistry } from "./support/registry.ts";
+import type { OwnNetwork } from "./support/own-network.ts";
+import { useOwnStore } from "./support/own-store.ts";
+import type { Store } from "./support/registry.ts";
 import { run, TEU } from "./teu.ts";
 
 const PLUGINS = "/usr/lib/cni";
 const WANTED: Need[] = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
 const REAL: Need = { says: "the CNI plugins", isMet: () => existsSync(join(PLUGINS, "bridge")) };
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
 let network: OwnNetwork;
 let store: Store;
 let image: string;
-let files: string;
-let scripts: string;
+const folder = mkdtempSync(join(tmpdir(), "teu-cni-"));
+const files = join(folder, "net.d");
+const scripts = join(folder, "plugins");
 
 /** Notes each call with what it is told, then does as its name says. */
 const SCRIPT = `#!/bin/sh
@@ -34,41 +34,20 @@ case "$CNI_COMMAND \${0##*/}" in
 esac
 `;
 
-beforeAll(async () => {
-  if (!isAble) return;
-  network = new OwnNetwork();
-  await using registry = await startRegistry();
-  image = `${registry.address}/test/box`;
-  await pushLayers(image, [busyboxLayer()]);
-  const plain = new Store();
-  await plain.done("pull", "--quiet", image);
-  await plain.done("save", "-o", plain.path("box.tar"), image);
-  const made = new Store();
-  files = made.path("net.d");
-  scripts = made.path("plugins");
-  await made[Symbol.asyncDispose]();
-  store = new Store([
-    ...network.host,
-    "env",
-    `NETCONFPATH=${files}`,
-    `CNI_PATH=${scripts}:${PLUGINS}`,
-    "TEU_CNI_TIMEOUT=1",
-  ]);
-  mkdirSync(files, { recursive: true });
-  mkdirSync(scripts, { recursive: true });
-  for (const name of ["notes", "fails", "undone", "hangs", "babbles"]) {
-    writeFileSync(join(scripts, name), SCRIPT.replace("LOG", join(scripts, "log")));
-    chmodSync(join(scripts, name), 0o755);
-  }
-  await store.done("load", "-i", plain.path("box.tar"));
-  await plain[Symbol.asyncDispose]();
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await store[Symbol.asyncDispose]();
-  await run(["rm", "-rf", join(files, "..")]);
-  network[Symbol.dispose]();
-});
+const test = useOwnStore(
+  WANTED,
+  (own) => {
+    ({ network, store, image } = own);
+    mkdirSync(files);
+    mkdirSync(scripts);
+    for (const name of ["notes", "fails", "undone", "hangs", "babbles"]) {
+      writeFileSync(join(scripts, name), SCRIPT.replace("LOG", join(scripts, "log")));
+      chmodSync(join(scripts, name), 0o755);
+    }
+  },
+  ["env", `NETCONFPATH=${files}`, `CNI_PATH=${scripts}:${PLUGINS}`, "TEU_CNI_TIMEOUT=1"],
+);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function describeNetwork(name: string, ...plugins: object[]): void {
   writeFileSync(join(files, `${name}.conflist`), JSON.stringify({ cniVersion: "1.0.0", name, plugins }));

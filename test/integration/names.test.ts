@@ -2,30 +2,21 @@
  * Containers find each other by name, and are moved between networks while they run. Everything is in a network namespace of the test's
  * own, with a resolver beside it.
  */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { needs, program, root } from "../support/needs.ts";
+import { program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
-import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
-let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, (own) => {
   ({ network, store, image } = own);
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await own[Symbol.asyncDispose]();
 });
 
 /** A resolver that tells of each question, and answers questions for an address with 192.0.2.77. */

@@ -1,31 +1,22 @@
 /** What `network create` is told of addresses and of the bridge, as it shows in containers. In a network namespace of the test's own. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { existsSync } from "node:fs";
-import { needs, program, root } from "../support/needs.ts";
+import { program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
-import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 const hasIPv6 = existsSync("/proc/sys/net/ipv6");
 const BRIDGE = "com.docker.network.bridge";
 
-let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, (own) => {
   ({ network, store, image } = own);
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await own[Symbol.asyncDispose]();
 });
 
 const here = async (script: string, where = network.host) =>

@@ -2,30 +2,21 @@
  * Networks and published ports, as their users meet them. Everything is in a network namespace of the test's own: its bridges and rules
  * are none of this machine's, and what asks for a port is in there too.
  */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { needs, program, root } from "../support/needs.ts";
+import { describe, expect } from "bun:test";
+import { program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
-import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter")];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
-let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, (own) => {
   ({ network, store, image } = own);
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await own[Symbol.asyncDispose]();
 });
 
 const SERVE = (text: string, port = 80) =>

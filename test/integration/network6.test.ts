@@ -1,9 +1,9 @@
 /** Networks with IPv6, as their users meet them, in a network namespace of the test's own. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { existsSync } from "node:fs";
-import { needs, program, root } from "../support/needs.ts";
+import { program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
-import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
@@ -12,30 +12,21 @@ const WANTED = [
   { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") },
   ...["busybox", "nft", "ip", "nsenter"].map((name) => program(name)),
 ];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
 const HOST = "2001:db8::1";
 const OUTSIDE = "2001:db8::2";
 
-let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
 const there = (where: readonly string[], script: string) => run([...where, "sh", "-c", script]);
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, async (own) => {
   ({ network, store, image } = own);
   await there(network.host, `ip addr add ${HOST}/64 dev wire nodad`);
   await there(network.outside, `ip addr add ${OUTSIDE}/64 dev wire nodad`);
   await store.done("network", "create", "--ipv6", "--subnet", "fd00:1::/64", "--label", "tier=six", "six");
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await own[Symbol.asyncDispose]();
 });
 
 const SERVE = (text: string) =>

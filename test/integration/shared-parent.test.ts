@@ -1,9 +1,9 @@
 /** Networks on the wire of this machine: macvlan, ipvlan. In a network namespace of the test's own. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Need, needs, program, root } from "../support/needs.ts";
 import type { OwnNetwork } from "./support/own-network.ts";
-import { type OwnStore, openOwnStore } from "./support/own-store.ts";
+import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
@@ -17,22 +17,13 @@ const kind = (...words: string[]): Need => ({
 });
 const IPV6: Need = { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") };
 const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter"), kind("macvlan")];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
-let own: OwnStore;
 let network: OwnNetwork;
 let store: Store;
 let image: string;
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, (own) => {
   ({ network, store, image } = own);
-});
-afterAll(async () => {
-  if (!isAble) return;
-  await own[Symbol.asyncDispose]();
 });
 
 const sh = async (script: string, ...flags: string[]) =>

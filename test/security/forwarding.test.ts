@@ -3,11 +3,11 @@
  * reaches those in another, or what is behind a tunnel, by this machine. Docker drops what is forwarded and not its own, when it turned that on.
  * Guard: docs/decisions/0016-forwarding.md. Each attack is tried once more without the guard, where it works.
  */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { OwnNetwork } from "../integration/support/own-network.ts";
-import { type OwnStore, openOwnStore } from "../integration/support/own-store.ts";
+import { type OwnStore, useOwnStore } from "../integration/support/own-store.ts";
 import { run } from "../integration/teu.ts";
-import { needs, program, root } from "../support/needs.ts";
+import { program, root } from "../support/needs.ts";
 
 const kernel = {
   says: "a kernel with macvlan devices",
@@ -17,12 +17,10 @@ const kernel = {
   },
 };
 const WANTED = [root, ...["busybox", "nft", "ip", "nsenter"].map((name) => program(name)), kernel];
-const test = needs(...WANTED);
-const isAble = WANTED.every((need) => need.isMet());
 
 let own: OwnStore;
 /** Its `outside` is the victim: on another wire of the machine. */
-let behind: OwnNetwork;
+let behind: OwnNetwork | undefined;
 let victim: readonly string[];
 
 const sh = (where: readonly string[], script: string) => run([...where, "sh", "-c", script]);
@@ -37,9 +35,8 @@ const start = () =>
   );
 const pidOf = (where: readonly string[]) => /\/proc\/(\d+)\//.exec(where.join(" "))?.[1];
 
-beforeAll(async () => {
-  if (!isAble) return;
-  own = await openOwnStore();
+const test = useOwnStore(WANTED, async (opened) => {
+  own = opened;
   behind = new OwnNetwork();
   victim = behind.outside;
   await here(`echo 0 > /proc/sys/net/ipv4/ip_forward
@@ -51,11 +48,7 @@ beforeAll(async () => {
   for (const subnet of ["198.51.100.0/24", "203.0.113.0/24", "10.200.0.0/24"])
     await sh(own.network.outside, `ip route add ${subnet} via 192.0.2.1`);
 });
-afterAll(async () => {
-  if (!isAble) return;
-  behind[Symbol.dispose]();
-  await own[Symbol.asyncDispose]();
-});
+afterAll(() => behind?.[Symbol.dispose]());
 
 test("a neighbour does not reach another network of this machine by it, nor by a device that comes later, as that of a tunnel", async () => {
   await start();
