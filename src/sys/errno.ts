@@ -37,6 +37,7 @@ export const errno = {
   ENOTEMPTY: 39,
   ELOOP: 40,
   EMSGSIZE: 90,
+  ENOPROTOOPT: 92,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
   ECONNRESET: 104,

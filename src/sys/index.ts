@@ -61,6 +61,7 @@ export {
 export { hasFilterTable } from "./netfilter.ts";
 // The kernel's network configuration.
 export { NetlinkRefused, NetlinkSocket } from "./netlink.ts";
+export { networkCookie } from "./network-cookie.ts";
 // System call numbers of both architectures.
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Flags of open(2) on this machine.

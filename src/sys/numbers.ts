@@ -32,6 +32,7 @@ const NUMBERS = {
   sendto: [44, 206],
   recvfrom: [45, 207],
   setsockopt: [54, 208],
+  getsockopt: [55, 209],
   wait4: [61, 260],
   kill: [62, 129],
   fcntl: [72, 25],

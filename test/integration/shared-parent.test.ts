@@ -2,21 +2,20 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Need, needs, program, root } from "../support/needs.ts";
-import type { OwnNetwork } from "./support/own-network.ts";
+import { devices, type OwnNetwork } from "./support/own-network.ts";
 import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 import { run } from "./teu.ts";
 
-/** Whether the kernel makes devices of that kind. */
-const kind = (...words: string[]): Need => ({
-  says: `a kernel with ${words[0]} devices`,
-  isMet: () => {
-    const script = `ip link add v0 type veth peer name v1 && ip link add link v0 name x0 type ${words.join(" ")}`;
-    return Bun.spawnSync(["unshare", "--net", "sh", "-c", script], { stderr: "ignore" }).success;
-  },
-});
 const IPV6: Need = { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") };
-const WANTED = [root, program("busybox"), program("nft"), program("ip"), program("nsenter"), kind("macvlan")];
+const WANTED = [
+  root,
+  program("busybox"),
+  program("nft"),
+  program("ip"),
+  program("nsenter"),
+  devices("macvlan"),
+];
 
 let network: OwnNetwork;
 let store: Store;
@@ -115,7 +114,7 @@ needs(...WANTED, IPV6)("with IPv6: an address of the wire, and its router", asyn
 needs(
   ...WANTED,
   IPV6,
-  kind("ipvlan"),
+  devices("ipvlan"),
 )("with IPv6 the parent is the way out in mode l3, of both kinds", async () => {
   const subnets = ["--ipv6", "--subnet", "192.0.2.0/24", "--subnet", "2001:db8:5::/64"];
   const l3 = ["-d", "ipvlan", "-o", "ipvlan_mode=l3", "-o", "parent=wire"];
@@ -145,7 +144,7 @@ test("what cannot be is refused in one line", async () => {
   await store.done("network", "rm", "lost");
 });
 
-needs(...WANTED, kind("vlan", "id", "7"))(
+needs(...WANTED, devices("vlan", "id", "7"))(
   "the device of a VLAN comes and goes with the network",
   async () => {
     await store.done(
@@ -166,7 +165,7 @@ needs(...WANTED, kind("vlan", "id", "7"))(
   },
 );
 
-needs(...WANTED, kind("ipvlan"))("ipvlan: containers share the address of the wire's device", async () => {
+needs(...WANTED, devices("ipvlan"))("ipvlan: containers share the address of the wire's device", async () => {
   for (const [mode, route] of [
     ["l2", "default via 10.78.0.1 dev eth0"],
     ["l3", "default dev eth0 scope link"],
@@ -181,7 +180,7 @@ needs(...WANTED, kind("ipvlan"))("ipvlan: containers share the address of the wi
   }
 });
 
-needs(...WANTED, kind("dummy"))("without a parent the network is internal", async () => {
+needs(...WANTED, devices("dummy"))("without a parent the network is internal", async () => {
   await store.done("network", "create", "-d", "macvlan", "nowhere");
   expect(await sh("ip route", "--network", "nowhere")).not.toContain("default");
   expect(await store.done("network", "ls")).toContain("macvlan (internal)");

@@ -4,19 +4,16 @@
  * Guard: docs/decisions/0016-forwarding.md. Each attack is tried once more without the guard, where it works.
  */
 import { afterAll, expect } from "bun:test";
-import { OwnNetwork } from "../integration/support/own-network.ts";
+import { devices, OwnNetwork } from "../integration/support/own-network.ts";
 import { type OwnStore, useOwnStore } from "../integration/support/own-store.ts";
 import { run } from "../integration/teu.ts";
 import { program, root } from "../support/needs.ts";
 
-const kernel = {
-  says: "a kernel with macvlan devices",
-  isMet: () => {
-    const script = "ip link add v0 type veth peer name v1 && ip link add link v0 name x0 type macvlan";
-    return Bun.spawnSync(["unshare", "--net", "sh", "-c", script], { stderr: "ignore" }).success;
-  },
-};
-const WANTED = [root, ...["busybox", "nft", "ip", "nsenter"].map((name) => program(name)), kernel];
+const WANTED = [
+  root,
+  ...["busybox", "nft", "ip", "nsenter"].map((name) => program(name)),
+  devices("macvlan"),
+];
 
 let own: OwnStore;
 /** Its `outside` is the victim: on another wire of the machine. */
@@ -79,6 +76,15 @@ test("what others' engines have made later is theirs to guard", async () => {
   );
   expect(await reaches("10.200.0.2", 5)).toBe(true);
   await sh(victim, "ip link del machine; ip route replace default via 198.51.100.1");
+});
+
+// The rules came back with the next command, and the guard did not: until the next boot the machine was a router.
+test("the guard is there again with the next command after all rules were flushed", async () => {
+  await here("nft flush ruleset");
+  expect(await reaches("198.51.100.2", 5)).toBe(true);
+  // What is not as it was before the flush counts, too.
+  await own.store.done("run", "--rm", "-p", "8081:80", own.image, "true");
+  expect(await reaches("198.51.100.2", 1)).toBe(false);
 });
 
 test("and bites: without the guard the neighbour reaches both", async () => {

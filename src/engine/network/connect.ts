@@ -33,6 +33,7 @@ import { makeNetwork } from "./create.ts";
 import { connectProcess, moveDefaultRoute, removeBridge, removeDevice } from "./devices.ts";
 import { NetworkInUse } from "./errors.ts";
 import { DEFAULT_NETWORK, endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
+import { restoreGuards } from "./forwarding.ts";
 import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
 import { noteNetworks } from "./note-networks.ts";
@@ -283,11 +284,15 @@ function putIntoForce({ database, paths, home }: Store): void {
   const table = tableOf(paths.root);
   const rules = encodeRules(table, networks, ports);
   const published = home === undefined ? [] : listPorts(database);
-  const mark = `${networkID(home)}\n${rules}${JSON.stringify(published)}`;
+  const id = networkID(home);
+  const mark = `${id}\n${rules}${JSON.stringify(published)}`;
   const file = join(paths.run, RULES);
-  const isWritten = existsSync(file) && readFileSync(file, "utf8") === mark;
-  if (isWritten && (home !== undefined || networks.length === 0 || hasFilterTable(table))) return;
+  const before = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const hadTable = before.startsWith(`${id}\n${encodeRules(table, [], [])}table `);
+  const isFlushed = home === undefined && hadTable && !hasFilterTable(table);
+  if (before === mark && !isFlushed) return;
   rmSync(file, { force: true }); // whoever is killed from here on leaves no claim that may be wrong
+  if (isFlushed) restoreGuards();
   applyRules(rules, home);
   home?.forward(published);
   writeFileSync(file, mark, { mode: 0o600 });

@@ -92,7 +92,7 @@ function ensureBridge(socket: NetlinkSocket, { bridge, subnet, subnet6, home }: 
     forwardIPv6(socket);
     addAddress(socket, link, ipv6(subnet6.gateway, subnet6.prefixLength));
   }
-  if (!isOurs) letThrough(name);
+  if (!isOurs) letThrough(name, socket);
   return link;
 }
 

@@ -1,11 +1,14 @@
 /**
  * Lets packets pass between devices of this machine, which containers need, without making it a router for its neighbours: what could not pass
  * before does not pass after. Who turns forwarding on first puts a guard before it, a table of its own that stays as long as that does; where it
- * was on already, somebody wants it, and there is none. Source: nft(8); docs/decisions/0016-forwarding.md.
+ * was on already, somebody wants it, and there is none. Whoever flushes all rules takes the guard away and leaves the switch on: what it was is
+ * noted, so that it comes back with the other rules. Source: nft(8); docs/decisions/0016-forwarding.md, 0019-the-guard-comes-back.md.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { hasCode } from "../../base/index.ts";
-import { listLinks, type NetlinkSocket } from "../../sys/index.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bootID, hasCode } from "../../base/index.ts";
+import { replaceFile } from "../../content/index.ts";
+import { hasFilterTable, listLinks, NetlinkSocket, networkCookie } from "../../sys/index.ts";
 import { applyRules } from "./nft.ts";
 
 /** The guard's, in the families `ip` and `ip6`. One for the machine, whatever stores there are. */
@@ -17,6 +20,11 @@ const SWITCHES: Readonly<Record<Family, string>> = {
   ip6: "/proc/sys/net/ipv6/conf/all/forwarding",
 };
 const IPV6_DEVICES = "/proc/sys/net/ipv6/conf";
+/** A file for each network namespace in which teu turned forwarding on. Stores share it, under the lock of the network. */
+const NOTES = "/run/teu.forwarding";
+
+/** The devices that the guards were made with. */
+type Guarded = { readonly [family in Family]?: readonly string[] };
 
 /** Lets packets of IPv4 pass. @throws {NoPacketFilter} {RulesRefused} */
 export function forwardIPv4(socket: NetlinkSocket): void {
@@ -39,7 +47,7 @@ export function forwardIPv6(socket: NetlinkSocket): void {
 }
 
 /** Takes a bridge out of the guard: one that somebody has made, and now given containers. */
-export function letThrough(bridge: string): void {
+export function letThrough(bridge: string, socket: NetlinkSocket): void {
   for (const family of ["ip", "ip6"] as const) {
     if (!existsSync(SWITCHES[family])) continue;
     try {
@@ -48,7 +56,17 @@ export function letThrough(bridge: string): void {
       // There is no guard, or it has not that bridge.
       if (!hasCode(error, "rules-refused")) throw error;
     }
+    const devices = readGuarded(socket)[family];
+    if (devices?.includes(bridge) === true)
+      note(socket, { [family]: devices.filter((device) => device !== bridge) });
   }
+}
+
+/** Makes the guards anew that were there, where somebody has flushed all rules. @throws {RulesRefused} */
+export function restoreGuards(): void {
+  using socket = new NetlinkSocket();
+  for (const [family, devices] of Object.entries(readGuarded(socket)) as [Family, readonly string[]][])
+    if (!hasFilterTable(GUARD_TABLE, family)) applyRules(encodeGuard(family, devices), undefined);
 }
 
 function isOn(family: Family): boolean {
@@ -57,8 +75,24 @@ function isOn(family: Family): boolean {
 
 function turnOn(family: Family, socket: NetlinkSocket): void {
   if (isOn(family)) return;
-  applyRules(encodeGuard(family, wires(socket)), undefined);
+  const devices = wires(socket);
+  applyRules(encodeGuard(family, devices), undefined);
+  note(socket, { [family]: devices });
   writeFileSync(SWITCHES[family], "1");
+}
+
+function note(socket: NetlinkSocket, change: Guarded): void {
+  mkdirSync(NOTES, { recursive: true, mode: 0o700 });
+  replaceFile(noteFile(socket), JSON.stringify({ ...readGuarded(socket), ...change }), 0o600);
+}
+
+function readGuarded(socket: NetlinkSocket): Guarded {
+  const file = noteFile(socket);
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {}; // as `note` wrote it, whole
+}
+
+function noteFile(socket: NetlinkSocket): string {
+  return join(NOTES, `${bootID()} ${networkCookie(socket)}.json`);
 }
 
 /**

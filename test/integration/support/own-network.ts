@@ -1,5 +1,17 @@
 /** A network namespace of a test's own: bridges and rules that teu makes in there are none of this machine's. */
+import type { Need } from "../../support/needs.ts";
 import { type Finished, run } from "../teu.ts";
+
+/** The kernel makes network devices of that kind, on another one: `macvlan`, `vlan id 7`. */
+export function devices(...words: string[]): Need {
+  return {
+    says: `a kernel with ${words[0]} devices`,
+    isMet: () => {
+      const script = `ip link add v0 type veth peer name v1 && ip link add link v0 name x0 type ${words.join(" ")}`;
+      return Bun.spawnSync(["unshare", "--net", "sh", "-c", script], { stderr: "ignore" }).success;
+    },
+  };
+}
 
 /** A network namespace with a neighbour beside it: `host` is where teu works, `outside` another machine on the same wire. */
 export class OwnNetwork implements Disposable {
