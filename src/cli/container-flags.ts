@@ -63,7 +63,7 @@ export const CONTAINER_FLAGS = {
   mount: {
     kind: "list",
     value: "FIELDS",
-    summary: "The same by fields: type=bind|volume|tmpfs,source=…,target=…,readonly",
+    summary: "The same by fields: type=bind|volume|image|tmpfs,source=…,target=…,readonly",
   },
   "volumes-from": {
     kind: "list",
@@ -246,6 +246,7 @@ export function containerRequest(
       }),
     },
     volumes: volumes.filter((volume) => volume.kind === "volume"),
+    images: volumes.filter((volume) => volume.kind === "image"),
     volumesFrom: flags["volumes-from"].map(parseVolumesFrom),
     networks: attachments,
     joins: joinsOf(network, flags),

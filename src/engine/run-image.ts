@@ -11,17 +11,19 @@ import { CAPABILITIES } from "./bundle/defaults.ts";
 import type { AttachOptions } from "./container/attach.ts";
 import type { ContainerRequest, UnpackedImage } from "./container/request.ts";
 import { defaultFilter, type Filter } from "./default-filter.ts";
-import { type EnsuredImage, ensureImage, type PullPolicy } from "./image/ensure.ts";
+import { type EnsuredImage, type EnsureOptions, ensureImage, type PullPolicy } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
 import { parseExposed } from "./options/publish.ts";
 import { seccompOfProfile } from "./options/seccomp-profile.ts";
 import { userOf } from "./options/user.ts";
+import type { ImageMount } from "./options/volume.ts";
 import { createContainer, type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
 import { unpackLayers } from "./snapshot/unpack.ts";
 import type { UnpackAhead } from "./snapshot/unpack-ahead.ts";
+import type { HeldImageMount } from "./store/containers.ts";
 import { takeLease } from "./store/leases.ts";
 import type { Store } from "./store/store.ts";
 
@@ -104,14 +106,32 @@ async function withImage<T>(
   const wanted = { ...options, ...choice, onVerdict, follow };
   const ensured = await ensureImage(store, text, wanted, interrupt.signal);
   const image = await unpack(store, ensured, ahead, options.onStep, interrupt.signal);
+  const images: HeldImageMount[] = [];
+  for (const mount of request.images)
+    images.push(await holdImage(store, mount, { ...options, ...choice }, interrupt.signal));
   const { capabilities = CAPABILITIES } = request.options;
   const filter = seccompOf(request, capabilities);
   return await work(image, {
     filter,
     verdict,
+    images,
     onRecorded: () => lease[Symbol.dispose](),
     signal: interrupt.signal,
   });
+}
+
+/** Gets an image whose files a container is to see, as it gets its own. */
+async function holdImage(
+  store: Store,
+  mount: ImageMount,
+  options: EnsureOptions & Pick<RunImageOptions, "onStep">,
+  signal: AbortSignal,
+): Promise<HeldImageMount> {
+  const ensured = await ensureImage(store, mount.image, options, signal);
+  await unpack(store, ensured, undefined, options.onStep, signal);
+  const { target, descriptor } = ensured.image;
+  const { mediaType, digest, size } = descriptor;
+  return { ...mount, image: ensured.reference, target, manifest: { mediaType, digest, size } };
 }
 
 /** Before anything is made. @throws {InvalidOption} {Unsupported} */

@@ -64,6 +64,147 @@ const cleanly = async (work: () => Promise<void>): Promise<void> => {
   }
 };
 
+describe("a part of a volume", () => {
+  const part = (path: string, more = "") =>
+    `type=volume,source=parted,target=/part,volume-subpath=${path}${more}`;
+
+  test("is all that a container sees of it, a folder or a file, at each of its starts", () =>
+    cleanly(async () => {
+      await sh(
+        "mkdir -p /v/a/b; echo inner > /v/a/b/file; echo outer > /v/file; ln -s /a/b /v/link",
+        "-v",
+        "parted:/v",
+      );
+      expect(await sh("ls /part; touch /part/made", "--mount", part("a/b"))).toBe("file\n");
+      // A link is followed in the volume, as if that were the root.
+      expect(
+        await sh("ls /part; touch /part/not 2>&1 || echo refused", "--mount", part("link", ",ro")),
+      ).toMatch(/^file\nmade\n.*Read-only.*\nrefused\n$/s);
+      const words = [
+        "--name",
+        "parts",
+        "--network",
+        "none",
+        "--mount",
+        part("a/b/file"),
+        image,
+        "cat",
+        "/part",
+      ];
+      expect(await store.done("run", ...words)).toBe("inner\n");
+      expect(await store.done("start", "-a", "parts")).toBe("inner\n");
+      await store.done("cp", "parts:/part", store.path("copied"));
+      expect(readFileSync(store.path("copied"), "utf8")).toBe("inner\n");
+      const [parts] = JSON.parse(await store.done("inspect", "parts"));
+      const { Mountpoint } = await inspect("parted");
+      expect(parts.Mounts).toMatchObject([
+        { Type: "volume", Name: "parted", Source: join(Mountpoint, "a/b/file") },
+      ]);
+      expect(parts.HostConfig).toMatchObject({
+        Binds: [],
+        Mounts: [
+          { Type: "volume", Source: "parted", Target: "/part", VolumeOptions: { Subpath: "a/b/file" } },
+        ],
+      });
+      await store.done("rm", "-f", "parts");
+      expect(readdirSync(join(Mountpoint, "a/b"))).toEqual(["file", "made"]);
+    }));
+
+  test("has to be there, and nothing is made or left where it is not", () =>
+    cleanly(async () => {
+      await sh("true", "-v", "parted:/v");
+      const refused = await store.teu("run", "--rm", "--mount", part("nowhere"), image, "true");
+      expect(refused).toMatchObject({
+        status: 125,
+        stderr: 'teu: Cannot mount "nowhere" of volume parted: no such file or directory\n',
+      });
+      expect(readdirSync((await inspect("parted")).Mountpoint)).toEqual([]);
+      expect(await store.done("ps", "-aq")).toBe("");
+    }));
+
+  // As CVE-2023-2253 and -27534 of Kubernetes' subpaths: who writes to the volume decides what a name in it leads to.
+  test("is never what is outside of it, whatever a container with the whole makes of its name meanwhile", () =>
+    cleanly(async () => {
+      const out = "../../../../../../../../../../../etc";
+      const swap = `cd /v; while :; do mkdir sub; echo inside > sub/hostname; rm -r sub; ln -s ${out} sub; rm sub; ln -s /etc sub; rm sub; done`;
+      await store.done(
+        "run",
+        "-d",
+        "--name",
+        "swap",
+        "--network",
+        "none",
+        "-v",
+        "parted:/v",
+        image,
+        "sh",
+        "-c",
+        swap,
+      );
+      const seen = new Set<string>();
+      for (let attempt = 0; attempt < 12; attempt++) {
+        const words = ["run", "--rm", "--network", "none", "--mount", part("sub"), image, "ls", "/part"];
+        const { stdout, stderr } = await store.teu(...words);
+        seen.add(stdout);
+        // Where it was taken away in between, nothing is mounted.
+        if (stderr !== "") expect(stderr).toEndWith(": no such file or directory\n");
+      }
+      expect([...seen].filter((text) => !["", "hostname\n"].includes(text))).toEqual([]);
+      await store.done("rm", "-f", "swap");
+      // And where it rests.
+      await sh(`ln -sfn ${out} /v/sub; mkdir /v/etc; echo ours > /v/etc/hostname`, "-v", "parted:/v");
+      expect(await sh("cat /part/hostname", "--mount", part("sub"))).toBe("ours\n");
+    }));
+});
+
+describe("an image that is mounted", () => {
+  const mount = (more = "") => `type=image,source=${withVolumes},target=/img${more}`;
+
+  test("shows its files, or a part of them, to be read", () =>
+    cleanly(async () => {
+      expect(await sh("cat /img/data/link; ls /img/bin/busybox", "--mount", mount())).toBe(
+        "of the image\n/img/bin/busybox\n",
+      );
+      expect(await sh("cat /img/file", "--mount", mount(",image-subpath=data/deep"))).toBe("of the image\n");
+      expect(await sh("cat /img", "--mount", mount(",image-subpath=data/link"))).toBe("of the image\n");
+      const away = await store.teu(
+        "run",
+        "--rm",
+        "--mount",
+        mount(",image-subpath=away/shadow"),
+        image,
+        "true",
+      );
+      expect(away.stderr).toContain(
+        `Cannot mount "away/shadow" of image ${withVolumes}:latest: no such file or directory`,
+      );
+      // Not even by root with all rights.
+      const script = "mount -o remount,rw /img; touch /img/data/x || echo refused";
+      expect(await sh(`${script} 2>&1`, "--privileged", "--mount", mount())).toContain("refused");
+      expect(await sh("ls /img/data", "--mount", mount())).toBe("deep\nlink\n");
+    }));
+
+  test("is held by its container, which has it again when it starts once more", () =>
+    cleanly(async () => {
+      const single = `${registry.address}/test/single`;
+      await pushLayers(single, [{ "one/file": "alone\n" }]);
+      const words = ["--network", "none", "--mount", `type=image,source=${single},target=/one`];
+      // What is not here is pulled, as the container's own image is.
+      expect(await store.done("run", "--name", "reader", ...words, image, "cat", "/one/one/file")).toBe(
+        "alone\n",
+      );
+      expect((await store.teu("rmi", single)).stderr).toContain("reader");
+      await store.done("rmi", "-f", single);
+      await store.done("image", "prune");
+      expect(await store.done("start", "-a", "reader")).toBe("alone\n");
+      const [reader] = JSON.parse(await store.done("inspect", "reader"));
+      expect(reader.Mounts).toMatchObject([
+        { Type: "image", Source: `${single}:latest`, Destination: "/one", RW: false },
+      ]);
+      await store.done("rm", "reader");
+    }));
+});
+
 describe("a named volume", () => {
   test("outlives its containers, and cannot be removed while one has it", () =>
     cleanly(async () => {

@@ -9,7 +9,7 @@ import { endpointsOf } from "../network/find.ts";
 import { addressIn6 } from "../network/list.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { listCNIAttachments } from "../store/cni.ts";
-import type { ContainerRecord } from "../store/containers.ts";
+import type { ContainerMount, ContainerRecord } from "../store/containers.ts";
 import { findHealth } from "../store/health.ts";
 import { listNetworks, listPorts } from "../store/networks.ts";
 import { findRestart } from "../store/restarts.ts";
@@ -103,12 +103,19 @@ function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
   return (settings.mounts ?? []).map((mount) => ({
     Type: mount.kind,
     ...(mount.kind === "volume" && { Name: mount.name, Driver: "local" }),
-    Source: mount.kind === "bind" ? mount.source : dataDirectory(store, mount.name),
+    Source: sourceOf(store, mount),
     Destination: mount.destination,
     Mode: mount.readonly ? "ro" : "",
     RW: !mount.readonly,
     Propagation: mount.kind === "bind" ? mount.propagation : "",
   }));
+}
+
+/** A part of a volume is where it is in the volume, as docker has it. */
+function sourceOf(store: Store, mount: ContainerMount): string {
+  if (mount.kind === "bind") return mount.source;
+  if (mount.kind === "image") return mount.image;
+  return join(dataDirectory(store, mount.name), mount.subpath ?? "");
 }
 
 function configOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined, image: string): object {

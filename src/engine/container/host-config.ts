@@ -5,7 +5,7 @@ import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
-import type { ContainerRecord } from "../store/containers.ts";
+import type { ContainerMount, ContainerRecord, HeldImageMount, NamedVolume } from "../store/containers.ts";
 
 /** Of what teu does without, docker's zero values. */
 const NOT_HERE = {
@@ -18,6 +18,24 @@ const NOT_HERE = {
   ConsoleSize: [0, 0],
 };
 
+type Part = HeldImageMount | (NamedVolume & { readonly subpath: string });
+
+/** What docker's `Binds` have no words for. */
+function isPart(mount: ContainerMount): mount is Part {
+  return mount.kind === "image" || (mount.kind === "volume" && mount.subpath !== undefined);
+}
+
+function mountShape(mount: Part): object {
+  const { kind, destination, readonly, subpath } = mount;
+  return {
+    ...{ Type: kind, Source: kind === "image" ? mount.image : mount.name, Target: destination },
+    ReadOnly: readonly,
+    ...(subpath !== undefined && {
+      [kind === "image" ? "ImageOptions" : "VolumeOptions"]: { Subpath: subpath },
+    }),
+  };
+}
+
 /** Docker's keys. */
 export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
   const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
@@ -26,10 +44,12 @@ export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfi
   const own = networks?.[0]?.name ?? (has("network") ? "none" : "host");
   return {
     ...NOT_HERE,
-    Binds: mounts.map((mount) => {
+    Binds: mounts.flatMap((mount) => {
+      if (isPart(mount)) return [];
       const source = mount.kind === "bind" ? mount.source : mount.name;
-      return `${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
+      return [`${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`];
     }),
+    ...(mounts.some(isPart) && { Mounts: mounts.filter(isPart).map(mountShape) }),
     Privileged: settings.isPrivileged ?? false,
     IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
     PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,

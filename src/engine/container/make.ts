@@ -24,7 +24,12 @@ import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { limitDirectory } from "../snapshot/limit-directory.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
-import { addContainer, type ContainerMount, type ContainerRecord } from "../store/containers.ts";
+import {
+  addContainer,
+  type ContainerMount,
+  type ContainerRecord,
+  type HeldImageMount,
+} from "../store/containers.ts";
 import { withWaitingThread } from "../store/database.ts";
 import { noteImageUse } from "../store/images.ts";
 import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
@@ -45,10 +50,11 @@ export function recordContainer(
   store: Store,
   image: UnpackedImage,
   request: ContainerRequest,
+  images: readonly HeldImageMount[],
 ): { readonly container: ContainerRecord; readonly isOnDisk: Promise<void> } {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
-  const mounts = mountsFor(store, request, image);
+  const mounts = mountsFor(store, request, image, images);
   const isNamed = (name: string) => request.volumes.some((asked) => asked.name === name);
   const joins = Object.fromEntries(
     Object.entries(request.joins).map(([type, text]) => [type, findContainer(store, text).id]),
@@ -135,10 +141,15 @@ function addWithMadeName<T>(add: (name: string) => T): T {
 }
 
 /** What a container is to see of the host: what its caller asks for, what other containers have, what its image wants. */
-function mountsFor(store: Store, request: ContainerRequest, image: UnpackedImage): ContainerMount[] {
+function mountsFor(
+  store: Store,
+  request: ContainerRequest,
+  image: UnpackedImage,
+  images: readonly HeldImageMount[],
+): ContainerMount[] {
   const { options, volumes, volumesFrom } = request;
   const taken = new Set<string>();
-  for (const { destination } of [...options.volumes, ...volumes, ...(options.tmpfs ?? [])]) {
+  for (const { destination } of [...options.volumes, ...volumes, ...images, ...(options.tmpfs ?? [])]) {
     if (taken.has(destination))
       throw new InvalidOption(
         { option: "--volume", value: destination },
@@ -154,12 +165,12 @@ function mountsFor(store: Store, request: ContainerRequest, image: UnpackedImage
   const borrowed = volumesFrom.flatMap(({ container, readonly }) =>
     (findContainer(store, container).settings.mounts ?? [])
       .filter(isFree)
-      .map((mount) => (readonly === undefined ? mount : { ...mount, readonly })),
+      .map((mount) => (readonly === undefined || mount.kind === "image" ? mount : { ...mount, readonly })),
   );
   const ofImage = image.volumes
     .map((destination) => ({ kind: "volume" as const, destination, readonly: false, copies: true }))
     .filter(isFree);
-  return [...options.volumes, ...nameVolumes([...volumes, ...ofImage]), ...borrowed];
+  return [...options.volumes, ...nameVolumes([...volumes, ...ofImage]), ...images, ...borrowed];
 }
 
 /** Makes the directories of a new container, mounts its root and writes its config.json. */

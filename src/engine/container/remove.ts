@@ -6,6 +6,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount, unmountAside } from "../mount/calls.ts";
+import { closePlaces } from "../mount/places.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { type ContainerRecord, deleteContainer, recordFate } from "../store/containers.ts";
 import { togetherWithOthers } from "../store/database.ts";
@@ -72,6 +73,7 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   if (container.settings.autoRemove) unmount(rootfs);
   else await unmountAside(rootfs);
   unmount(join(bundle, "shm") as HostPath);
+  closePlaces(bundle);
   await closeVolumes(store, container);
   rmSync(bundle, { recursive: true, force: true });
 }

@@ -11,7 +11,7 @@ import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { SeccompProfile } from "../options/seccomp-profile.ts";
 import type { StorageOptions } from "../options/storage.ts";
-import type { VolumeMount, VolumesFrom } from "../options/volume.ts";
+import type { ImageMount, VolumeMount, VolumesFrom } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 import type { Joins } from "./join.ts";
@@ -29,6 +29,8 @@ export interface ContainerRequest {
   readonly autoRemove: boolean;
   /** Those of the engine; directories of the host are among the options. */
   readonly volumes: readonly VolumeMount[];
+  /** Images whose files it sees. */
+  readonly images: readonly ImageMount[];
   /** Containers whose mounts it has too, where it has nothing of its own there. */
   readonly volumesFrom: readonly VolumesFrom[];
   /** Those of ours that it is in, the one with its default route first. */

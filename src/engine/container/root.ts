@@ -8,7 +8,8 @@ import { type HostPath, isAlive, randomHex, thisOwner } from "../../base/index.t
 import { type ByteString, byteString } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import { bindTree, unmount } from "../mount/calls.ts";
-import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
+import { closePlaces, placeOf, showPart } from "../mount/places.ts";
+import { type ContainerMount, type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
@@ -53,7 +54,11 @@ export async function openContainerRoot(
 }
 
 /** Its layers and what it sees of the host, mounted for us. Whoever is killed leaves that to the next command, with the lease. */
-function mountStopped(store: Store, container: ContainerRecord, withMounts: boolean): ContainerRoot {
+async function mountStopped(
+  store: Store,
+  container: ContainerRecord,
+  withMounts: boolean,
+): Promise<ContainerRoot> {
   const claim = () => takeOver(store.database, container, thisOwner());
   if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
@@ -61,19 +66,29 @@ function mountStopped(store: Store, container: ContainerRecord, withMounts: bool
   cleanUp.defer(() => void takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY));
   const directory = `new-${randomHex(4)}`;
   const lease = takeLease(store.database, `copy ${container.id}`, directory);
-  const place = join(store.paths.snapshots, directory, "lower") as HostPath;
+  const around = join(store.paths.snapshots, directory) as HostPath;
+  const place = join(around, "lower") as HostPath;
   mkdirSync(place, { recursive: true, mode: 0o700 });
   cleanUp.defer(() => lease[Symbol.dispose]());
   cleanUp.defer(() => removePlace(place));
   mountRoot(store, container, place);
   const descriptor = check(layerFiles().openDirectory(place), "open", place);
   cleanUp.defer(() => closeSync(descriptor));
-  for (const mount of withMounts ? (container.settings.mounts ?? []) : []) {
-    const source = mount.kind === "bind" ? mount.source : dataDirectory(store, mount.name);
+  cleanUp.defer(() => closePlaces(around));
+  for (const [index, mount] of withMounts ? (container.settings.mounts ?? []).entries() : []) {
+    const source = await sourceOf(store, mount, placeOf(around, index));
     showAt(descriptor, source, byteString(mount.destination));
   }
   const kept = cleanUp.move();
   return { descriptor, [Symbol.dispose]: () => kept.dispose() };
+}
+
+/** Where what is mounted is, at `place` where it is a part. */
+async function sourceOf(store: Store, mount: ContainerMount, place: HostPath): Promise<HostPath> {
+  if (mount.kind === "bind") return mount.source;
+  if (mount.kind === "image") return await (await import("../mount/image.ts")).showImage(store, mount, place);
+  const data = dataDirectory(store, mount.name);
+  return mount.subpath === undefined ? data : showPart(data, mount.subpath, place, `volume ${mount.name}`);
 }
 
 /** Shows `source` at `destination`, where the container has had it; where there is nothing it has never run. */

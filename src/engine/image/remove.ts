@@ -24,7 +24,9 @@ export function removeImage(store: Store, text: string, options: { force: boolea
       throw new ImageHasNames({ image: text, names: siblings });
     const names = byID ? siblings : [record.reference];
     const user = listContainers(store.database, store.namespace).find(
-      ({ imageTarget }) => imageTarget.digest === record.digest,
+      ({ imageTarget, settings }) =>
+        imageTarget.digest === record.digest ||
+        settings.mounts?.some((mount) => mount.kind === "image" && mount.target.digest === record.digest),
     );
     // Another name keeps the image; a container needs one.
     if (user !== undefined && names.length === siblings.length && !options.force)

@@ -6,6 +6,7 @@ import { check, cString, errno, syscall } from "../../sys/index.ts";
 const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
@@ -21,16 +22,18 @@ const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
 /**
- * Shows the tree at `source` at `target` too: a path, or a descriptor of the place.
+ * Shows the tree at `source` at `target` too: paths, or descriptors of the places.
  * @param changeMount  Does something with the mount before anybody sees it.
  */
 export function bindTree(
-  source: HostPath,
+  source: HostPath | number,
   target: HostPath | number,
   changeMount: (mount: number) => void = () => undefined,
 ): void {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
-  const tree = check(syscall("open_tree", AT_FDCWD, cString(source), flags), "open_tree", source);
+  const [directory, path, flag] =
+    typeof source === "number" ? [source, "", AT_EMPTY_PATH] : [AT_FDCWD, source, 0];
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | flag;
+  const tree = check(syscall("open_tree", directory, cString(path), flags), "open_tree", path);
   try {
     changeMount(tree);
     attachMount(tree, target);

@@ -1,5 +1,5 @@
 /**
- * `--mount type=bind|volume|tmpfs,source=…,target=…,…`. Unlike `-v` it makes no directory of the host that is missing.
+ * `--mount type=bind|volume|image|tmpfs,source=…,target=…,…`. Unlike `-v` it makes no directory of the host that is missing.
  * Source: docker run reference, --mount.
  */
 import { existsSync } from "node:fs";
@@ -8,10 +8,14 @@ import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { Unsupported } from "../../base/index.ts";
 import { parseAssignments, type Tmpfs } from "./assignment.ts";
 import { InvalidOption } from "./error.ts";
-import { type BindMount, parseVolumeName, type VolumeMount } from "./volume.ts";
+import { type BindMount, type ImageMount, parseVolumeName, type VolumeMount } from "./volume.ts";
 
 /** What one `--mount` asks for. */
-export type AskedMount = BindMount | VolumeMount | { readonly kind: "tmpfs"; readonly tmpfs: Tmpfs };
+export type AskedMount =
+  | BindMount
+  | VolumeMount
+  | ImageMount
+  | { readonly kind: "tmpfs"; readonly tmpfs: Tmpfs };
 
 const SOURCES = new Set(["source", "src"]);
 const TARGETS = new Set(["target", "destination", "dst"]);
@@ -58,7 +62,7 @@ export function parseMount(text: string): AskedMount {
     throw invalid("target must be an absolute path, and not '/'");
   const common = {
     destination: posix.resolve(target) as ContainerPath, // absolute, as was looked
-    readonly: isTrue(take("readonly") ?? "false", invalid),
+    readonly: isTrue(take("readonly") ?? (type === "image" ? "true" : "false"), invalid),
   };
   const mount = mountOf(type, common, { take, takeAll, invalid });
   const [left] = [...fields.keys(), ...lists.keys()];
@@ -113,15 +117,28 @@ function mountOf(
           what: `--mount with volume-driver=${driver}`,
           why: "there are no plugins: local is the one driver",
         });
-      if (take("volume-subpath") !== undefined)
-        throw new Unsupported({ what: "--mount with volume-subpath", why: "a volume is shown whole" });
+      const subpath = subpathOf("volume-subpath", { take, invalid });
       const options = parseAssignments("--volume-opt", takeAll("volume-opt"), true);
       const labels = parseAssignments("--volume-label", takeAll("volume-label"), false);
       const name = source === undefined || source === "" ? undefined : parseVolumeName(source, "--mount");
+      if (subpath !== undefined && name === undefined)
+        throw invalid("must not set volume-subpath when using anonymous volumes");
       return {
-        ...{ kind: "volume", ...(name !== undefined && { name }), ...common, copies },
+        ...{ kind: "volume", ...(name !== undefined && { name }), ...common },
+        // What the image has there belongs to the whole volume.
+        ...(subpath === undefined ? { copies } : { copies: false, subpath }),
         ...(Object.keys(options).length > 0 && { options }),
         ...(Object.keys(labels).length > 0 && { labels }),
+      };
+    }
+    case "image": {
+      if (source === undefined || source === "") throw invalid("source is required: the image");
+      const subpath = subpathOf("image-subpath", { take, invalid });
+      if (!common.readonly)
+        throw new Unsupported({ what: "--mount type=image that is written to", why: "images do not change" });
+      return {
+        ...{ kind: "image", image: source, destination: common.destination, readonly: true },
+        ...(subpath !== undefined && { subpath }),
       };
     }
     case "tmpfs": {
@@ -138,8 +155,18 @@ function mountOf(
       return { kind: "tmpfs", tmpfs: { destination: common.destination, options: words } };
     }
     default:
-      throw new Unsupported({ what: `--mount type=${type}`, why: "bind, volume and tmpfs are built" });
+      throw new Unsupported({ what: `--mount type=${type}`, why: "bind, volume, image and tmpfs are built" });
   }
+}
+
+/** Docker's word, or podman's. */
+function subpathOf(word: string, { take, invalid }: Omit<Fields, "takeAll">): string | undefined {
+  const text = take(word) ?? take("subpath");
+  if (text === undefined) return undefined;
+  const path = posix.normalize(text);
+  if (text === "" || posix.isAbsolute(path) || path === ".." || path.startsWith("../"))
+    throw invalid(`${word} must be a relative path within it`);
+  return path;
 }
 
 /** Docker's word and its younger one. */

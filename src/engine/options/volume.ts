@@ -29,6 +29,19 @@ export interface VolumeMount {
   /** Of one that is not there yet, as of `teu volume create`. */
   readonly options?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** What of it is shown, below its root; absent: all. */
+  readonly subpath?: string;
+}
+
+/** An image whose files were asked for, beside the container's own. */
+export interface ImageMount {
+  readonly kind: "image";
+  /** As it was named. */
+  readonly image: string;
+  readonly destination: ContainerPath;
+  /** Nothing of an image can be changed. */
+  readonly readonly: true;
+  readonly subpath?: string;
 }
 
 /** A container whose mounts are wanted. */

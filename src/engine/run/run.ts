@@ -19,7 +19,7 @@ import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startMonitored } from "../container/start.ts";
 import type { Filter } from "../default-filter.ts";
 import { InvalidOption } from "../options/error.ts";
-import { type ContainerRecord, markCreated } from "../store/containers.ts";
+import { type ContainerRecord, type HeldImageMount, markCreated } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { type StepObserver, since } from "./steps.ts";
@@ -28,6 +28,8 @@ import { NotATerminal } from "./streams.ts";
 /** What a new container is given while its image is held. */
 export interface HeldImage {
   readonly filter: Filter | undefined;
+  /** Those whose files it is to see, which are held too. */
+  readonly images: readonly HeldImageMount[];
   /** What the signature policy made of the image. */
   readonly verdict: SignatureVerdict;
   /** Called when the container's record holds on to its image. */
@@ -36,7 +38,7 @@ export interface HeldImage {
   readonly signal: AbortSignal;
 }
 
-type RunRequest = ContainerRequest & HeldImage;
+type RunRequest = Omit<ContainerRequest, "images"> & HeldImage;
 
 /** The first failure, and those that cleaning up after it met. */
 export class CleanUpFailed extends TeuError<"clean-up-failed", { errors: readonly string[] }> {
@@ -110,7 +112,7 @@ async function record(store: Store, image: UnpackedImage, request: RunRequest): 
   // Nobody else's is written over: another container may be known by it.
   const file = idFile === undefined ? undefined : openIDFile(idFile);
   try {
-    const { container, isOnDisk } = recordContainer(store, image, request);
+    const { container, isOnDisk } = recordContainer(store, image, request, request.images);
     await removingAfterFailure(store, container, async () => {
       // Meanwhile there is something to load.
       await Promise.all([isOnDisk, driver.prepare?.()]);

@@ -9,7 +9,7 @@ import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { StorageOptions } from "../options/storage.ts";
-import type { BindMount, VolumeMount } from "../options/volume.ts";
+import type { BindMount, ImageMount, VolumeMount } from "../options/volume.ts";
 import { inTransaction, togetherWithOthers, withoutWaiting } from "./database.ts";
 import { noteContainerEvent } from "./events.ts";
 import { deleteHealth } from "./health.ts";
@@ -72,8 +72,15 @@ export interface ContainerSettings {
 /** A volume that a container has. */
 export type NamedVolume = VolumeMount & { readonly name: string };
 
+/** An image whose files a container sees, and which it holds. */
+export interface HeldImageMount extends ImageMount {
+  /** What the reference pointed at, and the manifest that was chosen. */
+  readonly target: ImageTarget;
+  readonly manifest: ImageTarget;
+}
+
 /** What a container sees of the host. */
-export type ContainerMount = BindMount | NamedVolume;
+export type ContainerMount = BindMount | NamedVolume | HeldImageMount;
 
 /** What the reference pointed at when the container was made: a manifest, or an index. */
 export interface ImageTarget {
@@ -327,7 +334,10 @@ export function checkedContainers(database: Database): ContainerRecord[] {
 export function containerTargets(database: Database): ImageTarget[] {
   return database
     .query<ImageTarget, []>(
-      "SELECT DISTINCT image_type AS mediaType, image_digest AS digest, image_size AS size FROM containers",
+      `SELECT image_type AS mediaType, image_digest AS digest, image_size AS size FROM containers
+       UNION SELECT target ->> '$.mediaType', target ->> '$.digest', target ->> '$.size'
+       FROM (SELECT mount.value -> '$.target' AS target FROM containers, json_each(containers.record, '$.mounts') AS mount)
+       WHERE target IS NOT NULL`,
     )
     .all();
 }

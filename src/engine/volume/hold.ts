@@ -4,10 +4,11 @@ import { type HostPath, isAlive } from "../../base/index.ts";
 import { makeFolder } from "../../content/index.ts";
 import { tryLockFile } from "../../sys/index.ts";
 import { isMountPoint, unmount } from "../mount/calls.ts";
+import { placeOf, showPart } from "../mount/places.ts";
 import { makeID } from "../options/name.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { type ContainerRecord, listContainers, type NamedVolume } from "../store/containers.ts";
-import type { Store } from "../store/store.ts";
+import { bundleDirectory, type Store } from "../store/store.ts";
 import { addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
 import { checkDiffers, dataDirectory, volumeDirectory } from "./place.ts";
 
@@ -38,7 +39,7 @@ export function holdVolumes(
 
 /**
  * Makes the volumes of `container` ready: there, mounted where their options say so, and, for a new container, filled with what its image
- * has in their place. @returns what the container is to see
+ * has in their place; and the images whose files it sees. @returns what the container is to see
  */
 export async function openVolumes(
   store: Store,
@@ -47,23 +48,36 @@ export async function openVolumes(
   { isNew }: { readonly isNew: boolean },
 ): Promise<BindMount[]> {
   const opened: BindMount[] = [];
-  for (const mount of container.settings.mounts ?? []) {
-    if (mount.kind !== "volume") continue;
-    const { completePopulation, populateVolume } = await import("./populate.ts");
-    const { name, destination, readonly, copies } = mount;
-    const around = volumeDirectory(store, name);
-    const data = dataDirectory(store, name);
-    const options = findVolume(store.database, store.namespace, name)?.options;
-    if (options?.["size"] === undefined) makeFolder(data, 0o755);
-    else (await import("./make-folder.ts")).makeVolumeFolder(store, name, options);
-    using _lock = await lock(around);
-    await mountIfNeeded(store, name, data);
-    const isMounted = isMountPoint(data);
-    if (!isMounted) completePopulation({ around, data });
-    if (isNew && copies) populateVolume({ around, data, isMounted }, rootfs, destination);
-    opened.push({ kind: "bind", source: data, destination, readonly, propagation: "rprivate" });
+  for (const [index, mount] of (container.settings.mounts ?? []).entries()) {
+    if (mount.kind === "bind") continue;
+    const place = placeOf(bundleDirectory(store, container.id), index);
+    const source =
+      mount.kind === "image"
+        ? await (await import("../mount/image.ts")).showImage(store, mount, place)
+        : await openVolume(store, mount, { place, rootfs, isNew });
+    const { destination, readonly } = mount;
+    opened.push({ kind: "bind", source, destination, readonly, propagation: "rprivate" });
   }
   return opened;
+}
+
+async function openVolume(
+  store: Store,
+  { name, destination, copies, subpath }: NamedVolume,
+  { place, rootfs, isNew }: { readonly place: HostPath; readonly rootfs: HostPath; readonly isNew: boolean },
+): Promise<HostPath> {
+  const { completePopulation, populateVolume } = await import("./populate.ts");
+  const around = volumeDirectory(store, name);
+  const data = dataDirectory(store, name);
+  const options = findVolume(store.database, store.namespace, name)?.options;
+  if (options?.["size"] === undefined) makeFolder(data, 0o755);
+  else (await import("./make-folder.ts")).makeVolumeFolder(store, name, options);
+  using _lock = await lock(around);
+  await mountIfNeeded(store, name, data);
+  const isMounted = isMountPoint(data);
+  if (!isMounted) completePopulation({ around, data });
+  if (isNew && copies) populateVolume({ around, data, isMounted }, rootfs, destination);
+  return subpath === undefined ? data : showPart(data, subpath, place, `volume ${name}`);
 }
 
 async function mountIfNeeded({ database, namespace }: Store, name: string, data: HostPath): Promise<void> {
