@@ -56,6 +56,7 @@ export { serveNames } from "./names/server.ts";
 export { createNetwork } from "./network/create.ts";
 export { DEFAULT_NETWORK } from "./network/find.ts";
 export {
+  collectPluginNetworks,
   describeNetwork,
   describeNetworks,
   type NetworkSummary,

@@ -43,7 +43,7 @@ export { freeBytes } from "./free-space.ts";
 // File operations below open directories, by bytes.
 export { layerFiles } from "./layer-files.ts";
 // Locks between processes.
-export { lockFile, tryLockFile } from "./lock.ts";
+export { lockFile, tryLockFile, tryShareLock } from "./lock.ts";
 // Messages with descriptors over unix sockets.
 export {
   acceptWaiting,

@@ -5,6 +5,7 @@ import { check } from "./errno.ts";
 import { closeSync, openSync } from "./files.ts";
 import { O } from "./open-flags.ts";
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const EINTR = 4;
@@ -21,6 +22,11 @@ export function lockFile(path: string): Disposable {
 /** Takes the lock at `path`, or returns undefined while somebody has it: another process, or this one. */
 export function tryLockFile(path: string): Disposable | undefined {
   return take(path, LOCK_EX | LOCK_NB);
+}
+
+/** The same together with all who take it so; undefined while somebody has it alone. */
+export function tryShareLock(path: string): Disposable | undefined {
+  return take(path, LOCK_SH | LOCK_NB);
 }
 
 function take(path: string, operation: number): Disposable | undefined {

@@ -1,12 +1,13 @@
 /** `teu network prune`. */
-import { print } from "../../base/index.ts";
-import { describeNetworks, openEngine, pruneNetworks } from "../../engine/index.ts";
+import { print, printError } from "../../base/index.ts";
+import { collectPluginNetworks, describeNetworks, openEngine, pruneNetworks } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { networkFilter } from "../network-filter.ts";
 
 export const command = teuCommand({
   name: "teu network prune",
-  summary: "Remove all networks that no container is in, with their bridges and rules",
+  summary:
+    "Remove all networks that no container is in, with their bridges and rules; CNI plugins give back what is nobody's",
   flags: {
     filter: {
       kind: "list",
@@ -30,6 +31,9 @@ export const command = teuCommand({
         .map(({ id }) => id),
     );
     for (const name of pruneNetworks(store, ({ id }) => wanted.has(id))) print(`${name}\n`);
+    // What plugins keep has neither labels nor an age.
+    const failures = flags.filter.length > 0 ? [] : await collectPluginNetworks(store);
+    for (const failure of failures) printError(`WARNING: ${failure}\n`);
     return 0;
   },
 });

@@ -105,6 +105,11 @@ export function removeNetwork(store: Store, text: string): void {
   removeNetworks(store, [network]);
 }
 
+/** Has plugins of CNI networks give back what belongs to no container. @returns what went wrong */
+export async function collectPluginNetworks(store: Store): Promise<string[]> {
+  return store.home === undefined ? await (await import("./cni/check.ts")).collectCNI(store) : [];
+}
+
 /** Removes every network that is wanted gone and that nobody is connected to; the pre-defined one comes back when it is needed. @returns their names */
 export function pruneNetworks(
   store: Store,

@@ -18,6 +18,7 @@ import { layerFiles } from "../../sys/index.ts";
 import { readImage } from "../image/content.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
+import { listCNIAttachments } from "../store/cni.ts";
 import { listContainers } from "../store/containers.ts";
 import { listImages } from "../store/images.ts";
 import { listLeases } from "../store/leases.ts";
@@ -72,6 +73,7 @@ export async function* checkStore(store: Store, options: CheckOptions): AsyncGen
   yield* containerProblems(store);
   yield* volumeProblems(store);
   yield* networkProblems(store);
+  yield* pluginProblems(store);
   yield* orphans(store);
 }
 
@@ -239,6 +241,13 @@ function* networkProblems({ database, namespace }: Store): Generator<Problem> {
     const hint = `'teu start' and 'teu stop' of that container give it back`;
     yield { kind: "network", subject: name, problem, remedy: { kind: "none", hint } };
   }
+}
+
+async function* pluginProblems(store: Store): AsyncGenerator<Problem> {
+  if (listCNIAttachments(store.database).length === 0) return;
+  const { cniProblems } = await import("../network/cni/check.ts");
+  for await (const { network, problem, hint } of cniProblems(store))
+    yield { kind: "network", subject: network, problem, remedy: { kind: "none", hint } };
 }
 
 /** What lies in our directories and no record knows. The directories are read first: what is made meanwhile has its record before. */

@@ -21,6 +21,7 @@ import type { Store } from "../../store/store.ts";
 import { freeDevice } from "../allocate.ts";
 import { reservePorts } from "../allocate-ports.ts";
 import { endpointsOf } from "../find.ts";
+import { forgetAttachment, noteAttachment, shareNetworks } from "./attachments.ts";
 import { addChain, type ChainRequest, deleteChain, negotiateVersion, type RuntimeConfig } from "./chain.ts";
 import { findList, placesOf } from "./configuration.ts";
 
@@ -98,7 +99,9 @@ async function connectOne(
     call,
   };
   const { name: network } = list;
+  using _sharing = await shareNetworks();
   inTransaction(database, () => addCNIAttachment(database, { container, network, device, request }));
+  noteAttachment({ container, network, device });
   const result = await addChain(request);
   inTransaction(database, () => setCNIResult(database, container, network, result));
 }
@@ -136,11 +139,13 @@ export async function disconnectCNILive(store: Store, container: string, name: s
 
 async function disconnectOne(store: Store, attachment: CNIAttachment): Promise<void> {
   const { container, network, request, result } = attachment;
+  using _sharing = await shareNetworks();
   const path = namespacePath(store, container);
   // A reboot takes it.
   const call = { ...request.call, namespace: existsSync(path) ? path : "" };
   await deleteChain({ ...request, call }, result);
   if (listCNIAttachments(store.database, container).length === 1) releaseNamespace(path);
+  forgetAttachment(attachment);
   inTransaction(store.database, () => deleteCNIAttachment(store.database, container, network));
 }
 
@@ -160,7 +165,8 @@ function releaseNamespace(path: HostPath): void {
   rmSync(path, { force: true });
 }
 
-function namespacePath({ paths }: Store, container: string): HostPath {
+/** Where the network namespace of a container is held. */
+export function namespacePath({ paths }: Store, container: string): HostPath {
   return join(paths.run, "netns", container) as HostPath;
 }
 

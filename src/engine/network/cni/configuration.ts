@@ -20,6 +20,9 @@ export interface NetworkList {
   /** Those that it may be spoken in, the best last. */
   readonly versions: readonly string[];
   readonly plugins: readonly PluginConfiguration[];
+  /** Whether its administrator wants no `CHECK`, or no `GC`. */
+  readonly disableCheck?: true;
+  readonly disableGC?: true;
   /** When its file was written. */
   readonly createdAt: number;
 }
@@ -28,6 +31,11 @@ export interface NetworkList {
 export interface CNIPlaces {
   readonly configurations: string;
   readonly plugins: readonly string[];
+}
+
+/** Whether `version` is `wanted` or a later one. */
+export function isFrom(version: string, wanted: string): boolean {
+  return VERSIONS.indexOf(version) >= VERSIONS.indexOf(wanted);
 }
 
 /** What results are chained in; earlier ones have no chain. */
@@ -89,17 +97,12 @@ function fileNames(directory: string): string[] {
 
 function parseList(file: string): NetworkList {
   const invalid = (why: string) => new InvalidCNIConfiguration({ file, why });
-  let document: unknown;
-  try {
-    document = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw invalid((error as Error).message);
-  }
-  if (!isObject(document)) throw invalid("it is no JSON object");
+  const document = readDocument(file);
   const { name, cniVersion, cniVersions = [] } = document;
-  const plugins = file.endsWith(".conflist") ? document["plugins"] : [document];
+  const { disableCheck, disableGC } = document;
   if (typeof name !== "string" || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
     throw invalid("name: wants letters, digits, _ . -");
+  const plugins = file.endsWith(".conflist") ? pluginsOf(file, name, document) : [document];
   if (!Array.isArray(plugins) || plugins.length === 0) throw invalid("plugins: wants a list of at least one");
   for (const [index, plugin] of plugins.entries()) {
     const type = isObject(plugin) ? plugin["type"] : undefined;
@@ -110,5 +113,28 @@ function parseList(file: string): NetworkList {
   const versions = VERSIONS.filter((version) => said.includes(version));
   if (versions.length === 0)
     throw invalid(`cniVersion: found ${JSON.stringify(cniVersion)}, wants one of ${VERSIONS.join(", ")}`);
-  return { name, versions, plugins, createdAt: Math.floor(statSync(file).mtimeMs) };
+  return {
+    ...{ name, versions, plugins, createdAt: Math.floor(statSync(file).mtimeMs) },
+    ...(disableCheck === true && { disableCheck }),
+    ...(disableGC === true && { disableGC }),
+  };
+}
+
+/** Those of the list itself, and, unless it wants none, those of files (`*.conf`) in the folder beside it that is called as the network is. */
+function pluginsOf(file: string, name: string, { plugins, loadOnlyInlinedPlugins }: Record<string, unknown>) {
+  if (loadOnlyInlinedPlugins === true || (plugins !== undefined && !Array.isArray(plugins))) return plugins;
+  const folder = join(file, "..", name);
+  const others = fileNames(folder).filter((other) => other.endsWith(".conf"));
+  return [...(plugins ?? []), ...others.map((other) => readDocument(join(folder, other)))];
+}
+
+function readDocument(file: string): Record<string, unknown> {
+  let document: unknown;
+  try {
+    document = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new InvalidCNIConfiguration({ file, why: (error as Error).message });
+  }
+  if (!isObject(document)) throw new InvalidCNIConfiguration({ file, why: "it is no JSON object" });
+  return document;
 }

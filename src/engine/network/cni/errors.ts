@@ -29,6 +29,19 @@ export class InvalidCNIConfiguration extends TeuError<
   }
 }
 
+/** Another program's note of an attachment does not say whose it is: plugins could be told that it is nobody's. */
+export class UnknownAttachment extends TeuError<"unknown-cni-attachment", { network: string; file: string }> {
+  constructor(context: { network: string; file: string }) {
+    const { network, file } = context;
+    super(
+      "unknown-cni-attachment",
+      "failed-precondition",
+      context,
+      `Cannot collect what is left in CNI network ${network}: ${JSON.stringify(file)} does not say whose attachment it is`,
+    );
+  }
+}
+
 /** A plugin is not there, fails, hangs, or says what cannot be understood. */
 export class CNIPluginFailed extends TeuError<
   "cni-plugin-failed",

@@ -5,11 +5,15 @@ import type { PluginConfiguration } from "./configuration.ts";
 import { CNIPluginFailed } from "./errors.ts";
 import { isObject } from "./object.ts";
 
-/** Who is connected, the same for every plugin of a chain. */
-export interface CNICall {
+/** Of which network, and where its plugins are. */
+export interface CNINetwork {
   readonly network: string;
   /** Directories of plugins. */
   readonly path: readonly string[];
+}
+
+/** Who is connected, the same for every plugin of a chain. */
+export interface CNICall extends CNINetwork {
   readonly container: string;
   /** Path of the network namespace; "": it is gone, and the plugin gives back what it has outside of it. */
   readonly namespace: string;
@@ -24,24 +28,45 @@ const MAX_ANSWER_BYTES = 1 << 22;
 /** Plugins call programs as iptables. */
 const PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
-/** @returns what it says, undefined where that is nothing @throws {CNIPluginFailed} */
+/** What is asked of a container's place, and what of a network as a whole. */
+type AttachmentCommand = "ADD" | "DEL" | "CHECK";
+type NetworkCommand = "VERSION" | "STATUS" | "GC";
+
+/** Asks a plugin about a container's place. @returns what it says, undefined where that is nothing @throws {CNIPluginFailed} */
 export async function callPlugin(
-  command: "ADD" | "DEL" | "VERSION",
-  { type }: Pick<PluginConfiguration, "type">,
+  command: AttachmentCommand,
+  plugin: Pick<PluginConfiguration, "type">,
   input: object,
   call: CNICall,
 ): Promise<unknown> {
-  const { network, path, container, namespace, device, args } = call;
+  const { container, namespace, device, args } = call;
+  const asked = {
+    ...{ CNI_CONTAINERID: container, CNI_NETNS: namespace, CNI_IFNAME: device },
+    CNI_ARGS: args,
+  };
+  return await execute(command, plugin, input, call, asked);
+}
+
+/** Asks a plugin about its network. @returns what it says, undefined where that is nothing @throws {CNIPluginFailed} */
+export async function askPlugin(
+  command: NetworkCommand,
+  plugin: Pick<PluginConfiguration, "type">,
+  input: object,
+  network: CNINetwork,
+): Promise<unknown> {
+  return await execute(command, plugin, input, network, {});
+}
+
+async function execute(
+  command: AttachmentCommand | NetworkCommand,
+  { type }: Pick<PluginConfiguration, "type">,
+  input: object,
+  { network, path }: CNINetwork,
+  asked: Readonly<Record<string, string>>,
+): Promise<unknown> {
   const failed = (why: string) => new CNIPluginFailed({ network, plugin: type, command, why });
   const program = path.map((directory) => join(directory, type)).find(isProgram);
   if (program === undefined) throw failed(`there is no such program in ${path.join(":")}`);
-  const asked =
-    command === "VERSION"
-      ? {}
-      : {
-          ...{ CNI_CONTAINERID: container, CNI_NETNS: namespace, CNI_IFNAME: device },
-          CNI_ARGS: args,
-        };
   const seconds = Number(process.env["TEU_CNI_TIMEOUT"]) || PATIENCE_SECONDS;
   let isLate = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
