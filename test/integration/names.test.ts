@@ -4,8 +4,8 @@
  */
 import { describe, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { program, root } from "../support/needs.ts";
-import type { OwnNetwork } from "./support/own-network.ts";
+import { needs, program, root } from "../support/needs.ts";
+import { devices, type OwnNetwork } from "./support/own-network.ts";
 import { useOwnStore } from "./support/own-store.ts";
 import type { Store } from "./support/registry.ts";
 
@@ -19,9 +19,9 @@ const test = useOwnStore(WANTED, (own) => {
   ({ network, store, image } = own);
 });
 
-/** A resolver that tells of each question, and answers questions for an address with 192.0.2.77. */
+/** A resolver that tells of each question and who asked it, and answers questions for an address with 192.0.2.77. */
 const RESOLVER = `await Bun.udpSocket({ hostname: "192.0.2.2", port: 53, socket: { data(socket, query, port, address) {
-  console.log(Buffer.from(query).toString("latin1").replace(/[^a-z]+/g, " "));
+  console.log(address, Buffer.from(query).toString("latin1").replace(/[^a-z]+/g, " "));
   const end = query.indexOf(0, 12) + 5;
   const isAddress = query[end - 3] === 1;
   const head = Buffer.concat([query.subarray(0, 2), Buffer.of(0x81, 0x80, 0, 1, 0, isAddress ? 1 : 0, 0, 0, 0, 0), query.subarray(12, end)]);
@@ -60,6 +60,15 @@ async function lookUp(from: string, name: string): Promise<string[]> {
   const { stdout } = await store.teu("exec", from, "busybox", "nslookup", name);
   const [, answer = ""] = stdout.split(/\n\n/s);
   return [...answer.matchAll(/^Address: (\S+)$/gm)].map(([, address = ""]) => address).sort();
+}
+/** The addresses that may be in the answer to a question for the container `first`. */
+async function lookUpFirstByTCP(from: string): Promise<string[]> {
+  // By hand: id 0x1234, recursion, one question: first A IN.
+  const question =
+    "\\000\\027\\022\\064\\001\\000\\000\\001\\000\\000\\000\\000\\000\\000\\005first\\000\\000\\001\\000\\001";
+  const script = `g=$(busybox awk '/nameserver/ {print $2}' /etc/resolv.conf); printf '${question}' | busybox nc -w 2 $g 53 | busybox od -An -v -tu1`;
+  const bytes = (await store.done("exec", from, "sh", "-c", script)).trim().split(/\s+/);
+  return bytes.map((_, index) => bytes.slice(index, index + 4).join("."));
 }
 const addressesIn = async (name: string): Promise<string[]> =>
   (await store.done("exec", name, "sh", "-c", "ip -o -4 addr | busybox awk '/eth/ {print $4}'"))
@@ -126,16 +135,7 @@ describe("a network that somebody made", () => {
       await store.done("network", "create", "plain");
       await start("first", "--network", "plain");
       await start("second", "--network", "plain");
-      // By hand: id 0x1234, recursion, one question: first A IN.
-      const question =
-        "\\000\\027\\022\\064\\001\\000\\000\\001\\000\\000\\000\\000\\000\\000\\005first\\000\\000\\001\\000\\001";
-      const script = `g=$(busybox awk '/nameserver/ {print $2}' /etc/resolv.conf); printf '${question}' | busybox nc -w 2 $g 53 | busybox od -An -tx1`;
-      const [first = ""] = await addressesIn("first");
-      const hex = first
-        .split(".")
-        .map((byte) => Number(byte).toString(16).padStart(2, "0"))
-        .join(" ");
-      expect((await store.done("exec", "second", "sh", "-c", script)).replace(/\s+/g, " ")).toContain(hex);
+      expect(await lookUpFirstByTCP("second")).toContain((await addressesIn("first"))[0] ?? "");
       process.kill(Number(nameServers()[0]), "SIGKILL");
       await store.done("ps");
       for (const end = Date.now() + 10_000; (await lookUp("second", "first")).length === 0; )
@@ -167,6 +167,88 @@ describe("a network that somebody made", () => {
       expect(heard).toContain("example");
       expect(heard).not.toContain("secret");
     }));
+});
+
+describe("a network on the wire of this machine", () => {
+  const ONWIRE = [...WANTED, devices("macvlan")];
+  const lan = ["network", "create", "-d", "macvlan", "-o", "parent=wire", "--subnet", "192.0.2.0/24", "lan"];
+
+  // They had the resolvers of this machine, which know none of them.
+  needs(...ONWIRE)("answers its containers, who do not reach this machine, in their own namespaces", () =>
+    cleanly(async () => {
+      await store.done(...lan);
+      const id = await start("first", "--network", "lan", "--ip", "192.0.2.40", "--network-alias", "ink");
+      await start("desk", "--network", "lan", "--ip", "192.0.2.41");
+      expect(await store.done("exec", "desk", "cat", "/etc/resolv.conf")).toContain(
+        "nameserver 127.0.0.11\n",
+      );
+      for (const name of ["first", "INK", id.slice(0, 12), "first.lan"])
+        expect(await lookUp("desk", name)).toEqual(["192.0.2.40"]);
+      expect(await store.done("exec", "desk", "busybox", "nslookup", "192.0.2.40")).toContain(
+        "name = first.lan",
+      );
+      expect(await lookUpFirstByTCP("desk")).toContain("192.0.2.40");
+      process.kill(Number(nameServers()[0]), "SIGKILL");
+      await store.done("ps");
+      for (const end = Date.now() + 10_000; (await lookUp("desk", "first")).length === 0; )
+        if (Date.now() > end) throw new Error("the name server did not come back");
+      // With a bridge it asks at the gateway's, and knows the containers of both.
+      await store.done("network", "create", "--subnet", "10.83.0.0/24", "back");
+      await store.done("network", "connect", "back", "desk");
+      expect(await store.done("exec", "desk", "cat", "/etc/resolv.conf")).toContain("nameserver 10.83.0.1\n");
+      expect(await lookUp("desk", "ink")).toEqual(["192.0.2.40"]);
+      await store.done("network", "disconnect", "back", "desk");
+      expect(await lookUp("desk", "ink")).toEqual(["192.0.2.40"]);
+      // Its network is a new one by then.
+      await store.done("restart", "-t", "0", "desk");
+      expect(await lookUp("desk", "ink")).toEqual(["192.0.2.40"]);
+      // A server of names of its own keeps its port.
+      await store.done("exec", "-d", "desk", "busybox", "nc", "-ll", "-p", "53", "-e", "echo", "own");
+      for (const end = Date.now() + 10_000; ; ) {
+        const { stdout } = await store.teu(
+          "exec",
+          "first",
+          "sh",
+          "-c",
+          "busybox nc -w 1 192.0.2.41 53 </dev/null",
+        );
+        if (stdout === "own\n") break;
+        if (Date.now() > end) throw new Error("port 53 of the container is not its own");
+      }
+      expect(await lookUp("desk", "first")).toEqual(["192.0.2.40"]);
+      await store.done("rm", "-f", "first");
+      expect(await lookUp("desk", "first")).toEqual([]);
+    }),
+  );
+
+  needs(...ONWIRE)("asks other names from where the container is, and none for one that is shut in", () =>
+    cleanly(async () => {
+      const resolver = Bun.spawn([...network.outside, process.execPath, "-e", RESOLVER], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      try {
+        await store.done(...lan);
+        await start("free", "--network", "lan", "--ip", "192.0.2.44", "--dns", "192.0.2.2");
+        for (const end = Date.now() + 10_000; ; ) {
+          if ((await lookUp("free", "example.test")).includes("192.0.2.77")) break;
+          if (Date.now() > end) throw new Error("the resolver was not asked");
+        }
+        await store.done("rm", "-f", "free");
+        await store.done("network", "rm", "lan");
+        await store.done(...lan, "--internal");
+        await start("shut", "--network", "lan", "--ip", "192.0.2.45", "--dns", "192.0.2.2");
+        expect(await lookUp("shut", "shut")).toEqual(["192.0.2.45"]);
+        expect(await lookUp("shut", "secret.example.test")).toEqual([]);
+      } finally {
+        resolver.kill("SIGKILL");
+        await resolver.exited;
+      }
+      const heard = await resolver.stdout.text();
+      expect(heard).toMatch(/^192\.0\.2\.44 .*example/m);
+      expect(heard).not.toContain("192.0.2.1 ");
+      expect(heard).not.toContain("secret");
+    }),
+  );
 });
 
 describe("a container that runs", () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { printError } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { type HostEntry, writeNameServer, writeOwnAddresses } from "../bundle/files.ts";
-import { hasNames } from "../names/needed.ts";
+import { nameServerOf } from "../names/needed.ts";
 import { tellNameServer } from "../names/tell.ts";
 import { encodeAddress } from "../network/address.ts";
 import { readResult } from "../network/cni/result.ts";
@@ -95,14 +95,14 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     },
     (settings.hosts ?? []).map(resolved),
   );
-  const named = endpoints.find(({ network }) => network !== undefined && hasNames(network));
-  const nameServer = named?.network && encodeAddress(named.network.subnet.gateway);
-  const { resolvers: asked = [], searchDomains = [], resolverOptions = [] } = settings;
+  const asked = nameServerOf(endpoints.flatMap(({ network }) => network ?? []));
+  const nameServer = typeof asked === "object" ? encodeAddress(asked.subnet.gateway) : asked;
+  const { resolvers = [], searchDomains = [], resolverOptions = [] } = settings;
   // What a plugin says stands in for what nobody has said.
   const said = <T>(own: readonly T[], told: (place: (typeof ofPlugins)[number]) => readonly T[]) =>
     own.length > 0 ? own : [...new Set(ofPlugins.flatMap(told))];
   writeNameServer(directory, nameServer, {
-    servers: said(asked, (place) => place.servers),
+    servers: said(resolvers, (place) => place.servers),
     searchDomains: said(searchDomains, (place) => place.searchDomains),
     options: said(resolverOptions, (place) => place.options),
   });

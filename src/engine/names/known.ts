@@ -23,8 +23,14 @@ export function askerAt(store: Store, network: string, address: string): Asker |
   const endpoint = endpoints.find(
     (other) => other.network === network && encodeAddress(other.address) === address,
   );
-  const container = containers(store).get(endpoint?.container ?? "");
+  return askerOf(store, endpoint?.container ?? "");
+}
+
+/** The container whose ID is `id`. */
+export function askerOf(store: Store, id: string): Asker | undefined {
+  const container = containers(store).get(id);
   if (container === undefined) return undefined;
+  const endpoints = listEndpoints(store.database);
   const ids = new Set(
     endpoints.filter((other) => other.container === container.id).map((other) => other.network),
   );

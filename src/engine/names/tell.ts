@@ -77,7 +77,8 @@ function tell(store: Store): boolean {
   }
 }
 
-function startNameServer({ paths, home }: Store): void {
+/** Starts one, for which the lock is free. */
+export function startNameServer({ paths, home }: Store): void {
   const words = [...selfCommand(), NAME_SERVER_WORD];
   const env = { TEU_ROOT: paths.root, TEU_RUN: paths.run };
   if (home !== undefined) {

@@ -24,25 +24,39 @@ export function hostResolvers(): string[] {
   }
   const all = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address = ""]) => address);
   // In a plain user's network the loopback address is another machine's.
-  const reached = (address: string) => (/^(127\.|::1$)/.test(address) ? UPLINK_RESOLVER : address);
+  const reached = (address: string) => (isLoopback(address) ? UPLINK_RESOLVER : address);
   return isInUserNamespace() ? [...new Set(all.map(reached))] : all;
 }
 
-/** Asks one after the other. @returns what the first that answers says, with the ID of `query`; undefined: nobody did */
+/**
+ * Asks one after the other.
+ * @param within  Makes sockets in the network namespace of whoever asks: a resolver is asked from there, unless it is on this machine's own loopback
+ * address. Absent: in this process's own.
+ * @returns what the first that answers says, with the ID of `query`; undefined: nobody did
+ */
 export async function askUpstream(
   message: Uint8Array,
   query: Query,
   transport: "udp" | "tcp",
   resolvers: readonly string[],
+  within: Within = here,
 ): Promise<Uint8Array | undefined> {
   for (const resolver of resolvers.slice(0, MAX_RESOLVERS)) {
     const [id = 0] = crypto.getRandomValues(new Uint16Array(1));
     const sent = withID(message, id);
     const ask = transport === "udp" ? askByUDP : askByTCP;
-    const answer = await ask(sent, resolver, (received) => isAnswer(received, id, query));
+    const from = isLoopback(resolver) ? here : within;
+    const answer = await ask(sent, resolver, (received) => isAnswer(received, id, query), from);
     if (answer !== undefined) return withID(answer, query.id);
   }
   return undefined;
+}
+
+type Within = <T>(work: () => T) => T;
+const here: Within = (work) => work();
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|::1$)/.test(address);
 }
 
 function withID(message: Uint8Array, id: number): Uint8Array<ArrayBuffer> {
@@ -65,22 +79,25 @@ type Ask = (
   message: Uint8Array<ArrayBuffer>,
   resolver: string,
   isRight: (received: Uint8Array) => boolean,
+  from: Within,
 ) => Promise<Uint8Array | undefined>;
 
-const askByUDP: Ask = async (message, resolver, isRight) => {
+const askByUDP: Ask = async (message, resolver, isRight, from) => {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
   const timer = setTimeout(resolve, PATIENCE_MS, undefined);
   let socket: { close(): void } | undefined;
   try {
-    const opened = await Bun.udpSocket({
-      connect: { hostname: resolver, port: PORT },
-      socket: {
-        data: (_, received) => {
-          if (isRight(received)) resolve(Uint8Array.from(received));
+    const opened = await from(() =>
+      Bun.udpSocket({
+        connect: { hostname: resolver, port: PORT },
+        socket: {
+          data: (_, received) => {
+            if (isRight(received)) resolve(Uint8Array.from(received));
+          },
+          error: () => resolve(undefined),
         },
-        error: () => resolve(undefined),
-      },
-    });
+      }),
+    );
     socket = opened;
     opened.send(message);
     return await promise;
@@ -92,21 +109,23 @@ const askByUDP: Ask = async (message, resolver, isRight) => {
   }
 };
 
-const askByTCP: Ask = async (message, resolver, isRight) => {
+const askByTCP: Ask = async (message, resolver, isRight, from) => {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
   const timer = setTimeout(resolve, PATIENCE_MS, undefined);
   const frames = new FrameReader((received) => resolve(isRight(received) ? received : undefined));
   try {
-    using _socket = await Bun.connect({
-      hostname: resolver,
-      port: PORT,
-      socket: {
-        open: (socket) => void socket.write(encodeFrame(message)),
-        data: (_, bytes) => frames.write(bytes),
-        close: () => resolve(undefined),
-        error: () => resolve(undefined),
-      },
-    });
+    using _socket = await from(() =>
+      Bun.connect({
+        hostname: resolver,
+        port: PORT,
+        socket: {
+          open: (socket) => void socket.write(encodeFrame(message)),
+          data: (_, bytes) => frames.write(bytes),
+          close: () => resolve(undefined),
+          error: () => resolve(undefined),
+        },
+      }),
+    );
     return await promise;
   } catch {
     return undefined; // as above

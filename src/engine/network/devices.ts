@@ -242,9 +242,16 @@ export function socketIn(
   try {
     check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
     try {
-      writeParameters(parameters);
-      return new NetlinkSocket();
+      return work();
     } finally {
+  return inNamespace(namespace, () => {
+    writeParameters(parameters);
+    return new NetlinkSocket();
+  });
+}
+
+/** Does `work`, which is done when it returns, in another network namespace: a socket that is made there stays there. */
+export function inNamespace<T>(namespace: number, work: () => T): T {
       check(syscall("setns", own, CLONE_NEWNET), "setns", "net");
     }
   } finally {

@@ -30,7 +30,7 @@ export class RulesRefused extends TeuError<"rules-refused", { said: string }> {
 const PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
 /** Puts `rules` into force. @throws {NoPacketFilter} {RulesRefused} */
-export function applyRules(rules: string, home: HomeNetwork | undefined): void {
+export function applyRules(rules: string, home: Pick<HomeNetwork, "run"> | undefined): void {
   const program = Bun.which("nft", { PATH });
   if (program === null) throw new NoPacketFilter();
   if (home !== undefined) {

@@ -4,7 +4,7 @@
  * Source: docker's macvlan and ipvlan drivers; ip-link(8).
  */
 import { closeSync, openSync } from "node:fs";
-import { TeuError } from "../../base/index.ts";
+import { hasCode, TeuError } from "../../base/index.ts";
 import {
   addAddress,
   addDefaultRoute,
@@ -67,29 +67,46 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
     using outside = new NetlinkSocket();
     const parent = ensureParent(outside, network);
     const common = { name: device, parent, namespace };
-    createLinkedDevice(
-      outside,
-      network.driver === "macvlan"
-        ? {
-            ...common,
-            kind: "macvlan",
-            mode: network.mode,
-            hardwareAddress: hardwareAddressOf(address, hardwareAddress),
-          }
-        : { ...common, kind: "ipvlan", mode: network.mode },
+    whenFree(() =>
+      createLinkedDevice(
+        outside,
+        network.driver === "macvlan"
+          ? {
+              ...common,
+              kind: "macvlan",
+              mode: network.mode,
+              hardwareAddress: hardwareAddressOf(address, hardwareAddress),
+            }
+          : { ...common, kind: "ipvlan", mode: network.mode },
+      ),
     );
     using inside = socketIn(namespace, place6 === undefined ? {} : ipv6Of(device, true));
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
-    addAddress(inside, link, ipv4(address, subnet.prefixLength));
-    changeLink(inside, link, { isUp: true });
+    whenFree(() => addAddress(inside, link, ipv4(address, subnet.prefixLength)));
+    whenFree(() => changeLink(inside, link, { isUp: true }));
     if (isDefault) addDefaultRoute(inside, link, routerOf(network, subnet));
     if (place6 === undefined) return;
-    addAddress(inside, link, ipv6(place6.address, place6.subnet.prefixLength));
+    whenFree(() => addAddress(inside, link, ipv6(place6.address, place6.subnet.prefixLength)));
     if (isDefault) addDefaultRoute(inside, link, routerOf6(network, place6.subnet), AF_INET6);
   } finally {
     closeSync(namespace);
   }
+}
+
+const PATIENCE_MS = 3000;
+const LOOK_AGAIN_MS = 2;
+
+/** The kernel takes its time over the namespace of a container that has ended, which may have had the same address on the wire. */
+function whenFree(work: () => void): void {
+  for (const end = performance.now() + PATIENCE_MS; ; Bun.sleepSync(LOOK_AGAIN_MS))
+    try {
+      work();
+      return;
+    } catch (error) {
+      const isTaken = hasCode(error, "netlink-refused") && error.context["errno"] === "EADDRINUSE";
+      if (!isTaken || performance.now() > end) throw error;
+    }
 }
 
 /** By whom the world is reached; undefined: the parent finds its way itself, as a router. */
