@@ -106,6 +106,7 @@ describe("a network with IPv6", () => {
       `[${HOST}]:8081:80`,
       "-p",
       "0.0.0.0:8082:80",
+      ...["-p", "[::1]:8084:80"],
     );
     await until(network.outside, `http://[${HOST}]:8080/`, "hello");
     await until(network.outside, "http://192.0.2.1:8080/", "hello");
@@ -114,6 +115,24 @@ describe("a network with IPv6", () => {
     await until(network.outside, "http://192.0.2.1:8082/", "hello");
     expect((await ask(network.outside, `http://[${HOST}]:8082/`)).status).not.toBe(0);
     expect((await ask(network.host, "http://127.0.0.1:8081/")).status).not.toBe(0);
+    // Also to a container without IPv6.
+    await serve("beside", "beside", "-p", "[::1]:8085:80");
+    await until(network.host, "http://[::1]:8084/", "hello");
+    await until(network.host, "http://[::1]:8085/", "beside");
+    await until(network.host, "http://[::1]:8080/", "hello");
+    for (const [where, url] of [
+      [network.outside, `http://[${HOST}]:8084/`],
+      [network.host, `http://[${HOST}]:8084/`],
+      [network.host, "http://127.0.0.1:8084/"],
+      [network.host, "http://[::1]:8081/"],
+    ] as const)
+      expect((await ask(where, url)).status).not.toBe(0);
+    // Nobody else is ::1.
+    await there(network.outside, `ip route add ::1 via ${HOST} table 99; ip -6 rule add pref 1 lookup 99`);
+    expect((await ask(network.outside, "http://[::1]:8084/")).status).not.toBe(0);
+    await there(network.outside, "ip -6 rule del pref 1");
+    await store.done("rm", "-f", "beside");
+    expect((await ask(network.host, "http://[::1]:8085/")).status).not.toBe(0);
     expect(await store.done("port", "web")).toContain(`80/tcp -> [${HOST}]:8081\n`);
     const hairpin = await store.done(
       "exec",

@@ -5,13 +5,14 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { cgroupV2, needs, program, root, swift, systemd } from "../support/needs.ts";
+import { cgroupV2, type Need, needs, program, root, swift, systemd } from "../support/needs.ts";
 import { asOther, HomeStore } from "./support/home-store.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { OwnNetwork } from "./support/own-network.ts";
 import { type RegistryProcess, startRegistry } from "./support/registry.ts";
 import { FIRST_SUBORDINATE, UID } from "./support/rootless.ts";
 import { UserSystemd } from "./support/user-systemd.ts";
-import { TEU } from "./teu.ts";
+import { run, TEU } from "./teu.ts";
 
 const BASE = [root, program("busybox"), program("newuidmap"), program("unshare"), program("setpriv")];
 // The emulated machine has its files on a tmpfs that keeps no attributes.
@@ -231,15 +232,90 @@ describe("the network of a plain user", () => {
 
   needs(...NETWORK, program("pasta"))("goes out by pasta where there is nothing else", async () => {
     await using other = new HomeStore({ hidden: ["slirp4netns"] });
-    const run = ["run", "--rm", "--quiet"];
-    expect(await other.done(...run, image, "ip", "route")).toMatch(/^default via (172|192)\./);
+    const words = ["run", "--rm", "--quiet"];
+    expect(await other.done(...words, image, "ip", "route")).toMatch(/^default via (172|192)\./);
     // Nobody in there is believed to be a router of IPv6 (CVE-2020-13401), which is off.
     const ipv6 = "cd /proc/sys/net/ipv6/conf/eth0 2>/dev/null || exit 0; cat accept_ra disable_ipv6";
-    expect(await other.done(...run, image, "sh", "-c", ipv6)).toMatch(/^(0\n1\n)?$/);
-    const { stderr } = await other.teu(...run, "-p", "80", image, "true");
-    expect(stderr).toStartWith(
-      "teu: Cannot publish a port: as a plain user this takes the program slirp4netns\n",
+    expect(await other.done(...words, image, "sh", "-c", ipv6)).toMatch(/^(0\n1\n)?$/);
+  });
+
+  const IPV6: Need = { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") };
+  const serve = (text: string) =>
+    `mkdir /www; echo ${text} > /www/index.html; exec busybox httpd -f -p 80 -h /www`;
+
+  needs(...NETWORK, program("pasta"), program("nsenter"), IPV6).each([
+    ["pasta", ["slirp4netns"]],
+    ["slirp4netns", ["pasta"]],
+  ])("has IPv6 by %s, and ports as it can lead them", async (program, hidden) => {
+    using machine = new OwnNetwork();
+    const there = (where: readonly string[], script: string) => run([...where, "sh", "-ec", script]);
+    await there(
+      machine.host,
+      `ip route add default via 192.0.2.2; ip addr add 2001:db8::1/64 dev wire nodad; ip -6 route add default via 2001:db8::2`,
     );
+    await there(machine.outside, "ip addr add 2001:db8::2/64 dev wire nodad");
+    const outside = Bun.spawn([...machine.outside, "busybox", "httpd", "-f", "-p", "8000", "-h", "/etc"], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    try {
+      await using other = new HomeStore({ hidden, where: machine.host });
+      await store.done("save", "-o", join(store.folder, "box.tar"), image);
+      await other.done("load", "--quiet", "-i", join(store.folder, "box.tar"));
+      await other.done("network", "create", "--ipv6", "six");
+      const start = (name: string, ...flags: string[]) =>
+        other.done("run", "-d", "--name", name, "--network", "six", ...flags, image, "sh", "-c", serve(name));
+      const until = async (where: readonly string[], url: string, text: string) => {
+        for (const end = Date.now() + 10_000; ; ) {
+          if ((await machine.ask(where, url)).stdout === text) return;
+          if (Date.now() > end) throw new Error(`nobody answered ${text} at ${url}`);
+        }
+      };
+      await start("one", "-p", "127.0.0.1:8101:80", "-p", "8102:80");
+      await until(machine.host, "http://127.0.0.1:8101/", "one\n");
+      await until(machine.outside, "http://192.0.2.1:8102/", "one\n");
+      expect((await machine.ask(machine.outside, "http://192.0.2.1:8101/")).status).not.toBe(0);
+      const file = readFileSync("/etc/hostname", "utf8");
+      const get =
+        "for i in 1 2 3 4 5; do busybox timeout 3 busybox wget -qO - 'http://[2001:db8::2]:8000/hostname' && break; done";
+      expect(await other.done("exec", "one", "sh", "-c", get)).toBe(file);
+      if (program === "slirp4netns") {
+        const { stderr } = await other.teu(
+          "run",
+          "--rm",
+          "--network",
+          "six",
+          "-p",
+          "[::1]:8103:80",
+          image,
+          "true",
+        );
+        expect(stderr).toStartWith(
+          "teu: Cannot publish a port on [::1]: slirp4netns leads ports of IPv4 alone\n",
+        );
+        await until(machine.host, "http://127.0.0.1:8101/", "one\n");
+        return;
+      }
+      // Started anew with what is published now.
+      await start("two", "-p", "[::1]:8103:80", "-p", "[2001:db8::1]:8104:80", "-p", "8105:80/udp");
+      await until(machine.host, "http://[::1]:8103/", "two\n");
+      await until(machine.outside, "http://[2001:db8::1]:8104/", "two\n");
+      await until(machine.outside, "http://[2001:db8::1]:8102/", "one\n");
+      await until(machine.host, "http://127.0.0.1:8101/", "one\n");
+      expect((await machine.ask(machine.outside, "http://[2001:db8::1]:8103/")).status).not.toBe(0);
+      expect((await other.teu("run", "--rm", "-p", "8102:80", image, "true")).stderr).toContain(
+        "port is already allocated",
+      );
+      await other.done("rm", "-f", "one");
+      expect((await machine.ask(machine.host, "http://127.0.0.1:8101/")).status).not.toBe(0);
+      await until(machine.host, "http://[::1]:8103/", "two\n");
+      // The port is free at once.
+      await start("three", "-p", "8102:80");
+      await until(machine.outside, "http://192.0.2.1:8102/", "three\n");
+      await other.done("rm", "-f", "two", "three");
+      expect(other.processOf("uplink.json")).toBeUndefined();
+    } finally {
+      outside.kill("SIGKILL");
+    }
   });
 });
 

@@ -37,32 +37,35 @@ export class UplinkFailed extends TeuError<"uplink-failed", { program: string; s
   }
 }
 
-/** Ports are led into the network by slirp4netns alone. */
-export class NoForwarder extends TeuError<"no-forwarder"> {
-  constructor() {
+/** slirp4netns leads no ports of IPv6. */
+export class NoForwarder6 extends TeuError<"no-forwarder6", { address: string; port: number }> {
+  constructor(context: { address: string; port: number }) {
     super(
-      "no-forwarder",
+      "no-forwarder6",
       "failed-precondition",
-      {},
-      "Cannot publish a port: as a plain user this takes the program slirp4netns",
-      {
-        hint: "Install slirp4netns, and end the containers that are connected by pasta; or use --network host",
-      },
+      context,
+      `Cannot publish a port on [${context.address}]: slirp4netns leads ports of IPv4 alone`,
+      { hint: "Publish it on 127.0.0.1 or 0.0.0.0; or have pasta (passt) installed and slirp4netns not" },
     );
   }
 }
 
 const PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
-const DEVICE = "tap0";
+/** Its device in there. */
+export const UPLINK_DEVICE = "tap0";
 /** Where ports lead to: the device's own address. */
 const GUEST = "10.0.2.100";
 const MTU = "65520";
 const MAX_WORDS = 500;
 const SIGTERM = 15;
+const PATIENCE_MS = 5000;
+const LOOK_AGAIN_MS = 2;
 
 interface Uplink {
   readonly kind: "slirp4netns" | "pasta";
   readonly owner: Owner;
+  /** Those that pasta was started with. */
+  readonly ports?: readonly string[];
 }
 
 /** The one that is there; undefined: none, or it has ended. */
@@ -73,23 +76,36 @@ export function findUplink(run: HostPath): Uplink | undefined {
   return isAlive(uplink.owner) ? uplink : undefined;
 }
 
-/** Starts one in the network namespace at `path`, and returns when it is ready. @throws {NoUplinkProgram} {UplinkFailed} */
-export function startUplink(run: HostPath, path: string): Uplink {
+/**
+ * Starts one in the network namespace at `path`, and returns when it is ready.
+ * @param ports  Led in by pasta from its beginning; slirp4netns is told later.
+ * @throws {NoUplinkProgram} {UplinkFailed}
+ */
+export function startUplink(run: HostPath, path: string, ports: readonly ForwardedPort[] = []): Uplink {
   const slirp = Bun.which("slirp4netns", { PATH });
   const pasta = slirp === null ? Bun.which("pasta", { PATH }) : null;
   const kind = slirp === null ? "pasta" : "slirp4netns";
   const pid =
-    slirp !== null ? startSlirp(slirp, run, path) : pasta !== null ? startPasta(pasta, run, path) : 0;
+    slirp !== null
+      ? startSlirp(slirp, run, path)
+      : pasta !== null
+        ? startPasta(pasta, run, path, wordsFor(ports))
+        : 0;
   if (pid === 0) throw new NoUplinkProgram();
   const owner = { pid, startTime: startTimeOf(pid) ?? 0, bootID: bootID() };
-  writeFileSync(join(run, "uplink.json"), JSON.stringify({ kind, owner }), { mode: 0o600 });
-  return { kind, owner };
+  const uplink: Uplink = { kind, owner, ...(kind === "pasta" && { ports: wordsFor(ports) }) };
+  writeFileSync(join(run, "uplink.json"), JSON.stringify(uplink), { mode: 0o600 });
+  return uplink;
 }
 
-/** Ends it. */
+/** Ends it, and returns when its ports and its device are free. */
 export function stopUplink(run: HostPath): void {
   const uplink = findUplink(run);
-  if (uplink !== undefined) syscall("kill", uplink.owner.pid, SIGTERM);
+  if (uplink !== undefined) {
+    syscall("kill", uplink.owner.pid, SIGTERM);
+    for (const end = performance.now() + PATIENCE_MS; isAlive(uplink.owner) && performance.now() < end; )
+      Bun.sleepSync(LOOK_AGAIN_MS);
+  }
   unmount(namespaceFile(run));
   for (const name of ["uplink.json", "uplink.sock", "uplink.log", "uplink.pid", "uplink.ns"])
     rmSync(join(run, name), { force: true });
@@ -104,8 +120,15 @@ function startSlirp(program: string, run: HostPath, path: string): number {
   const ready = pipe();
   try {
     const words = [
-      ...["--configure", `--mtu=${MTU}`, "--disable-host-loopback", "--enable-sandbox", "--enable-seccomp"],
-      ...[`--api-socket=${socket}`, "--ready-fd=3", "--netns-type=path", path, DEVICE],
+      ...[
+        "--configure",
+        "--enable-ipv6",
+        `--mtu=${MTU}`,
+        "--disable-host-loopback",
+        "--enable-sandbox",
+        "--enable-seccomp",
+      ],
+      ...[`--api-socket=${socket}`, "--ready-fd=3", "--netns-type=path", path, UPLINK_DEVICE],
     ];
     const child = Bun.spawn([program, ...words], {
       cwd: "/",
@@ -124,7 +147,7 @@ function startSlirp(program: string, run: HostPath, path: string): number {
 }
 
 /** It goes into the background when the device is there, and writes its pid. */
-function startPasta(program: string, run: HostPath, path: string): number {
+function startPasta(program: string, run: HostPath, path: string, ports: readonly string[]): number {
   const file = join(run, "uplink.pid");
   rmSync(file, { force: true });
   // It drops rights before it looks, and then may not look at the keeper's namespaces: at a file it may.
@@ -133,8 +156,8 @@ function startPasta(program: string, run: HostPath, path: string): number {
   writeFileSync(place, "", { mode: 0o600 });
   bindTree(path as HostPath, place);
   const words = [
-    ...["--config-net", "--quiet", "--netns-only", "--ns-ifname", DEVICE, "--pid", file],
-    ...["-t", "none", "-u", "none", "-T", "none", "-U", "none", "--no-map-gw"],
+    ...["--config-net", "--quiet", "--netns-only", "--ns-ifname", UPLINK_DEVICE, "--pid", file],
+    ...[...ports, "-T", "none", "-U", "none", "--no-map-gw"],
     // Where slirp4netns has its own.
     ...["--dns-forward", UPLINK_RESOLVER, "--netns", place],
   ];
@@ -158,12 +181,39 @@ interface Forwarding {
   readonly host_port: number;
 }
 
-/** Leads `ports` into the network, and no others. @throws {NoForwarder} {UplinkFailed} */
-export function forwardPorts(run: HostPath, { kind }: Uplink, ports: readonly ForwardedPort[]): void {
+/** Pasta's words for them: `-t 127.0.0.1/8080`. */
+function wordsFor(ports: readonly ForwardedPort[]): string[] {
+  return (["tcp", "udp"] as const).flatMap((protocol) => {
+    const flag = protocol === "tcp" ? "-t" : "-u";
+    const specs = ports
+      .filter((port) => port.protocol === protocol)
+      .map(({ hostAddress, hostPort, isIPv6 }) => {
+        // Where nobody answers by IPv6 it is not open there: who gets a connection and then nothing does not try IPv4.
+        const address = hostAddress === "" && !isIPv6 ? "0.0.0.0" : hostAddress;
+        return address === "" ? `${hostPort}` : `${address}/${hostPort}`;
+      });
+    return specs.length === 0 ? [flag, "none"] : specs.flatMap((spec) => [flag, spec]);
+  });
+}
+
+/**
+ * Leads `ports` into the network at `path`, and no others. Pasta takes none while it runs: it is ended and started anew, which ends what is open
+ * by it. @throws {NoForwarder6} {UplinkFailed}
+ */
+export function forwardPorts(
+  run: HostPath,
+  path: string,
+  { kind, ports: before = [] }: Uplink,
+  ports: readonly ForwardedPort[],
+): void {
   if (kind === "pasta") {
-    if (ports.length > 0) throw new NoForwarder();
+    if (Bun.deepEquals(before, wordsFor(ports))) return;
+    stopUplink(run);
+    startUplink(run, path, ports);
     return;
   }
+  const ofIPv6 = ports.find(({ hostAddress }) => hostAddress.includes(":"));
+  if (ofIPv6 !== undefined) throw new NoForwarder6({ address: ofIPv6.hostAddress, port: ofIPv6.hostPort });
   const socket = join(run, "uplink.sock");
   const { entries = [] } = ask(socket, { execute: "list_hostfwd" }) as { entries?: Forwarding[] };
   const nameOf = (protocol: string, address: string, port: number) => `${protocol} ${address} ${port}`;

@@ -2,6 +2,7 @@
 import { DEFAULT_NETWORK } from "../network/find.ts";
 import { allNetworks, listEndpoints, type NetworkRecord } from "../store/networks.ts";
 import type { Records } from "../store/store.ts";
+import { loopbackPorts } from "./loopback.ts";
 
 /** Where whoever changes the networks speaks to the server. */
 export function nameSocket({ paths }: Records): string {
@@ -17,7 +18,7 @@ export function needsNameServer(store: Records): boolean {
       .filter(hasNames)
       .map(({ id }) => id),
   );
-  return endpoints.some(({ network }) => named.has(network));
+  return endpoints.some(({ network }) => named.has(network)) || loopbackPorts(store).length > 0;
 }
 
 /** Whether containers find each other by name there: everywhere but in the pre-defined network, as docker has it. */

@@ -2,7 +2,7 @@
  * The name server of a store: a process that is there while containers are in networks whose names it knows. It listens at the gateway's
  * address of each, on a port that the packet filter leads port 53 to, so that nothing else on this machine is in its way; and for containers that
  * reach no gateway, on the wire of this machine, in their own namespaces. It keeps nothing: every question is answered from the records. Whoever
- * connects or disconnects a container tells it by its socket; it answers when it is ready.
+ * connects or disconnects a container tells it by its socket; it answers when it is ready. It also leads on what asks for a published port at ::1.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ import type { Store } from "../store/store.ts";
 import { type Inside, listenInside, openInside, processOf } from "./inside.ts";
 import { type Asker, answersTo, askerAt, askerOf } from "./known.ts";
 import { type Connections, type Listener, listen, type Respond } from "./listener.ts";
+import { loopbackPorts } from "./loopback.ts";
+import type { LoopbackServer } from "./loopback-server.ts";
 import { encodeAnswer, encodeMalformed, encodeRefusal, parseQuery, rcode } from "./message.ts";
 import { isAskedAt, nameServerOf, nameSocket, needsNameServer, OWN_RESOLVER } from "./needed.ts";
 import { startNameServer } from "./tell.ts";
@@ -80,6 +82,7 @@ class NameServer {
   /** By the ID of the container. */
   readonly #inside = new Map<string, OwnListener>();
   readonly #connections: Connections = { count: 0 };
+  #loopback: LoopbackServer | undefined;
   readonly #onStray: () => void;
   #inFlight = 0;
 
@@ -99,6 +102,7 @@ class NameServer {
     const networks = allNetworks(database).filter(({ id }) =>
       endpoints.some(({ network }) => network === id),
     );
+    await this.#refreshLoopback();
     await this.#refreshGateways(networks.filter(isAskedAt));
     const networksOf = (id: string) =>
       networks.filter((network) =>
@@ -107,6 +111,13 @@ class NameServer {
     await this.#refreshInside(
       listContainers(database, namespace).filter(({ id }) => nameServerOf(networksOf(id)) === OWN_RESOLVER),
     );
+  }
+
+  async #refreshLoopback(): Promise<void> {
+    const ports = loopbackPorts(this.#store);
+    if (this.#loopback === undefined && ports.length > 0)
+      this.#loopback = new (await import("./loopback-server.ts")).LoopbackServer();
+    await this.#loopback?.refresh(ports);
   }
 
   async #refreshGateways(wanted: readonly NetworkRecord[]): Promise<void> {
@@ -154,6 +165,7 @@ class NameServer {
   }
 
   close(): void {
+    this.#loopback?.close();
     for (const listener of this.#atGateways.values()) listener.close();
     this.#atGateways.clear();
     for (const own of this.#inside.values()) closeOwn(own);

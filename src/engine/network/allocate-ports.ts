@@ -1,4 +1,6 @@
 /** Which ports of this machine lead to a container: those that it asks for, when nobody has them. */
+
+import { LOOPBACK6 } from "../names/loopback.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
@@ -36,7 +38,8 @@ export function allocatePorts(store: Store, container: string, ports: readonly P
       !isPortFree(protocol, hostAddress, port)
     )
       throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
-    if (isIPv6(hostAddress) && !hasIPv6) throw new PortNeedsIPv6({ address: hostAddress, port });
+    if (isIPv6(hostAddress) && hostAddress !== LOOPBACK6 && !hasIPv6)
+      throw new PortNeedsIPv6({ address: hostAddress, port });
     addPort(database, { ...wanted, hostPort: port });
   }
 }

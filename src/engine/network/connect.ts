@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { thisOwner } from "../../base/index.ts";
 import { digestEncoded, digestOf } from "../../spec/index.ts";
 import { hasFilterTable } from "../../sys/index.ts";
+import { LOOPBACK6 } from "../names/loopback.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
@@ -266,6 +267,7 @@ function putIntoForce({ database, paths, home }: Store): void {
   const open = new Set(networks.filter(({ isInternal }) => !isInternal).map(({ id }) => id));
   const ports = listPorts(database).flatMap(
     ({ container, protocol, hostAddress, hostPort, containerPort }) => {
+      if (hostAddress === LOOPBACK6) return [];
       // Into an internal network nothing is led.
       const endpoint = endpoints.find((other) => other.container === container && open.has(other.network));
       if (endpoint === undefined) return [];
@@ -277,25 +279,31 @@ function putIntoForce({ database, paths, home }: Store): void {
       // Without an address it is open at those of both kinds.
       const isInIPv6 = hostAddress === "" || isIPv6(hostAddress);
       const { address6 } = endpoint;
-      if (address6 === null || !isInIPv6 || home !== undefined) return inIPv4;
+      if (address6 === null || !isInIPv6) return inIPv4;
       return [...inIPv4, { ...own, address: address6 }];
     },
   );
   const table = tableOf(paths.root);
   const rules = encodeRules(table, networks, ports);
-  const published = home === undefined ? [] : listPorts(database);
+  const hasIPv6 = (container: string) =>
+    endpoints.some((endpoint) => endpoint.container === container && endpoint.address6 !== null);
+  const published =
+    home === undefined
+      ? []
+      : listPorts(database).map((port) => ({ ...port, isIPv6: hasIPv6(port.container) }));
   const id = networkID(home);
-  const mark = `${id}\n${rules}${JSON.stringify(published)}`;
+  const markOf = (where: string) => `${where}\n${rules}${JSON.stringify(published)}`;
   const file = join(paths.run, RULES);
   const before = existsSync(file) ? readFileSync(file, "utf8") : "";
   const hadTable = before.startsWith(`${id}\n${encodeRules(table, [], [])}table `);
   const isFlushed = home === undefined && hadTable && !hasFilterTable(table);
-  if (before === mark && !isFlushed) return;
+  if (before === markOf(id) && !isFlushed) return;
   rmSync(file, { force: true }); // whoever is killed from here on leaves no claim that may be wrong
   if (isFlushed) restoreGuards();
   applyRules(rules, home);
   home?.forward(published);
-  writeFileSync(file, mark, { mode: 0o600 });
+  // By now the way out may be another process.
+  writeFileSync(file, markOf(networkID(home)), { mode: 0o600 });
 }
 
 /** Rules are gone with a reboot, and are others in another network namespace. */

@@ -64,8 +64,8 @@ export function makeNetwork(
   const id = randomHex(32);
   const subnet6 = asked6 && (asked6 === "own" ? ownSubnet6(id) : asked6);
   if (subnet6 !== undefined)
-    checkSubnet6(subnet6, store, [
-      ...(isOnWire && asked6 !== "own" ? [] : usedSubnets6(bridge)),
+    checkSubnet6(subnet6, [
+      ...(isOnWire && asked6 !== "own" ? [] : usedSubnets6(home, bridge)),
       ...others.flatMap((other) => subnet6Of(other) ?? []),
     ]);
   const { mtu = MIN_MTU_OF_IPV6 } = bridgeSettings(options);
@@ -97,10 +97,8 @@ function checkedBridge(
   return presentBridge(bridge, home);
 }
 
-/** @throws {NoIPv6} {SubnetInUse} {Unsupported} */
-function checkSubnet6(subnet: Subnet6, { home }: Store, used: readonly Subnet6[]): void {
-  if (home !== undefined)
-    throw new Unsupported({ what: "--ipv6", why: "the way out of a plain user's networks is IPv4's" });
+/** @throws {NoIPv6} {SubnetInUse} */
+function checkSubnet6(subnet: Subnet6, used: readonly Subnet6[]): void {
   if (!existsSync("/proc/sys/net/ipv6")) throw new NoIPv6();
   if (used.some((other) => overlaps6(subnet, other)))
     throw new SubnetInUse({ subnet: encodeSubnet6(subnet) });

@@ -54,9 +54,12 @@ export function ownAddresses6(): bigint[] {
 }
 
 /** The IPv6 subnets that they are in, but for those of device `except`. */
-export function usedSubnets6(except?: number): Subnet6[] {
+export function usedSubnets6(home: HomeNetwork | undefined, except?: number): Subnet6[] {
   using socket = new NetlinkSocket();
-  return localSubnets(socket, AF_INET6)
+  using inHome = home?.socket();
+  const all = [socket, ...(inHome === undefined ? [] : [inHome])];
+  return all
+    .flatMap((one) => localSubnets(one, AF_INET6))
     .filter(({ index }) => index !== except)
     .map(({ address, prefixLength }) => {
       const number = decodeAddress6(address);
@@ -83,7 +86,11 @@ function ensureBridge(socket: NetlinkSocket, { bridge, subnet, subnet6, home }: 
   addAddress(socket, link, ipv4(subnet.gateway, subnet.prefixLength));
   // On a bridge of somebody else's IPv6 is as they have it.
   const isOurs = nature === undefined || nature.alias === mark;
-  if (home !== undefined) return link; // all of its namespace has both
+  if (home !== undefined) {
+    // All of its namespace forwards, and has what follows for IPv4.
+    if (subnet6 !== undefined) addAddress(socket, link, ipv6(subnet6.gateway, subnet6.prefixLength));
+    return link;
+  }
   forwardIPv4(socket);
   // A port that is published on 127.0.0.1 leads from there to the bridge; the rules see to it that nothing else does.
   writeFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, "1");
@@ -238,12 +245,6 @@ export function socketIn(
   namespace: number,
   parameters: Readonly<Record<string, string>> = {},
 ): NetlinkSocket {
-  const own = openSync("/proc/thread-self/ns/net", "r");
-  try {
-    check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
-    try {
-      return work();
-    } finally {
   return inNamespace(namespace, () => {
     writeParameters(parameters);
     return new NetlinkSocket();
@@ -252,6 +253,12 @@ export function socketIn(
 
 /** Does `work`, which is done when it returns, in another network namespace: a socket that is made there stays there. */
 export function inNamespace<T>(namespace: number, work: () => T): T {
+  const own = openSync("/proc/thread-self/ns/net", "r");
+  try {
+    check(syscall("setns", namespace, CLONE_NEWNET), "setns", "net");
+    try {
+      return work();
+    } finally {
       check(syscall("setns", own, CLONE_NEWNET), "setns", "net");
     }
   } finally {

@@ -10,6 +10,8 @@ export interface ForwardedPort {
   /** "": every address of the machine. */
   readonly hostAddress: string;
   readonly hostPort: number;
+  /** Whether it leads to a container that answers by IPv6. */
+  readonly isIPv6: boolean;
 }
 
 /** The network namespace of a home. Every call is synchronous. */

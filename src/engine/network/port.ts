@@ -21,6 +21,8 @@ export class PortNotAllowed extends TeuError<"port-not-allowed", { port: number 
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const SOCK = { tcp: 1, udp: 2 } as const;
@@ -55,11 +57,14 @@ function bind(protocol: "tcp" | "udp", address: string, port: number): number | 
   const socket = check(syscall("socket", family, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket");
   try {
     const name = Buffer.from(new ArrayBuffer(isIPv6 ? ADDRESS6_BYTES : ADDRESS_BYTES));
+    const one = Uint32Array.of(1);
+    // What is left of a connection that has ended listens to nobody; of UDP it would share the port.
+    if (protocol === "tcp")
+      check(syscall("setsockopt", socket, SOL_SOCKET, SO_REUSEADDR, one, one.byteLength), "setsockopt");
     name.writeUInt16LE(family, 0);
     name.writeUInt16BE(port, 2);
     if (isIPv6) {
       // Who listens at every address of IPv4 is not in the way.
-      const one = Uint32Array.of(1);
       check(syscall("setsockopt", socket, IPPROTO_IPV6, IPV6_V6ONLY, one, one.byteLength), "setsockopt");
       name.set(addressBytes6(parseAddress6(address) ?? 0n), 8);
     } else name.set(addressBytes(parseAddress(address) ?? 0), 4);

@@ -60,7 +60,7 @@ export function encodeRules(
       "fib daddr type local jump published",
     ]),
     chain("nat_here", "type nat hook output priority -100", [
-      // The kernel sends nothing from there to a bridge: better nobody than one who never answers.
+      // The kernel takes nothing back from a bridge for that address: a process leads on what asks there, see names/loopback-server.ts.
       "ip6 daddr ::1 return",
       "fib daddr type local jump published",
     ]),

@@ -11,6 +11,10 @@ const cases = [
   },
   { text: "127.0.0.1::80", want: [{ protocol: "tcp", hostAddress: "127.0.0.1", containerPort: 80 }] },
   {
+    text: "[::1]:8080:80",
+    want: [{ protocol: "tcp", hostAddress: "::1", hostPort: 8080, containerPort: 80 }],
+  },
+  {
     text: "[fd00:0::1]:8080:80",
     want: [{ protocol: "tcp", hostAddress: "fd00::1", hostPort: 8080, containerPort: 80 }],
   },
@@ -54,5 +58,5 @@ test.each(refused)("parsePublish() refuses %p and says which", (text) =>
   expect(() => parsePublish(text)).toThrow(text === "" ? "''" : text),
 );
 
-test("parsePublish() refuses [::1], from where nothing is led to a container", () =>
-  expect(() => parsePublish("[::1]:80:80")).toThrow("Unsupported a port published on [::1]"));
+test("parsePublish() refuses udp at [::1], from where only connections are led to a container", () =>
+  expect(() => parsePublish("[0::1]:80:80/udp")).toThrow("Unsupported a udp port published on [::1]"));

@@ -43,6 +43,11 @@ export function parsePublish(text: string): PublishedPort[] {
     parseAddress(address) === undefined
   )
     throw invalid(`invalid IP address: ${address}`);
+  if (address === "::1" && protocol === "udp")
+    throw new Unsupported({
+      what: "a udp port published on [::1]",
+      why: "what asks there is led on by connections",
+    });
   const inside = parseRange(container, invalid);
   const outside = host === "" ? undefined : parseRange(host, invalid);
   const count = inside.last - inside.first + 1;
@@ -61,11 +66,6 @@ export function parsePublish(text: string): PublishedPort[] {
 function inBrackets(text: string, fields: number, invalid: (why: string) => Error): string {
   const address = text.includes(":") ? parseAddress6(text) : undefined;
   if (address === undefined || fields !== 3) throw invalid(`invalid IP address: [${text}]`);
-  if (address === 1n)
-    throw new Unsupported({
-      what: "a port published on [::1]",
-      why: "the kernel leads nothing from there to a bridge; 127.0.0.1 is only for this machine, too",
-    });
   return encodeAddress6(address);
 }
 

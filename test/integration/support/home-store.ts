@@ -17,13 +17,20 @@ export class HomeStore implements AsyncDisposable {
   /**
    * @param hasRanges  Whether the user has ranges of ids in /etc/subuid and /etc/subgid.
    * @param hidden  Programs that are not there for the user.
+   * @param where  Words that enter another network namespace.
    * @param below  The user's own systemd, below which each call is made.
    */
   constructor({
     hasRanges = true,
     hidden = [],
     below,
-  }: { hasRanges?: boolean; hidden?: readonly string[]; below?: UserSystemd } = {}) {
+    where = [],
+  }: {
+    hasRanges?: boolean;
+    hidden?: readonly string[];
+    below?: UserSystemd;
+    where?: readonly string[];
+  } = {}) {
     this.env = {
       TEU_ROOT: join(this.folder, "root"),
       TEU_RUN: join(this.folder, "run"),
@@ -40,7 +47,7 @@ export class HomeStore implements AsyncDisposable {
     writeFileSync(join(files, "nothing"), "");
     const mounts = [tun, ...hide].join(" && ");
     const own = prefix.map((word) => (word.includes("mount --bind") ? `${mounts} && ${word}` : word));
-    this.#prefix = [...(below?.enter ?? []), ...own];
+    this.#prefix = [...where, ...(below?.enter ?? []), ...own];
   }
 
   /** Runs `teu` as the user. */

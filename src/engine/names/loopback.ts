@@ -1,0 +1,35 @@
+/** Published ports that are open at ::1, from where the kernel leads nothing to a container. */
+import { encodeAddress } from "../network/address.ts";
+import { allNetworks, listEndpoints, listPorts } from "../store/networks.ts";
+import type { Records } from "../store/store.ts";
+
+export const LOOPBACK6 = "::1";
+
+/** One of them, and where it leads. */
+export interface LoopbackPort {
+  readonly hostPort: number;
+  readonly address: string;
+  readonly containerPort: number;
+}
+
+/** Those that name the address, and those that are open at every address of a container with IPv6. */
+export function loopbackPorts({ database }: Records): LoopbackPort[] {
+  const ports = listPorts(database).filter(
+    ({ protocol, hostAddress }) => protocol === "tcp" && ["", "::", LOOPBACK6].includes(hostAddress),
+  );
+  if (ports.length === 0) return [];
+  // Into an internal network nothing is led.
+  const open = new Set(
+    allNetworks(database)
+      .filter(({ driver, isInternal }) => driver === "bridge" && !isInternal)
+      .map(({ id }) => id),
+  );
+  const endpoints = listEndpoints(database).filter(({ network }) => open.has(network));
+  return ports.flatMap(({ container, hostAddress, hostPort, containerPort }) => {
+    const endpoint = endpoints.find((other) => other.container === container);
+    if (endpoint === undefined) return [];
+    const { address, address6 } = endpoint;
+    if (hostAddress !== LOOPBACK6 && address6 === null) return [];
+    return [{ hostPort, address: address6 ?? encodeAddress(address), containerPort }];
+  });
+}
