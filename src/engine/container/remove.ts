@@ -2,7 +2,7 @@
  * Takes a container away: its processes, its mounts, its files, its record, in this order. Each step is harmless when it
  * was done before, so that whoever finds a half-removed container can begin again.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rm, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../base/index.ts";
 import { unmount, unmountAside } from "../mount/calls.ts";
@@ -41,8 +41,7 @@ export async function removeContainer(
   const isInUse = phase !== "exited" || isAlive(owner);
   if (isInUse && !options.force) throw new ContainerRunning({ id, name });
   await stopAndUnmount(store, container);
-  removeSnapshot(store, container);
-  rmSync(containerDirectory(store, id), { recursive: true, force: true });
+  await Promise.all([removeSnapshot(store, container), removeTree(container, containerDirectory(store, id))]);
   const isLast = options.volumes || container.settings.autoRemove || phase === "creating";
   const mounts = isLast ? (container.settings.mounts ?? []) : [];
   const volumes = mounts.flatMap((mount) => (mount.kind === "volume" ? [mount.name] : []));
@@ -75,7 +74,23 @@ export async function stopAndUnmount(store: Store, container: ContainerRecord): 
   unmount(join(bundle, "shm") as HostPath);
   closePlaces(bundle);
   await closeVolumes(store, container);
-  rmSync(bundle, { recursive: true, force: true });
+  await removeTree(container, bundle);
+}
+
+/**
+ * In a thread of Bun's, which costs two milliseconds once: what is removed beside it need not wait for the file system's journal too. One that
+ * goes with its end is mostly alone.
+ */
+async function removeTree({ settings }: ContainerRecord, path: string): Promise<void> {
+  if (settings.autoRemove) {
+    rmSync(path, { recursive: true, force: true });
+    return;
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  rm(path, { recursive: true, force: true }, (error) =>
+    error === null || error === undefined ? resolve() : reject(error),
+  );
+  await promise;
 }
 
 /** By the runtime that made it; where that is gone, hangs or refuses, our own ends what is left in the container's cgroups. */
@@ -115,11 +130,12 @@ function nameOf(pid: number): string {
   }
 }
 
-function removeSnapshot(store: Store, { snapshot, settings }: ContainerRecord): void {
+async function removeSnapshot(store: Store, container: ContainerRecord): Promise<void> {
+  const { snapshot, settings } = container;
   if (snapshot === null) return;
   const directory = snapshotDirectory(store, snapshot);
   const isLimited = settings.storage !== undefined && existsSync(directory);
   const project = isLimited ? projectIn(directory) : undefined;
-  rmSync(directory, { recursive: true, force: true });
+  await removeTree(container, directory);
   if (project !== undefined) releaseProject(store, store.paths.snapshots, project);
 }
