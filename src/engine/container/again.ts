@@ -21,6 +21,9 @@ import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
 /** Somebody may stop it, or start it, while it waits. */
 const LOOK_AGAIN_MS = 500;
 
+/** Who copies a file out of it has it for a few of these. */
+const BUSY_MS = 20;
+
 /** Another teu is at work on the container. */
 export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
   constructor(context: { id: string }) {
@@ -90,8 +93,13 @@ export async function restartWhenDue(store: Store, id: string): Promise<void> {
       await restartContainer(store, id, undefined, { dueAt });
       return;
     } catch (error) {
-      // Somebody else was first, by hand or for the same reason; or it was removed.
-      if (hasCode(error, "container-busy") || hasCode(error, "no-such-container")) return;
+      if (hasCode(error, "no-such-container")) return; // it was removed
+      // Somebody else was first, by hand or for the same reason; or looks at its files, which is soon over.
+      if (hasCode(error, "container-busy")) {
+        await Bun.sleep(BUSY_MS);
+        if (dueMoment(store, id) !== dueAt) return;
+        continue;
+      }
       // What cannot be tried again, and what is not noted, would be tried for ever.
       if (dueMoment(store, id) === dueAt) throw error;
     }
