@@ -120,6 +120,7 @@ const NUMBERS = {
   ppoll: [271, 73],
   fsync: [74, 82],
   fdatasync: [75, 83],
+  sync_file_range: [277, 84],
   bpf: [321, 280],
 } as const satisfies Record<string, readonly [number, number]>;
 

@@ -23,31 +23,61 @@ export function auditPath(root: HostPath): HostPath {
   return `${root}/audit.log` as HostPath;
 }
 
+type NewEntry = Omit<AuditEntry, "time" | "uid" | "loginUID" | "pid" | "previous">;
+
 /**
  * Adds an entry: on disk when this returns.
  * @param options.waits  Whether it is: another one, which waits, follows before anything runs, and takes this one with it.
  */
 export function appendAudit(
   root: HostPath,
-  entry: Omit<AuditEntry, "time" | "uid" | "loginUID" | "pid" | "previous">,
+  entry: NewEntry,
   { waits = true }: { readonly waits?: boolean } = {},
 ): void {
+  using added = addEntry(root, entry);
+  if (waits) added.waitForDisk();
+}
+
+/** SYNC_FILE_RANGE_WRITE of sync_file_range(2): begins to write, and waits for nothing. */
+const BEGIN = 2;
+
+/** Adds an entry that is on its way to the disk; disposing waits until it is there. For who has something to do meanwhile. */
+export function beginAudit(root: HostPath, entry: NewEntry): Disposable {
+  const added = addEntry(root, entry);
+  syscall("sync_file_range", added.file, 0, 0, BEGIN); // what this cannot do is waited for
+  return {
+    [Symbol.dispose](): void {
+      using _ = added;
+      added.waitForDisk();
+    },
+  };
+}
+
+interface Added extends Disposable {
+  readonly file: number;
+  waitForDisk(): void;
+}
+
+function addEntry(root: HostPath, entry: NewEntry): Added {
   const path = auditPath(root);
   using _lock = lockFile(`${path}.lock`);
+  using opening = new DisposableStack();
   const file = openSync(path, O.RDWR | O.CREAT | O.APPEND, 0o600);
-  try {
-    const { last, isTorn } = lastLine(file);
-    const whole: AuditEntry = {
-      time: new Date().toISOString(),
-      ...{ uid: process.getuid?.() ?? 0, loginUID: loginUID(), pid: process.pid },
-      ...entry,
-      previous: last === undefined ? "" : digestOfLine(last),
-    };
-    writeWhole(file, `${isTorn ? "\n" : ""}${JSON.stringify(whole)}\n`, path);
-    if (waits) check(syscall("fdatasync", file), "fdatasync", path);
-  } finally {
-    closeSync(file);
-  }
+  opening.defer(() => closeSync(file));
+  const { last, isTorn } = lastLine(file);
+  const whole: AuditEntry = {
+    time: new Date().toISOString(),
+    ...{ uid: process.getuid?.() ?? 0, loginUID: loginUID(), pid: process.pid },
+    ...entry,
+    previous: last === undefined ? "" : digestOfLine(last),
+  };
+  writeWhole(file, `${isTorn ? "\n" : ""}${JSON.stringify(whole)}\n`, path);
+  const opened = opening.move();
+  return {
+    file,
+    waitForDisk: () => void check(syscall("fdatasync", file), "fdatasync", path),
+    [Symbol.dispose]: () => opened.dispose(),
+  };
 }
 
 /** @returns the last line; one that was cut short by a full disk or a crash is one too */

@@ -1,8 +1,8 @@
 /** One more program in a container that runs, in the foreground. */
 import { TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import { childEnded, closeSync, O, openSync, readTextSync } from "../../sys/index.ts";
-import { appendAudit } from "../audit/append.ts";
+import { childEnded, closeSync, O, openSync, readTextSync, syscall } from "../../sys/index.ts";
+import { beginAudit } from "../audit/append.ts";
 import { capabilitiesOf } from "../bundle/defaults.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
@@ -44,28 +44,34 @@ export async function execInContainer(store: Records, text: string, request: Exe
   const { id, name, image, imageTarget, phase, settings, isPaused } = findContainer(store, text);
   if (phase !== "running") throw new ContainerNotRunning({ id });
   if (isPaused) throw new ContainerPaused({ id });
-  appendAudit(store.paths.root, {
-    ...{ action: "exec", container: id, name, image, imageDigest: imageTarget.digest },
-    ...{ args: request.args, user: request.user ?? "" },
-  });
   const { interactive, terminal, isDetached = false } = request;
   const bundle = bundleDirectory(store, id);
+  const driver = await driverOf(store, settings.runtime);
+  let asked: Process;
+  {
+    // What cannot be told of is not done. On its way to the disk, there is something to load and to read.
+    using _told = beginAudit(store.paths.root, {
+      ...{ action: "exec", container: id, name, image, imageDigest: imageTarget.digest },
+      ...{ args: request.args, user: request.user ?? "" },
+    });
+    asked = await processOf(bundle, request);
+    await driver.prepareExec?.();
+  }
   if (isDetached) {
-    await startDetached(store, id, await driverOf(store, settings.runtime), await processOf(bundle, request));
+    await startDetached(store, id, driver, asked);
     return 0;
   }
   using streams = new Streams({ interactive, terminal });
-  const driver = await driverOf(store, settings.runtime);
   const { pid } = await driver.exec({
     id,
     bundle,
-    process: await processOf(bundle, request),
+    process: asked,
     stdio: streams.stdio,
     onTerminal: (master) => streams.attach(master),
   });
   streams.handOver();
   const ended = childEnded(pid);
-  using _signals = forwardSignals((name) => process.kill(pid, name));
+  using _signals = forwardSignals((signal) => void syscall("kill", pid, signal)); // nobody, when it has just ended
   const { status } = await ended;
   await streams.drained();
   return status;

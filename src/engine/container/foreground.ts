@@ -28,6 +28,7 @@ export class Foreground implements Disposable {
   readonly #readsInput: boolean;
   readonly #held = new DisposableStack();
   #streams: ContainerStreams | undefined;
+  #driver: RuntimeDriver | undefined;
 
   constructor(store: Store, container: ContainerRecord, attach: AttachOptions) {
     this.#store = store;
@@ -40,6 +41,7 @@ export class Foreground implements Disposable {
   /** The container's monitor listens, its program has not begun: who is here now misses nothing. */
   begin(driver: RuntimeDriver): void {
     const { given } = this;
+    this.#driver = driver;
     const isShown = (name: "stdout" | "stderr") => this.#attach.shows?.includes(name) ?? true;
     const id = this.#container.id;
     this.#streams = this.#held.use(
@@ -71,7 +73,8 @@ export class Foreground implements Disposable {
   async relayToEnd(): Promise<number> {
     let said: number | undefined;
     try {
-      said = await this.#streams?.relay();
+      // What its end takes is loaded while it runs.
+      [said] = await Promise.all([this.#streams?.relay(), this.#driver?.prepareEnd?.()]);
     } catch (error) {
       // Whoever leaves earlier is not waited for by the monitor from now on; it may have ended just before.
       this[Symbol.dispose]();

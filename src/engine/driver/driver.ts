@@ -53,6 +53,9 @@ export interface RuntimeDriver {
   readonly name: string;
   /** Loads what `create` and `start` need, for who has to wait for something else first. */
   prepare?(): Promise<unknown>;
+  /** The same for `exec`, and for `delete`. */
+  prepareExec?(): Promise<unknown>;
+  prepareEnd?(): Promise<unknown>;
   create(request: CreateRequest): Promise<Created>;
   start(id: string): Promise<void>;
   /** Runs one more process in the container; it is a child of ours, which we reap. */

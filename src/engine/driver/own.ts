@@ -5,14 +5,17 @@ import type { RuntimeDriver } from "./driver.ts";
 /** Our runtime, with its state below `state`. */
 export function ownDriver(state: HostPath): RuntimeDriver {
   const creating = () => import("./own-create.ts");
+  const executing = () => import("./own-exec.ts");
   const ending = () => import("./own-end.ts");
   const others = () => import("./own-others.ts");
   return {
     name: "teu",
     prepare: creating,
+    prepareExec: executing,
+    prepareEnd: ending,
     create: async (request) => await (await creating()).create(state, request),
     start: async (id) => await (await creating()).start(state, id),
-    exec: async (request) => await (await import("./own-exec.ts")).exec(state, request),
+    exec: async (request) => await (await executing()).exec(state, request),
     pidOf: async (id) => (await ending()).pidOf(state, id),
     kill: async (id, signal) => (await ending()).kill(state, id, signal),
     delete: async (id) => await (await ending()).remove(state, id),

@@ -45,8 +45,13 @@ export function openMonitorCgroups(): MonitorCgroups {
 function openBelow({ mountPoint }: Hierarchy, file: string, flags: number): number | undefined {
   const directory = `${mountPoint}${MONITORS_CGROUP}`;
   try {
-    mkdirSync(directory, { recursive: true });
-    return openSync(`${directory}${file}`, flags);
+    try {
+      return openSync(`${directory}${file}`, flags);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+      mkdirSync(directory, { recursive: true }); // the first of this boot
+      return openSync(`${directory}${file}`, flags);
+    }
   } catch (error) {
     if (["EACCES", "EPERM", "EROFS"].includes(errnoOf(error))) return undefined;
     throw error;
