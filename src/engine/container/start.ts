@@ -13,7 +13,7 @@ import { sendForSupervisor } from "../health/send.ts";
 import { jsonMembers } from "../logs/attrs.ts";
 import { openSink } from "../logs/sink.ts";
 import { listenIn } from "../monitor/attachment.ts";
-import { openMonitorCgroups, openOomEvents } from "../monitor/cgroups.ts";
+import { openMonitorCgroups, openOomEvents, pathsOf } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { Configuration } from "../monitor/protocol.ts";
 import { fileLimits, type LogChoice } from "../options/log.ts";
@@ -67,7 +67,7 @@ export async function startMonitored(
     foreground,
     signal,
   });
-  nameContainer(monitor, created.pid);
+  nameContainer(monitor, created);
   observe({
     kind: "create",
     runtime: driver.name,
@@ -168,8 +168,8 @@ async function create(
 }
 
 /** Its cgroup is there by now: the monitor reads in the end what the kernel counted. */
-function nameContainer(monitor: Monitor, pid: number): void {
-  const events = openOomEvents(pid);
+function nameContainer(monitor: Monitor, { pid, cgroupPaths }: Created): void {
+  const events = openOomEvents(cgroupPaths ?? pathsOf(pid));
   try {
     monitor.nameContainer(pid, events);
   } finally {

@@ -34,6 +34,8 @@ export interface Created {
   /** Further facts for people; another runtime does not tell them. */
   readonly systemCalls?: number;
   readonly planDigest?: string;
+  /** Its directory in each hierarchy of cgroups, by controller; "" is the unified one. */
+  readonly cgroupPaths?: Readonly<Record<string, string>>;
 }
 
 /** What the runtimes tell, as far as it is shown: runc's shape of `events --stats`. */

@@ -11,7 +11,7 @@ export async function create(
   { id, bundle, stdio, onTerminal, monitor }: CreateRequest,
 ): Promise<Created> {
   const units = isUnit(bundle.config) ? await userUnits() : undefined;
-  const { pid, pidfd, systemCalls, planDigest } = await inOurWords(() =>
+  const { pid, pidfd, systemCalls, planDigest, cgroupPaths } = await inOurWords(() =>
     createContainer({
       root: state,
       containerID: id,
@@ -26,7 +26,7 @@ export async function create(
     }),
   );
   syscall("close", pidfd);
-  return { pid, systemCalls, planDigest: planDigest() };
+  return { pid, systemCalls, planDigest: planDigest(), cgroupPaths };
 }
 
 export async function start(state: HostPath, id: string): Promise<void> {

@@ -58,18 +58,26 @@ function openBelow({ mountPoint }: Hierarchy, file: string, flags: number): numb
   }
 }
 
+/** Where process `pid` is in the hierarchies that may count memory, by controller; not at the top of one, where not only its container is counted. */
+export function pathsOf(pid: number): Readonly<Record<string, string>> {
+  const { v1, unified } = layoutOf(pid);
+  const named = [...v1, ...(unified === undefined ? [] : [unified])].filter(({ own }) => own !== "/");
+  return Object.fromEntries(
+    named.flatMap(({ controllers, mountPoint, own }) =>
+      (controllers.length === 0 ? [""] : controllers).map((name) => [name, `${mountPoint}${own}`]),
+    ),
+  );
+}
+
 /**
- * The file that counts what the kernel kills for want of memory in the cgroup of process `pid`, which the caller closes; undefined
- * where nobody counts: without the controller, and at the top, where not only this container would be counted.
+ * The file that counts what the kernel kills for want of memory in a container's cgroup, which the caller closes; undefined where nobody counts.
  * Source: kernel cgroup-v1/memory.rst, memory.oom_control; cgroup-v2.rst, memory.events.
  */
-export function openOomEvents(pid: number): number | undefined {
-  const { v1, unified } = layoutOf(pid);
-  const memory = v1.find(({ controllers }) => controllers.includes("memory")) ?? unified;
-  if (memory === undefined || memory.own === "/") return undefined;
-  const file = memory === unified ? "memory.events" : "memory.oom_control";
+export function openOomEvents(paths: Readonly<Record<string, string>>): number | undefined {
+  const { memory, "": unified } = paths;
+  if (memory === undefined && unified === undefined) return undefined;
   try {
-    return openSync(`${memory.mountPoint}${memory.own}/${file}`, "r");
+    return openSync(memory === undefined ? `${unified}/memory.events` : `${memory}/memory.oom_control`, "r");
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;

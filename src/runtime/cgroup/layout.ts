@@ -40,6 +40,14 @@ export class NoCgroups extends TeuError<"no-cgroups"> {
 /** Reads what this process has mounted, and where `process` stands: a pid, or this one. @throws {NoCgroups} */
 export function readCgroupLayout(process: number | "self" = "self"): CgroupLayout {
   const membership = readTextSync(`/proc/${process}/cgroup`);
+  if (last?.membership !== membership) last = { membership, layout: layoutOf(membership) };
+  return last.layout;
+}
+
+/** Whoever asks once more mostly asks for the same. */
+let last: { readonly membership: string; readonly layout: CgroupLayout } | undefined;
+
+function layoutOf(membership: string): CgroupLayout {
   const layout = parseCgroupLayout(cgroupMounts(), membership);
   if (layout.v1.length === 0 || layout.unified === undefined) return layout;
   const controllers = readCgroupFileIfAny(`${layout.unified.mountPoint}/cgroup.controllers`);

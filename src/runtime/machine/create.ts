@@ -21,6 +21,7 @@ import { cgroupOwner, delegateCgroup } from "../cgroup/delegate.ts";
 import { writeAllToCgroup } from "../cgroup/file.ts";
 import { type CgroupLayout, readCgroupLayout } from "../cgroup/layout.ts";
 import { planNoCgroup } from "../cgroup/none.ts";
+import type { CgroupPaths } from "../cgroup/path.ts";
 import { type CgroupPlan, planCgroup, precedesJoin } from "../cgroup/plan.ts";
 import { removeCgroup } from "../cgroup/remove.ts";
 import { type CreatePlan, compileCreate } from "../compile/compile.ts";
@@ -108,6 +109,8 @@ export interface CreatedContainer {
   readonly pidfd: number;
   /** The container's cgroup, as a path below each hierarchy. */
   readonly cgroup: string;
+  /** Its directory in each hierarchy, by controller; "" is the unified one. */
+  readonly cgroupPaths: CgroupPaths;
   /** How many records the plan has. */
   readonly systemCalls: number;
   /** Counted when it is asked for. */
@@ -400,6 +403,7 @@ function describe(
     pid,
     pidfd,
     cgroup: Object.values(cgroup.paths)[0] ?? "",
+    cgroupPaths: cgroup.paths,
     systemCalls: plan.count + (plan.rest?.().count ?? 0),
     planDigest: () => digestOfPlan(plan),
     namespaces: (config.linux?.namespaces ?? []).map(({ type }) => type),
