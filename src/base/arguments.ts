@@ -15,9 +15,11 @@ interface AnyFlag {
   readonly summary: string;
   readonly hidden?: boolean;
 }
-/** On or off; off unless given. */
+/** On or off. */
 export interface BooleanFlag extends AnyFlag {
   readonly kind: "boolean";
+  /** What it is unless given; absent: off. */
+  readonly default?: true;
 }
 /** A text; the last one given counts. */
 export interface StringFlag extends AnyFlag {
@@ -195,7 +197,11 @@ class Reader {
       for (const alias of flag.aliases ?? []) this.#long.set(alias, name);
       if (flag.short !== undefined) this.#short.set(flag.short, name);
       this.values[name] =
-        flag.kind === "boolean" ? false : flag.kind === "list" ? [] : (flag.default ?? undefined);
+        flag.kind === "boolean"
+          ? (flag.default ?? false)
+          : flag.kind === "list"
+            ? []
+            : (flag.default ?? undefined);
     }
   }
 

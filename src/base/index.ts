@@ -51,6 +51,8 @@ export { ageMs, bootID, isAlive, type Owner, startTimeOf, thisOwner } from "./ow
 export { forEachParallel } from "./parallel.ts";
 // Paths as text.
 export { normalizePath, resolvePath, splitPath } from "./path.ts";
+// Documents in the shape of Go's.
+export { NIL_LIST, NIL_MAP, withQuiet } from "./quiet.ts";
 export { randomChoice, randomHex } from "./random.ts";
 // Where it keeps what it keeps.
 export { NoHome, runRoot, stateRoot } from "./state.ts";

@@ -87,7 +87,10 @@ async function writeBeside(path: string, pieces: Pieces): Promise<void> {
 }
 
 async function writePieces(file: number, path: string, pieces: Pieces): Promise<void> {
-  for await (const piece of pieces) onFile("write", path, () => writeAll(file, piece));
+  // What is cut short is no archive, and there may be much more of it that nobody wants.
+  for await (const piece of pieces)
+    if (!onFile("write", path, () => writeAll(file, piece)))
+      throw new SystemCallFailed("write", errno.EPIPE, path);
 }
 
 /** What the system says of the file becomes an error of ours. */

@@ -1,13 +1,11 @@
 /** The flags by which a teu stays with a container. Docker's. */
 import type { Flags, ParsedArguments } from "../base/index.ts";
-import { type AttachOptions, InvalidOption, parseDetachKeys } from "../engine/index.ts";
+import { type AttachOptions, parseDetachKeys } from "../engine/index.ts";
 
 export const ATTACH_FLAGS = {
   "sig-proxy": {
-    kind: "string",
-    value: "true|false",
-    bare: "true",
-    default: "true",
+    kind: "boolean",
+    default: true,
     summary: "Pass signals that reach teu on to the program",
   },
   "detach-keys": {
@@ -19,15 +17,9 @@ export const ATTACH_FLAGS = {
 
 /** @throws {InvalidOption} */
 export function attachOptions(flags: ParsedArguments<typeof ATTACH_FLAGS>["flags"]): AttachOptions {
-  const proxy = flags["sig-proxy"];
-  if (proxy !== "true" && proxy !== "false")
-    throw new InvalidOption(
-      { option: "--sig-proxy", value: proxy },
-      `Invalid value ${JSON.stringify(proxy)} of --sig-proxy: wants true or false`,
-    );
   const keys = flags["detach-keys"];
   return {
-    passesSignals: proxy === "true",
+    passesSignals: flags["sig-proxy"],
     ...(keys !== undefined && { detachKeys: parseDetachKeys(keys) }),
   };
 }

@@ -4,10 +4,12 @@ import { hasLabel } from "./label-filter.ts";
 
 type Filter = (container: ContainerSummary, value: string, all: readonly ContainerSummary[]) => boolean;
 
+const HEALTHS = ["starting", "healthy", "unhealthy", "none"];
 const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
 const FILTERS: Readonly<Record<string, Filter>> = {
-  name: ({ name }, value) => new RegExp(value.replace(/^\//, "")).test(name),
+  // Docker's names begin with a slash, and nobody need write it: `^web$` and `^/web$` mean the same.
+  name: ({ name }, value) => new RegExp(value).test(name) || new RegExp(value).test(`/${name}`),
   id: ({ id }, value) => id.startsWith(value),
   status: (container, value) => statusOf(container) === value,
   label: ({ labels }, value) => hasLabel(labels, value),
@@ -17,19 +19,42 @@ const FILTERS: Readonly<Record<string, Filter>> = {
     image === `${value}:latest` ||
     imageDigest.replace("sha256:", "").startsWith(value.replace("sha256:", "")),
   network: ({ networks }, value) => networks.includes(value),
-  volume: ({ volumes }, value) => volumes.includes(value),
+  volume: ({ mounts }, value) =>
+    mounts.some(({ source, destination }) => [source, destination].includes(value)),
   publish: ({ ports }, value) => {
-    const [port, protocol] = value.split("/");
-    return ports.some(
-      (published) =>
-        `${published.hostPort}` === port && (protocol === undefined || published.protocol === protocol),
-    );
+    const range = portRange(value);
+    return ports.some(({ hostPort, protocol }) => isIn(range, hostPort, protocol));
+  },
+  expose: ({ exposed }, value) => {
+    const range = portRange(value);
+    return exposed.some(({ containerPort, protocol }) => isIn(range, containerPort, protocol));
   },
   health: ({ health = "none" }, value) => health === value,
   exited: (container, value) => statusOf(container) === "exited" && `${container.exitStatus}` === value,
   before: ({ createdAt }, value, all) => createdAt < momentOf(value, all),
   since: ({ createdAt }, value, all) => createdAt > momentOf(value, all),
+  // Of clusters, and of Windows.
+  "is-task": (_, value) => value === "false" || value === "0",
+  isolation: (_, value) => value === "default",
 };
+
+interface PortRange {
+  readonly first: number;
+  readonly last: number;
+  readonly protocol: string;
+}
+
+/** `80`, `80-90/udp`. @throws {InvalidOption} */
+function portRange(text: string): PortRange {
+  const [, first = "", last = first, protocol = "tcp"] =
+    /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
+  if (first === "") throw new InvalidOption({ option: "--filter", value: text }, `invalid port: ${text}`);
+  return { first: Number(first), last: Number(last), protocol };
+}
+
+function isIn(range: PortRange, port: number, protocol: string): boolean {
+  return port >= range.first && port <= range.last && protocol === range.protocol;
+}
 
 function statusOf({ phase, startedAt, isPaused }: ContainerSummary): string {
   if (phase === "running") return isPaused ? "paused" : "running";
@@ -60,6 +85,9 @@ export function containerFilter(texts: readonly string[]): ContainerFilter {
     if (!Object.hasOwn(FILTERS, key) || value === undefined)
       throw invalid(`wants ${Object.keys(FILTERS).join(", ")}, and a value`);
     if (key === "status" && !STATUSES.includes(value)) throw invalid(`wants ${STATUSES.join(", ")}`);
+    if (key === "exited" && !/^-?\d+$/.test(value)) throw invalid("wants a number");
+    if (key === "health" && !HEALTHS.includes(value)) throw invalid(`wants ${HEALTHS.join(", ")}`);
+    if (key === "publish" || key === "expose") portRange(value);
     if (key === "name" && !isPattern(value)) throw invalid("it is no regular expression");
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }

@@ -193,8 +193,9 @@ export function containerRequest(
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): ContainerRequest {
-  const { runtime, user } = flags;
-  const name = flags.name === undefined ? undefined : parseName(flags.name);
+  const { user } = flags;
+  const networks = flags.network.filter((word) => word !== "");
+  const name = flags.name ? parseName(flags.name) : undefined;
   const restart = parseRestartPolicy(flags.restart);
   if (restart !== undefined && flags.rm)
     throw new InvalidOption(
@@ -204,11 +205,11 @@ export function containerRequest(
   const mounts = flags.mount.map(parseMount);
   const volumes = [...flags.volume.map(parseVolume), ...mounts.filter((mount) => mount.kind !== "tmpfs")];
   const { network, attachments } = parseNetworks({
-    networks: flags.network.length > 0 ? flags.network : [DEFAULT_NETWORK],
+    networks: networks.length > 0 ? networks : [DEFAULT_NETWORK],
     aliases: flags["network-alias"],
-    address: flags.ip,
-    address6: flags.ip6,
-    hardwareAddress: flags["mac-address"],
+    address: flags.ip || undefined,
+    address6: flags.ip6 || undefined,
+    hardwareAddress: flags["mac-address"] || undefined,
   });
   refuseForeign(flags);
   refuseConflicts(flags);
@@ -267,14 +268,14 @@ export function containerRequest(
     ...given({
       name,
       user,
-      runtime,
+      runtime: flags.runtime || undefined,
       restart,
       stopSignal: checkedSignal(flags["stop-signal"]),
       stopTimeoutSeconds: flags["stop-timeout"],
       seccomp: security.seccomp,
       cgroupParent: flags["cgroup-parent"] || undefined,
       storage: parseStorage(flags["storage-opt"]),
-      idFile: flags.cidfile,
+      idFile: flags.cidfile || undefined,
       asked: askedWords({
         ...security.asked,
         groups: flags["group-add"],
@@ -363,11 +364,8 @@ function hostsOf(texts: readonly string[], network: string): ContainerRequest["h
   return hosts;
 }
 
+/** With the host's network a port is open by itself, with none it leads nowhere: docker starts such a container, and warns. */
 function portsOf(texts: readonly string[], network: string): PublishedPort[] {
-  if (texts.length > 0 && (network === "none" || network === "host"))
-    throw new InvalidOption(
-      { option: "--publish", value: texts.join(" ") },
-      `Cannot publish ports with --network ${network}: ${network === "host" ? "the container's ports are the host's" : "the container has no network"}`,
-    );
-  return texts.flatMap(parsePublish);
+  const ports = texts.flatMap(parsePublish);
+  return network === "none" || network === "host" ? [] : ports;
 }

@@ -75,6 +75,8 @@ export function warningsOf(
     readonly "oom-kill-disable"?: boolean;
     readonly "cpu-rt-period"?: number | undefined;
     readonly "cpu-rt-runtime"?: number | undefined;
+    readonly network?: readonly string[];
+    readonly publish?: readonly string[];
   },
   isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers"),
 ): string[] {
@@ -95,5 +97,8 @@ export function warningsOf(
     warnings.push(
       "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources",
     );
+  const alone = flags.network?.find((word) => word === "host" || word === "none");
+  if (alone !== undefined && flags.publish?.length)
+    warnings.push(`Published ports are discarded when using ${alone} network mode`);
   return warnings;
 }

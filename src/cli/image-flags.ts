@@ -37,7 +37,7 @@ export function pullPolicyOf(text: string): PullPolicy {
   );
 }
 
-/** The value of --platform; absent: this machine's. */
+/** The value of --platform; absent, and as docker has it also where only the system is named: this machine's. */
 export function platformOf(text: string | undefined): Platform | undefined {
-  return text === undefined ? undefined : parsePlatform(text);
+  return text === undefined || text === "" || text === "linux" ? undefined : parsePlatform(text);
 }

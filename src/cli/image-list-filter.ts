@@ -36,6 +36,11 @@ function ruleOf(key: string, value: string, text: string, all: readonly ImageSum
     case "label":
       return ({ labels }) => hasLabel(labels, value);
     case "dangling":
+      if (!/^(true|false|0|1)$/.test(value))
+        throw new InvalidOption(
+          { option: "--filter", value: text },
+          `invalid filter '${text}': wants true or false`,
+        );
       return ({ name }) => name.includes("<none>") === (value === "true" || value === "1");
     case "until": {
       const until = untilOf([text]) ?? Number.POSITIVE_INFINITY;

@@ -20,7 +20,7 @@ export async function main(name: string, words: readonly string[]): Promise<numb
     return await dispatch(name, words, thisContext());
   } catch (error) {
     const { report } = await import("./report.ts");
-    return report(error, words[0]);
+    return report(error, words[0] === "container" ? words[1] : words[0]);
   }
 }
 

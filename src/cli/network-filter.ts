@@ -1,5 +1,5 @@
 /** `--filter` of the commands that list and remove networks. Docker's keys: values of one key are alternatives, keys are not. */
-import { InvalidOption, type NetworkSummary, parseMoment } from "../engine/index.ts";
+import { DEFAULT_NETWORK, InvalidOption, type NetworkSummary, parseMoment } from "../engine/index.ts";
 import { hasLabel } from "./label-filter.ts";
 
 type Filter = (network: NetworkSummary, value: string) => boolean;
@@ -10,9 +10,22 @@ const FILTERS = {
   driver: ({ driver }, value) => driver === value,
   label: ({ labels = {} }, value) => hasLabel(labels, value),
   "label!": ({ labels = {} }, value) => !hasLabel(labels, value),
+  // All are of this machine, and one is made by itself.
+  scope: (_, value) => value === "local",
+  type: ({ name, driver }, value) =>
+    value === (name === DEFAULT_NETWORK || driver === "cni" ? "builtin" : "custom"),
+  dangling: ({ name, containers }, value) =>
+    (containers.length === 0 && name !== DEFAULT_NETWORK) === (value === "true" || value === "1"),
   internal: ({ isInternal }, value) => `${isInternal}` === value,
   until: ({ createdAt }, value) => createdAt < Date.parse(parseMoment(value)),
 } satisfies Record<string, Filter>;
+
+/** Of keys that take no others. */
+const VALUES: Partial<Record<keyof typeof FILTERS, readonly string[]>> = {
+  type: ["builtin", "custom"],
+  scope: ["local", "global", "swarm"],
+  dangling: ["true", "false", "1", "0"],
+};
 
 /** Whether a network is what `texts` ask for, by some of the keys. @throws {InvalidOption} */
 export function networkFilter(
@@ -29,6 +42,12 @@ export function networkFilter(
         `invalid filter '${text}': wants ${keys.join(", ")}, and a value`,
       );
     if (key === "until") parseMoment(value);
+    const words = VALUES[key];
+    if (words !== undefined && !words.includes(value))
+      throw new InvalidOption(
+        { option: "--filter", value: text },
+        `invalid filter '${text}': wants ${words.join(" or ")}`,
+      );
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   return (network) =>

@@ -44,6 +44,7 @@ export function networkShape(network: NetworkSummary): object {
       containers.map((container) => [
         container.id,
         {
+          Name: container.name,
           IPv4Address: `${container.address}${length}`,
           IPv6Address:
             container.address6 === undefined ? "" : `${container.address6}/${subnet6?.split("/")[1]}`,

@@ -4,5 +4,5 @@ import { parseEnvironmentFile } from "../engine/index.ts";
 
 /** The lines of a file of variables, or of labels. */
 export function readLines(path: string): string[] {
-  return parseEnvironmentFile(readFileSync(path, "utf8"));
+  return parseEnvironmentFile(readFileSync(path), path);
 }

@@ -10,6 +10,17 @@ const PROGRAM_STATUS: Readonly<Record<string, number>> = {
   "program-not-executable": 126,
 };
 
+/** Where there is no such working directory, or no such user. */
+const EXEC_STATUS: Readonly<Record<string, number>> = { "plan-failed": 126, "unknown-user": 126 };
+
+/** Docker's statuses of what is wrong with a command line before a container is thought of. */
+const FLAG_ERRORS: ReadonlySet<string> = new Set([
+  "unknown-flag",
+  "missing-flag-value",
+  "invalid-flag-value",
+]);
+const NEVER_TRIED: ReadonlySet<string> = new Set(["wrong-argument-count", "not-a-terminal"]);
+
 const FREE_SOME = "Free some space, or choose another place with TEU_ROOT";
 /** A transaction of ours may want as much. */
 const NEXT_TO_NOTHING_KIB = 512;
@@ -28,8 +39,10 @@ export function report(caught: unknown, command?: string): number {
 export function statusOf(error: unknown, command: string | undefined): number {
   if (isTeuError(error) && typeof error.context["status"] === "number" && error.kind === "cancelled")
     return error.context["status"];
-  if (command !== "run" && command !== "exec") return 1;
-  const program = isTeuError(error) ? PROGRAM_STATUS[error.code] : undefined;
+  const code = isTeuError(error) ? error.code : "";
+  if (command !== "runtime" && FLAG_ERRORS.has(code)) return 125;
+  if ((command !== "run" && command !== "exec") || NEVER_TRIED.has(code)) return 1;
+  const program = PROGRAM_STATUS[code] ?? (command === "exec" ? EXEC_STATUS[code] : undefined);
   return program ?? (command === "run" ? 125 : 1);
 }
 

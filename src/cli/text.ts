@@ -36,6 +36,11 @@ export function encodeDuration(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
+/** `2026-11-28 02:20:18 +0000 UTC`: as Go prints a time, which is what docker's CreatedAt is. @param at  Milliseconds since 1970. */
+export function encodeMoment(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
+}
+
 /** `3 hours ago`. Source: docker/go-units, HumanDuration. */
 export function encodeAge(then: number, now: number): string {
   return `${encodeSpan(Math.max(0, Math.floor((now - then) / 1000)))} ago`;

@@ -1,5 +1,5 @@
 /** All that is known of what a text names: a container, or else an image. */
-import { hasCode } from "../base/index.ts";
+import { hasCode, NIL_LIST, NIL_MAP, withQuiet } from "../base/index.ts";
 import {
   chainIDs,
   encodePlatform,
@@ -16,6 +16,7 @@ import { type ContainerSizes, sizesOf } from "./container/sizes.ts";
 import { readImage } from "./image/content.ts";
 import { findImage } from "./image/find.ts";
 import { choosePlatform, requirePlatform } from "./image/platform.ts";
+import { namesOf } from "./image/remove.ts";
 import type { Store } from "./store/store.ts";
 
 /** One image: what its name points at, and its documents for one platform, as they are stored. */
@@ -75,7 +76,7 @@ export async function inspect(
     manifest,
     config,
     chainIDs: chainIDs(config.rootfs.diff_ids),
-    ...dockerShape(record.reference, record.digest, manifest, config),
+    ...dockerShape(namesOf(store, record.digest), record.digest, manifest, config),
   };
 }
 
@@ -84,20 +85,43 @@ function sizeShape({ writableBytes, rootBytes }: ContainerSizes): object {
   return { SizeRw: writableBytes, SizeRootFs: rootBytes };
 }
 
+/** What a config need not say. */
+const EMPTY_CONFIG = {
+  User: "",
+  ExposedPorts: NIL_MAP,
+  Env: NIL_LIST,
+  Cmd: NIL_LIST,
+  Entrypoint: NIL_LIST,
+  Volumes: NIL_MAP,
+  WorkingDir: "",
+  Labels: NIL_MAP,
+  StopSignal: "",
+  Healthcheck: null,
+  OnBuild: NIL_LIST,
+  Shell: NIL_LIST,
+};
+
 /** Docker's keys. Source: Docker Engine API, ImageInspect. */
-function dockerShape(reference: string, digest: string, manifest: Manifest, config: ImageConfig): object {
-  const name = familiarReference(parseReference(reference));
-  const repository = name.replace(/[:@][^/]*$/, "");
+function dockerShape(
+  references: readonly string[],
+  digest: string,
+  manifest: Manifest,
+  config: ImageConfig,
+): object {
+  const names = references.map((reference) => familiarReference(parseReference(reference)));
   const latest = config.history?.at(-1);
   return {
     Id: digest,
-    RepoTags: name.includes("@") ? [] : [name],
-    RepoDigests: [`${repository}@${digest}`],
+    RepoTags: names.filter((one) => !one.includes("@")),
+    RepoDigests: [...new Set(names.map((one) => `${one.replace(/[:@][^/]*$/, "")}@${digest}`))],
+    Parent: "",
     Comment: latest?.comment ?? "",
     Created: config.created ?? "",
     Author: config.author ?? "",
-    Config: config.config ?? {},
+    DockerVersion: "",
+    Config: withQuiet({ ...config.config }, EMPTY_CONFIG),
     Architecture: config.architecture,
+    Variant: config.variant ?? "",
     Os: config.os,
     Size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     RootFS: { Type: "layers", Layers: config.rootfs.diff_ids },

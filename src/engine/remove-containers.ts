@@ -1,5 +1,5 @@
 /** Removes several containers by their names: all that can be, whatever happens to the others. */
-import { thisOwner } from "../base/index.ts";
+import { isAlive, thisOwner } from "../base/index.ts";
 import { removeContainer } from "./container/remove.ts";
 import { killForRemoval } from "./container/stop.ts";
 import { findSettled } from "./container/wait.ts";
@@ -25,7 +25,9 @@ export async function removeContainers(
     const container = await findSettled(store, name);
     // Its monitor's teu leaves alone what somebody is at. If that was first, it does what we would do.
     const isKilled = container.phase === "running" && options.force;
-    const isOurs = !isKilled || takeOver(store.database, container, thisOwner());
+    // One that has ended may be started at this moment: either that happens, or this.
+    const isTaken = isKilled || (container.phase === "exited" && !isAlive(container.owner));
+    const isOurs = !isTaken || takeOver(store.database, container, thisOwner());
     // Together with the others: removing waits where it stands.
     if (isKilled && isOurs) await killForRemoval(store, container);
     await removeContainer(store, isOurs ? container : await findSettled(store, name), options);

@@ -164,17 +164,20 @@ async function unpack(
   const done = (await ahead?.result(image.descriptor)) ?? (await unpackLayers(store, image, signal));
   const { top, unpacked, present, entries } = done;
   const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
+  const { ExposedPorts = {}, Healthcheck, Shell, Labels = {}, User = "" } = image.config.config ?? {};
   observe({ kind: "unpack", chainID, unpacked, present, entries, durationMs: since(start) });
   return {
     reference,
     target: image.target,
     process: processOf(image.config),
-    exposed: Object.keys(image.config.config?.ExposedPorts ?? {}).flatMap(parseExposed),
-    health: image.config.config?.Healthcheck,
-    shell: image.config.config?.Shell,
+    exposed: Object.keys(ExposedPorts).flatMap(parseExposed),
+    labels: Labels,
+    user: User,
+    health: Healthcheck,
+    shell: Shell,
     volumes: imageVolumes(image.config),
     top,
-    resolveUser: (rootfs, user) => userOf(user ?? image.config.config?.User ?? "", rootfs),
+    resolveUser: (rootfs, user) => userOf(user ?? User, rootfs),
   };
 }
 

@@ -43,12 +43,22 @@ export function parsePlatform(text: string): Platform {
   const parts = text.split("/");
   if (parts.length > 3 || !parts.every((part) => WORD.test(part))) throw new InvalidPlatform({ text });
   const [first = "", second, variant] = parts;
+  if (second === undefined && !isArchitecture(first)) throw new InvalidPlatform({ text });
   return normalizePlatform(
     second === undefined
       ? { os: "linux", architecture: first }
       : { os: first, architecture: second, ...(variant === undefined ? {} : { variant }) },
   );
 }
+
+/** Go's, and other names of them. */
+function isArchitecture(text: string): boolean {
+  return ARCHITECTURES.has(text.toLowerCase()) || ALIASES.has(text.toLowerCase());
+}
+
+const ARCHITECTURES: ReadonlySet<string> = new Set(
+  "386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" "),
+);
 
 /** `linux/arm64/v8`. */
 export function encodePlatform({ os, architecture, variant }: Platform): string {

@@ -335,6 +335,7 @@ pages
 back
 bridge GATEWAY
 back
+Loaded image: box:latest
 1
 linux
 linux 0

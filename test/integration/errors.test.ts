@@ -88,7 +88,7 @@ describe("teu run", () => {
       status: 125,
       line: /^teu: Unknown flag --nosuch/,
     },
-    { what: "no image", words: () => [], status: 125, line: /^teu: Wrong arguments of teu run/ },
+    { what: "no image", words: () => [], status: 1, line: /^teu: Wrong arguments of teu run/ },
     {
       what: "too little memory",
       words: () => ["-m", "1m", image],

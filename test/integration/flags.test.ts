@@ -512,7 +512,7 @@ describe("what is kept and told", () => {
     );
     expect((await run("true", "--sig-proxy=false", "--detach-keys", "ctrl-a,x")).status).toBe(0);
     expect((await run("true", "--sig-proxy=no")).stderr).toStartWith(
-      'teu: Invalid value "no" of --sig-proxy',
+      'teu: Invalid value "no" of flag --sig-proxy',
     );
   });
 });

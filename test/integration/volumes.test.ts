@@ -441,7 +441,8 @@ describe("the driver local", () => {
     [["-o", "device=/x"], 'missing required option: "type"'],
     [["-o", "what=1"], 'invalid option: "what"'],
     [["-d", "nfs"], "Unsupported volume driver nfs"],
-    [["a"], "includes invalid characters for a local volume name"],
+    [["a"], "volume name is too short"],
+    [["a/b"], "includes invalid characters for a local volume name"],
   ])("refuses %p", async (words, why) => {
     const { status, stderr } = await store.teu("volume", "create", ...words);
     expect(status).not.toBe(0);

@@ -2,7 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type AuditEntry, enginePaths, parseMoment, readAudit } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeTable, printable } from "../text.ts";
 
 const HEADINGS: Readonly<Record<string, string>> = {
@@ -45,6 +45,7 @@ to the last argument. What is not in an entry: environments, which hold secrets.
     { command: "teu audit --json | jq 'select(.allowed.privileged)'", says: "Who had everything" },
   ],
   async run({ flags }, { environment }) {
+    const format = formatOf(flags.format);
     const { entries, problems } = readAudit(enginePaths(environment).root);
     if (flags.verify) {
       for (const { line, says } of problems) print(`line ${line}: ${says}\n`);
@@ -61,7 +62,7 @@ to the last argument. What is not in an entry: environments, which hold secrets.
         (flags.container === undefined || name === flags.container || container.startsWith(flags.container)),
     );
     if (flags.json) print(shown.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-    else if (flags.format !== undefined) print(formatList(flags.format, shown.map(fieldsOf), HEADINGS));
+    else if (format !== undefined) print(formatList(format, shown.map(fieldsOf), HEADINGS));
     else
       print(
         encodeTable(

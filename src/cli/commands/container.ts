@@ -12,7 +12,6 @@ const TABLE: CommandTable<CliContext> = {
     diff: "diff",
     exec: "exec",
     export: "export",
-    inspect: "inspect",
     kill: "kill",
     logs: "logs",
     ls: "ps",
@@ -30,6 +29,10 @@ const TABLE: CommandTable<CliContext> = {
     update: "update",
     wait: "wait",
   }),
+  inspect: {
+    summary: "Show all that is known of containers",
+    load: async () => (await import("./inspect.ts")).containerCommand,
+  },
   prune: {
     summary: "Remove all containers that have ended",
     load: async () => (await import("./container-prune.ts")).command,

@@ -1,7 +1,6 @@
 /** `teu cp`: files between a container and this machine. Docker's words and rules. */
-import { writeSync } from "node:fs";
 import { resolve } from "node:path";
-import { Unsupported } from "../../base/index.ts";
+import { Unsupported, writeAll } from "../../base/index.ts";
 import {
   type CopyEnd,
   copyBetween,
@@ -12,6 +11,7 @@ import {
   openEngine,
   type Store,
 } from "../../engine/index.ts";
+import { errno, SystemCallFailed } from "../../sys/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -55,16 +55,26 @@ container, with - for TARGET one is written to stdout. A directory goes into a d
   },
 });
 
+/** @throws {InvalidOption} what a variable that is not set leaves, of which the path would be the whole container or this folder */
+function requirePath(path: string, text: string): void {
+  if (path === "")
+    throw new InvalidOption({ option: "PATH", value: text }, "source and destination can not be empty");
+}
+
 /** `-` is none: a stream. A path with a slash before its first colon is no container's. */
 function endOf(store: Store, text: string): CopyEnd | undefined {
   if (text === "-") return undefined;
   const [, name = "", path = ""] = /^([^/:]+):(.*)$/s.exec(text) ?? [];
-  if (name !== "" && name !== "." && name !== "..")
-    return { kind: "container", container: findContainer(store, name), path: path === "" ? "/" : path };
+  if (name !== "" && name !== "." && name !== "..") {
+    requirePath(path, text);
+    return { kind: "container", container: findContainer(store, name), path };
+  }
+  requirePath(text, text);
   const end = /\/\.?$/.exec(text)?.[0] ?? (text === "." ? "/." : "");
   return { kind: "host", path: `${resolve(text)}${end}` };
 }
 
+/** What is cut short is no archive. */
 function writeWhole(piece: Uint8Array): void {
-  for (let at = 0; at < piece.length; ) at += writeSync(1, piece, at);
+  if (!writeAll(1, piece)) throw new SystemCallFailed("write", errno.EPIPE, "standard output");
 }

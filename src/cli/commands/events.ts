@@ -1,8 +1,8 @@
 /** `teu events`. Docker's lines, filters and templates. */
-import { print } from "../../base/index.ts";
+import { print, withQuiet } from "../../base/index.ts";
 import { type EventRecord, InvalidOption, openEngine, parseMoment, watchEvents } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { printable } from "../text.ts";
 
 type Filter = (event: EventRecord, value: string) => boolean;
@@ -47,6 +47,7 @@ export const command = teuCommand({
     { command: "teu events --filter event=die --format '{{.Actor.Attributes.name}}'", says: "Tell who ends" },
   ],
   async run({ flags }, { environment }) {
+    const format = formatOf(flags.format);
     const isWanted = filterOf(flags.filter);
     const since = momentOf(flags.since);
     const until = momentOf(flags.until);
@@ -57,9 +58,13 @@ export const command = teuCommand({
     for await (const event of watchEvents(store, range, stop.signal)) {
       if (!isWanted(event)) continue;
       const fields = dockerShape(event);
-      if (flags.json || flags.format === "json") print(`${JSON.stringify(fields)}\n`);
-      else if (flags.format !== undefined) print(formatList(flags.format, [fields], {}));
-      else print(line(event));
+      const isJSON = flags.json || format === "json";
+      const text = isJSON
+        ? `${JSON.stringify(fields)}\n`
+        : format
+          ? formatList(format, [fields], {})
+          : line(event);
+      if (!print(text)) break;
     }
     return 0;
   },
@@ -78,7 +83,7 @@ function line({ time, type, action, actor, attributes }: EventRecord): string {
 
 /** Source: Docker Engine API, SystemEvents. */
 function dockerShape({ time, type, action, actor, attributes }: EventRecord): Record<string, unknown> {
-  return {
+  const shown = {
     status: action,
     id: actor,
     from: attributes["image"] ?? "",
@@ -89,6 +94,11 @@ function dockerShape({ time, type, action, actor, attributes }: EventRecord): Re
     time: Math.floor(time / 1000),
     timeNano: time * 1e6,
   };
+  // As templates call them.
+  const { status, id, from, scope, timeNano } = shown;
+  return withQuiet(shown, {
+    ...{ Status: status, ID: id, From: from, Scope: scope, Time: shown.time, TimeNano: timeNano },
+  });
 }
 
 /** Values of one key are alternatives, keys are not. @throws {InvalidOption} */

@@ -3,7 +3,7 @@ import { print } from "../../base/index.ts";
 import { imageHistory, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeAge, encodeSize, encodeTable, printable } from "../text.ts";
 
 const HEADINGS: Readonly<Record<string, string>> = {
@@ -40,6 +40,7 @@ export const command = teuCommand({
   arguments: [{ name: "IMAGE" }],
   examples: [{ command: "teu history --no-trunc debian", says: "Every step in full" }],
   async run({ flags, arguments: [name = ""] }, { environment }) {
+    const format = formatOf(flags.format);
     const steps = imageHistory(await openEngine(environment), name, platformOf(flags.platform));
     if (flags.json) {
       print(`${JSON.stringify(steps)}\n`);
@@ -66,7 +67,7 @@ export const command = teuCommand({
       };
     });
     if (flags.quiet) print(rows.map(({ ID }) => `${ID}\n`).join(""));
-    else if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
+    else if (format !== undefined) print(formatList(format, rows, HEADINGS));
     else
       print(
         encodeTable(

@@ -6,7 +6,6 @@ import { type CliContext, commandGroup } from "../context.ts";
 const TABLE: CommandTable<CliContext> = {
   ...aliases({
     import: "import",
-    inspect: "inspect",
     load: "load",
     ls: "images",
     pull: "pull",
@@ -15,6 +14,10 @@ const TABLE: CommandTable<CliContext> = {
     save: "save",
     tag: "tag",
   }),
+  inspect: {
+    summary: "Show all that is known of images",
+    load: async () => (await import("./inspect.ts")).imageCommand,
+  },
   annotate: {
     summary: "Set annotations of an image or an index, or take them away",
     load: async () => (await import("./image-annotate.ts")).command,

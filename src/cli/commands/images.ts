@@ -3,8 +3,8 @@ import { print } from "../../base/index.ts";
 import { type ImageSummary, listImages, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { imageListFilter, isNamed } from "../image-list-filter.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
-import { encodeAge, encodeSize, encodeTable } from "../text.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
+import { encodeAge, encodeMoment, encodeSize, encodeTable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu images",
@@ -33,6 +33,7 @@ export const command = teuCommand({
   arguments: [{ name: "REPOSITORY[:TAG]", isOptional: true }],
   examples: [{ command: "teu images --json", says: "For programs" }],
   async run({ flags, arguments: [pattern] }, { environment }) {
+    const format = formatOf(flags.format);
     const all = listImages(await openEngine(environment));
     const isWanted = imageListFilter(flags.filter, all);
     const images = all.filter(
@@ -41,10 +42,10 @@ export const command = teuCommand({
     const columns = flags.digests ? [...COLUMNS.slice(0, 2), "Digest", ...COLUMNS.slice(2)] : COLUMNS;
     if (flags.json) print(`${JSON.stringify(images)}\n`);
     else if (flags.quiet) print(images.map(({ id }) => `${flags["no-trunc"] ? id : shortID(id)}\n`).join(""));
-    else if (flags.format !== undefined)
+    else if (format !== undefined)
       print(
         formatList(
-          flags.format,
+          format,
           images.map((image) => fieldsOf(image, flags["no-trunc"])),
           HEADINGS,
         ),
@@ -90,7 +91,7 @@ function fieldsOf({ name, id, created, size }: ImageSummary, isWhole: boolean): 
     Digest: id,
     ID: isWhole ? id : shortID(id),
     CreatedSince: age,
-    CreatedAt: created ?? "",
+    CreatedAt: created === undefined ? "" : encodeMoment(Date.parse(created)),
     Size: shownSize,
   };
 }

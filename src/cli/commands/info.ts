@@ -4,7 +4,7 @@ import { release } from "node:os";
 import { print, version } from "../../base/index.ts";
 import { enginePaths, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
+import { INSPECT_FLAG, printFacts } from "../template/inspections.ts";
 
 export const command = teuCommand({
   name: "teu info",
@@ -24,7 +24,7 @@ export const command = teuCommand({
     };
     if (flags.format !== undefined) {
       const { dockerInfo } = await import("../docker-info.ts");
-      printInspections(flags.format, [{ ...facts, ...dockerInfo(await openEngine(environment), facts) }]);
+      printFacts(flags.format, { ...facts, ...dockerInfo(await openEngine(environment), facts) });
     } else if (flags.json) print(`${JSON.stringify(facts)}\n`);
     else
       print(

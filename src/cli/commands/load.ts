@@ -12,17 +12,17 @@ export const command = teuCommand({
   flags: {
     input: { kind: "string", short: "i", value: "FILE", summary: "Read FILE instead of standard input" },
     progress: PROGRESS_FLAG,
-    quiet: { kind: "boolean", short: "q", summary: "Print nothing" },
+    quiet: { kind: "boolean", short: "q", summary: "Show no progress" },
   },
   arguments: [],
   examples: [{ command: "teu load -i debian.tar", says: "Load what save wrote, here or elsewhere" }],
   async run({ flags }, { environment }) {
-    const { input, quiet } = flags;
+    const { input } = flags;
     using progress = progressPrinter(flags, "none"); // what is kept of it is the names
     const store = await openEngine(environment);
     const names = await loadImages(store, readArchive(input), undefined, progress.update);
     progress.clear();
-    if (!quiet) for (const name of names) print(`Loaded image: ${name}\n`);
+    for (const name of names) print(`Loaded image: ${name}\n`);
     return 0;
   },
 });

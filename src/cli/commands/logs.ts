@@ -36,7 +36,7 @@ Times are RFC 3339, seconds since 1970, or how long ago: 90s, 10m, 1h30m.`,
     };
     const details = flags.details ? `${logDetails(store, name)} ` : "";
     const print = entryPrinter(flags.timestamps, details);
-    for await (const entry of readContainerLog(store, name, range)) print(entry);
+    for await (const entry of readContainerLog(store, name, range)) if (!print(entry)) break;
     return 0;
   },
 });
@@ -46,13 +46,13 @@ function parseTail(text: string): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** A line may come in parts: its time and details are told once, at its beginning. */
-function entryPrinter(withTime: boolean, details: string): (entry: LogEntry) => void {
+/** What it gives says whether somebody reads. A line may come in parts: its time and details are told once, at its beginning. */
+function entryPrinter(withTime: boolean, details: string): (entry: LogEntry) => boolean {
   const isMidway = { stdout: false, stderr: false };
   return ({ stream, time, content, isWhole }) => {
     const head = isMidway[stream] ? "" : `${withTime ? `${time} ` : ""}${details}`;
     isMidway[stream] = !isWhole;
     const bytes = Buffer.concat([Buffer.from(head), content, Buffer.from(isWhole ? "\n" : "")]);
-    writeAll(stream === "stdout" ? 1 : 2, bytes);
+    return writeAll(stream === "stdout" ? 1 : 2, bytes);
   };
 }

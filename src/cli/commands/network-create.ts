@@ -77,7 +77,7 @@ export const command = teuCommand({
     },
   ],
   async run({ flags, arguments: [word = ""] }, { environment }) {
-    const name = parseName(word);
+    const name = parseName(word, "network");
     const driver = parseDriver(flags.driver, flags.opt);
     if (name === "none" || name === "host" || name === "container")
       throw new InvalidOption(

@@ -20,10 +20,7 @@ export const command = teuCommand({
   examples: [{ command: "teu network inspect bridge", says: "Show who has which address" }],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    printInspections(
-      flags.format,
-      names.map((name) => networkShape(describeNetwork(store, name))),
-    );
+    await printInspections(flags.format, names, (name) => networkShape(describeNetwork(store, name)));
     return 0;
   },
 });

@@ -4,8 +4,8 @@ import { describeNetworks, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { networkFilter } from "../network-filter.ts";
 import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
-import { encodeTable } from "../text.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
+import { encodeMoment, encodeTable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu network ls",
@@ -16,7 +16,7 @@ export const command = teuCommand({
       kind: "list",
       short: "f",
       value: "NAME=VALUE",
-      summary: "Only those with: name, id, driver, label, internal",
+      summary: "Only those with: name, id, driver, label, type, scope, dangling, internal",
     },
     "no-trunc": { kind: "boolean", summary: "Cut nothing short" },
     quiet: { kind: "boolean", short: "q", summary: "Print IDs only" },
@@ -25,22 +25,23 @@ export const command = teuCommand({
   arguments: [],
   examples: [{ command: "teu network ls", says: "Show the networks, their addresses and who is in them" }],
   async run({ flags }, { environment }) {
+    const format = formatOf(flags.format);
     const networks = describeNetworks(await openEngine(environment)).filter(
-      networkFilter(flags.filter, ["name", "id", "driver", "label", "internal"]),
+      networkFilter(flags.filter, ["name", "id", "driver", "label", "type", "scope", "dangling", "internal"]),
     );
     const short = (id: string): string => (flags["no-trunc"] ? id : id.slice(0, 12));
     if (flags.json) print(`${JSON.stringify(networks)}\n`);
     else if (flags.quiet) print(networks.map(({ id }) => `${short(id)}\n`).join(""));
-    else if (flags.format !== undefined)
+    else if (format !== undefined)
       print(
         formatList(
-          flags.format,
+          format,
           networks.map(({ id, name, driver, isInternal, createdAt, subnet6, labels }) => ({
             ...{ ID: short(id), Name: name, Driver: driver, Scope: "local" },
             ...{
               Internal: isInternal,
               IPv6: subnet6 !== undefined,
-              CreatedAt: new Date(createdAt).toISOString(),
+              CreatedAt: encodeMoment(createdAt),
             },
             ...labelFields(labels),
           })),

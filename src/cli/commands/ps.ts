@@ -9,8 +9,8 @@ import {
 import { containerFilter } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
-import { encodeAge, encodePlace, encodeSize, encodeTable, printable } from "../text.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
+import { encodeAge, encodeMoment, encodePlace, encodeSize, encodeTable, printable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu ps",
@@ -22,7 +22,7 @@ export const command = teuCommand({
       short: "f",
       value: "NAME=VALUE",
       summary:
-        "Only those with: name, id, status, label, ancestor, network, volume, publish, health, exited, before, since",
+        "Only those with: name, id, status, label, ancestor, network, volume, publish, expose, health, exited, before, since",
     },
     format: FORMAT_FLAG,
     last: {
@@ -47,10 +47,12 @@ export const command = teuCommand({
     { command: "teu ps --filter label=app=shop --format '{{.Names}}: {{.Status}}'", says: "Some of some" },
   ],
   async run({ flags }, { environment }) {
+    const format = formatOf(flags.format);
     const filter = containerFilter(flags.filter);
     const store = await openEngineRecords(environment);
     const all = listContainers(store);
-    const count = flags.latest ? 1 : flags.last;
+    const last = flags.last !== undefined && flags.last > 0 ? flags.last : undefined;
+    const count = flags.latest ? 1 : last;
     const isShown = ({ phase }: ContainerSummary): boolean =>
       flags.all || count !== undefined || filter.asksForEnded || phase !== "exited";
     const isSized = flags.size || /\.Size\b/.test(flags.format ?? "");
@@ -63,10 +65,10 @@ export const command = teuCommand({
     const length = flags["no-trunc"] ? undefined : ID_CHARACTERS;
     if (flags.json) print(`${JSON.stringify(shown)}\n`);
     else if (flags.quiet) print(shown.map(({ id }) => `${id.slice(0, length)}\n`).join(""));
-    else if (flags.format !== undefined)
+    else if (format !== undefined)
       print(
         formatList(
-          flags.format,
+          format,
           shown.map((container) => fieldsOf(container, flags["no-trunc"])),
           { ...HEADINGS, ...LABEL_HEADINGS },
         ),
@@ -106,13 +108,20 @@ const COLUMNS = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Nam
 const HEALTH = { starting: "health: starting", healthy: "healthy", unhealthy: "unhealthy" } as const;
 const ID_CHARACTERS = 12;
 const COMMAND_CHARACTERS = 20;
+const MOUNT_CHARACTERS = 15;
+
+/** As docker cuts what stands among others. */
+function shortened(text: string): string {
+  return text.length > MOUNT_CHARACTERS ? `${text.slice(0, MOUNT_CHARACTERS - 1)}…` : text;
+}
 
 /** With sizes where they were asked for: to count them takes time. */
 type Shown = ContainerSummary & Partial<ContainerSizes>;
 
 function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
-  const { id, image, command, createdAt, name, labels, networks, volumes } = container;
-  const line = printable(command.join(" "));
+  const { id, image, command, createdAt, name, labels, networks, volumes, mounts } = container;
+  // As docker has it: an argument with a space is shown to be one.
+  const line = printable(command.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" "));
   const isLong = !isWhole && line.length > COMMAND_CHARACTERS;
   const now = Date.now();
   return {
@@ -120,14 +129,14 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
     Image: image,
     Command: JSON.stringify(isLong ? `${line.slice(0, COMMAND_CHARACTERS - 1)}…` : line),
     RunningFor: encodeAge(createdAt, now),
-    CreatedAt: new Date(createdAt).toISOString(),
+    CreatedAt: encodeMoment(createdAt),
     Status: status(container, now),
     State: stateOf(container),
-    Ports: container.ports.map(encodePort).join(", "),
+    Ports: encodePorts(container),
     Names: name,
     ...labelFields(labels),
     Networks: networks.join(","),
-    Mounts: volumes.join(","),
+    Mounts: mounts.map(({ source }) => (isWhole ? source : shortened(source))).join(","),
     LocalVolumes: volumes.length,
     Size: encodeSizes(container),
   };
@@ -137,6 +146,19 @@ function encodeSizes({ writableBytes, rootBytes }: Shown): string {
   if (writableBytes === undefined || rootBytes === undefined) return "";
   const [written, all] = [writableBytes, rootBytes].map((bytes) => encodeSize(bytes).replace(" ", ""));
   return `${written} (virtual ${all})`;
+}
+
+/** Of one that runs: what is served and leads nowhere, then what is published. */
+function encodePorts({ phase, exposed, ports }: ContainerSummary): string {
+  if (phase !== "running") return "";
+  const alone = exposed.filter(
+    ({ containerPort, protocol }) =>
+      !ports.some((port) => port.containerPort === containerPort && port.protocol === protocol),
+  );
+  return [
+    ...alone.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
+    ...ports.map(encodePort),
+  ].join(", ");
 }
 
 function encodePort({

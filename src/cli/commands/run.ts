@@ -66,6 +66,11 @@ A container is in the network 'bridge', unless --network says another one of 'te
   ],
   async run({ flags, arguments: [image = "", ...words] }, context) {
     const trace = traceFormat(flags.trace);
+    if (flags.detach && flags.attach.length > 0)
+      throw new InvalidOption(
+        { option: "--attach", value: flags.attach.join(" ") },
+        "conflicting options: cannot specify both --attach and --detach",
+      );
     const request = containerRequest(flags, words, context.environment);
     for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
     const quiet = flags.quiet || trace !== undefined;
@@ -88,7 +93,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
 });
 
 /** @throws {InvalidOption} docker's words */
-function streamsOf(words: readonly string[]): Pick<AttachOptions, "readsInput" | "shows"> {
+function streamsOf(words: readonly string[]): Pick<AttachOptions, "shows"> {
   if (words.length === 0) return {};
   const names = words.map((word) => word.toLowerCase());
   const wrong = names.find((name) => !/^std(in|out|err)$/.test(name));
@@ -97,8 +102,8 @@ function streamsOf(words: readonly string[]): Pick<AttachOptions, "readsInput" |
       { option: "--attach", value: wrong },
       "valid streams are STDIN, STDOUT and STDERR",
     );
+  // Whether the program's input is open, and ours, is for -i to say.
   return {
-    readsInput: names.includes("stdin"),
     shows: (["stdout", "stderr"] as const).filter((name) => names.includes(name)),
   };
 }

@@ -1,6 +1,6 @@
 /** `teu start`: starts containers that have ended once more. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachName, openEngine, restartContainer } from "../../engine/index.ts";
+import { forEachName, InvalidOption, openEngine, restartContainer } from "../../engine/index.ts";
 import { ATTACH_FLAGS, attachOptions } from "../attach-flags.ts";
 import { teuCommand } from "../context.ts";
 
@@ -22,6 +22,11 @@ export const command = teuCommand({
       flags.attach || flags.interactive
         ? { ...attachOptions(flags), readsInput: flags.interactive }
         : undefined;
+    if (attach !== undefined && names.length > 1)
+      throw new InvalidOption(
+        { option: "CONTAINER", value: names.join(" ") },
+        "you cannot start and attach multiple containers at once",
+      );
     let status = 0;
     await forEachName(names, async (name) => {
       status = await restartContainer(store, name, attach);

@@ -2,7 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type ContainerUsage, openEngine, watchUsage } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeSize, encodeTable } from "../text.ts";
 
 const HEADINGS: Readonly<Record<string, string>> = {
@@ -38,21 +38,23 @@ export const command = teuCommand({
   examples: [{ command: "teu stats --no-stream --format '{{.Name}} {{.CPUPerc}}'", says: "For a script" }],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
+    const format = formatOf(flags.format);
     const isOnce = flags["no-stream"];
-    const isScreen = !isOnce && !flags.json && flags.format === undefined && process.stdout.isTTY;
+    const isScreen = !isOnce && !flags.json && format === undefined && process.stdout.isTTY;
     for await (const usage of watchUsage(store, names)) {
       const rows = usage.map((one) => fieldsOf(one, flags["no-trunc"]));
       if (isScreen) print(CLEAR);
-      if (flags.json) print(usage.map((one) => `${JSON.stringify(one)}\n`).join(""));
-      else if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
-      else
-        print(
-          encodeTable(
-            Object.values(HEADINGS),
-            rows.map((row) => Object.keys(HEADINGS).map((key) => row[key] ?? "")),
-          ),
+      const table = () =>
+        encodeTable(
+          Object.values(HEADINGS),
+          rows.map((row) => Object.keys(HEADINGS).map((key) => row[key] ?? "")),
         );
-      if (isOnce) return 0;
+      const text = flags.json
+        ? usage.map((one) => `${JSON.stringify(one)}\n`).join("")
+        : format
+          ? formatList(format, rows, HEADINGS)
+          : table();
+      if (!print(text) || isOnce) return 0;
     }
     return 0;
   },

@@ -2,7 +2,7 @@
 import { print } from "../../base/index.ts";
 import { diskUsage, InvalidOption, openEngine, type UsageOfKind } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeSize, encodeTable } from "../text.ts";
 
 /** Docker's fields, in the order of its columns. */
@@ -25,9 +25,10 @@ export const command = teuCommand({
   arguments: [],
   examples: [{ command: "teu system df -v", says: "Find what fills the disk" }],
   async run({ flags }, { environment }) {
-    if (flags.verbose && flags.format !== undefined)
+    const format = formatOf(flags.format);
+    if (flags.verbose && format !== undefined)
       throw new InvalidOption(
-        { option: "--format", value: flags.format },
+        { option: "--format", value: format },
         "the verbose and the format options conflict",
       );
     const usage = diskUsage(await openEngine(environment));
@@ -36,7 +37,7 @@ export const command = teuCommand({
       return 0;
     }
     const rows = usage.map(fieldsOf);
-    if (flags.format !== undefined) print(formatList(flags.format, rows, HEADINGS));
+    if (format !== undefined) print(formatList(format, rows, HEADINGS));
     else print(encodeTable(Object.values(HEADINGS), rows.map(Object.values)));
     if (!flags.verbose) return 0;
     for (const { type, items } of usage) {
@@ -63,7 +64,7 @@ function fieldsOf({
     Type: type,
     TotalCount: `${total}`,
     Active: `${active}`,
-    Size: encodeSize(bytes),
-    Reclaimable: `${encodeSize(reclaimableBytes)}${share}`,
+    Size: encodeSize(bytes).replace(" ", ""),
+    Reclaimable: `${encodeSize(reclaimableBytes).replace(" ", "")}${share}`,
   };
 }

@@ -11,10 +11,7 @@ export const command = teuCommand({
   examples: [{ command: "teu volume inspect pages", says: "Show where its files lie and who has it" }],
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    printInspections(
-      flags.format,
-      names.map((name) => volumeShape(describeVolume(store, name))),
-    );
+    await printInspections(flags.format, names, (name) => volumeShape(describeVolume(store, name)));
     return 0;
   },
 });

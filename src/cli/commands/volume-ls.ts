@@ -3,7 +3,7 @@ import { print } from "../../base/index.ts";
 import { describeVolumes, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
-import { FORMAT_FLAG, formatList } from "../template/list.ts";
+import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeTable } from "../text.ts";
 import { volumeFilter } from "../volume-filter.ts";
 
@@ -27,14 +27,15 @@ export const command = teuCommand({
     { command: "teu volume ls -q --filter dangling=true", says: "Those that no container has" },
   ],
   async run({ flags }, { environment }) {
+    const format = formatOf(flags.format);
     const isWanted = volumeFilter(flags.filter, ["name", "label", "driver", "dangling"]);
     const volumes = describeVolumes(await openEngine(environment)).filter(isWanted);
     if (flags.json) print(`${JSON.stringify(volumes)}\n`);
     else if (flags.quiet) print(volumes.map(({ name }) => `${name}\n`).join(""));
-    else if (flags.format !== undefined)
+    else if (format !== undefined)
       print(
         formatList(
-          flags.format,
+          format,
           volumes.map(({ name, driver, scope, mountpoint, containers, labels }) => ({
             ...{ Name: name, Driver: driver, Scope: scope, Mountpoint: mountpoint, Links: containers.length },
             ...labelFields(labels),

@@ -11,7 +11,9 @@ export const command = teuCommand({
   examples: [{ command: "teu wait job", says: "Wait for a job" }],
   async run({ arguments: names }, { environment }) {
     const store = await openEngine(environment);
-    await forEachName(names, async (name) => print(`${await waitForContainer(store, name)}\n`));
+    await forEachName(names, async (name) => {
+      print(`${await waitForContainer(store, name)}\n`);
+    });
     return 0;
   },
 });

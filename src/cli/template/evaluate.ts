@@ -1,14 +1,25 @@
 /** Evaluates templates. Source: pkg.go.dev/text/template, functions; docker's formatting reference. */
 import { InvalidOption } from "../../engine/index.ts";
 import { type Call, type Expression, type Node, type Pipeline, parseTemplate } from "./parse.ts";
+import { printf } from "./printf.ts";
 
 /** Makes the text of each value. @throws {InvalidOption} when the template is wrong; when called, for a field that is not there */
 export function compileTemplate(template: string): (data: unknown) => string {
-  const nodes = parseTemplate(template);
+  const nodes = parseTemplate(template, isFunction);
   return (data) => new Evaluation(template, data).run(nodes, data);
 }
 
 type Variables = Map<string, unknown>;
+
+/** `break` and `continue` on their way to the range that they are in. */
+class Jump {
+  /** What has been made of this round until then. */
+  text = "";
+  readonly isLast: boolean;
+  constructor(isLast: boolean) {
+    this.isLast = isLast;
+  }
+}
 
 class Evaluation {
   readonly #template: string;
@@ -20,7 +31,15 @@ class Evaluation {
   }
 
   run(nodes: readonly Node[], dot: unknown): string {
-    return nodes.map((node) => this.#node(node, dot)).join("");
+    let text = "";
+    for (const node of nodes)
+      try {
+        text += this.#node(node, dot);
+      } catch (caught) {
+        if (caught instanceof Jump) caught.text = text + caught.text;
+        throw caught;
+      }
+    return text;
   }
 
   #node(node: Node, dot: unknown): string {
@@ -39,6 +58,8 @@ class Evaluation {
       }
       case "range":
         return this.#range(node, dot);
+      case "jump":
+        throw new Jump(node.isLast);
       default:
         return node satisfies never;
     }
@@ -52,13 +73,19 @@ class Evaluation {
     const entries = entriesOf(value);
     if (entries.length === 0) return this.run(otherwise, dot);
     const [first, second] = pipeline.sets;
-    return entries
-      .map(([key, element]) => {
-        if (second !== undefined) this.#variables.set(second, element);
-        if (first !== undefined) this.#variables.set(first, second === undefined ? element : key);
-        return this.run(then, element);
-      })
-      .join("");
+    let text = "";
+    for (const [key, element] of entries) {
+      if (second !== undefined) this.#variables.set(second, element);
+      if (first !== undefined) this.#variables.set(first, second === undefined ? element : key);
+      try {
+        text += this.run(then, element);
+      } catch (caught) {
+        if (!(caught instanceof Jump)) throw caught;
+        text += caught.text;
+        if (caught.isLast) break;
+      }
+    }
+    return text;
   }
 
   #pipeline(pipeline: Pipeline, dot: unknown): unknown {
@@ -75,6 +102,16 @@ class Evaluation {
   }
 
   #call([head, ...rest]: Call, dot: unknown, piped: readonly unknown[]): unknown {
+    const decides = head.kind === "function" ? LAZY[head.name] : undefined;
+    if (decides !== undefined) {
+      // No further than needed: what comes later may be about what is not there.
+      let value: unknown;
+      for (const expression of rest) {
+        value = this.#expression(expression, dot);
+        if (decides(isTrue(value))) return value;
+      }
+      return piped.length > 0 ? piped[0] : value;
+    }
     const values = [...rest.map((expression) => this.#expression(expression, dot)), ...piped];
     if (head.kind === "function") return this.#function(head.name, values);
     const value = this.#expression(head, dot);
@@ -103,23 +140,41 @@ class Evaluation {
   }
 
   #walk(value: unknown, path: readonly string[]): unknown {
-    return path.reduce<unknown>((at, name) => {
+    return path.reduce<unknown>((at, name, index) => {
       if (typeof at === "object" && at !== null && Object.hasOwn(at, name))
         return (at as Record<string, unknown>)[name]; // it has the key
+      if (index > 0 && FREE_KEYS.has(path[index - 1] ?? "")) return undefined;
       throw this.#wrong(`map has no entry for key "${name}"`);
     }, value);
   }
 
   #function(name: string, values: readonly unknown[]): unknown {
     const work = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-    if (work === undefined) throw this.#wrong(`function "${name}" not defined`);
-    return work(...values);
+    if (work === undefined) throw this.#wrong(`missing arguments of ${name}`);
+    try {
+      return work(...values);
+    } catch (caught) {
+      if (!(caught instanceof CallFailed)) throw caught;
+      throw this.#wrong(`error calling ${name}: ${caught.message}`);
+    }
   }
 
   #wrong(why: string): InvalidOption {
     return new InvalidOption({ option: "--format", value: this.#template }, `template: ${why}`);
   }
 }
+
+/** What Go's functions say of values that they are not for. */
+class CallFailed extends Error {}
+
+/** What is in them has names of people's choice: one that is not there is no mistake. In docker they are Go's map[string]string. */
+const FREE_KEYS: ReadonlySet<string> = new Set(["Labels", "Attributes", "Options", "Annotations", "Sysctls"]);
+
+/** Whether the value just seen, being true or false, is the answer. */
+const LAZY: Readonly<Record<string, (truth: boolean) => boolean>> = {
+  and: (truth) => !truth,
+  or: (truth) => truth,
+};
 
 const FUNCTIONS: Readonly<Record<string, (...values: unknown[]) => unknown>> = {
   json: (value) => JSON.stringify(value) ?? "null",
@@ -135,17 +190,17 @@ const FUNCTIONS: Readonly<Record<string, (...values: unknown[]) => unknown>> = {
   pad: (text, before, after) => `${" ".repeat(Number(before))}${textOf(text)}${" ".repeat(Number(after))}`,
   println: (...values) => `${values.map(textOf).join(" ")}\n`,
   print: (...values) => values.map(textOf).join(""),
-  printf: (format, ...values) => {
-    let next = 0;
-    return textOf(format).replace(/%(%|[svdqt])/g, (_, verb: string) => {
-      if (verb === "%") return "%";
-      const value = values[next++];
-      return verb === "q" ? JSON.stringify(textOf(value)) : textOf(value);
-    });
+  printf: (format, ...values) => printf(textOf(format), values, textOf),
+  html: (text) => textOf(text).replace(/[<>&'"]/g, (sign) => `&${HTML[sign] ?? ""};`),
+  js: (text) => textOf(text).replace(/[\\'"<>&=]/g, (sign) => JS[sign] ?? `\\${sign}`),
+  urlquery: (text) => encodeURIComponent(textOf(text)).replaceAll("%20", "+"),
+  len: (value) => {
+    if (value === null || value === undefined) throw new CallFailed("len of nil pointer");
+    if (typeof value === "string") return Buffer.byteLength(value);
+    if (typeof value !== "object") throw new CallFailed(`len of type ${typeof value}`);
+    return entriesOf(value).length;
   },
-  len: (value) => (typeof value === "string" ? value.length : entriesOf(value).length),
-  index: (value, ...keys) =>
-    keys.reduce((at, key) => (at as Record<string, unknown> | null | undefined)?.[textOf(key)], value),
+  index: (value, ...keys) => keys.reduce(elementAt, value),
   slice: (value, from, to) =>
     (value as string | unknown[]).slice(Number(from), to === undefined ? undefined : Number(to)),
   eq: (value, ...others) => others.some((other) => value === other),
@@ -154,10 +209,31 @@ const FUNCTIONS: Readonly<Record<string, (...values: unknown[]) => unknown>> = {
   le: (a, b) => (a as number) <= (b as number),
   gt: (a, b) => (a as number) > (b as number),
   ge: (a, b) => (a as number) >= (b as number),
-  and: (...values) => values.find((value) => !isTrue(value)) ?? values.at(-1),
-  or: (...values) => values.find(isTrue) ?? values.at(-1),
   not: (value) => !isTrue(value),
 };
+
+const HTML: Readonly<Record<string, string>> = { "<": "lt", ">": "gt", "&": "amp", "'": "#39", '"': "#34" };
+const JS: Readonly<Record<string, string>> = {
+  "<": "\\u003C",
+  ">": "\\u003E",
+  "&": "\\u0026",
+  "=": "\\u003D",
+};
+
+/** A key that is not there is an empty value, as in Go's map[string]string, which labels are. */
+function elementAt(value: unknown, key: unknown): unknown {
+  if (value === null || value === undefined) throw new CallFailed("index of untyped nil");
+  if (typeof value !== "object") throw new CallFailed(`can't index item of type ${typeof value}`);
+  if (!Array.isArray(value))
+    return Object.hasOwn(value, textOf(key)) ? (value as Record<string, unknown>)[textOf(key)] : ""; // it has the key
+  if (typeof key !== "number" || key < 0 || key >= value.length)
+    throw new CallFailed(`index out of range: ${textOf(key)}`);
+  return value[key];
+}
+
+function isFunction(name: string): boolean {
+  return Object.hasOwn(LAZY, name) || Object.hasOwn(FUNCTIONS, name);
+}
 
 /** As Go has it: what is empty is false. */
 function isTrue(value: unknown): boolean {
@@ -175,7 +251,8 @@ function entriesOf(value: unknown): [string | number, unknown][] {
 
 /** As Go's fmt prints it. */
 function textOf(value: unknown): string {
-  if (value === null || value === undefined) return "<no value>";
+  if (value === undefined) return "<no value>";
+  if (value === null) return "<nil>";
   if (Array.isArray(value)) return `[${value.map(textOf).join(" ")}]`;
   if (typeof value === "object")
     return `map[${entriesOf(value)

@@ -1,5 +1,6 @@
 /** `--format` of commands that inspect things: JSON, or a template for each. */
 import { print } from "../../base/index.ts";
+import { forEachName } from "../../engine/index.ts";
 import { compileTemplate } from "./evaluate.ts";
 
 /** How it is declared. */
@@ -10,14 +11,37 @@ export const INSPECT_FLAG = {
   summary: "Show this of each: '{{.Name}}'",
 } as const;
 
-/** @throws {InvalidOption} */
-export function printInspections(format: string | undefined, found: readonly object[]): void {
-  if (format === undefined || format === "json") {
-    const json = JSON.stringify(found, undefined, format === "json" ? undefined : 2);
-    // JSON may have these as they are, and some terminals obey them: U+009B is ESC [.
-    print(`${json.replace(/[\u007f-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)}\n`);
-    return;
+/** Prints what is known of one thing. @throws {InvalidOption} */
+export function printFacts(format: string, facts: object): void {
+  print(`${format === "json" ? encode([facts], true) : compileTemplate(format)(facts)}\n`);
+}
+
+/**
+ * Prints what is known of each of `names`. What is found is printed, whatever becomes of the others; as JSON it is one list.
+ * @throws {InvalidOption} {NotAllDone}
+ */
+export async function printInspections(
+  format: string | undefined,
+  names: readonly string[],
+  look: (name: string) => object | Promise<object>,
+): Promise<void> {
+  const isJSON = format === undefined || format === "" || format === "json";
+  const render = isJSON ? undefined : compileTemplate(format);
+  const found: object[] = [];
+  const lookAt = async (name: string) => {
+    const one = await look(name);
+    if (render === undefined) found.push(one);
+    else print(`${render(one)}\n`);
+  };
+  try {
+    await forEachName(names, lookAt);
+  } finally {
+    if (isJSON) print(`${encode(found, format === "json")}\n`);
   }
-  const render = compileTemplate(format);
-  print(found.map((one) => `${render(one)}\n`).join(""));
+}
+
+/** JSON may have these as they are, and some terminals obey them: U+009B is ESC [. */
+function encode(found: readonly object[], isOneLine: boolean): string {
+  const json = JSON.stringify(found, undefined, isOneLine ? undefined : 2);
+  return json.replace(/[\u007f-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
 }

@@ -12,6 +12,11 @@ export const FORMAT_FLAG = {
   summary: "Show each by a template: '{{.Names}}', 'table {{.ID}}\\t{{.Names}}'",
 } as const;
 
+/** Undefined: as without the flag, which is what an empty one and `table` alone mean. */
+export function formatOf(flag: string | undefined): string | undefined {
+  return flag === "" || flag === "table" ? undefined : flag;
+}
+
 /**
  * The lines for `items`.
  * @param headings  What stands above each field, in a table.

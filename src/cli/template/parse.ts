@@ -26,6 +26,8 @@ export interface Pipeline {
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "print"; readonly pipeline: Pipeline }
+  /** To the end of this round of the range that it is in, or (`break`) of the last one. */
+  | { readonly kind: "jump"; readonly isLast: boolean }
   | {
       readonly kind: "if" | "with" | "range";
       readonly pipeline: Pipeline;
@@ -33,9 +35,13 @@ export type Node =
       readonly otherwise: readonly Node[];
     };
 
-/** Parses a template. @throws {InvalidOption} in docker's words: template parsing error */
-export function parseTemplate(text: string): readonly Node[] {
-  const parser = new Parser(text);
+/**
+ * Parses a template.
+ * @param isFunction  Which words are functions.
+ * @throws {InvalidOption} in docker's words: template parsing error
+ */
+export function parseTemplate(text: string, isFunction: (name: string) => boolean): readonly Node[] {
+  const parser = new Parser(text, isFunction);
   const nodes = parser.nodes();
   parser.requireEnd();
   return nodes;
@@ -47,10 +53,14 @@ type Piece = { readonly kind: "text" | "action"; readonly text: string };
 class Parser {
   readonly #template: string;
   readonly #pieces: readonly Piece[];
+  readonly #isFunction: (name: string) => boolean;
   #at = 0;
+  /** How many ranges are open. */
+  #ranges = 0;
 
-  constructor(template: string) {
+  constructor(template: string, isFunction: (name: string) => boolean) {
     this.#template = template;
+    this.#isFunction = isFunction;
     this.#pieces = this.#split(template);
   }
 
@@ -69,7 +79,9 @@ class Parser {
       if (word === "end" || word === "else") return found;
       this.#at++;
       if (/^\/\*[\s\S]*\*\/$/.test(piece.text)) continue;
-      if (word === "if" || word === "with" || word === "range")
+      if ((piece.text === "break" || piece.text === "continue") && this.#ranges > 0)
+        found.push({ kind: "jump", isLast: piece.text === "break" });
+      else if (word === "if" || word === "with" || word === "range")
         found.push(this.#block(word, piece.text.slice(word.length)));
       else found.push({ kind: "print", pipeline: this.#pipeline(piece.text) });
     }
@@ -82,7 +94,9 @@ class Parser {
 
   #block(kind: "if" | "with" | "range", condition: string): Node {
     const pipeline = this.#pipeline(condition);
+    if (kind === "range") this.#ranges++;
     const then = this.nodes();
+    if (kind === "range") this.#ranges--;
     const next = this.#take();
     if (next === "end") return { kind, pipeline, then, otherwise: [] };
     const [, nested, rest = ""] = /^else\s+(if|with)\b(.*)$/s.exec(next) ?? [];
@@ -180,7 +194,10 @@ class Parser {
       return { kind: "variable", name, path };
     }
     if (token.startsWith(".")) return { kind: "field", path: pathOf(token) };
-    if (/^[A-Za-z_]\w*$/.test(token)) return { kind: "function", name: token };
+    if (/^[A-Za-z_]\w*$/.test(token)) {
+      if (!this.#isFunction(token)) throw this.#wrong(`function "${token}" not defined`);
+      return { kind: "function", name: token };
+    }
     throw this.#wrong(`unexpected ${JSON.stringify(token)} in operand`);
   }
 

@@ -45,6 +45,20 @@ const cases: [string, string][] = [
   ['{{"}}"}}{{`raw "x"`}}', '}}raw "x"'],
   ["{{slice .Name 0 2}}", "we"],
   ['{{range split "a,b" ","}}{{println .}}{{end}}', "a\nb\n"],
+  // What comes after the one that decides is not looked at.
+  ['{{if and .Empty (eq .Empty.None "x")}}y{{else}}n{{end}}', "n"],
+  ["{{or .Name .Empty.None}} {{.State | and .Name | len}}", "web 3"],
+  // A label that is not there is no text, where Go's fields that are not there are a mistake.
+  ['[{{index .Ports "nosuch"}}]', "[]"],
+  [
+    '{{printf "%.2s|%-5s|%5s|%05d|%x|%.1f|%q|%T|%%" .Name "a" "b" 42 255 1.5 "q" true}}',
+    'we|a    |    b|00042|ff|1.5|"q"|bool|%',
+  ],
+  ['{{printf "%d %s %s" "a" 1}}{{printf "x" 1}}', "%!d(string=a) %!s(int=1) %!s(MISSING)x%!(EXTRA int=1)"],
+  ["{{range .Env}}{{if eq . `B=2`}}{{break}}{{end}}{{.}}{{end}}", "A=1"],
+  ["{{range .Env}}{{.}}{{continue}}x{{end}}", "A=1B=2"],
+  ["{{html `<a & 'b'>`}} {{js `it's`}} {{urlquery `a b&c`}}", "&lt;a &amp; &#39;b&#39;&gt; it\\'s a+b%26c"],
+  ["{{len `é`}}", "2"],
 ];
 test.each(cases)("%s", (template, want) => expect(compileTemplate(template)(DATA)).toBe(want));
 
@@ -57,12 +71,18 @@ describe("a template is refused", () => {
     ["{{.Name | }}", "missing value for command"],
     ["{{(.Name}}", "unclosed left paren"],
     ["{{.Name ~}}", 'unexpected "~"'],
+    ["{{nosuch .Name}}", 'function "nosuch" not defined'],
+    ["{{break}}", 'function "break" not defined'],
   ])("%s: %s", (template, why) => expect(() => compileTemplate(template)).toThrow(why));
 
   test.each([
     ["{{.Nothing}}", 'map has no entry for key "Nothing"'],
     ["{{.constructor}}", 'map has no entry for key "constructor"'],
-    ["{{nosuch .Name}}", 'function "nosuch" not defined'],
+    ["{{index .Env 2}}", "error calling index: index out of range: 2"],
+    ['{{index .State.None "x"}}', 'map has no entry for key "None"'],
+    ['{{(index (index .Ports "443/tcp") 0).HostPort}}', "error calling index: index of untyped nil"],
+    ['{{(index (index .Ports "1/tcp") 0).HostPort}}', "error calling index: can't index item of type string"],
+    ["{{len true}}", "error calling len: len of type boolean"],
     ["{{$y}}", 'undefined variable "$y"'],
     ['{{.Name "x"}}', "can't give argument to non-function"],
   ])("when it is used: %s: %s", (template, why) =>

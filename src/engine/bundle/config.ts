@@ -169,16 +169,20 @@ export function makeConfig(
 
 /** What is run. Docker's rule: an entrypoint from the caller also drops the image's command. @throws {NoCommand} */
 export function commandOf(image: ImageProcess, options: ContainerOptions): readonly string[] {
-  const entrypoint =
-    options.entrypoint === undefined
-      ? image.entrypoint
-      : options.entrypoint === ""
-        ? []
-        : [options.entrypoint];
+  const entrypoint = entrypointOf(image, options);
   const isReplaced = options.entrypoint !== undefined || options.command.length > 0;
   const args = [...entrypoint, ...(isReplaced ? options.command : image.command)];
   if (args.length === 0 || args[0] === "") throw new NoCommand();
   return args;
+}
+
+/** What its command line begins with. */
+export function entrypointOf(
+  image: ImageProcess,
+  { entrypoint }: Pick<ContainerOptions, "entrypoint">,
+): readonly string[] {
+  if (entrypoint === undefined) return image.entrypoint;
+  return entrypoint === "" ? [] : [entrypoint];
 }
 
 function environmentOf(image: ImageProcess, options: ContainerOptions, hostname: string): string[] {

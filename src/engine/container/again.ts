@@ -2,13 +2,13 @@
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { abortOnSignal, forwardSignals } from "../run/signals.ts";
-import { NOBODY, takeOver } from "../store/containers.ts";
+import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { type AttachOptions, ContainerStreams } from "./attach.ts";
 import { driverOf } from "./driver-of.ts";
-import { ContainerNotRunning, findContainer } from "./find.ts";
+import { findContainer } from "./find.ts";
 import { Foreground } from "./foreground.ts";
 import { remakeBundle } from "./make.ts";
 import { stopAndUnmount } from "./remove.ts";
@@ -23,6 +23,9 @@ const LOOK_AGAIN_MS = 500;
 
 /** Who copies a file out of it has it for a few of these. */
 const BUSY_MS = 20;
+/** How long another teu that is at a container is waited for, and how often is looked. */
+const PATIENCE_MS = 10_000;
+const LOOK_SOON_MS = 20;
 
 /** Another teu is at work on the container. */
 export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
@@ -33,6 +36,27 @@ export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
       context,
       `Cannot start container ${context.id}: another teu is at it`,
     );
+  }
+}
+
+/** There is nobody to listen to. Docker's words. */
+export class NotAttachable extends TeuError<"not-running-to-attach", { id: string }> {
+  constructor(context: { id: string }) {
+    super(
+      "not-running-to-attach",
+      "failed-precondition",
+      context,
+      "cannot attach to a stopped container, start it first",
+    );
+  }
+}
+
+/** As findSettled; another teu that is at it is given the time to start it, or to remove it. */
+async function findIdle(store: Store, text: string): Promise<ContainerRecord> {
+  for (const end = performance.now() + PATIENCE_MS; ; await Bun.sleep(LOOK_SOON_MS)) {
+    const container = await findSettled(store, text);
+    const isAtWork = container.phase === "exited" && isAlive(container.owner);
+    if (!isAtWork || performance.now() > end) return container;
   }
 }
 
@@ -48,16 +72,18 @@ export async function restartContainer(
   attach: AttachOptions | undefined,
   { dueAt }: { readonly dueAt?: number } = {},
 ): Promise<number> {
-  const container = await findSettled(store, text);
+  const isByHand = dueAt === undefined;
+  const container = isByHand ? await findIdle(store, text) : await findSettled(store, text);
   if (container.phase !== "exited")
     return attach === undefined ? 0 : await attachToContainer(store, text, attach);
   // One of two wins; whoever is killed at it leaves the container as it was.
-  const isByHand = dueAt === undefined;
   const claim = () =>
     (isByHand || dueMoment(store, container.id) === dueAt) &&
     takeOver(store.database, container, thisOwner());
-  if (isAlive(container.owner) || !inTransaction(store.database, claim))
+  if (isAlive(container.owner) || !inTransaction(store.database, claim)) {
+    findContainer(store, text); // it may have been removed
     throw new ContainerBusy({ id: container.id });
+  }
   using foreground = attach === undefined ? undefined : new Foreground(store, container, attach);
   try {
     const bundle = await remakeBundle(store, container);
@@ -110,13 +136,14 @@ function dueMoment(store: Store, id: string): number | undefined {
   return findRestart(store.database, id)?.dueAt ?? undefined;
 }
 
-/** Passes the streams of a container that runs on, until it has ended. @returns its exit status. @throws {ContainerNotRunning} */
+/** Passes the streams of a container that runs on, until it has ended. @returns its exit status. @throws {NotAttachable} */
 export async function attachToContainer(store: Store, text: string, attach: AttachOptions): Promise<number> {
   const container = findContainer(store, text);
-  if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
+  if (container.phase !== "running") throw new NotAttachable({ id: container.id });
   const { readsInput = false, passesSignals = true, detachKeys } = attach;
   const wants = { stdin: readsInput, stdout: true, stderr: true };
   using streams = new ContainerStreams(store, container, wants, detachKeys);
+  streams.redraw();
   const driver = await driverOf(store, container.settings.runtime);
   using _signals = passesSignals
     ? forwardSignals((signal) => {

@@ -6,6 +6,7 @@ import type { Wants } from "../monitor/protocol.ts";
 import { InvalidOption } from "../options/error.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
+import { DetachKeys } from "./detach-keys.ts";
 
 /** The keys that leave a container running: ctrl-p ctrl-q, docker's. */
 const DETACH_KEYS: readonly number[] = [0x10, 0x11];
@@ -67,6 +68,13 @@ export class ContainerStreams implements Disposable {
     );
   }
 
+  /** Has what is on its terminal drawn anew, for who comes to it: a program draws when the size changes, and only then. */
+  redraw(): void {
+    const size = this.#isTerminal ? terminalSize(1) : undefined;
+    if (size === undefined) return;
+    this.#attachment.resize({ ...size, rows: size.rows + 1 }).catch(() => undefined); // as below
+  }
+
   /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} */
   async relay(): Promise<number | undefined> {
     if (this.#isTerminal) this.#followSize();
@@ -106,14 +114,11 @@ export class ContainerStreams implements Disposable {
     const input = Bun.stdin.stream().getReader();
     this.#cleanUp.defer(() => void input.cancel().catch(() => undefined));
     const pump = async () => {
-      const keys = this.#detachKeys;
-      let typed: number[] = [];
+      const keys = new DetachKeys(isRaw ? this.#detachKeys : []);
       for (let { value } = await input.read(); value !== undefined; { value } = await input.read()) {
-        for (const key of isRaw && keys.length > 0 ? value : []) {
-          typed = [...typed, key].slice(-keys.length);
-          if (Bun.deepEquals(typed, keys)) return detach(new Detached());
-        }
-        await this.#attachment.write(value);
+        const { bytes, isDetached } = keys.read(value);
+        if (bytes.length > 0) await this.#attachment.write(bytes);
+        if (isDetached) return detach(new Detached());
       }
       await this.#attachment.endInput();
     };

@@ -19,6 +19,32 @@ const TYPE = 0o170000;
 const IS_DIRECTORY = 0o040000;
 const IS_CHARACTER = 0o020000;
 
+/** What is made for mounts that every container has. Docker does not tell of it either. */
+const MOUNT_POINTS: ReadonlySet<string> = new Set([
+  ...["/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"],
+]);
+const HOLDERS: ReadonlySet<string> = new Set(["/etc"]);
+
+/** Whether `name` in `directory`, which is at `path`, is an empty file or directory for a mount of ours. */
+function isOurs(
+  path: string,
+  directory: number,
+  name: ByteString,
+  mode: number,
+  files: ReturnType<typeof layerFiles<ByteString>>,
+): boolean {
+  if (!MOUNT_POINTS.has(path)) return false;
+  if ((mode & TYPE) !== IS_DIRECTORY) return true;
+  const inner = files.open(directory, name, DIRECTORY, 0);
+  if (inner < 0) return false;
+  try {
+    const names = files.list(inner);
+    return typeof names !== "number" && names.length === 0;
+  } finally {
+    closeSync(inner);
+  }
+}
+
 /** The changes, by path. */
 export function changesOf(store: Store, container: ContainerRecord): Change[] {
   if (container.snapshot === null) return [];
@@ -51,14 +77,21 @@ function* walk(upper: number, lower: number, path: string): Generator<Change> {
       yield { kind: "deleted", path: at };
       continue;
     }
+    if (isOurs(at, upper, name, status.mode, files)) continue;
     const isBelow = lower >= 0 && typeof files.status(lower, name) !== "number";
-    yield { kind: isBelow ? "changed" : "added", path: at };
-    if (type !== IS_DIRECTORY) continue;
+    const change = { kind: isBelow ? ("changed" as const) : ("added" as const), path: at };
+    if (type !== IS_DIRECTORY) {
+      yield change;
+      continue;
+    }
     const inner = files.open(upper, name, DIRECTORY, 0);
     if (inner < 0) continue; // as above
     const innerLower = isBelow ? files.open(lower, name, DIRECTORY, 0) : -1;
     try {
-      yield* walk(inner, innerLower, at);
+      const below = [...walk(inner, innerLower, at)];
+      // It is there for what is mounted in it alone.
+      if (below.length > 0 || !HOLDERS.has(at) || !isBelow) yield change;
+      yield* below;
     } finally {
       closeSync(inner);
       if (innerLower >= 0) closeSync(innerLower);

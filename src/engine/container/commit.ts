@@ -10,7 +10,13 @@ import {
   writeImage,
   writeLayer,
 } from "../../image/index.ts";
-import { type Digest, encodeReference, type ImageConfig, parseReference } from "../../spec/index.ts";
+import {
+  type Digest,
+  type ExecutionConfig,
+  encodeReference,
+  type ImageConfig,
+  parseReference,
+} from "../../spec/index.ts";
 import { check, layerFiles } from "../../sys/index.ts";
 import { applyConfigChanges, type ConfigChange } from "../image/config-change.ts";
 import { layersOf, readImage } from "../image/content.ts";
@@ -18,10 +24,12 @@ import { wholeHistory } from "../image/history.ts";
 import { changeNames } from "../image/names.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
+import type { ContainerRecord } from "../store/containers.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import { snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
+import { executionConfigOf, readConfig } from "./execution-config.ts";
 import { findContainer } from "./find.ts";
 import { whilePaused } from "./pause.ts";
 import { openContainerRoot } from "./root.ts";
@@ -68,7 +76,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
     ...rest,
     created,
     ...(request.author !== undefined && { author: request.author }),
-    config: applyConfigChanges(config.config ?? {}, request.changes),
+    config: applyConfigChanges(configOf(store, container, config.config ?? {}), request.changes),
     history: [
       ...wholeHistory(config),
       {
@@ -92,6 +100,19 @@ export async function commitContainer(store: Store, text: string, request: Commi
     }),
   );
   return digest;
+}
+
+/** As the container runs, as docker has it; what only an image has is the image's. */
+function configOf(store: Store, container: ContainerRecord, ofImage: ExecutionConfig): ExecutionConfig {
+  if (container.settings.user === undefined) return ofImage; // its record is of before this was kept
+  const { OnBuild, Shell, StopTimeout, ArgsEscaped } = ofImage;
+  return {
+    ...(OnBuild && { OnBuild }),
+    ...(Shell && { Shell }),
+    ...(StopTimeout !== undefined && { StopTimeout }),
+    ...(ArgsEscaped !== undefined && { ArgsEscaped }),
+    ...executionConfigOf(container, readConfig(store, container)),
+  };
 }
 
 /** All files of a container as a tar archive, as it sees them but for what is mounted. Each piece is valid until the next is asked for. */

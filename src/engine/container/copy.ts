@@ -56,6 +56,18 @@ export class CannotCopy extends TeuError<"cannot-copy", { path: string; why: str
   }
 }
 
+/** What ends in a slash is a directory. */
+export class NotADirectory extends TeuError<"not-a-directory", { path: string }> {
+  constructor(context: { path: string }) {
+    super(
+      "not-a-directory",
+      "invalid",
+      context,
+      `Cannot copy ${JSON.stringify(context.path)}: not a directory`,
+    );
+  }
+}
+
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 const TYPE = 0o170000;
 const [IS_DIRECTORY, IS_LINK] = [0o040000, 0o120000];
@@ -195,9 +207,11 @@ function whereOf(end: CopyEnd): string {
 
 /** What is to be copied. @throws {NoSuchPath} */
 function findSource(root: number, end: CopyEnd, { followsLink }: CopyOptions): Place {
-  const place = findPlace(root, end, followsLink || /\/\.?$/.test(end.path));
-  if (place.type !== "none") return place;
+  const isDirectory = /\/\.?$/.test(end.path);
+  const place = findPlace(root, end, followsLink || isDirectory);
+  if (place.type !== "none" && (!isDirectory || place.type === "directory")) return place;
   place[Symbol.dispose]();
+  if (place.type !== "none") throw new NotADirectory({ path: end.path });
   throw new NoSuchPath({ path: end.path, where: whereOf(end) });
 }
 

@@ -1,52 +1,56 @@
 /** All that is known of one container, in the shape of docker's inspect, for templates and programs that know it. Source: Docker Engine API, ContainerInspect. */
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseRuntimeConfig, type RuntimeConfig } from "../../spec/index.ts";
-import { encodeAddress } from "../network/address.ts";
-import { networkIDOf } from "../network/cni/list.ts";
-import { readResult } from "../network/cni/result.ts";
-import { endpointsOf } from "../network/find.ts";
-import { addressIn6 } from "../network/list.ts";
-import type { HealthCheck } from "../options/health.ts";
-import { listCNIAttachments } from "../store/cni.ts";
+import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
+import type { RuntimeConfig } from "../../spec/index.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
+import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import type { ContainerMount, ContainerRecord } from "../store/containers.ts";
 import { findHealth } from "../store/health.ts";
-import { listNetworks, listPorts } from "../store/networks.ts";
 import { findRestart } from "../store/restarts.ts";
-import { containerDirectory, type Store } from "../store/store.ts";
+import { snapshotChain } from "../store/snapshots.ts";
+import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { dataDirectory } from "../volume/place.ts";
 import { runningPid } from "./driver-of.ts";
+import { executionConfigOf, readConfig } from "./execution-config.ts";
 import { hostConfigOf } from "./host-config.ts";
 import { lately } from "./list.ts";
+import { networkSettingsOf } from "./network-settings.ts";
 
 /** Docker's time of what has not happened. */
 const NEVER = "0001-01-01T00:00:00Z";
 
 /** @returns docker's keys, those that have a meaning here */
 export async function describeContainer(store: Store, container: ContainerRecord): Promise<object> {
-  const { id, name, image, imageTarget, createdAt, settings } = container;
+  const { id, name, imageTarget, createdAt, settings } = container;
   const directory = containerDirectory(store, id);
-  const path = join(directory, "config.json");
-  const config = existsSync(path) ? parseRuntimeConfig(readFileSync(path, "utf8")) : undefined;
+  const config = readConfig(store, container);
+  const state = await stateOf(store, container);
+  const hostConfig = hostConfigOf(container, config);
   const [program = "", ...args] = settings.command;
   return {
     Id: id,
     Created: timeOf(createdAt),
     Path: program,
     Args: args,
-    State: await stateOf(store, container),
+    State: state,
     Image: imageTarget.digest,
     ResolvConfPath: join(directory, "resolv.conf"),
     HostnamePath: join(directory, "hostname"),
     HostsPath: join(directory, "hosts"),
+    LogPath: settings.log?.driver === "json-file" ? join(directory, "log") : "",
     Name: `/${name}`,
     RestartCount: findRestart(store.database, id)?.attempts ?? 0,
     Driver: "overlay",
     Platform: "linux",
-    HostConfig: hostConfigOf(container, config),
+    MountLabel: config?.linux?.mountLabel ?? "",
+    ProcessLabel: config?.process?.selinuxLabel ?? "",
+    AppArmorProfile: config?.process?.apparmorProfile ?? "",
+    ExecIDs: NIL_LIST,
+    GraphDriver: graphDriverOf(store, container),
+    HostConfig: hostConfig,
     Mounts: mountsOf(store, container),
-    Config: configOf(container, config, image),
-    NetworkSettings: networkSettingsOf(store, container),
+    Config: configOf(container, config),
+    NetworkSettings: networkSettingsOf(store, container, hostConfig.NetworkMode, state.Pid),
   };
 }
 
@@ -54,19 +58,22 @@ function timeOf(moment: number | null): string {
   return moment === null ? NEVER : new Date(moment).toISOString();
 }
 
-async function stateOf(store: Store, container: ContainerRecord): Promise<object> {
+async function stateOf(
+  store: Store,
+  container: ContainerRecord,
+): Promise<Record<string, unknown> & { Pid: number }> {
   const { phase, exitStatus, finishedAt } = lately(store, container);
   const { startedAt, isPaused } = container;
   const health = findHealth(store.database, container.id);
   const isRunning = phase === "running";
   const isDue = (findRestart(store.database, container.id)?.dueAt ?? null) !== null;
   const ended = startedAt === null ? "created" : isDue ? "restarting" : "exited";
-  return {
+  const state = {
     Status: isRunning ? (isPaused ? "paused" : "running") : ended,
     Running: isRunning,
     Paused: isPaused,
     Restarting: !isRunning && isDue,
-    OOMKilled: false,
+    OOMKilled: !isRunning && (readExitRecord(containerDirectory(store, container.id))?.oomKills ?? 0) > 0,
     Dead: false,
     Pid: (isRunning ? await runningPid(store, container) : undefined) ?? 0,
     ExitCode: exitStatus ?? 0,
@@ -83,24 +90,26 @@ async function stateOf(store: Store, container: ContainerRecord): Promise<object
       },
     }),
   };
+  return withQuiet(state, { Health: null });
 }
 
-/** Docker's keys; times in nanoseconds. */
-function healthShape(health: HealthCheck): object {
-  const { command, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = health;
-  const nanoseconds = (milliseconds: number) => milliseconds * 1_000_000;
+/** Where its files lie: scripts look into them. */
+function graphDriverOf(store: Store, { id, snapshot }: ContainerRecord): object {
+  const [active, top] = snapshot === null ? [] : snapshotChain(store.database, snapshot);
+  if (active === undefined) return { Name: "overlay2", Data: NIL_MAP };
   return {
-    Test: ["CMD", ...command],
-    Interval: nanoseconds(intervalMs),
-    Timeout: nanoseconds(timeoutMs),
-    StartPeriod: nanoseconds(startPeriodMs),
-    StartInterval: nanoseconds(startIntervalMs),
-    Retries: retries,
+    Name: "overlay2",
+    Data: {
+      LowerDir: (top === undefined ? [] : layerDirectories(store, top)).join(":"),
+      MergedDir: join(bundleDirectory(store, id), "rootfs"),
+      UpperDir: filesDirectory(store, active),
+      WorkDir: join(snapshotDirectory(store, active.number), "work"),
+    },
   };
 }
 
 function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
-  return (settings.mounts ?? []).map((mount) => ({
+  const all = (settings.mounts ?? []).map((mount) => ({
     Type: mount.kind,
     ...(mount.kind === "volume" && { Name: mount.name, Driver: "local" }),
     Source: sourceOf(store, mount),
@@ -109,6 +118,7 @@ function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
     RW: !mount.readonly,
     Propagation: mount.kind === "bind" ? mount.propagation : "",
   }));
+  return all.map((mount) => withQuiet(mount, { Name: "", Driver: "" }));
 }
 
 /** A part of a volume is where it is in the volume, as docker has it. */
@@ -118,72 +128,34 @@ function sourceOf(store: Store, mount: ContainerMount): string {
   return join(dataDirectory(store, mount.name), mount.subpath ?? "");
 }
 
-function configOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined, image: string): object {
-  const process = config?.process;
-  const { uid = 0, gid = 0 } = process?.user ?? {};
-  return {
+/** Docker's keys, those that have no value too: templates may ask for each. */
+function configOf(container: ContainerRecord, config: RuntimeConfig | undefined): object {
+  const { settings, image } = container;
+  const {
+    Cmd = NIL_LIST,
+    Entrypoint = NIL_LIST,
+    Volumes = NIL_MAP,
+    StopSignal,
+    ...said
+  } = executionConfigOf(container, config);
+  const isOpen = settings.interactive ?? false;
+  const shown = {
     Hostname: config?.hostname ?? "",
-    User: uid === 0 && gid === 0 ? "" : `${uid}:${gid}`,
-    Tty: settings.terminal ?? false,
-    OpenStdin: settings.interactive ?? false,
-    Env: process?.env ?? [],
-    Cmd: settings.command,
-    Image: image,
-    WorkingDir: process?.cwd ?? "/",
-    Entrypoint: null,
-    Labels: settings.labels ?? {},
-    ...(settings.health && { Healthcheck: healthShape(settings.health) }),
-    StopSignal: settings.stopSignal ?? "SIGTERM",
-    ...(settings.stopTimeoutSeconds !== undefined && { StopTimeout: settings.stopTimeoutSeconds }),
     Domainname: config?.domainname ?? "",
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    Tty: settings.terminal ?? false,
+    OpenStdin: isOpen,
+    StdinOnce: isOpen,
+    ...said,
+    Cmd,
+    Entrypoint,
+    Volumes,
+    OnBuild: NIL_LIST,
+    Image: image,
+    StopSignal: StopSignal ?? "SIGTERM",
+    ...(settings.stopTimeoutSeconds !== undefined && { StopTimeout: settings.stopTimeoutSeconds }),
   };
-}
-
-function networkSettingsOf(store: Store, { id, settings }: ContainerRecord): object {
-  const networks = listNetworks(store.database, store.namespace);
-  const places = endpointsOf(store, id).flatMap((endpoint) => {
-    const network = networks.find((other) => other.id === endpoint.network);
-    return network === undefined ? [] : [{ endpoint, network }];
-  });
-  const shown = places.map(({ endpoint, network }): [string, object] => [
-    network.name,
-    {
-      NetworkID: network.id,
-      Gateway: encodeAddress(network.subnet.gateway),
-      IPAddress: encodeAddress(endpoint.address),
-      IPPrefixLen: network.subnet.prefixLength,
-      ...addressIn6(network, endpoint),
-      Aliases: settings.networks?.find(({ name }) => name === network.name)?.aliases ?? [],
-    },
-  ]);
-  const ofPlugins = listCNIAttachments(store.database, id).map((attachment) => {
-    const { addresses, gateway } = readResult(attachment);
-    const [address = "", prefix = "0"] = (addresses[0] ?? "").split("/");
-    return { name: `cni:${attachment.network}`, gateway, address, prefixLength: Number(prefix) };
-  });
-  for (const { name, gateway, address, prefixLength } of ofPlugins)
-    shown.push([
-      name,
-      {
-        ...{ NetworkID: networkIDOf(name), Gateway: gateway, IPAddress: address, IPPrefixLen: prefixLength },
-        Aliases: settings.networks?.find((other) => other.name === name)?.aliases ?? [],
-      },
-    ]);
-  const published = new Map<string, { HostIp: string; HostPort: string }[]>();
-  for (const { container, containerPort, protocol, hostAddress, hostPort } of listPorts(store.database)) {
-    if (container !== id) continue;
-    const key = `${containerPort}/${protocol}`;
-    const binding = { HostIp: hostAddress || "0.0.0.0", HostPort: `${hostPort}` };
-    published.set(key, [...(published.get(key) ?? []), binding]);
-  }
-  const [first] = places;
-  return {
-    Ports: Object.fromEntries(published),
-    Gateway:
-      first === undefined ? (ofPlugins[0]?.gateway ?? "") : encodeAddress(first.network.subnet.gateway),
-    IPAddress: first === undefined ? (ofPlugins[0]?.address ?? "") : encodeAddress(first.endpoint.address),
-    IPPrefixLen: first?.network.subnet.prefixLength ?? ofPlugins[0]?.prefixLength ?? 0,
-    ...addressIn6(first?.network, first?.endpoint),
-    Networks: Object.fromEntries(shown),
-  };
+  return withQuiet(shown, { ExposedPorts: NIL_MAP, Healthcheck: null, Shell: NIL_LIST, StopTimeout: null });
 }

@@ -24,9 +24,9 @@ export class ContainerNotRunning extends TeuError<"container-not-running", { id:
   }
 }
 
-/** The one container that `text` names: by ID, by name, by the beginning of its ID. */
+/** The one container that `text` names: by ID, by name, also with the slash that docker shows before it, by the beginning of its ID. */
 export function findContainer(store: Records, text: string): ContainerRecord {
-  const found = findContainers(store.database, store.namespace, text);
+  const found = findContainers(store.database, store.namespace, text.replace(/^\//, ""));
   const [container] = found;
   if (container === undefined) throw new NoSuchContainer({ text });
   if (found.length > 1) throw new AmbiguousID({ text, count: found.length });

@@ -1,20 +1,22 @@
 /** How a container was asked for, in the shape of docker's HostConfig. Source: Docker Engine API, ContainerInspect. */
 import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
+import { NIL_LIST } from "../../base/index.ts";
 import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
+import type { PublishedPort } from "../options/publish.ts";
 import type { ContainerMount, ContainerRecord, HeldImageMount, NamedVolume } from "../store/containers.ts";
 
 /** Of what teu does without, docker's zero values. */
 const NOT_HERE = {
-  Links: null,
+  Links: NIL_LIST,
   VolumeDriver: "",
   Isolation: "",
   UsernsMode: "",
   KernelMemory: 0,
-  DeviceRequests: null,
+  DeviceRequests: NIL_LIST,
   ConsoleSize: [0, 0],
 };
 
@@ -37,7 +39,10 @@ function mountShape(mount: Part): object {
 }
 
 /** Docker's keys. */
-export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfig | undefined): object {
+export function hostConfigOf(
+  { settings }: ContainerRecord,
+  config: RuntimeConfig | undefined,
+): Record<string, unknown> & { readonly NetworkMode: string } {
   const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
   const { resources, namespaces, sysctl, maskedPaths = [], readonlyPaths = [] } = config?.linux ?? {};
   const has = (kind: string) => namespaces?.some(({ type }) => type === kind) ?? true;
@@ -74,12 +79,7 @@ export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfi
     MaskedPaths: maskedPaths,
     ReadonlyPaths: readonlyPaths,
     NetworkMode: joins?.network === undefined ? own : `container:${joins.network}`,
-    PortBindings: Object.fromEntries(
-      ports.map(({ protocol, hostAddress = "", hostPort, containerPort }) => [
-        `${containerPort}/${protocol}`,
-        [{ HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}` }],
-      ]),
-    ),
+    PortBindings: bindingsOf(ports),
     LogConfig: { Type: settings.log?.driver ?? "local", Config: settings.log?.options ?? {} },
     RestartPolicy: { Name: restart?.name ?? "no", MaximumRetryCount: restart?.maxAttempts ?? 0 },
     AutoRemove: settings.autoRemove,
@@ -90,16 +90,27 @@ export function hostConfigOf({ settings }: ContainerRecord, config: RuntimeConfi
   };
 }
 
+function bindingsOf(ports: readonly PublishedPort[]): object {
+  const bindings = new Map<string, object[]>();
+  for (const { protocol, hostAddress = "", hostPort, lastHostPort, containerPort } of ports) {
+    const key = `${containerPort}/${protocol}`;
+    const range = lastHostPort === undefined ? "" : `-${lastHostPort}`;
+    const binding = { HostIp: hostAddress, HostPort: hostPort === undefined ? "" : `${hostPort}${range}` };
+    bindings.set(key, [...(bindings.get(key) ?? []), binding]);
+  }
+  return Object.fromEntries(bindings);
+}
+
 function askedOf(asked: AskedWords): object {
   return {
-    CapAdd: asked.addedCapabilities ?? null,
-    CapDrop: asked.droppedCapabilities ?? null,
-    SecurityOpt: asked.securityOptions ?? null,
-    GroupAdd: asked.groups ?? null,
-    VolumesFrom: asked.volumesFrom ?? null,
+    CapAdd: asked.addedCapabilities ?? NIL_LIST,
+    CapDrop: asked.droppedCapabilities ?? NIL_LIST,
+    SecurityOpt: asked.securityOptions ?? NIL_LIST,
+    GroupAdd: asked.groups ?? NIL_LIST,
+    VolumesFrom: asked.volumesFrom ?? NIL_LIST,
     ContainerIDFile: asked.idFile ?? "",
     PublishAllPorts: asked.publishesAll ?? false,
-    DeviceCgroupRules: asked.deviceRules ?? null,
+    DeviceCgroupRules: asked.deviceRules ?? NIL_LIST,
     Devices: (asked.devices ?? []).map((text) => {
       const { source, destination, access } = deviceParts(text);
       return { PathOnHost: source, PathInContainer: destination, CgroupPermissions: access };

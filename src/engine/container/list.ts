@@ -3,10 +3,12 @@
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { encodeAddress } from "../network/address.ts";
 import { readResult } from "../network/cni/result.ts";
+import type { ExposedPort } from "../options/publish.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import {
   type ContainerPhase,
   type ContainerRecord,
+  type ContainerSettings,
   listContainers as listRecords,
 } from "../store/containers.ts";
 import { type HealthStatus, listHealth } from "../store/health.ts";
@@ -29,9 +31,13 @@ export interface ContainerSummary {
   readonly finishedAt: number | null;
   /** Whether it is stopped where it is. */
   readonly isPaused: boolean;
-  /** Names of the networks that it is to be in, and of the volumes that it has. */
+  /** Names of the networks that it is to be in, or `none` or `host`, and of the volumes that it has. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** What it sees of the host: names of volumes and paths, and where. */
+  readonly mounts: readonly { readonly source: string; readonly destination: string }[];
+  /** Ports that its program serves. */
+  readonly exposed: readonly ExposedPort[];
   /** Its address in the network that it is in, while it runs. */
   readonly address?: string;
   /** Ports of the host that lead to it, while it runs. */
@@ -65,13 +71,23 @@ export function listContainers(store: Records): ContainerSummary[] {
       ...{ createdAt, startedAt, finishedAt, isPaused },
       ...(health && { health }),
       ...(address && { address }),
-      networks: (record.settings.networks ?? []).map((network) => network.name),
+      networks: networksOf(record.settings),
+      mounts: (record.settings.mounts ?? []).map((mount) => ({
+        source: mount.kind === "bind" ? mount.source : mount.kind === "image" ? mount.image : mount.name,
+        destination: mount.destination,
+      })),
+      exposed: record.settings.exposed ?? [],
       volumes: (record.settings.mounts ?? []).flatMap((mount) =>
         mount.kind === "volume" ? [mount.name] : [],
       ),
       ports,
     };
   });
+}
+
+function networksOf({ networks = [], networkMode }: ContainerSettings): string[] {
+  if (networks.length > 0 || networkMode === undefined) return networks.map(({ name }) => name);
+  return [networkMode];
 }
 
 /** How far it has come: its end may be on disk before somebody has dealt with it. */

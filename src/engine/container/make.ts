@@ -9,7 +9,7 @@ import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import { parseRuntimeConfig } from "../../spec/index.ts";
 import { isInUserNamespace } from "../../sys/index.ts";
 import { type Bundle, encodeConfig } from "../bundle/bundle.ts";
-import { commandOf, makeConfig, type Surroundings } from "../bundle/config.ts";
+import { commandOf, entrypointOf, makeConfig, type Surroundings } from "../bundle/config.ts";
 import { filesIn, writeFiles } from "../bundle/files.ts";
 import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
@@ -18,7 +18,7 @@ import { withPlaces } from "../network/cni/configuration.ts";
 import { InvalidOption } from "../options/error.ts";
 import { healthCheckOf } from "../options/health.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
-import type { PublishedPort } from "../options/publish.ts";
+import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import { storageBytes } from "../options/storage.ts";
 import { cgroupsPath } from "../paths.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
@@ -61,8 +61,15 @@ export function recordContainer(
   );
   const stopSignal = request.stopSignal ?? image.process.stopSignal;
   const health = healthCheckOf(image.health, image.shell, request.health);
+  const labels = { ...image.labels, ...request.labels };
+  const exposed = exposedOf(request, image);
+  const networkMode = (["none", "host"] as const).find((mode) => mode === options.network);
   const settings = {
     command: commandOf(image.process, options),
+    entrypoint: entrypointOf(image.process, options),
+    user: request.user ?? image.user,
+    ...(exposed.length > 0 && { exposed }),
+    ...(networkMode !== undefined && { networkMode }),
     autoRemove,
     interactive,
     terminal: options.terminal,
@@ -76,7 +83,7 @@ export function recordContainer(
     ...(mounts.length > 0 && { mounts }),
     ...(request.hasInit && { hasInit: true }),
     ...(stopSignal !== undefined && { stopSignal }),
-    ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
+    ...(Object.keys(labels).length > 0 && { labels }),
     ...(request.hosts.length > 0 && { hosts: request.hosts }),
     ...(request.searchDomains.length > 0 && { searchDomains: request.searchDomains }),
     ...(request.resolverOptions.length > 0 && { resolverOptions: request.resolverOptions }),
@@ -122,13 +129,23 @@ export function recordContainer(
 }
 
 /** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */
-function portsOf({ ports, exposed, publishesAll }: ContainerRequest, image: UnpackedImage): PublishedPort[] {
-  if (!publishesAll) return [...ports];
-  const all = [...ports];
-  for (const port of [...exposed, ...image.exposed])
-    if (!all.some((other) => other.containerPort === port.containerPort && other.protocol === port.protocol))
-      all.push(port);
+function portsOf(request: ContainerRequest, image: UnpackedImage): PublishedPort[] {
+  const { ports, publishesAll } = request;
+  const isLed = (port: ExposedPort) => ports.some((other) => isSamePort(port, other));
+  return [...ports, ...(publishesAll ? exposedOf(request, image).filter((port) => !isLed(port)) : [])];
+}
+
+/** What its program serves, as the image says and the caller; a port that is published is served. */
+function exposedOf({ ports, exposed }: ContainerRequest, image: UnpackedImage): ExposedPort[] {
+  const all: ExposedPort[] = [];
+  for (const port of [...exposed, ...image.exposed, ...ports])
+    if (!all.some((other) => isSamePort(port, other)))
+      all.push({ protocol: port.protocol, containerPort: port.containerPort });
   return all;
+}
+
+function isSamePort(one: ExposedPort, other: ExposedPort): boolean {
+  return one.containerPort === other.containerPort && one.protocol === other.protocol;
 }
 
 function addWithMadeName<T>(add: (name: string) => T): T {

@@ -88,6 +88,9 @@ export interface UnpackedImage {
   readonly shell: readonly string[] | undefined;
   /** Ports that its program serves. */
   readonly exposed: readonly ExposedPort[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** `user[:group]`, or "". */
+  readonly user: string;
   /** Directories that want a volume each. */
   readonly volumes: readonly ContainerPath[];
   /** The snapshot of all its layers; absent for an image without any. */

@@ -43,8 +43,10 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
     return;
   }
   await stopAndUnmount(store, container);
+  const wasShortOfMemory = (exit?.oomKills ?? 0) > 0;
   const { status = KILLED, finishedAt = Date.now() } = exit ?? {};
   const isDue = await togetherWithOthers(store.database, () => {
+    if (wasShortOfMemory) noteContainerEvent(store.database, container.id, "oom");
     markExited(store.database, container.id, status, finishedAt);
     return noteEnd(store, container, status, finishedAt);
   });

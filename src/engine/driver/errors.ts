@@ -24,10 +24,17 @@ export class ProgramNotFound extends TeuError<"program-not-found", { program: st
       "program-not-found",
       "not-found",
       context,
-      `Cannot start the container: exec: ${JSON.stringify(context.program)}: executable file not found`,
+      `Cannot start the container: exec: ${JSON.stringify(context.program)}: ${whyNotFound(context.program)}`,
       options,
     );
   }
+}
+
+/** Docker's words, by which its clients know it. */
+function whyNotFound(program: string): string {
+  return program.includes("/")
+    ? `stat ${program}: no such file or directory`
+    : "executable file not found in $PATH";
 }
 
 /** It is there, but cannot be executed. Exit status 126. */

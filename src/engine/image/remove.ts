@@ -41,7 +41,8 @@ export function removeImage(store: Store, text: string, options: { force: boolea
   return { untagged: names, ...collected };
 }
 
-function namesOf(store: Store, digest: Digest): string[] {
+/** Every name of the image with this digest. */
+export function namesOf(store: Store, digest: Digest): string[] {
   return listImages(store.database, store.namespace)
     .filter((image) => image.digest === digest)
     .map(({ reference }) => reference);

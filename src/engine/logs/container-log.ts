@@ -69,7 +69,7 @@ export function parseMoment(text: string, nowMs = Date.now()): string {
     const agoMs = parts.reduce((sum, [, number, unit]) => sum + Number(number) * unitOf(unit), 0);
     return inLog(new Date(nowMs - agoMs), "");
   }
-  const match = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const match = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
   const date = new Date(match === null ? Number.NaN : `${match[1]}${match[3] ?? zoneOf(match[1])}`);
   if (Number.isNaN(date.getTime()))
     throw new InvalidOption(

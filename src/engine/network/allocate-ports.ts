@@ -23,25 +23,25 @@ export function allocatePorts(store: Store, container: string, ports: readonly P
   const open = endpointsOf(store, container).filter(({ network }) => !isInternal(store, network));
   const hasIPv6 = open.some(({ address6 }) => address6 !== null);
   const everywhere = defaultAddress(store, open);
-  for (const { protocol, hostAddress = everywhere, hostPort, containerPort } of ports) {
+  for (const { protocol, hostAddress = everywhere, hostPort, lastHostPort, containerPort } of ports) {
     const taken = listPorts(database).map((port) => asTaken(port, home));
     const wanted = { container, protocol, hostAddress, containerPort };
+    const isOurs = (number: number) => !collides(taken, asTaken({ ...wanted, hostPort: number }, home));
+    const isFree = (number: number) => isOurs(number) && isPortFree(protocol, hostAddress, number);
     const port =
-      hostPort ??
-      freePort(
-        protocol,
-        hostAddress,
-        (number) => !collides(taken, asTaken({ ...wanted, hostPort: number }, home)),
-      );
-    if (
-      collides(taken, asTaken({ ...wanted, hostPort: port }, home)) ||
-      !isPortFree(protocol, hostAddress, port)
-    )
-      throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
+      hostPort === undefined
+        ? freePort(protocol, hostAddress, isOurs)
+        : (firstIn(hostPort, lastHostPort ?? hostPort, isFree) ?? hostPort);
+    if (!isFree(port)) throw new PortInUse({ address: hostAddress || "0.0.0.0", port });
     if (isIPv6(hostAddress) && hostAddress !== LOOPBACK6 && !hasIPv6)
       throw new PortNeedsIPv6({ address: hostAddress, port });
     addPort(database, { ...wanted, hostPort: port });
   }
+}
+
+function firstIn(first: number, last: number, test: (number: number) => boolean): number | undefined {
+  for (let number = first; number <= last; number++) if (test(number)) return number;
+  return undefined;
 }
 
 /** Where ports are open that name no address: as the network says to which they lead. "": everywhere. */

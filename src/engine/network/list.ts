@@ -2,6 +2,7 @@
 
 import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
+import { nameOfContainer } from "../store/containers.ts";
 import { type EndpointRecord, listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet } from "./address.ts";
@@ -34,9 +35,10 @@ export interface NetworkSummary {
   readonly bridge?: string;
   readonly isInternal: boolean;
   readonly createdAt: number;
-  /** IDs of the containers that are connected, and their addresses. */
+  /** The containers that are connected, and their addresses. */
   readonly containers: readonly {
     readonly id: string;
+    readonly name: string;
     readonly address: string;
     readonly address6?: string;
   }[];
@@ -64,6 +66,7 @@ function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
     ...(driver === "bridge" && { bridge: bridgeOf(network).name }),
     containers: listEndpoints(database, id).map(({ container, address, address6 }) => ({
       id: container,
+      name: nameOfContainer(database, container),
       address: encodeAddress(address),
       ...(address6 !== null && { address6 }),
     })),

@@ -20,7 +20,7 @@ test("parseAssignments() takes the last of a name, and a value with = in it", ()
 });
 
 test("parseEnvironmentFile() leaves comments and empty lines out, and values as they are", () => {
-  expect(parseEnvironmentFile('\uFEFFA=1\r\n# no\n\n  B="two" # part of it\nC\n')).toEqual([
+  expect(parseEnvironmentFile(Buffer.from('\uFEFFA=1\r\n# no\n\n  B="two" # part of it\nC\n'), "f")).toEqual([
     "A=1",
     'B="two" # part of it',
     "C",
@@ -33,7 +33,9 @@ test.each([
   ["export A=1", "variable 'export A' contains whitespaces"],
   ["C =1", "variable 'C ' contains whitespaces"],
 ])("parseEnvironmentFile() refuses %s", (line, why) =>
-  expect(() => parseEnvironmentFile(`A=1\n${line}\n`)).toThrow(`poorly formatted environment: ${why}`),
+  expect(() => parseEnvironmentFile(Buffer.from(`A=1\n${line}\n`), "f")).toThrow(
+    `invalid env file (f): ${why}`,
+  ),
 );
 
 test("names for /etc/hosts and resolv.conf are one word: a further line there would be somebody's answer", () => {
@@ -84,3 +86,9 @@ test("parseTmpfs() has docker's options, then those that are asked for", () => {
     options: ["noexec", "nosuid", "nodev", "size=1m", "exec"],
   });
 });
+
+// A replacement for what could not be read was given to the program as its value.
+test("parseEnvironmentFile() refuses what is no UTF-8", () =>
+  expect(() => parseEnvironmentFile(Buffer.from([65, 61, 0xff]), "f")).toThrow(
+    "invalid env file (f): it is no UTF-8",
+  ));

@@ -26,10 +26,13 @@ export function parseAssignments(
 
 /**
  * The lines of an `--env-file`, as `-e` takes them: without comments and empty lines. Source: docker run reference, -e; docker cli opts/file.go.
+ * @param path  Where they are from, for messages.
  * @throws {InvalidOption} docker's words
  */
-export function parseEnvironmentFile(text: string): string[] {
-  const lines = text
+export function parseEnvironmentFile(bytes: Uint8Array, path: string): string[] {
+  const invalid = (value: string, why: string) =>
+    new InvalidOption({ option: "--env-file", value }, `invalid env file (${path}): ${why}`);
+  const lines = decode(bytes, invalid)
     .replace(/^\uFEFF/, "")
     .split("\n")
     .map((line) => line.replace(/\r$/, "").trimStart())
@@ -38,13 +41,17 @@ export function parseEnvironmentFile(text: string): string[] {
     const [name = ""] = line.split("=", 1);
     const fault =
       name === "" ? `no variable name on line '${line}'` : `variable '${name}' contains whitespaces`;
-    if (name === "" || /[ \t]/.test(name))
-      throw new InvalidOption(
-        { option: "--env-file", value: line },
-        `poorly formatted environment: ${fault}`,
-      );
+    if (name === "" || /[ \t]/.test(name)) throw invalid(line, fault);
   }
   return lines;
+}
+
+function decode(bytes: Uint8Array, invalid: (value: string, why: string) => Error): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw invalid("", "it is no UTF-8"); // a replacement for a byte would be another value
+  }
 }
 
 /** What the kernel keeps of a name, and what may stand in /etc/hosts and resolv.conf: further lines there would be others' answers. */

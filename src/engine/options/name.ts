@@ -13,13 +13,17 @@ const SHIPS =
     " ",
   );
 
-/** Checks the value of `--name`; a leading `/`, as docker shows names, is taken off. @throws {InvalidOption} */
-export function parseName(text: string): string {
+/**
+ * Checks the value of `--name`; a leading `/`, as docker shows names, is taken off.
+ * @param what  Whose name it is, for the message.
+ * @throws {InvalidOption}
+ */
+export function parseName(text: string, what = "container"): string {
   const name = text.replace(/^\//, "");
   if (!NAME.test(name))
     throw new InvalidOption(
       { option: "--name", value: text },
-      `Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      `Invalid ${what} name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     );
   return name;
 }

@@ -4,6 +4,11 @@ import { parsePublish } from "./publish.ts";
 const cases = [
   { text: "80", want: [{ protocol: "tcp", containerPort: 80 }] },
   { text: "8080:80", want: [{ protocol: "tcp", hostPort: 8080, containerPort: 80 }] },
+  // Any of them that is free.
+  {
+    text: "8000-8002:80",
+    want: [{ protocol: "tcp", hostPort: 8000, lastHostPort: 8002, containerPort: 80 }],
+  },
   { text: "8080:80/udp", want: [{ protocol: "udp", hostPort: 8080, containerPort: 80 }] },
   {
     text: "127.0.0.1:8080:80",

@@ -19,6 +19,8 @@ export interface PublishedPort {
   readonly hostAddress?: string;
   /** Absent: a free one. */
   readonly hostPort?: number;
+  /** Any free one from `hostPort` to this. */
+  readonly lastHostPort?: number;
   readonly containerPort: number;
 }
 
@@ -51,13 +53,15 @@ export function parsePublish(text: string): PublishedPort[] {
   const inside = parseRange(container, invalid);
   const outside = host === "" ? undefined : parseRange(host, invalid);
   const count = inside.last - inside.first + 1;
-  if (outside !== undefined && outside.last - outside.first + 1 !== count)
+  const isChoice = outside !== undefined && count === 1 && outside.last > outside.first;
+  if (outside !== undefined && !isChoice && outside.last - outside.first + 1 !== count)
     throw invalid("the ranges differ in length");
   const isAnywhere = address === undefined || address === "";
   return Array.from({ length: count }, (_, index) => ({
     protocol,
     containerPort: inside.first + index,
     ...(outside !== undefined && { hostPort: outside.first + index }),
+    ...(isChoice && { lastHostPort: outside.last }),
     ...(!isAnywhere && { hostAddress: address }),
   }));
 }

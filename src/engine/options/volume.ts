@@ -65,6 +65,8 @@ export function parseVolumesFrom(text: string): VolumesFrom {
 const PROPAGATION = new Set(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
 /** Words that change nothing here: consistency on macOS; relabelling, since our containers have no SELinux label. */
 const WITHOUT_EFFECT = new Set(["consistent", "cached", "delegated", "z", "Z"]);
+/** It names a directory. */
+const LONGEST_NAME = 255;
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** Parses the value of `-v`. @throws {InvalidOption} */
@@ -96,7 +98,17 @@ export function parseVolume(text: string): BindMount | VolumeMount {
 
 /** Checks the name of a volume. Docker's words. @throws {InvalidOption} */
 export function parseVolumeName(text: string, option: string): string {
-  if (VOLUME_NAME.test(text)) return text;
+  if (VOLUME_NAME.test(text) && text.length <= LONGEST_NAME) return text;
+  if (text.length > LONGEST_NAME)
+    throw new InvalidOption(
+      { option, value: text },
+      `volume name is too long, names should be at most ${LONGEST_NAME} characters`,
+    );
+  if (/^[a-zA-Z0-9]$/.test(text))
+    throw new InvalidOption(
+      { option, value: text },
+      "volume name is too short, names should be at least two alphanumeric characters",
+    );
   throw new InvalidOption(
     { option, value: text },
     `${JSON.stringify(text)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,

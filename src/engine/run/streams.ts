@@ -27,7 +27,7 @@ export interface StreamOptions {
 /** `-it` where no terminal is. Docker's words. */
 export class NotATerminal extends TeuError<"not-a-terminal"> {
   constructor() {
-    super("not-a-terminal", "invalid", {}, "The input device is not a TTY", {
+    super("not-a-terminal", "invalid", {}, "the input device is not a TTY", {
       hint: "Leave -t out where input comes from a pipe",
     });
   }

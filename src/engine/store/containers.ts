@@ -7,7 +7,7 @@ import type { AskedWords } from "../options/asked.ts";
 import type { HealthCheck } from "../options/health.ts";
 import type { LogChoice } from "../options/log.ts";
 import type { NetworkAttachment } from "../options/network.ts";
-import type { PublishedPort } from "../options/publish.ts";
+import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { StorageOptions } from "../options/storage.ts";
 import type { BindMount, ImageMount, VolumeMount } from "../options/volume.ts";
 import { inTransaction, togetherWithOthers, withoutWaiting } from "./database.ts";
@@ -26,6 +26,14 @@ export type JoinedNamespace = "network" | "pid" | "ipc";
 export interface ContainerSettings {
   /** The whole command line of the process, for people. */
   readonly command: readonly string[];
+  /** So much of its beginning is the entrypoint, the rest are arguments. Absent in records of before this was kept, as is `user`. */
+  readonly entrypoint?: readonly string[];
+  /** As it was asked for, by the caller or by the image; "": nobody said. */
+  readonly user?: string;
+  /** Ports that its program serves. */
+  readonly exposed?: readonly ExposedPort[];
+  /** `none` or `host`, where it is in no network of ours. */
+  readonly networkMode?: "none" | "host";
   /** Path of another runtime that runs it; absent: our own. */
   readonly runtime?: string;
   /** Whether record and writable layer go when it ends. */
@@ -303,6 +311,12 @@ export function deleteContainer(database: Database, container: ContainerRecord):
   database.query("DELETE FROM containers WHERE id = ?1").run(container.id);
   if (container.snapshot !== null)
     database.query("DELETE FROM snapshots WHERE number = ?1").run(container.snapshot);
+}
+
+/** What the container with this ID is called; "": there is none. */
+export function nameOfContainer(database: Database, id: string): string {
+  const row = database.query<{ name: string }, [string]>("SELECT name FROM containers WHERE id = ?1").get(id);
+  return row?.name ?? "";
 }
 
 /** Every container of `namespace`, newest first. */

@@ -70,7 +70,8 @@ export async function pushLayers(
   }
 }
 
-function tarOf(tree: string, files: LayerFiles): Uint8Array<ArrayBuffer> {
+/** The files as an archive, the same each time; `tree` is where they are put together. */
+export function tarOf(tree: string, files: LayerFiles): Uint8Array<ArrayBuffer> {
   mkdirSync(tree, { recursive: true });
   for (const [name, content] of Object.entries(files)) {
     const path = join(tree, name);

@@ -2,6 +2,7 @@
 import { digestEncoded, digestOf } from "../../../spec/index.ts";
 import { CNI_PREFIX } from "../../options/network.ts";
 import { listCNIAttachments } from "../../store/cni.ts";
+import { nameOfContainer } from "../../store/containers.ts";
 import type { Store } from "../../store/store.ts";
 import type { NetworkSummary } from "../list.ts";
 import { type NetworkList, placesOf, readLists } from "./configuration.ts";
@@ -27,6 +28,7 @@ function describe({ database }: Store, { name, createdAt, plugins }: NetworkList
       .filter(({ network }) => network === name)
       .map((attachment) => ({
         id: attachment.container,
+        name: nameOfContainer(database, attachment.container),
         address: readResult(attachment).addresses[0]?.replace(/\/.*/, "") ?? "",
       })),
   };
