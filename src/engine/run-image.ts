@@ -21,7 +21,7 @@ import type { ImageMount } from "./options/volume.ts";
 import { createContainer, type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
-import { unpackLayers } from "./snapshot/unpack.ts";
+import { type Unpacked, unpackLayers } from "./snapshot/unpack.ts";
 import type { UnpackAhead } from "./snapshot/unpack-ahead.ts";
 import type { HeldImageMount } from "./store/containers.ts";
 import { takeLease } from "./store/leases.ts";
@@ -97,11 +97,14 @@ async function withImage<T>(
     verdict = said;
   };
   await using ending = new AsyncDisposableStack();
-  let ahead: UnpackAhead | undefined;
-  const follow = async (): Promise<UnpackAhead> => {
+  let ahead: UnpackAhead<Unpacked> | undefined;
+  const follow = async (): Promise<UnpackAhead<Unpacked>> => {
     const { UnpackAhead } = await import("./snapshot/unpack-ahead.ts");
-    ahead = ending.use(new UnpackAhead(store, interrupt.signal));
-    return ahead;
+    const work = new UnpackAhead<Unpacked>(store, interrupt.signal, (image, signal, arrived) =>
+      unpackLayers(store, image, signal, arrived),
+    );
+    ahead = ending.use(work);
+    return work;
   };
   const wanted = { ...options, ...choice, onVerdict, follow };
   const ensured = await ensureImage(store, text, wanted, interrupt.signal);
@@ -156,7 +159,7 @@ function seccompOf(
 async function unpack(
   store: Store,
   { reference, image }: EnsuredImage,
-  ahead: UnpackAhead | undefined,
+  ahead: UnpackAhead<Unpacked> | undefined,
   observe: StepObserver,
   signal: AbortSignal,
 ): Promise<UnpackedImage> {

@@ -16,6 +16,8 @@ import { orDamage } from "./image/damage.ts";
 import { type EnsureOptions, ensureImage } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import { abortOnSignal } from "./run/signals.ts";
+import { UnpackAhead } from "./snapshot/unpack-ahead.ts";
+import { unpackTree } from "./snapshot/unpack-tree.ts";
 import { takeLease } from "./store/leases.ts";
 import type { Store } from "./store/store.ts";
 
@@ -50,23 +52,46 @@ export async function unpackBundle(
   try {
     using _lease = takeLease(store.database, `unpack ${text}`);
     const choice = choosePlatform(options.platform);
-    const { image } = await ensureImage(store, text, { ...options, ...choice }, interrupt.signal);
     const rootfs = join(path, "rootfs");
-    const files = layerFiles<ByteString>();
-    mkdirSync(rootfs, { mode: 0o755 });
-    // The time of a root that no layer describes, as umoci has it: the same image makes the same tree.
-    utimesSync(rootfs, 0, 0);
-    await unpackImage(store.content, image, rootfs, { files }, interrupt.signal).catch(
-      async (error: unknown) => {
-        throw await orDamage(store, image.manifest.layers, error);
-      },
-    );
+    makeRoot(rootfs);
+    await using ahead = new UnpackAhead(store, interrupt.signal, async (coming, signal, arrived) => {
+      await unpackTree(store, coming, rootfs, signal, arrived);
+      return true;
+    });
+    const wanted = { ...options, ...choice, follow: async () => ahead };
+    const { image } = await ensureImage(store, text, wanted, interrupt.signal);
+    try {
+      if ((await ahead.result(image.descriptor)) !== true) {
+        await ahead[Symbol.asyncDispose]();
+        await unpackHere(store, image, rootfs, interrupt.signal);
+      }
+    } catch (error) {
+      throw await orDamage(store, image.manifest.layers, error);
+    }
     const config = configOf(image, rootfs, basename(path));
     writeFileSync(join(path, "config.json"), `${JSON.stringify(config, undefined, 2)}\n`);
   } catch (error) {
     rmSync(path, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** The time of a root that no layer describes is umoci's: the same image makes the same tree. */
+function makeRoot(rootfs: string): void {
+  mkdirSync(rootfs, { mode: 0o755 });
+  utimesSync(rootfs, 0, 0);
+}
+
+async function unpackHere(
+  store: Store,
+  image: ImageDocuments,
+  rootfs: string,
+  signal: AbortSignal,
+): Promise<void> {
+  // Of another image there may be a part: a registry has moved the name while its mirror sent it.
+  rmSync(rootfs, { recursive: true, force: true });
+  makeRoot(rootfs);
+  await unpackImage(store.content, image, rootfs, { files: layerFiles<ByteString>() }, signal);
 }
 
 function make(path: string): void {

@@ -1,11 +1,12 @@
 /** A pull of a large layer that is killed: what each of its connections has brought is not asked for again. And a copy of it, in parts. */
 import { afterAll, expect } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
-import { needs, root } from "../support/needs.ts";
-import { Store } from "./support/registry.ts";
+import { needs, program, root } from "../support/needs.ts";
+import { busyboxLayer, pushLayers } from "./support/make-image.ts";
+import { Store, startRegistry } from "./support/registry.ts";
 import { TEU } from "./teu.ts";
 
 const test = needs(root);
@@ -123,3 +124,28 @@ test("teu pull goes on with every part of a layer where it was killed", async ()
     await server.stop(true);
   }
 }, 30_000);
+
+// Two that are large enough are unpacked in processes beside the pull, while the rest comes.
+needs(root, program("busybox"))(
+  "what unpacks while layers come makes the tree that they describe",
+  async () => {
+    await using registry = await startRegistry();
+    await using store = new Store();
+    const image = `${registry.address}/team/large:1`;
+    const noise = () => Buffer.from(crypto.getRandomValues(new Uint8Array(65_536)).toHex().repeat(60));
+    const [first, second] = [noise(), noise()];
+    await pushLayers(image, [
+      { ...busyboxLayer(), "data/one": first, "data/gone": "1" },
+      { "data/one": second, "data/.wh.gone": "" },
+      { "data/last": "3" },
+    ]);
+    await store.done("unpack", "--quiet", image, store.path("bundle"));
+    const read = (name: string): Buffer => readFileSync(join(store.path("bundle"), "rootfs/data", name));
+    expect(read("one").equals(second)).toBe(true);
+    expect(read("last").toString()).toBe("3");
+    expect(existsSync(join(store.path("bundle"), "rootfs/data/gone"))).toBe(false);
+    await store.done("rmi", image);
+    const words = ["run", "--rm", "--network", "none", "--pull", "always", image, "ls", "data"];
+    expect(await store.done(...words)).toBe("last\none\n");
+  },
+);

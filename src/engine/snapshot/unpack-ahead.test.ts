@@ -9,6 +9,7 @@ import { thisPlatform } from "../image/platform.ts";
 import { listLeases } from "../store/leases.ts";
 import { listSnapshots } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
+import { unpackLayers } from "./unpack.ts";
 import { UnpackAhead } from "./unpack-ahead.ts";
 
 const rootTest = test.skipIf(process.getuid?.() !== 0);
@@ -24,6 +25,8 @@ afterEach(() => made[Symbol.dispose]());
 /** Above the bound from which a process pays. */
 const noise = (): string => crypto.getRandomValues(new Uint8Array(60_000)).toHex().repeat(45);
 const never = new AbortController().signal;
+const aheadOf = (of: Store) =>
+  new UnpackAhead(of, never, (image, signal, arrived) => unpackLayers(of, image, signal, arrived));
 const imageOf = (...layers: Readonly<Record<string, string>>[]): ReturnType<typeof readImage> =>
   readImage(store, putManifest(store, layers.map(tarOf)), thisPlatform());
 const done = (blob: Descriptor) => ({ kind: "done", blob }) as const;
@@ -39,7 +42,7 @@ rootTest("UnpackAhead unpacks what is here while the rest comes", async () => {
   const [first, second] = manifest.layers as [Descriptor, Descriptor];
   const [path, elsewhere] = [store.content.path(second.digest), join(store.paths.run, "second")];
   renameSync(path, elsewhere);
-  await using ahead = new UnpackAhead(store, never);
+  await using ahead = aheadOf(store);
   ahead.choose(descriptor, manifest);
   ahead.hear(done(first));
   ahead.hear(done(manifest.config));
@@ -57,7 +60,7 @@ rootTest("UnpackAhead unpacks what is here while the rest comes", async () => {
 rootTest("UnpackAhead leaves nothing when the pull ends without the image", async () => {
   const { manifest, descriptor } = imageOf({ first: noise() }, { second: noise() });
   {
-    await using ahead = new UnpackAhead(store, never);
+    await using ahead = aheadOf(store);
     ahead.choose(descriptor, manifest);
     ahead.hear(done(manifest.config));
     ahead.hear(done(manifest.layers[0] as Descriptor));
@@ -72,7 +75,7 @@ rootTest(
   async () => {
     const { manifest, descriptor } = imageOf({ first: noise() }, { second: noise() });
     const swapped = { ...manifest, layers: manifest.layers.toReversed() };
-    await using ahead = new UnpackAhead(store, never);
+    await using ahead = aheadOf(store);
     ahead.choose(descriptor, swapped);
     for (const blob of [swapped.config, ...swapped.layers]) ahead.hear(done(blob));
     const failure = await ahead.result(descriptor).catch((error: unknown) => error);
@@ -85,7 +88,7 @@ rootTest(
   "UnpackAhead leaves small images, and others than the one that was said first, to unpackLayers()",
   async () => {
     const small = imageOf({ a: "1" }, { b: "2" });
-    await using ahead = new UnpackAhead(store, never);
+    await using ahead = aheadOf(store);
     ahead.choose(small.descriptor, small.manifest);
     for (const blob of [small.manifest.config, ...small.manifest.layers]) ahead.hear(done(blob));
     expect(await ahead.result(small.descriptor)).toBeUndefined();

@@ -76,7 +76,10 @@ async function unpackAll(
         blob: store.content.path(layer.descriptor.digest),
         digest: layer.descriptor.digest,
         target: join(leaseDirectory(store, lease), "fs"),
+        mode: "overlay",
         diffID: layer.diffID,
+        // While the next layers are unpacked: what is left to the end is then little.
+        isSynced: true,
       };
       mkdirSync(job.target, { recursive: true, mode: 0o755 });
       const isLarge = layer.descriptor.size > SMALL_BYTES && hasProcesses;

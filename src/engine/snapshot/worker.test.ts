@@ -26,6 +26,8 @@ function jobOf(name: string, bytes: Uint8Array = tarOf({ [name]: name })): Layer
     blob: store.content.path(digest),
     digest,
     target: target(name),
+    mode: "overlay",
+    isSynced: false,
     diffID: digestOf(bytes) as string as DiffID,
   };
 }

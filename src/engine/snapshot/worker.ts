@@ -4,7 +4,7 @@
  */
 import { type ErrorKind, isTeuError, messageOf, TeuError } from "../../base/index.ts";
 import { blobChunks, openBlobFile } from "../../content/index.ts";
-import { type AppliedLayer, applyLayer, type ByteString } from "../../image/index.ts";
+import { type AppliedLayer, type ApplyOptions, applyLayer, type ByteString } from "../../image/index.ts";
 import type { DiffID, Digest } from "../../spec/index.ts";
 import { check, layerFiles, syscall } from "../../sys/index.ts";
 import { selfCommand } from "../self.ts";
@@ -15,9 +15,17 @@ export interface LayerJob {
   /** The blob's file. */
   readonly blob: string;
   readonly digest: Digest;
-  /** An empty directory. */
+  /** A directory; see `ApplyOptions.mode`. */
   readonly target: string;
+  readonly mode: ApplyOptions["mode"];
   readonly diffID: DiffID;
+  /** Whether it is on disk when it is done. */
+  readonly isSynced: boolean;
+}
+
+/** All that was written to the directory's file system is to be on disk. */
+interface SyncJob {
+  readonly sync: string;
 }
 
 /** What a failed job tells of its error. */
@@ -36,11 +44,11 @@ const SIGKILL = 9;
 /** Of that process. What JavaScriptCore's last compiler makes is not used for long enough: an eighth of the processor time went into it. */
 export const UNPACK_ENVIRONMENT: Readonly<Record<string, string>> = { BUN_JSC_useFTLJIT: "0" };
 
-/** Unpacks a layer in this process. The caller sees to it that it is on disk before anything refers to it. */
+/** Unpacks a layer in this process, and waits for no disk: the caller sees to it that it is there before anything refers to it. */
 export async function unpackHere(job: LayerJob, signal?: AbortSignal): Promise<AppliedLayer> {
   const options = {
     files: layerFiles<ByteString>(),
-    mode: "overlay",
+    mode: job.mode,
     diffID: job.diffID,
     sync: false,
   } as const;
@@ -67,8 +75,19 @@ export class LayerProcess implements AsyncDisposable {
     this.#answers = linesOf(this.#child.stdout);
   }
 
-  /** Unpacks a layer, all of which is on disk then. One at a time. */
+  /** Unpacks a layer. One at a time. */
   async unpack(job: LayerJob): Promise<AppliedLayer> {
+    const outcome = await this.#ask(job, `unpack ${job.diffID}`);
+    if ("applied" in outcome) return outcome.applied;
+    throw new TypeError("a layer was to be unpacked"); // runWorker answers what was asked
+  }
+
+  /** Waits until all that was written to the file system of `directory` before is on disk. */
+  async sync(directory: string): Promise<void> {
+    await this.#ask({ sync: directory }, `sync ${JSON.stringify(directory)}`);
+  }
+
+  async #ask(job: LayerJob | SyncJob, what: string): Promise<Exclude<Outcome, { failure: Failure }>> {
     try {
       this.#child.stdin.write(`${JSON.stringify(job)}\n`);
       await this.#child.stdin.flush();
@@ -80,18 +99,12 @@ export class LayerProcess implements AsyncDisposable {
     const outcome = parseAnswer(value ?? "");
     if (outcome === undefined) {
       const status = await this.#child.exited;
-      throw new TeuError(
-        "unpack-died",
-        "internal",
-        { status },
-        `Cannot unpack ${job.diffID}: its process ended with status ${status}`,
-      );
+      const message = `Cannot ${what}: its process ended with status ${status}`;
+      throw new TeuError("unpack-died", "internal", { status }, message);
     }
-    if ("failure" in outcome) {
-      const { code, kind, message } = outcome.failure;
-      throw new TeuError(code, kind, { diffID: job.diffID }, message);
-    }
-    return outcome.applied;
+    if (!("failure" in outcome)) return outcome;
+    const { code, kind, message } = outcome.failure;
+    throw new TeuError(code, kind, { job: what }, message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,19 +120,22 @@ export async function runWorker(
 ): Promise<number> {
   check(syscall("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "prctl");
   for await (const line of linesOf(input)) {
-    const job = JSON.parse(line) as LayerJob; // our own parent wrote it
+    const job = JSON.parse(line) as LayerJob | SyncJob; // our own parent wrote it
     answer(`${JSON.stringify(await outcomeOf(job))}\n`);
   }
   return 0;
 }
 
-type Outcome = { readonly applied: AppliedLayer } | { readonly failure: Failure };
+type Outcome = { readonly applied: AppliedLayer } | { readonly synced: true } | { readonly failure: Failure };
 
-async function outcomeOf(job: LayerJob): Promise<Outcome> {
+async function outcomeOf(job: LayerJob | SyncJob): Promise<Outcome> {
   try {
+    if ("sync" in job) {
+      syncToDisk([job.sync], Number.POSITIVE_INFINITY);
+      return { synced: true };
+    }
     const applied = await unpackHere(job);
-    // While the next layers are unpacked: what is left to the end is then little.
-    syncToDisk([job.target], applied.entries);
+    if (job.isSynced) syncToDisk([job.target], applied.entries);
     return { applied };
   } catch (error) {
     const { code, kind } = isTeuError(error) ? error : ({ code: "unpack-failed", kind: "internal" } as const);
