@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../../content/index.ts";
@@ -35,6 +44,20 @@ test("a file is hashed as it grows, each by its own algorithm, many at once", as
   });
   expect(await Promise.all(asked)).toEqual(wanted);
   await Promise.all(hashes.map((hash) => hash.end()));
+});
+
+test("it gives way to others", async () => {
+  await thread.begin(descriptor, "sha256").digest(1);
+  const niceOf = (id: string): number => {
+    const stat = readFileSync(`/proc/self/task/${id}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[17]);
+  };
+  const here = niceOf(String(process.pid));
+  const workers = readdirSync("/proc/self/task").filter((id) =>
+    readFileSync(`/proc/self/task/${id}/comm`, "utf8").startsWith("Worker"),
+  );
+  // Tests that ran before in this process may have begun some too.
+  expect(workers.map(niceOf)).toContain(Math.min(here + 10, 19));
 });
 
 test("what is not there is not hashed", async () => {

@@ -3,6 +3,7 @@
  * that it loads is loaded a second time: with node:crypto it would need 3 MB more.
  */
 import { readSync } from "node:fs";
+import { constants, getPriority, setPriority } from "node:os";
 import type { Answer, Hashed, Question } from "./hash-messages.ts";
 
 declare const self: Worker;
@@ -13,6 +14,11 @@ interface Progress {
   size: number;
   failure?: string;
 }
+
+// Of this thread alone: whoever asks for something small goes first, and a blob that is hashed is also synced, which takes longer.
+setPriority(
+  Math.min(getPriority() + constants.priority.PRIORITY_BELOW_NORMAL, constants.priority.PRIORITY_LOW),
+);
 
 const bytes = Buffer.allocUnsafe(256 << 10);
 const files = new Map<number, Progress>();
