@@ -26,6 +26,7 @@ function commitName(): string {
 
 async function build(temporary: string): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+  const parts = `${temporary}.parts`;
   const define = { TEU_VERSION: JSON.stringify(version), TEU_COMMIT: JSON.stringify(commitName()) };
   await Bun.build({
     entrypoints: [
@@ -40,7 +41,7 @@ async function build(temporary: string): Promise<void> {
     splitting: true,
     format: "esm",
     define,
-    plugins: [await aloneBundles(define)],
+    plugins: [await aloneBundles(define, parts)],
   });
 }
 
@@ -70,5 +71,5 @@ try {
   // By rename: a teu that is running keeps its own file.
   renameSync(temporary, OUT);
 } finally {
-  rmSync(temporary, { force: true });
+  for (const path of [temporary, `${temporary}.parts`]) rmSync(path, { recursive: true, force: true });
 }
