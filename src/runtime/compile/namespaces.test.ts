@@ -30,6 +30,24 @@ const cases: { says: string; namespaces: Namespace[]; timeOffsets?: Linux["timeO
       want: [],
     },
     {
+      says: "a new network is made by init itself, with its view of the cgroups",
+      namespaces: [own("pid"), own("network"), own("cgroup")],
+      want: ["unshare(CLONE_NEWCGROUP|CLONE_NEWNET)"],
+    },
+    {
+      says: "in a new user namespace the stage's clone makes the network, which belongs to that",
+      namespaces: [own("user"), own("network")],
+      want: [
+        "unshare(CLONE_NEWUSER)",
+        "SYNC id-maps",
+        "->  the parent: id-maps",
+        "setresgid()",
+        "setresuid()",
+        "r20 = clone3({flags=0x40000000|CLONE_PARENT, exit_signal=0}, 64)",
+        "to 9 if (r20 & 0xffffffffffffffff) == 0x0",
+      ],
+    },
+    {
       says: "joined ones cost one call each",
       namespaces: [own("pid"), own("mount"), at("network"), at("uts")],
       want: ["setns(5, CLONE_NEWNET)", "setns(6, CLONE_NEWUTS)"],
