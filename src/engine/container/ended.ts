@@ -6,7 +6,10 @@ import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Records } from "../store/store.ts";
 
 /** Whether its monitor has left a record and so has nothing left to do, or whoever owned it is gone; any other owner that is alive is at it. */
-export function hasEnded(store: Records, { id, phase, owner }: ContainerRecord): boolean {
+export function hasEnded(
+  store: Records,
+  { id, phase, owner }: Pick<ContainerRecord, "id" | "phase" | "owner">,
+): boolean {
   const exit = phase === "creating" ? undefined : readExitRecord(containerDirectory(store, id));
   return exit?.monitor === owner.pid || !isThere(owner);
 }

@@ -6,7 +6,7 @@
 import { isAlive } from "../../base/index.ts";
 import { sendForSupervisor } from "../health/send.ts";
 import { needsNameServer } from "../names/needed.ts";
-import { unfinishedContainers } from "../store/containers.ts";
+import { containerByID, unfinishedContainers } from "../store/containers.ts";
 import { listLeases } from "../store/leases.ts";
 import type { Records } from "../store/store.ts";
 import { removingVolumes } from "../store/volumes.ts";
@@ -18,9 +18,10 @@ export async function recover(records: Records): Promise<void> {
   const { database } = records;
   /** What deals with it works on a whole store. */
   const whole = async () => (await import("../store/open-store.ts")).withContent(records);
-  for (const container of unfinishedContainers(database))
-    if (hasEnded(records, container))
-      await (await import("./settle.ts")).settleInTime(await whole(), container);
+  for (const unfinished of unfinishedContainers(database)) {
+    const container = hasEnded(records, unfinished) ? containerByID(database, unfinished.id) : undefined;
+    if (container !== undefined) await (await import("./settle.ts")).settleInTime(await whole(), container);
+  }
   for (const lease of listLeases(database))
     if (!isAlive(lease.owner)) (await import("../snapshot/abandoned.ts")).endAbandoned(await whole(), lease);
   if (removingVolumes(database).length > 0)

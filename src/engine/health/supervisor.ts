@@ -8,7 +8,7 @@ import { tryLockFile } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { selfCommand } from "../self.ts";
-import { type ContainerRecord, checkedContainers, unfinishedContainers } from "../store/containers.ts";
+import { type ContainerRecord, checkedContainers, containerByID } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findHealth } from "../store/health.ts";
 import type { Store } from "../store/store.ts";
@@ -109,7 +109,7 @@ function nextDelay(store: Store, { id, owner }: ContainerRecord, health: HealthC
 }
 
 function isPaused({ database }: Store, { id }: ContainerRecord): boolean {
-  return unfinishedContainers(database).find((other) => other.id === id)?.isPaused ?? false;
+  return containerByID(database, id)?.isPaused ?? false;
 }
 
 /** What was asked for when it is unhealthy. Each is done by a process of its own, which is the parent of what it starts. */

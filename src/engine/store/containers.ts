@@ -327,9 +327,26 @@ export function listContainers(database: Database, namespace: string): Container
     .map(fromRow);
 }
 
-/** Containers of any namespace that somebody is, or was, at work on. */
-export function unfinishedContainers(database: Database): ContainerRecord[] {
-  return database.query<Row, []>("SELECT * FROM containers WHERE status <> 'exited'").all().map(fromRow);
+/** Containers of any namespace that somebody is, or was, at work on. Every command looks at all of them, and reads no more than it needs. */
+export function unfinishedContainers(database: Database): Pick<ContainerRecord, "id" | "phase" | "owner">[] {
+  type Few = Pick<Row, "id" | "status" | "owner_pid" | "owner_start" | "owner_boot" | "owner_inode">;
+  return database
+    .query<Few, []>(
+      "SELECT id, status, owner_pid, owner_start, owner_boot, owner_inode FROM containers WHERE status <> 'exited'",
+    )
+    .all()
+    .map((row) => ({ id: row.id, phase: row.status, owner: ownerOf(row) }));
+}
+
+/** The container with this ID, of any namespace. */
+export function containerByID(database: Database, id: string): ContainerRecord | undefined {
+  const row = database.query<Row, [string]>("SELECT * FROM containers WHERE id = ?1").get(id);
+  return row === null ? undefined : fromRow(row);
+}
+
+function ownerOf(row: Pick<Row, "owner_pid" | "owner_start" | "owner_boot" | "owner_inode">): Owner {
+  const { owner_pid: pid, owner_start: startTime, owner_boot: bootID, owner_inode: inode } = row;
+  return { pid, startTime, bootID, ...(inode !== null && { inode }) };
 }
 
 /** Containers of any namespace that run and have a health check. */
@@ -388,9 +405,6 @@ function fromRow(row: Row): ContainerRecord {
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     isPaused: row.paused !== 0,
-    owner: {
-      ...{ pid: row.owner_pid, startTime: row.owner_start, bootID: row.owner_boot },
-      ...(row.owner_inode !== null && { inode: row.owner_inode }),
-    },
+    owner: ownerOf(row),
   };
 }
