@@ -4,9 +4,7 @@
  */
 import type { Hash } from "node:crypto";
 import { close, closeSync, fsync, fsyncSync, ftruncateSync, readSync, renameSync, rmSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { TeuError } from "../base/index.ts";
 import { type Digest, digestAlgorithm, hasherFor, isSupportedAlgorithm } from "../spec/index.ts";
 import type { BlobIngest, Committed, Expected, SupportedAlgorithm } from "./blob-store.ts";
@@ -15,6 +13,7 @@ import { syncFolder, writeWhole } from "./durable.ts";
 import { DigestMismatch, errnoOf, SizeMismatch, UnsupportedAlgorithm, writeError } from "./errors.ts";
 import type { FileHash, FileHasher } from "./file-hasher.ts";
 import { orderedBytes, readSegments, SegmentWriter } from "./segments.ts";
+import { yieldToOthers } from "./yield.ts";
 
 /** What an ingest needs of its store. */
 export interface IngestPlace {
@@ -30,6 +29,11 @@ export interface IngestPlace {
   readonly ownership: Disposable;
   /** Hashes what is large. */
   readonly hasher: FileHasher | undefined;
+}
+
+/** Loaded for who takes content in: every start of a container opens the store. */
+function promises(): typeof import("node:fs/promises") {
+  return process.getBuiltinModule("node:fs/promises");
 }
 
 /** What is smaller is hashed sooner than somebody else is asked to. */
@@ -175,7 +179,7 @@ export class Ingest implements BlobIngest {
     await process.getBuiltinModule("node:util").promisify(fsync)(this.#place.descriptor);
     const target = this.#place.blobPath(committed.digest);
     try {
-      await rename(join(this.#place.folder, DATA), target);
+      await promises().rename(join(this.#place.folder, DATA), target);
       await this.#place.syncFolder(dirname(target));
     } catch (error) {
       throw writeError(error, dirname(target));
@@ -205,6 +209,7 @@ export class Ingest implements BlobIngest {
     await process.getBuiltinModule("node:util").promisify(close)(descriptor);
     const aside = asideOf(folder);
     try {
+      const { rename, rm } = promises();
       await rename(folder, aside);
       await rm(aside, { recursive: true, force: true });
     } catch (error) {

@@ -4,10 +4,10 @@
  */
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { writeWhole } from "./durable.ts";
 import { errnoOf, SizeMismatch, writeError } from "./errors.ts";
 import type { Ingest } from "./ingest.ts";
+import { yieldToOthers } from "./yield.ts";
 
 /** A part of a blob. `received` of its bytes are here, from its beginning on. */
 export interface Segment {

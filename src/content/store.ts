@@ -16,7 +16,6 @@ import {
   statSync,
   unlinkSync,
 } from "node:fs";
-import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   type Digest,
@@ -324,7 +323,7 @@ export class ContentStore implements BlobStore {
     let group = this.#folderSyncs.get(folder);
     if (group === undefined) {
       group = new GroupSync(async () => {
-        await using handle = await open(folder, "r");
+        await using handle = await process.getBuiltinModule("node:fs/promises").open(folder, "r");
         await handle.sync();
       });
       this.#folderSyncs.set(folder, group);
