@@ -1,6 +1,6 @@
 /** The built executable runs our code and no other, whatever folder and environment it is started in. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, TEU, teu } from "./teu.ts";
@@ -61,6 +61,14 @@ test("teu starts in a directory that was deleted, and works from /", async () =>
   const result = await run(["sh", "-c", script, "sh", join(folder, "gone"), TEU]);
   expect(result.stderr).toBe("");
   expect(result.stdout).toStartWith("teu version ");
+});
+
+test("the environment names no file that is written when the program ends", async () => {
+  const file = join(folder, "order");
+  for (const name of ["BUN_BYTECODE_ORDER_OUT", "BUN_BYTECODE_ORDER_NAMES_OUT"]) {
+    expect((await teu(["version"], { env: { [name]: file } })).status).toBe(0);
+    expect(existsSync(file)).toBe(false);
+  }
 });
 
 test("a short command is not compiled to machine code, unless the caller wants it so", async () => {
