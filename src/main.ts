@@ -3,6 +3,7 @@
  * runtime; every other name is `teu`. Nothing is loaded before it is known to be needed: start-up has a benchmark.
  */
 import { endProgram } from "./base/index.ts";
+import { runRuntime } from "./runtime/alone/index.ts";
 
 /** Under these names the program is the runtime alone, with runc's command line. */
 const RUNTIME_NAMES: readonly string[] = ["teu-runtime", "runc"];
@@ -11,7 +12,6 @@ async function run(invokedAs: string, words: readonly string[]): Promise<number>
   const name = invokedAs.slice(invokedAs.lastIndexOf("/") + 1);
   const isRuntime = RUNTIME_NAMES.includes(name);
   if (!isRuntime && words[0] !== "runtime") return (await import("./cli/index.ts")).main(name, words);
-  const { runRuntime } = await import("./runtime/alone/index.ts");
   return isRuntime ? runRuntime(words, name) : runRuntime(words.slice(1), "teu runtime");
 }
 

@@ -2,7 +2,7 @@
 import { hasCode, TeuError } from "../base/index.ts";
 import { existsSync, removeSync, syscall } from "../sys/index.ts";
 import { readCgroupLayout } from "./cgroup/layout.ts";
-import { planCgroup } from "./cgroup/plan.ts";
+import { cgroupPaths } from "./cgroup/path.ts";
 import { killCgroup } from "./cgroup/processes.ts";
 import { removeCgroup } from "./cgroup/remove.ts";
 import { openInit } from "./kill.ts";
@@ -86,16 +86,12 @@ function removeClaim(root: string, containerID: string): void {
   const directory = stateDirectory(root, containerID);
   if (!existsSync(directory)) return;
   const cgroupsPath = notedCgroupsPath(directory);
-  const { paths } = planCgroup(
-    cgroupsPath === undefined ? {} : { cgroupsPath },
-    containerID,
-    readCgroupLayout(),
-  );
+  const paths = cgroupPaths(readCgroupLayout(), cgroupsPath, containerID);
   removeCgroup(paths, { isBare: true });
 }
 
 function endCgroup(cgroupsPath: string, containerID: string): void {
-  const { paths } = planCgroup({ cgroupsPath }, containerID, readCgroupLayout());
+  const paths = cgroupPaths(readCgroupLayout(), cgroupsPath, containerID);
   killCgroup(paths);
   removeCgroup(paths);
 }

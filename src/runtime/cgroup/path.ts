@@ -24,8 +24,24 @@ export function controllerPath(
   return unified === undefined ? undefined : { version: 2, path: unified };
 }
 
+/** The container's directory in each hierarchy of `layout`, in that order. */
+export function cgroupPaths(
+  layout: CgroupLayout,
+  cgroupsPath: string | undefined,
+  containerID: string,
+): CgroupPaths {
+  const paths: Record<string, string> = {};
+  for (const hierarchy of layout.v1) {
+    const path = cgroupDirectory(hierarchy, layout, cgroupsPath, containerID);
+    for (const controller of hierarchy.controllers) paths[controller] = path;
+  }
+  if (layout.unified !== undefined)
+    paths[""] = cgroupDirectory(layout.unified, layout, cgroupsPath, containerID);
+  return paths;
+}
+
 /** The directory below one hierarchy's mount point, without a slash at its end. */
-export function cgroupDirectory(
+function cgroupDirectory(
   hierarchy: Hierarchy,
   layout: CgroupLayout,
   cgroupsPath: string | undefined,

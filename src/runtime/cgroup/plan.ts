@@ -6,7 +6,7 @@
 import type { Linux, Resources } from "../../spec/index.ts";
 import { type DevicePolicy, devicePolicy } from "./device-rules.ts";
 import type { CgroupLayout } from "./layout.ts";
-import { type CgroupPaths, cgroupDirectory, unifiedPath } from "./path.ts";
+import { type CgroupPaths, cgroupPaths, unifiedPath } from "./path.ts";
 import { devicesV1, limitsV1 } from "./v1.ts";
 import { limitsV2 } from "./v2.ts";
 import type { CgroupWrite } from "./write.ts";
@@ -47,13 +47,11 @@ export function planCgroup(linux: Linux | undefined, containerID: string, layout
   const resources = linux?.resources ?? {};
   const policy = devicePolicy(resources.devices ?? [], linux?.devices);
   const { v1, unified } = layout;
-  const paths: Record<string, string> = {};
+  const paths = cgroupPaths(layout, linux?.cgroupsPath, containerID);
   const directories: CgroupDirectory[] = [];
   const files: string[] = [];
-  for (const hierarchy of v1) {
-    const path = cgroupDirectory(hierarchy, layout, linux?.cgroupsPath, containerID);
-    const { controllers, mountPoint } = hierarchy;
-    for (const controller of controllers) paths[controller] = path;
+  for (const { controllers, mountPoint } of v1) {
+    const path = paths[controllers[0] ?? ""] ?? "";
     const hasCpuset = controllers.includes("cpuset");
     directories.push({
       path,
@@ -64,8 +62,7 @@ export function planCgroup(linux: Linux | undefined, containerID: string, layout
     files.push(`${path}/tasks`);
   }
   if (unified !== undefined) {
-    const path = cgroupDirectory(unified, layout, linux?.cgroupsPath, containerID);
-    paths[""] = path;
+    const path = paths[""] ?? "";
     const { mountPoint } = unified;
     if (v1.length === 0) {
       directories.push({ path, mountPoint, controllers: CONTROLLERS });
