@@ -1,6 +1,5 @@
 /** The flags that limit what a container uses. Docker's. */
 import { existsSync, readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import type { Flags, ParsedArguments } from "../base/index.ts";
 import { InvalidOption, parseResources } from "../engine/index.ts";
 
@@ -86,7 +85,8 @@ export function resourcesOf(
   flags: ParsedArguments<typeof UPDATE_FLAGS>["flags"] &
     Partial<ParsedArguments<typeof RESOURCE_FLAGS>["flags"]>,
 ): ReturnType<typeof parseResources> {
-  const resources = parseResources(flags, availableParallelism());
+  const online = flags.cpus === undefined ? 0 : process.getBuiltinModule("node:os").availableParallelism();
+  const resources = parseResources(flags, online);
   refuseAbsent("CPUs", "--cpuset-cpus", flags["cpuset-cpus"], "/sys/devices/system/cpu/online");
   refuseAbsent("memory nodes", "--cpuset-mems", flags["cpuset-mems"], "/sys/devices/system/node/online");
   return resources;

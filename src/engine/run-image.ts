@@ -1,7 +1,5 @@
 /** `teu run`: the whole way from a reference to an exit status. */
 
-import { release } from "node:os";
-
 import { imageVolumes } from "../image/index.ts";
 import { chainIDs, type ImageConfig, type Platform } from "../spec/index.ts";
 import { architecture } from "../sys/index.ts";
@@ -153,7 +151,8 @@ function seccompOf(
 ): Filter | undefined {
   if (seccomp === "unconfined" || (seccomp === undefined && options.isPrivileged)) return undefined;
   if (seccomp === undefined) return defaultFilter({ capabilities, architecture });
-  return { profile: seccompOfProfile(seccomp, { capabilities, architecture, kernel: release() }) };
+  const kernel = process.getBuiltinModule("node:os").release();
+  return { profile: seccompOfProfile(seccomp, { capabilities, architecture, kernel }) };
 }
 
 async function unpack(

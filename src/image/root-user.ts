@@ -4,7 +4,6 @@
  * Source: image-spec config.md, User; passwd(5), group(5).
  */
 import { closeSync, constants, readSync } from "node:fs";
-import { constants as os } from "node:os";
 import { TeuError } from "../base/index.ts";
 import { byteString } from "./byte-string.ts";
 import { check, checked } from "./errors.ts";
@@ -40,7 +39,8 @@ const MAX_FILE_BYTES = 4 << 20;
 const MAX_ID = 2 ** 31 - 1;
 const MAX_GROUPS = 65_536;
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-const { EACCES, ELOOP, ENOENT, ENOTDIR, ENXIO } = os.errno;
+/** Of Linux, whatever machine. Source: errno(3). */
+const [ENOENT, ENXIO, EACCES, ENOTDIR, ELOOP] = [2, 6, 13, 20, 40];
 
 /** A reader for the root file system in directory `root`. */
 export function rootFileReader(files: LayerFiles, root: string): RootFileReader {

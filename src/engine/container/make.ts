@@ -3,7 +3,6 @@
  * writable layer, the mount, the files, config.json.
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { hostname as nameOfHost } from "node:os";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import { parseRuntimeConfig } from "../../spec/index.ts";
@@ -237,6 +236,11 @@ export async function makeBundle(
   }
   const isAsked = filter?.program !== undefined && config.linux?.seccomp === filter.profile;
   return { path, config, text, ...(isAsked && { program: filter.program }) };
+}
+
+/** Loaded where a container is called as its host is. */
+function nameOfHost(): string {
+  return process.getBuiltinModule("node:os").hostname();
 }
 
 /** What it is called, and the files that say so: those of the container whose network it is in, where there is one. */

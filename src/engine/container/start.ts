@@ -10,8 +10,6 @@ import { noteStart as noteStartInAudit } from "../audit/note-start.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { Created, RuntimeDriver } from "../driver/driver.ts";
 import { sendForSupervisor } from "../health/send.ts";
-import { jsonMembers } from "../logs/attrs.ts";
-import { openSink } from "../logs/sink.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents, pathsOf } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
@@ -144,8 +142,14 @@ async function create(
       ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
       : ([nothing, nothing, nothing] as const);
     const [format, environment] = [FORMATS[log.driver], bundle.config.process?.env ?? []];
-    const sink = format === "sink" ? await openSink(log, container, environment, monitor.pid) : undefined;
-    const members = format === "json" ? jsonMembers(log, container, environment) : undefined;
+    const sink =
+      format === "sink"
+        ? await (await import("../logs/sink.ts")).openSink(log, container, environment, monitor.pid)
+        : undefined;
+    const members =
+      format === "json"
+        ? (await import("../logs/attrs.ts")).jsonMembers(log, container, environment)
+        : undefined;
     const given = { ...kept, ...streams, ...(sink && { sink: open(sink.socket) }) };
     const configuration = configurationFor(store, container, log);
     monitor.configure(given, { ...configuration, sink: sink?.texts, members }, joins);

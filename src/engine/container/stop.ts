@@ -1,5 +1,4 @@
 /** Ends containers: by asking, and by force when that does not help. Docker's words and times. */
-import { constants } from "node:os";
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
@@ -18,7 +17,7 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
   }
 }
 
-const { SIGINT, SIGKILL, SIGQUIT, SIGTERM } = constants.signals;
+const [SIGINT, SIGQUIT, SIGKILL, SIGTERM] = [2, 3, 9, 15];
 /** Docker's. */
 const STOP_SECONDS = 10;
 const ENDS: ReadonlySet<number> = new Set([SIGKILL, SIGTERM, SIGINT, SIGQUIT]);
