@@ -84,6 +84,7 @@ export {
   type Link,
   type LinkAddress,
   listLinks,
+  markLink,
   natureOf,
 } from "./rtnetlink.ts";
 // Network devices and their addresses.
@@ -95,6 +96,7 @@ export {
   localSubnets,
   type VethPair,
 } from "./rtnetlink-create.ts";
+export { deleteMarkedElsewhere, numberNamespace } from "./rtnetlink-elsewhere.ts";
 export {
   createDummy,
   createLinkedDevice,

@@ -140,7 +140,9 @@ describe("a network that somebody made", () => {
       await store.done("ps");
       for (const end = Date.now() + 10_000; (await lookUp("second", "first")).length === 0; )
         if (Date.now() > end) throw new Error("the name server did not come back");
-      expect(nameServers().length).toBe(1);
+      // Another one that a command has sent for meanwhile ends at once.
+      for (const end = Date.now() + 10_000; nameServers().length !== 1; await Bun.sleep(10))
+        if (Date.now() > end) throw new Error(`there are ${nameServers().length} name servers`);
     }));
 
   test("passes other names on to the resolvers of this machine, but not those of an internal network (CVE-2024-29018)", () =>

@@ -94,6 +94,31 @@ test("macvlan: containers are on the wire, beside this machine, and leave nothin
   expect(await links()).toBe(before);
 });
 
+// The kernel kept the namespace for a minute or more, and in it the device with its address.
+test("macvlan: a container starts again at its address, whatever connections it had", async () => {
+  await store.done(
+    ...["network", "create", "-d", "macvlan", "-o", "parent=wire", "--subnet", "192.0.2.0/24", "lan"],
+  );
+  const flags = ["--network", "lan", "--ip", "192.0.2.43"];
+  await store.done("run", "-d", "--name", "talker", ...flags, image, "busybox", "sleep", "1000");
+  const server = Bun.spawn([...network.outside, "busybox", "nc", "-ll", "-p", "7000", "-e", "sleep", "100"]);
+  const talk = "(echo hello; sleep 1000) | busybox nc 192.0.2.2 7000";
+  await store.done("exec", "-d", "talker", "sh", "-c", talk);
+  const there = (script: string) => run([...network.outside, "sh", "-c", script]);
+  for (const end = Date.now() + 10_000; !(await there("ss -tn")).stdout.includes("192.0.2.43"); )
+    if (Date.now() > end) throw new Error("there was no connection");
+  // The neighbour no longer answers to it.
+  const drop = "type filter hook input priority 0; }'; nft add rule ip deaf in tcp dport 7000 drop";
+  expect((await there(`nft add table ip deaf; nft add chain ip deaf in '{ ${drop}`)).status).toBe(0);
+  await store.done("restart", "-t", "0", "talker");
+  const ping = "busybox timeout 5 busybox ping -c 1 192.0.2.2";
+  expect((await store.teu("exec", "talker", "sh", "-c", ping)).status).toBe(0);
+  await there("nft delete table ip deaf");
+  server.kill("SIGKILL");
+  await store.done("rm", "-f", "talker");
+  await store.done("network", "rm", "lan");
+});
+
 needs(...WANTED, IPV6)("with IPv6: an address of the wire, and its router", async () => {
   await run([...network.outside, "ip", "addr", "add", "2001:db8:5::2/64", "dev", "wire", "nodad"]);
   const subnets = ["--ipv6", "--subnet", "192.0.2.0/24", "--subnet", "2001:db8:5::/64"];

@@ -41,6 +41,7 @@ import { noteNetworks } from "./note-networks.ts";
 import { encodeRules } from "./rules.ts";
 import {
   connectToParent,
+  disconnectEnded,
   disconnectFromParent,
   removeParent,
   routerOf,
@@ -153,8 +154,10 @@ export function disconnectContainer(store: Store, container: string): boolean {
   return true;
 }
 
-/** The device goes with the container's namespace. */
+/** The device goes with the container's namespace; on a wire that may be too late. */
 function disconnect(store: Store, container: string): void {
+  for (const { network, device } of endpointsOf(store, container))
+    if (networkByID(store, network).driver !== "bridge") disconnectEnded(device, markOfContainer(container));
   inTransaction(store.database, () => deleteConnections(store.database, container));
   putIntoForce(store);
 }
@@ -196,7 +199,10 @@ function makeDevice(
   if (shared !== undefined) {
     const { subnet } = network;
     const ipv6 = subnet6 === undefined || own6 === undefined ? undefined : { subnet: subnet6, address: own6 };
-    connectToParent(pid, shared, { subnet, address, ipv6, device, hardwareAddress, isDefault });
+    connectToParent(pid, shared, {
+      ...{ subnet, address, ipv6, device, hardwareAddress, isDefault },
+      mark: markOfContainer(container),
+    });
     return;
   }
   const name = outsideName(container, device);
@@ -217,6 +223,10 @@ function takeDeviceAway(
 ): void {
   if (network.driver === "bridge") removeDevice(outsideName(container, device), home);
   else disconnectFromParent(pid, device);
+}
+
+function markOfContainer(id: string): string {
+  return `teu container ${id}`;
 }
 
 /** undefined: it has a bridge of its own. */

@@ -1,6 +1,6 @@
 /**
  * Networks whose containers are on the same wire as this machine, or on a VLAN of it: macvlan and ipvlan. A container's device is born in
- * its namespace and goes with it, so nothing of it can be left behind. Addresses are ours to give; there is no NAT, and no published port.
+ * its namespace and goes with it, so nothing of it is left behind. Addresses are ours to give; there is no NAT, and no published port.
  * Source: docker's macvlan and ipvlan drivers; ip-link(8).
  */
 import { closeSync, openSync } from "node:fs";
@@ -13,12 +13,15 @@ import {
   createLinkedDevice,
   createVlan,
   deleteLink,
+  deleteMarkedElsewhere,
   findLink,
   type IPVLAN_MODES,
   type Link,
   type MACVLAN_MODES,
+  markLink,
   NetlinkSocket,
   natureOf,
+  numberNamespace,
 } from "../../sys/index.ts";
 import { addressBytes, type Pool } from "./address.ts";
 import { addressBytes6, type Pool6 } from "./address6.ts";
@@ -57,14 +60,17 @@ export interface SharedPlace {
   readonly device: string;
   readonly hardwareAddress: string | undefined;
   readonly isDefault: boolean;
+  /** Of the device, by which it is found when its container has ended. */
+  readonly mark: string;
 }
 
 /** Gives process `pid`'s network namespace a device on the parent. @throws {NoParentDevice} {NetlinkRefused} */
 export function connectToParent(pid: number, network: SharedParent, place: SharedPlace): void {
-  const { subnet, address, ipv6: place6, device, hardwareAddress, isDefault } = place;
+  const { subnet, address, ipv6: place6, device, hardwareAddress, isDefault, mark } = place;
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using outside = new NetlinkSocket();
+    numberNamespace(outside, namespace);
     const parent = ensureParent(outside, network);
     const common = { name: device, parent, namespace };
     whenFree(() =>
@@ -84,6 +90,7 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     whenFree(() => addAddress(inside, link, ipv4(address, subnet.prefixLength)));
+    markLink(inside, link, mark);
     whenFree(() => changeLink(inside, link, { isUp: true }));
     if (isDefault) addDefaultRoute(inside, link, routerOf(network, subnet));
     if (place6 === undefined) return;
@@ -137,6 +144,15 @@ export function removeParent({ id, parent }: Pick<SharedParent, "id" | "parent">
   const link = findLink(socket, parent ?? dummyOf(id));
   if (link !== undefined && (parent === undefined || natureOf(socket, link).alias === markOf(id)))
     deleteLink(socket, link);
+}
+
+/**
+ * Takes the device of a container off the parent, where the kernel keeps it after the container's end, for the sake of connections that have not
+ * ended: it would go on to answer at its address, which the next run has, too.
+ */
+export function disconnectEnded(device: string, mark: string): void {
+  using socket = new NetlinkSocket();
+  deleteMarkedElsewhere(socket, device, mark);
 }
 
 /** Takes a container that runs off the parent. */
