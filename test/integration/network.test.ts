@@ -68,7 +68,7 @@ describe("a container", () => {
   // It was refused as no address.
   test("reaches this machine by the name that --add-host gives host-gateway", async () => {
     const add = ["--add-host", "here:host-gateway", "--add-host", "db:10.1.2.3"];
-    const script = "ip route | awk '/default/ {print $3}'; awk '/here|db/ {print $1, $2}' /etc/hosts";
+    const script = "ip route | awk '/default/ {print $3}'; awk '/\\t(here|db)$/ {print $1, $2}' /etc/hosts";
     const [gateway, ...hosts] = (await sh(script, ...add)).split("\n");
     expect(gateway).toMatch(/^172\.\d+\.0\.1$/);
     expect(hosts).toEqual([`${gateway} here`, "10.1.2.3 db"]);
