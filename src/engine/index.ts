@@ -23,6 +23,7 @@ export type { ContainerRequest } from "./container/request.ts";
 export { parseRestartPolicy } from "./container/restart-policy.ts";
 export { type ContainerSizes, sizesOf } from "./container/sizes.ts";
 export { parseSignal, signalContainer, stopContainer } from "./container/stop.ts";
+export { stopAndStart } from "./container/stop-and-start.ts";
 export { updateContainer } from "./container/update.ts";
 export { type ContainerUsage, watchUsage } from "./container/usage.ts";
 export { waitForContainer } from "./container/wait.ts";

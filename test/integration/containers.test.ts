@@ -364,3 +364,23 @@ describe("docker's long names", () => {
     await store.done("pull", "--quiet", image);
   });
 });
+
+// The container went while it was started: an error named a file of ours that was not there.
+test("rm and start of one container at once: one of them happens, and restarts wait for each other", async () => {
+  for (let times = 0; times < 4; times++) {
+    const name = `both${times}`;
+    await store.done("create", "--name", name, "--network", "none", image, "sleep", "1000");
+    const [started, removed] = await Promise.all([store.teu("start", name), store.teu("rm", name)]);
+    expect([started.status, removed.status].sort()).toEqual([0, 1]);
+    const said = started.status === 0 ? removed.stderr : started.stderr;
+    expect(said).toMatch(/container is running|No such container|another teu is at it/);
+    expect(await store.done("ps", "-a", "--filter", `name=${name}`, "--format", "{{.State}}")).toBe(
+      started.status === 0 ? "running\n" : "",
+    );
+    await store.done("rm", "-f", name);
+  }
+  await store.done("run", "-d", "--name", "often", "--network", "none", image, "sleep", "1000");
+  const all = await Promise.all([1, 2, 3].map(() => store.teu("restart", "-t", "0", "often")));
+  expect(all.map(({ status, stderr }) => `${status}${stderr}`)).toEqual(["0", "0", "0"]);
+  await store.done("rm", "-f", "often");
+});

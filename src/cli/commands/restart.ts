@@ -1,6 +1,6 @@
 /** `teu restart`: stops containers and starts them once more. Docker's flags. */
 import { print } from "../../base/index.ts";
-import { forEachName, openEngine, parseSignal, restartContainer, stopContainer } from "../../engine/index.ts";
+import { forEachName, openEngine, parseSignal, stopAndStart } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -25,8 +25,7 @@ export const command = teuCommand({
       ...(flags.signal !== undefined && { signal: parseSignal(flags.signal) }),
     };
     await forEachName(names, async (name) => {
-      await stopContainer(store, name, options);
-      await restartContainer(store, name, undefined);
+      await stopAndStart(store, name, options);
       print(`${name}\n`);
     });
     return 0;

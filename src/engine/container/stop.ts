@@ -2,7 +2,7 @@
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
-import { inTransaction, togetherWithOthers } from "../store/database.ts";
+import { inTransaction, togetherWithOthers, withoutWaiting } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
@@ -57,12 +57,22 @@ export async function stopContainer(
   const seconds = options.seconds ?? container.settings.stopTimeoutSeconds ?? STOP_SECONDS;
   inTransaction(store.database, () => noteStop(store, container));
   const ended = waitForContainer(store, container.id, true);
-  await send(store, container, signal);
+  const ask = async (by: number): Promise<void> => {
+    noteKill(store, container, by);
+    await send(store, container, by);
+  };
+  await ask(signal);
   if (container.isPaused) await goOn(store, container);
   if (seconds >= 0 && (await Promise.race([ended.then(() => true), after(seconds)])) !== true)
-    await send(store, container, SIGKILL);
+    await ask(SIGKILL);
   await ended;
   await togetherWithOthers(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
+}
+
+/** Told beside the end itself, which is what has to outlive a loss of power. */
+function noteKill({ database }: Store, { id }: ContainerRecord, signal: number): void {
+  const note = () => noteContainerEvent(database, id, "kill", { signal: `${signal}` });
+  withoutWaiting(database, () => inTransaction(database, note));
 }
 
 /** How long somebody who removes a container waits for it beside others; after that, removing it waits for it alone. */

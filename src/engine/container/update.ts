@@ -9,6 +9,7 @@ import { hasSwapLimit } from "../bundle/swap.ts";
 import { mergeResources } from "../options/resources.ts";
 import { changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import { noteContainerEvent } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { findContainer } from "./find.ts";
@@ -33,14 +34,15 @@ export async function updateContainer(store: Store, text: string, request: Updat
     if (phase === "running") await (await driverOf(store, settings.runtime)).update(id, resources);
     keepLimits(store, id, resources);
   }
-  if (request.restart === undefined) return;
   const { restart: _, ...rest } = settings;
-  const changed = { ...rest, ...(request.restart !== null && { restart: request.restart }) };
+  const changed = { ...rest, ...(request.restart && { restart: request.restart }) };
   inTransaction(store.database, () => {
+    noteContainerEvent(store.database, id, "update");
+    if (request.restart === undefined) return;
     changeSettings(store.database, id, changed);
     if (phase === "running") noteStart(store, { ...container, settings: changed }, true);
   });
-  noteRecord(store, id);
+  if (request.restart !== undefined) noteRecord(store, id);
 }
 
 /** For the next start. */
