@@ -365,6 +365,33 @@ describe("docker's long names", () => {
   });
 });
 
+// It was always false.
+test("inspect and events tell that memory ran out", async () => {
+  const script = "dd if=/dev/zero of=/dev/null bs=64M count=1; exit 9";
+  const limits = ["-m", "8m", "--memory-swap", "8m"];
+  await store.teu("run", "--name", "hungry", "--network", "none", ...limits, image, "sh", "-c", script);
+  const format = "{{.State.OOMKilled}} {{.State.ExitCode}}";
+  expect(await store.done("inspect", "-f", format, "hungry")).toBe("true 9\n");
+  const past = ["events", "--since", "1h", "--until", "0s", "--filter", "container=hungry"];
+  expect(await store.done(...past, "--format", "{{.Action}}")).toContain("oom\ndie\n");
+  await store.done("rm", "hungry");
+});
+
+// A container that had just ended was one that does not exist.
+test("kill and update of one that ends at this moment take it for ended", async () => {
+  for (let times = 0; times < 3; times++) {
+    await store.done("run", "-d", "--name", "brief", "--network", "none", image, "sleep", "1000");
+    const killed = store.done("kill", "brief");
+    const updated = await store.teu("update", "--cpu-shares", "200", "brief");
+    await killed;
+    expect(updated).toEqual({ status: 0, stdout: "brief\n", stderr: "" });
+    expect((await store.teu("kill", "brief")).stderr).toMatch(
+      /^teu: container [0-9a-f]{64} is not running\n$/,
+    );
+    await store.done("rm", "-f", "brief");
+  }
+});
+
 // The container went while it was started: an error named a file of ours that was not there.
 test("rm and start of one container at once: one of them happens, and restarts wait for each other", async () => {
   for (let times = 0; times < 4; times++) {

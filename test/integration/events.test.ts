@@ -49,7 +49,7 @@ test("what has happened is told in order, also what nobody waited for", async ()
   await store.done("stop", "-t", "0", "retold");
   await store.done("rm", "retold");
   expect(await past("--filter", `container=${id}`)).toEqual(
-    ["create", "start", "pause", "unpause", "rename", "die", "stop", "destroy"].map(
+    ["create", "start", "pause", "unpause", "rename", "kill", "kill", "die", "stop", "destroy"].map(
       (action) => `container ${action}`,
     ),
   );

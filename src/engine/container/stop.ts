@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
 import { noteStop } from "./restart.ts";
-import { monitorSays, waitForContainer } from "./wait.ts";
+import { findSettled, monitorSays, waitForContainer } from "./wait.ts";
 
 /** No signal goes by this text. Docker's words. */
 export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> {
@@ -31,14 +31,21 @@ export function parseSignal(text: string): number {
 
 /** Sends a signal to the first process of a container that runs. @throws {ContainerNotRunning} */
 export async function signalContainer(store: Store, text: string, signal: number): Promise<void> {
-  const container = findContainer(store, text);
+  const container = await findSettled(store, text);
   if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
   // Docker takes a signal that ends programs, and the one that the container is stopped by, for a stop.
   inTransaction(store.database, () => {
     if (ENDS.has(signal) || signal === stopSignalOf(container)) noteStop(store, container);
     noteContainerEvent(store.database, container.id, "kill", { signal: `${signal}` });
   });
-  await (await driverOf(store, container.settings.runtime)).kill(container.id, signal);
+  const driver = await driverOf(store, container.settings.runtime);
+  try {
+    await driver.kill(container.id, signal);
+  } catch (error) {
+    // Its record may say for a moment longer that it runs.
+    if ((await driver.pidOf(container.id)) !== undefined) throw error;
+    throw new ContainerNotRunning({ id: container.id });
+  }
 }
 
 /** Asks the container to end, and kills it when it has not after `seconds` (-1: never). One that does not run is no error. */

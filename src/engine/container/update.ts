@@ -6,16 +6,17 @@ import { parseRuntimeConfig, type Resources } from "../../spec/index.ts";
 import { encodeConfig } from "../bundle/bundle.ts";
 import { withSwap } from "../bundle/config.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
+import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeResources } from "../options/resources.ts";
 import { changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
-import { findContainer } from "./find.ts";
 import { noteRecord } from "./note-record.ts";
 import { noteStart } from "./restart.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
+import { findSettled } from "./wait.ts";
 
 /** What is to be otherwise; what is absent stays. */
 export interface UpdateRequest {
@@ -26,12 +27,12 @@ export interface UpdateRequest {
 
 /** Changes the container that `text` names. A limit that the kernel refuses changes nothing. */
 export async function updateContainer(store: Store, text: string, request: UpdateRequest): Promise<void> {
-  const container = findContainer(store, text);
+  const container = await findSettled(store, text);
   const { id, phase, settings } = container;
   const { memory, ...others } = request.resources;
   const resources = { ...others, ...(memory && { memory: withSwap(memory, hasSwapLimit()) }) };
   if (Object.keys(resources).length > 0) {
-    if (phase === "running") await (await driverOf(store, settings.runtime)).update(id, resources);
+    if (phase === "running") await updateRunning(await driverOf(store, settings.runtime), id, resources);
     keepLimits(store, id, resources);
   }
   const { restart: _, ...rest } = settings;
@@ -43,6 +44,19 @@ export async function updateContainer(store: Store, text: string, request: Updat
     if (phase === "running") noteStart(store, { ...container, settings: changed }, true);
   });
   if (request.restart !== undefined) noteRecord(store, id);
+}
+
+/** One that ends at this moment needs no limits any more. */
+async function updateRunning(
+  driver: RuntimeDriver,
+  id: string,
+  resources: UpdateRequest["resources"],
+): Promise<void> {
+  try {
+    await driver.update(id, resources);
+  } catch (error) {
+    if ((await driver.pidOf(id)) !== undefined) throw error;
+  }
 }
 
 /** For the next start. */
