@@ -2,7 +2,8 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { openSync } from "node:fs";
 import { stateRoot, TeuError } from "../base/index.ts";
-import { firstOf, foreign, statusOf } from "./report.ts";
+import { SystemCallFailed } from "../sys/index.ts";
+import { firstOf, inWords, statusOf } from "./report.ts";
 
 const failure = (code: string) => new TeuError(code, "not-found", {}, code);
 
@@ -44,16 +45,21 @@ function caught(work: () => unknown): unknown {
 }
 
 // "ENOENT: no such file or directory, open '/no/such'" and "database or disk is full", and nothing else.
-test("foreign() says what the system and SQLite say in our words", () => {
-  expect(foreign(caught(() => openSync("/no/such", "r")))).toEqual({
+test("inWords() says what the system and SQLite say in our words", () => {
+  expect(inWords(caught(() => openSync("/no/such", "r")))).toEqual({
     message: 'open "/no/such": no such file or directory',
   });
   const database = new Database(":memory:");
   database.run("PRAGMA max_page_count = 1");
-  expect(foreign(caught(() => database.run("CREATE TABLE t (a)")))).toEqual({
+  expect(inWords(caught(() => database.run("CREATE TABLE t (a)")))).toEqual({
     message: `Cannot use the store's records below ${JSON.stringify(stateRoot(process.env))}: database or disk is full`,
     hint: "Free some space, or choose another place with TEU_ROOT",
   });
-  expect(foreign("text")).toEqual({ message: "text" });
-  expect(foreign(new RangeError("no"))).toEqual({ message: "no" });
+  const full = new SystemCallFailed("write", 28, "/there/audit.log");
+  expect(inWords(full)).toEqual({
+    message: 'write "/there/audit.log": no space left on device',
+    hint: "Free some space, or choose another place with TEU_ROOT",
+  });
+  expect(inWords("text")).toEqual({ message: "text" });
+  expect(inWords(new RangeError("no"))).toEqual({ message: "no" });
 });

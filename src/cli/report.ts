@@ -1,7 +1,7 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
 import { statfsSync } from "node:fs";
 import { isTeuError, messageOf, printError, stateRoot } from "../base/index.ts";
-import { errnoSentence } from "../sys/index.ts";
+import { errnoOf, errnoSentence } from "../sys/index.ts";
 import { printable } from "./text.ts";
 
 /** What `teu run` and `teu exec` say of a program that did not come to run, as docker has it. */
@@ -28,7 +28,7 @@ const NEXT_TO_NOTHING_KIB = 512;
 /** Prints `error` to standard error; with TEU_DEBUG its stack too. @returns the exit status for `command` */
 export function report(caught: unknown, command?: string): number {
   const error = firstOf(caught);
-  const { message, hint } = isTeuError(error) ? error : foreign(error);
+  const { message, hint } = inWords(error);
   printError(`teu: ${oneLine(message)}\n`);
   if (hint !== undefined) printError(`hint: ${oneLine(hint)}\n`);
   if (process.env["TEU_DEBUG"] && error instanceof Error) printError(`${error.stack ?? ""}\n`);
@@ -53,8 +53,18 @@ export function firstOf(error: unknown): unknown {
 
 const REPAIR = "'teu system repair' makes the records again of what is there";
 
+/** What happened, and what to do about it. */
+export function inWords(error: unknown): { readonly message: string; readonly hint?: string | undefined } {
+  if (!isTeuError(error)) return foreign(error);
+  return { message: error.message, hint: error.hint ?? (isFull(errnoOf(error)) ? FREE_SOME : undefined) };
+}
+
+function isFull(errno: unknown): boolean {
+  return errno === "ENOSPC" || errno === "EDQUOT";
+}
+
 /** What the system or SQLite says where nobody foresaw it, in our words. */
-export function foreign(error: unknown): { message: string; hint?: string } {
+function foreign(error: unknown): { message: string; hint?: string } {
   if (!(error instanceof Error) || !("code" in error)) return { message: messageOf(error) };
   const { code } = error;
   if (error.name === "SQLiteError") {
@@ -71,7 +81,7 @@ export function foreign(error: unknown): { message: string; hint?: string } {
   const path = "path" in error ? ` ${JSON.stringify(error.path)}` : "";
   return {
     message: `${error.syscall}${path}: ${errnoSentence(-error.errno)}`,
-    ...((code === "ENOSPC" || code === "EDQUOT") && { hint: FREE_SOME }),
+    ...(isFull(code) && { hint: FREE_SOME }),
   };
 }
 
