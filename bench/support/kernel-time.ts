@@ -127,7 +127,11 @@ async function answer([folder = "", bundle = "", sleeping = ""]: readonly string
   const { process: program } = JSON.parse(
     readFileSync(join(bundle, "config.json"), "utf8"),
   ) as Required<RuntimeConfig>;
-  const { pid, pidfd } = createContainer({ root, containerID: idle, bundle: sleeping, stdio });
+  const { pid, pidfd } = createContainer({
+    ...{ root, containerID: idle, bundle: sleeping, stdio },
+    // Whatever ends this process ends what it would leave.
+    dieWithParent: true,
+  });
   startContainer(root, idle);
   for (const question of ["run true", "exec true"] as const)
     for (let turn = 0; turn < WARM; turn++) await once(question);
