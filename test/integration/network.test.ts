@@ -200,6 +200,23 @@ describe("networks", () => {
     await store.done("network", "rm", "listed");
   });
 
+  // "Cannot make network device: file exists", when it was started again sooner than the kernel had taken away its last one.
+  test("a device of a container's last run that is still there is no matter", async () => {
+    await store.done("run", "-d", "--name", "again", image, "sleep", "1000");
+    const inside = async (script: string) => (await run([...network.host, "sh", "-c", script])).stdout.trim();
+    const device = await inside("ip -o link | sed -n 's/.*: \\(veth[0-9a-f]*\\)@.*/\\1/p'");
+    expect(device).toMatch(/^veth[0-9a-f]+$/);
+    await store.done("stop", "-t", "0", "again");
+    for (
+      const end = Date.now() + 5000;
+      (await inside(`ip link add ${device} type bridge && echo made`)) === "";
+    )
+      if (Date.now() > end) throw new Error("the kernel keeps the device");
+    await store.done("start", "again");
+    expect(await store.done("exec", "again", "ip", "-o", "-4", "addr", "show", "eth0")).toContain("inet ");
+    await store.done("rm", "-f", "again");
+  });
+
   test("that nobody is in are pruned, and nothing of them is left", async () => {
     await sh("true");
     await store.done("network", "prune");

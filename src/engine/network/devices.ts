@@ -185,14 +185,22 @@ export function connectProcess(pid: number, place: Place): void {
   const namespace = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     using outside = socketHere(home);
-    createVethPair(outside, {
+    const pair = {
       name,
       bridge: ensureBridge(outside, place),
       ...{ mtu: place.bridge.mtu, isIsolated: place.isIsolated },
       peerName: device,
       peerNamespace: namespace,
       peerHardwareAddress: hardwareAddressOf(address, hardwareAddress),
-    });
+    };
+    try {
+      createVethPair(outside, pair);
+    } catch (error) {
+      if (!hasCode(error, "netlink-refused") || error.context["errno"] !== "EEXIST") throw error;
+      // Of its last run: the kernel takes its time with a namespace that nobody is in any more.
+      removeDevice(name, home);
+      createVethPair(outside, pair);
+    }
     const parameters = ipv6Of(device, subnet6 !== undefined);
     using inside =
       home === undefined ? socketIn(namespace, parameters) : home.socketIn(`/proc/${pid}/ns/net`, parameters);
