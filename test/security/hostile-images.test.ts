@@ -182,7 +182,7 @@ describe("text of an image", () => {
       ["images", "--filter", "label=evil"],
       ["history", "--no-trunc", name("text:1")],
       ["ps", "-a", "--no-trunc"],
-      ["ps", "-a", "--format", "{{.Command}} {{.Labels}}"],
+      ["ps", "-a", "--format", '{{.Command}} {{.Labels}} {{.Label "evil"}}'],
       ["inspect", name("text:1")],
       ["inspect", "text"],
     ]) {

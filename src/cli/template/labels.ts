@@ -1,12 +1,13 @@
 /** Labels in templates: `{{.Labels}}`, all of them, and `{{.Label "name"}}`, one. Docker's. */
+import { printable } from "../text.ts";
 
 /** The two fields of what has `labels`. */
 export function labelFields(labels: Readonly<Record<string, string>> = {}): Record<string, unknown> {
   return {
     Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
+      .map(([key, value]) => printable(`${key}=${value}`))
       .join(","),
-    Label: (key: unknown) => labels[String(key)] ?? "",
+    Label: (key: unknown) => printable(labels[String(key)] ?? ""),
   };
 }
 
