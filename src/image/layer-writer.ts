@@ -2,19 +2,18 @@
  * Writes the members of one layer below a directory: as an overlayfs layer of its own, or onto a tree that holds the
  * layers below. Source: image-spec layer.md, applying changesets; kernel Documentation/filesystems/overlayfs.rst.
  */
-import { closeSync, constants, ftruncateSync, writeSync } from "node:fs";
+import { closeSync, constants } from "node:fs";
 import { constants as os } from "node:os";
 import { OPAQUE_VALUE, opaqueAttribute, setAttributes } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
-import { check, checked, fileFailed, InvalidLayer, LayerTooLarge } from "./errors.ts";
+import { check, checked, InvalidLayer, LayerTooLarge } from "./errors.ts";
+import { FILE_FLAGS, FileContents } from "./file-contents.ts";
 import { fileTypes, isDirectory, type LayerFiles } from "./layer-files.ts";
 import { cleanPath, joinPath, type LayerName, LayerNames, type LayerPath } from "./layer-name.ts";
-import { NewFiles } from "./new-files.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, Time } from "./tar/entry.ts";
 import type { TarHandler } from "./tar/reader.ts";
-import { type FileInPlace, type WaitingFile, WaitingFiles } from "./waiting-files.ts";
 
 /** What bounds a layer: without bounds ten megabytes fill a disk. */
 export interface LayerLimits {
@@ -50,11 +49,9 @@ export interface Unsettled {
 }
 
 const EMPTY = "" as ByteString;
-const FILE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 const { EEXIST, ENOENT, EPERM } = os.errno;
 const MAX_WARNINGS = 100;
-const NOTHING: Uint8Array = new Uint8Array();
 
 /** What becomes of a directory when everything in it is written. */
 interface DirectoryEnd {
@@ -82,24 +79,21 @@ export class LayerWriter implements TarHandler {
   #entries = 0;
   #bytes = 0;
   #hidesLower = false;
-  /** The file being written, or -1. */
-  #file = -1;
-  #fileEntry: TarEntry | undefined;
-  #fileEnd = 0;
-  /** Whether it was made with its owner and mode. */
-  #isFileAsWanted = false;
-  readonly #newFiles: NewFiles;
-  readonly #waiting: WaitingFiles;
-  /** A file whose content has not come yet. */
-  #begun: FileInPlace | undefined;
+  readonly #contents: FileContents;
 
   /** Opens `target`, which is there. */
   constructor(target: string, options: LayerWriterOptions) {
     this.#options = options;
     this.#files = options.files;
     this.#names = new LayerNames(options.isLiteral ?? false);
-    this.#newFiles = new NewFiles(options.files, options.ownership === "restore");
-    this.#waiting = new WaitingFiles(options.files, this.#newFiles, (file) => this.#makeAlone(file));
+    this.#contents = new FileContents(options.files, options.ownership === "restore", {
+      create: ({ parent, base, path }, make) => {
+        this.#create(parent, base, path, make);
+        this.#own.add(path); // what made room for it has forgotten its name
+      },
+      describe: (file, entry) => this.#describe(file, EMPTY, entry),
+      setAttributes: (file, entry) => this.#setAttributes(file, EMPTY, entry),
+    });
     this.#directories = new Directories(options.files, target, {
       implied: (path, descriptor) => this.#onImplied(path, descriptor),
       entered: (path, descriptor) => this.#onEntered(path, descriptor),
@@ -135,9 +129,9 @@ export class LayerWriter implements TarHandler {
     if (this.#bytes > maxBytes) throw new LayerTooLarge({ what: "bytes", limit: maxBytes });
     const name = this.#names.parse(entry.name);
     // It may be one that files are in, with another mode.
-    if (name.kind !== "entry" || entry.type === "directory") this.#newFiles.forget();
-    if (!this.#mayGoFirst(entry, name)) this.#waiting.make();
-    if (this.#waiting.directory === undefined) this.#directories.trim();
+    if (name.kind !== "entry" || entry.type === "directory") this.#contents.forgetDirectory();
+    if (!this.#mayGoFirst(entry, name)) this.#contents.makeWaiting();
+    if (this.#contents.directory === undefined) this.#directories.trim();
     switch (name.kind) {
       case "ignored":
         break;
@@ -159,64 +153,22 @@ export class LayerWriter implements TarHandler {
   }
 
   data(bytes: Buffer, position: number): void {
-    if (this.#begun !== undefined) {
-      const isWhole = position === 0 && bytes.length === this.#begun.entry.size;
-      if (this.#begin(isWhole ? bytes : undefined)) return;
-    }
-    if (this.#file >= 0) this.#write(bytes, position);
+    this.#contents.data(bytes, position);
   }
 
   entryEnd(): void {
-    if (this.#begun !== undefined && this.#begin(this.#begun.entry.size === 0 ? NOTHING : undefined)) return;
-    this.#endFile();
+    this.#contents.end();
   }
 
   chunkEnd(): void {
-    this.#waiting.make();
+    this.#contents.makeWaiting();
   }
 
   /** Whether those that wait may be made after it: all are in one directory, which it changes nothing of, and it has none of their names. */
   #mayGoFirst(entry: TarEntry, name: LayerName): boolean {
-    if (name.kind !== "entry" || name.parent !== this.#waiting.directory) return false;
+    if (name.kind !== "entry" || name.parent !== this.#contents.directory) return false;
     if (entry.type === "file") return true;
     return entry.type === "symlink" && !this.#own.has(joinPath(name.parent, name.base));
-  }
-
-  /** @param content  All of it, if it is here. @returns whether the file is made with others, later; else it is open now */
-  #begin(content: Uint8Array | undefined): boolean {
-    const file = this.#begun as FileInPlace; // the callers looked
-    this.#begun = undefined;
-    if (content !== undefined && this.#waiting.add({ ...file, content })) return true;
-    this.#waiting.make();
-    this.#open(file);
-    return false;
-  }
-
-  #makeAlone(file: WaitingFile): void {
-    this.#open(file);
-    this.#write(file.content, 0);
-    this.#endFile();
-  }
-
-  #write(bytes: Uint8Array, position: number): void {
-    try {
-      for (let at = 0; at < bytes.length; )
-        at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
-    } catch (error) {
-      throw fileFailed(error, "write", this.#fileEntry?.name ?? EMPTY);
-    }
-    this.#fileEnd = position + bytes.length;
-  }
-
-  #endFile(): void {
-    const entry = this.#fileEntry;
-    if (this.#file < 0 || entry === undefined) return;
-    if (this.#fileEnd < entry.size) ftruncateSync(this.#file, entry.size);
-    if (!this.#isFileAsWanted) this.#describe(this.#file, EMPTY, entry);
-    else if (entry.xattrs.size > 0) this.#setAttributes(this.#file, EMPTY, entry);
-    check(this.#files.setTimes(this.#file, EMPTY, entry.mtime), "set times of", entry.name);
-    closeSync(this.#file);
-    this.#file = -1;
   }
 
   /** The layer has ended: directories get the times that writing into them has changed, and their last modes. */
@@ -234,8 +186,7 @@ export class LayerWriter implements TarHandler {
   }
 
   [Symbol.dispose](): void {
-    if (this.#file >= 0) closeSync(this.#file);
-    this.#file = -1;
+    this.#contents[Symbol.dispose]();
     this.#directories[Symbol.dispose]();
   }
 
@@ -255,7 +206,7 @@ export class LayerWriter implements TarHandler {
         this.#directory(entry, parent, parentPath, base);
         break;
       case "file":
-        this.#begun = { entry, parent, parentPath, base, path };
+        this.#contents.begin({ entry, parent, parentPath, base, path });
         break;
       case "hardlink":
         this.#hardLink(entry, parent, base, path);
@@ -298,24 +249,9 @@ export class LayerWriter implements TarHandler {
     removeTree(this.#files, parent, base, path);
     if (type !== fileTypes.directory && type !== fileTypes.symlink) return;
     this.#directories.forgetBelow(path);
-    this.#newFiles.forget();
+    this.#contents.forgetDirectory();
     for (const kept of [this.#own, this.#implied, this.#whiteouts, this.#directoryEnds])
       for (const known of kept.keys()) if (known === path || known.startsWith(`${path}/`)) kept.delete(known);
-  }
-
-  #open({ entry, parent, parentPath, base, path }: FileInPlace): void {
-    this.#create(parent, base, path, () => {
-      const mode = this.#newFiles.modeFor(entry, parentPath);
-      const descriptor = this.#files.open(parent, base, FILE_FLAGS, mode);
-      if (descriptor < 0) return descriptor;
-      this.#isFileAsWanted = this.#newFiles.isAsWanted(descriptor, mode, entry);
-      this.#file = descriptor;
-      this.#fileEntry = entry;
-      this.#fileEnd = 0;
-      return descriptor;
-    });
-    // What made room for it has forgotten its name.
-    this.#own.add(path);
   }
 
   #directory(entry: TarEntry, parent: number, parentPath: LayerPath, base: ByteString): void {
