@@ -1,16 +1,6 @@
 /** `create` and `run`, with nothing else of the runtime's commands. */
 import { create } from "../command/create.ts";
-import { runCommandLine } from "../command/main.ts";
+import { only } from "../command/only.ts";
 import { run } from "../command/run.ts";
-import type { RunAlone } from "./index.ts";
 
-export const runAlone: RunAlone = (words, program, others) =>
-  runCommandLine(
-    words,
-    program,
-    {
-      create: { summary: create.shape.summary, load: async () => create },
-      run: { summary: run.shape.summary, load: async () => run },
-    },
-    others,
-  );
+export const runAlone = only({ create, run });

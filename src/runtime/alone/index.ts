@@ -3,13 +3,7 @@
  * folder by itself: what is cut where commands share it is some fifty pieces for `run`, and each costs as much to load as the
  * code in it.
  */
-
-/** Runs a command line whose command it has; `others` runs any other, and tells what is wrong with the words before it. */
-export type RunAlone = (
-  words: readonly string[],
-  program: string,
-  others: () => Promise<number>,
-) => Promise<number>;
+import type { RunAlone } from "../command/only.ts";
 
 const ALONE: Readonly<Record<string, () => Promise<{ readonly runAlone: RunAlone }>>> = {
   create: () => import("./create.ts"),

@@ -1,12 +1,5 @@
 /** `start`, with nothing else of the runtime's commands. */
-import { runCommandLine } from "../command/main.ts";
+import { only } from "../command/only.ts";
 import { start } from "../command/start.ts";
-import type { RunAlone } from "./index.ts";
 
-export const runAlone: RunAlone = (words, program, others) =>
-  runCommandLine(
-    words,
-    program,
-    { start: { summary: start.shape.summary, load: async () => start } },
-    others,
-  );
+export const runAlone = only({ start });

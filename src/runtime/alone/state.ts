@@ -1,12 +1,5 @@
 /** `state`, with nothing else of the runtime's commands. */
-import { runCommandLine } from "../command/main.ts";
+import { only } from "../command/only.ts";
 import { state } from "../command/state.ts";
-import type { RunAlone } from "./index.ts";
 
-export const runAlone: RunAlone = (words, program, others) =>
-  runCommandLine(
-    words,
-    program,
-    { state: { summary: state.shape.summary, load: async () => state } },
-    others,
-  );
+export const runAlone = only({ state });
