@@ -21,7 +21,12 @@ const IS_CHARACTER = 0o020000;
 
 /** What is made for mounts that every container has. Docker does not tell of it either. */
 const MOUNT_POINTS: ReadonlySet<string> = new Set([
-  ...["/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"],
+  "/dev",
+  "/proc",
+  "/sys",
+  "/etc/hostname",
+  "/etc/hosts",
+  "/etc/resolv.conf",
 ]);
 const HOLDERS: ReadonlySet<string> = new Set(["/etc"]);
 

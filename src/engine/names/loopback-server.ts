@@ -1,6 +1,7 @@
 /** Leads on what asks at ::1: a connection of its own to the container for each, as docker's proxy has it. */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { LOOPBACK6, type LoopbackPort } from "./loopback.ts";
+import { LOOPBACK6 } from "../network/address6.ts";
+import type { LoopbackPort } from "./loopback.ts";
 
 interface Open {
   readonly server: Server;

@@ -1,9 +1,8 @@
 /** Published ports that are open at ::1, from where the kernel leads nothing to a container. */
 import { encodeAddress } from "../network/address.ts";
+import { LOOPBACK6 } from "../network/address6.ts";
 import { allNetworks, listEndpoints, listPorts } from "../store/networks.ts";
 import type { Records } from "../store/store.ts";
-
-export const LOOPBACK6 = "::1";
 
 /** One of them, and where it leads. */
 export interface LoopbackPort {

@@ -13,6 +13,9 @@ export interface Pool6 extends Subnet6 {
   readonly reserved: ReadonlySet<bigint>;
 }
 
+/** This machine's own. */
+export const LOOPBACK6 = "::1";
+
 /** An address for each of a container's IPv4 addresses, whatever that subnet's size. */
 export const MAX_PREFIX_LENGTH = 96;
 const BITS = 128;

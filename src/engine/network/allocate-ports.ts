@@ -1,11 +1,10 @@
 /** Which ports of this machine lead to a container: those that it asks for, when nobody has them. */
-
-import { LOOPBACK6 } from "../names/loopback.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
 import { addPort, type EndpointRecord, listPorts, type PortRecord } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
+import { LOOPBACK6 } from "./address6.ts";
 import { PortInUse, PortNeedsIPv6 } from "./errors.ts";
 import { endpointsOf, isInternal, networkByID } from "./find.ts";
 import { lock } from "./lock.ts";

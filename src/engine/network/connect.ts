@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { thisOwner } from "../../base/index.ts";
 import { digestEncoded, digestOf } from "../../spec/index.ts";
 import { hasFilterTable } from "../../sys/index.ts";
-import { LOOPBACK6 } from "../names/loopback.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
@@ -26,7 +25,7 @@ import {
 } from "../store/networks.ts";
 import type { Store } from "../store/store.ts";
 import { addressBytes, encodeAddress } from "./address.ts";
-import { addressBytes6, parseAddress6 } from "./address6.ts";
+import { addressBytes6, LOOPBACK6, parseAddress6 } from "./address6.ts";
 import { type Allocated, allocate } from "./allocate.ts";
 import { allocatePorts, isIPv6 } from "./allocate-ports.ts";
 import { bridgeOf } from "./bridge.ts";
