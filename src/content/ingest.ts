@@ -296,12 +296,21 @@ export class Ingest implements BlobIngest {
     const { descriptor, ownership } = this.#place;
     const close = (): void => {
       closeSync(descriptor);
-      then();
-      ownership[Symbol.dispose]();
+      try {
+        then();
+      } finally {
+        ownership[Symbol.dispose]();
+      }
     };
-    // Closed sooner, its number could be another file's, and that be read.
-    if (this.#elsewhere === undefined) close();
-    else void this.#elsewhere.end().then(close);
+    if (this.#elsewhere === undefined) {
+      close();
+      return;
+    }
+    // Closed sooner, its number could be another file's, and that be read. What cannot be removed then is pruned some day, as a killed process's is.
+    this.#elsewhere
+      .end()
+      .then(close)
+      .catch(() => undefined);
   }
 
   #sizeMismatch(expected: number, more: number): SizeMismatch {

@@ -125,6 +125,26 @@ test("one that is left is taken up where it was, and one that is aborted leaves 
   expect(store.ingests()).toEqual([]);
 });
 
+test.skipIf(process.getuid?.() !== 0)("one that cannot be removed takes nothing else with it", async () => {
+  const store = ContentStore.open(join(folder, "store"), thread);
+  const ingest = ingestOf(store, "kept");
+  const place = join(store.root, "ingest/kept");
+  const mount = (...words: string[]) => expect(Bun.spawnSync(words).exitCode).toBe(0);
+  mount("mount", "--bind", place, place);
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => void failures.push(error);
+  process.on("unhandledRejection", fail);
+  ingest.abort();
+  await thread.idle();
+  await Bun.sleep(10);
+  process.off("unhandledRejection", fail);
+  mount("umount", place);
+  expect(failures).toEqual([]);
+  // It is nobody's any more.
+  store.pruneIngests(0);
+  expect(store.ingests()).toEqual([]);
+});
+
 test("a file that somebody cut is not taken for whole", async () => {
   const store = ContentStore.open(join(folder, "store"), thread);
   const ingest = ingestOf(store, "cut");
