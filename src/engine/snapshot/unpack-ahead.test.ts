@@ -31,9 +31,9 @@ const imageOf = (...layers: Readonly<Record<string, string>>[]): ReturnType<type
   readImage(store, putManifest(store, layers.map(tarOf)), thisPlatform());
 const done = (blob: Descriptor) => ({ kind: "done", blob }) as const;
 
+/** For as long as the test may take: in an emulated machine a process starts in seconds. */
 async function until(isSo: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !isSo(); await Bun.sleep(5))
-    if (Date.now() > end) throw new Error("waited 10 s");
+  while (!isSo()) await Bun.sleep(5);
 }
 
 rootTest("UnpackAhead unpacks what is here while the rest comes", async () => {
