@@ -45,6 +45,7 @@ export const REGISTRY_FLAGS = {
   "no-creds": noCreds(""),
   "registry-token": token(""),
   authfile: authFile(""),
+  "cert-dir": certFolder(""),
   "tls-verify": tlsVerify(""),
   insecure: INSECURE_FLAG,
   retry: RETRY_FLAG,
@@ -62,6 +63,7 @@ export function registryAccess({
     hasNoCredentials: flags["no-creds"],
     token: flags["registry-token"],
     authFile: flags.authfile,
+    certificates: flags["cert-dir"],
     retries: flags.retry,
   };
 }

@@ -5,6 +5,7 @@ import { pullImage, type TransferObserver } from "./image/pull.ts";
 import { type Pushed, pushImage } from "./image/push.ts";
 import { withFullName } from "./image/short-name.ts";
 import type { Signers } from "./image/sign.ts";
+import type { RegistryAccess } from "./remote/access.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import type { Store } from "./store/store.ts";
 
@@ -12,8 +13,8 @@ import type { Store } from "./store/store.ts";
 export interface TransferOptions {
   /** Absent: this machine's. */
   readonly platform: Platform | undefined;
-  /** Plain http to registries that are not on this machine. */
-  readonly isInsecure: boolean;
+  /** What was said of the registry. */
+  readonly access: RegistryAccess;
   /** The file that says which signatures an image needs; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
   readonly onProgress?: TransferObserver;

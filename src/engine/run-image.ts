@@ -16,6 +16,7 @@ import { parseExposed } from "./options/publish.ts";
 import { seccompOfProfile } from "./options/seccomp-profile.ts";
 import { userOf } from "./options/user.ts";
 import type { ImageMount } from "./options/volume.ts";
+import type { RegistryAccess } from "./remote/access.ts";
 import { createContainer, type HeldImage, runContainer, startContainer } from "./run/run.ts";
 import { abortOnSignal } from "./run/signals.ts";
 import { type StepObserver, since } from "./run/steps.ts";
@@ -29,7 +30,8 @@ import type { Store } from "./store/store.ts";
 export interface RunImageOptions {
   /** Absent: this machine's. */
   readonly platform: Platform | undefined;
-  readonly isInsecure: boolean;
+  /** What was said of the registry. */
+  readonly access: RegistryAccess;
   /** When a registry is asked; absent: for what is not here. */
   readonly pull?: PullPolicy | undefined;
   /** How a teu in the foreground stays with its container. */

@@ -165,6 +165,33 @@ describe("--authfile", () => {
   });
 });
 
+describe("pull, push, unpack and image files", () => {
+  test("take podman's flags of who we are", async () => {
+    const image = `${registry.address}/team/flags:1`;
+    writeFileSync(join(home, "empty"), new Uint8Array(1024));
+    await teu(["import", join(home, "empty"), image]);
+    const authfile = join(home, "auth.json");
+    await login("secret", "--authfile", authfile);
+    for (const none of [[], ["--creds", "alice:wrong"], ["--authfile", authfile, "--no-creds"]])
+      expect(await teu(["push", "-q", ...none, image])).toMatchObject({ status: 1, stdout: "" });
+    const pushed = await teu(["push", "-q", "--json", "--authfile", authfile, image]);
+    expect(pushed).toMatchObject({ status: 0, stderr: "" });
+    const { reference, digest, size } = JSON.parse(pushed.stdout);
+    expect([reference, digest, size]).toEqual([image, expect.stringMatching(/^sha256:/), expect.any(Number)]);
+    await teu(["rmi", image]);
+    expect((await teu(["pull", "-q", image])).status).toBe(1);
+    const files = await teu(["image", "files", "--json", "--creds", "alice:secret", image]);
+    expect(files).toMatchObject({ status: 0, stderr: "" });
+    const pulled = await teu(["pull", "-q", "--json", "--creds", "alice:secret", image]);
+    expect({ ...pulled, stdout: JSON.parse(pulled.stdout) }).toMatchObject({
+      ...{ status: 0, stderr: "", stdout: { reference: image, digest } },
+    });
+    await teu(["rmi", image]);
+    const unpack = ["unpack", "-q", "--authfile", authfile, image, join(home, "bundle")];
+    expect(await teu(unpack)).toMatchObject({ status: 0, stderr: "" });
+  });
+});
+
 describe("a credential helper", () => {
   /** One that keeps things in a file, by docker's protocol. */
   const HELPER = `#!/bin/sh

@@ -46,7 +46,7 @@ export const command = teuCommand({
     const id = await createFromImage(store, image, request, {
       platform: platformOf(flags.platform),
       pull: pullPolicyOf(flags.pull),
-      isInsecure: flags.insecure,
+      access: { isInsecure: flags.insecure },
       signaturePolicy: flags["signature-policy"],
       onStep: () => undefined,
       onMissing: progress.missing,

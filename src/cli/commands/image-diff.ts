@@ -2,7 +2,8 @@
 import { print } from "../../base/index.ts";
 import { compareImageFiles, compareImageLayers, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
 import { encodeSize, printable } from "../text.ts";
 
 const LETTERS = { added: "A", changed: "C", deleted: "D", same: "=" } as const;
@@ -15,7 +16,7 @@ which each build has of its own. An image that is not here is read from its regi
   flags: {
     layers: { kind: "boolean", summary: "Compare the lists of layers, and read none" },
     platform: PLATFORM_FLAG,
-    insecure: INSECURE_FLAG,
+    ...REGISTRY_FLAGS,
     json: JSON_FLAG,
   },
   arguments: [{ name: "IMAGE" }, { name: "OTHER" }],
@@ -23,9 +24,13 @@ which each build has of its own. An image that is not here is read from its regi
     { command: "teu image diff app:1 app:2", says: "What an update brings" },
     { command: "teu image diff --layers app:1 app:2", says: "What a pull would bring" },
   ],
-  async run({ flags, arguments: [before = "", after = ""] }, { environment }) {
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [before = "", after = ""],
+    } = parsed;
     const store = await openEngine(environment);
-    const options = { platform: platformOf(flags.platform), isInsecure: flags.insecure };
+    const options = { platform: platformOf(flags.platform), access: registryAccess(parsed) };
     if (flags.layers) {
       const layers = await compareImageLayers(store, [before, after], options);
       if (flags.json) print(`${JSON.stringify(layers)}\n`);

@@ -2,7 +2,8 @@
 import { print } from "../../base/index.ts";
 import { type ImageFiles, InvalidOption, imageFiles, openEngine, parseSize } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { PLATFORM_FLAG, platformOf } from "../image-flags.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
 import { count, encodeSize, encodeTable, printable, shortDigest } from "../text.ts";
 
 const LETTERS = { added: "A", changed: "C", deleted: "D" } as const;
@@ -33,7 +34,7 @@ With --ci the thresholds are dive's, and status 1 means that one is not kept to:
       summary: "With --ci: of wasted bytes to those of all layers but the first (0.1)",
     },
     platform: PLATFORM_FLAG,
-    insecure: INSECURE_FLAG,
+    ...REGISTRY_FLAGS,
     json: JSON_FLAG,
   },
   arguments: [{ name: "IMAGE" }],
@@ -41,10 +42,14 @@ With --ci the thresholds are dive's, and status 1 means that one is not kept to:
     { command: "teu image files debian:12", says: "Layer by layer" },
     { command: "teu image files --ci --lowest-efficiency 0.95 app:1", says: "Fail a build that wastes room" },
   ],
-  async run({ flags, arguments: [name = ""] }, { environment }) {
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [name = ""],
+    } = parsed;
     const rules = rulesOf(flags);
     const store = await openEngine(environment);
-    const options = { platform: platformOf(flags.platform), isInsecure: flags.insecure };
+    const options = { platform: platformOf(flags.platform), access: registryAccess(parsed) };
     const files = await imageFiles(store, name, options);
     const verdicts = flags.ci ? rules.map((rule) => ({ rule: rule.name, ...rule.judge(files) })) : [];
     if (flags.json) print(`${JSON.stringify(flags.ci ? { ...files, verdicts } : files)}\n`);

@@ -2,7 +2,7 @@
 import { print } from "../../base/index.ts";
 import { loadImages, openEngine } from "../../engine/index.ts";
 import { readArchive } from "../archive-file.ts";
-import { teuCommand } from "../context.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 
 export const command = teuCommand({
@@ -13,6 +13,7 @@ export const command = teuCommand({
     input: { kind: "string", short: "i", value: "FILE", summary: "Read FILE instead of standard input" },
     progress: PROGRESS_FLAG,
     quiet: { kind: "boolean", short: "q", summary: "Show no progress" },
+    json: JSON_FLAG,
   },
   arguments: [],
   examples: [{ command: "teu load -i debian.tar", says: "Load what save wrote, here or elsewhere" }],
@@ -22,7 +23,8 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const names = await loadImages(store, readArchive(input), undefined, progress.update);
     progress.clear();
-    for (const name of names) print(`Loaded image: ${name}\n`);
+    for (const image of names)
+      print(flags.json ? `${JSON.stringify({ image })}\n` : `Loaded image: ${image}\n`);
     return 0;
   },
 });

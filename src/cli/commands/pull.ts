@@ -2,16 +2,11 @@
 import { print, printError } from "../../base/index.ts";
 import { listRemoteTags, openEngine, pull } from "../../engine/index.ts";
 import { ALL_TAGS_FLAG, repositoryOf } from "../all-tags.ts";
-import { teuCommand } from "../context.ts";
-import {
-  INSECURE_FLAG,
-  PLATFORM_FLAG,
-  platformOf,
-  QUIET_FLAG,
-  SIGNATURE_POLICY_FLAG,
-} from "../image-flags.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
 import { keepWithinBudget } from "../keep-budget.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
 
 export const command = teuCommand({
   name: "teu pull",
@@ -19,10 +14,11 @@ export const command = teuCommand({
   flags: {
     "all-tags": ALL_TAGS_FLAG,
     platform: PLATFORM_FLAG,
-    insecure: INSECURE_FLAG,
+    ...REGISTRY_FLAGS,
     "signature-policy": SIGNATURE_POLICY_FLAG,
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
+    json: JSON_FLAG,
   },
   arguments: [{ name: "IMAGE" }],
   examples: [
@@ -32,22 +28,24 @@ export const command = teuCommand({
       says: "For another machine, from a registry next door",
     },
   ],
-  async run({ flags, arguments: [image = ""] }, { environment }) {
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [image = ""],
+    } = parsed;
     const store = await openEngine(environment);
-    const isInsecure = flags.insecure;
-    for (const name of flags["all-tags"]
-      ? await allOf(image, { access: { isInsecure }, environment })
-      : [image]) {
+    const access = registryAccess(parsed);
+    for (const name of flags["all-tags"] ? await allOf(image, { access, environment }) : [image]) {
       using progress = progressPrinter(flags);
       const { reference, digest } = await pull(store, name, {
         platform: platformOf(flags.platform),
-        isInsecure,
+        access,
         signaturePolicy: flags["signature-policy"],
         onProgress: progress.update,
       });
       progress[Symbol.dispose]();
-      if (!flags.quiet) printError(`Digest: ${digest}\n`);
-      print(`${reference}\n`);
+      if (!flags.quiet && !flags.json) printError(`Digest: ${digest}\n`);
+      print(flags.json ? `${JSON.stringify({ reference, digest })}\n` : `${reference}\n`);
     }
     await keepWithinBudget(store, true);
     return 0;

@@ -3,9 +3,10 @@ import { print, printError } from "../../base/index.ts";
 import { listImages, openEngine, push, type Store } from "../../engine/index.ts";
 import { encodeReference, parseReference } from "../../spec/index.ts";
 import { ALL_TAGS_FLAG, repositoryOf } from "../all-tags.ts";
-import { teuCommand } from "../context.ts";
-import { INSECURE_FLAG, PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
+import { JSON_FLAG, teuCommand } from "../context.ts";
+import { PLATFORM_FLAG, platformOf, QUIET_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
 import { SIGN_FLAGS, signersOf } from "../sign-flags.ts";
 
 export const command = teuCommand({
@@ -14,10 +15,11 @@ export const command = teuCommand({
   flags: {
     "all-tags": ALL_TAGS_FLAG,
     platform: PLATFORM_FLAG,
-    insecure: INSECURE_FLAG,
+    ...REGISTRY_FLAGS,
     ...SIGN_FLAGS,
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
+    json: JSON_FLAG,
   },
   arguments: [{ name: "IMAGE" }],
   examples: [
@@ -30,14 +32,19 @@ export const command = teuCommand({
       says: "So that a policy's signedBy accepts it, of podman's and skopeo's too",
     },
   ],
-  async run({ flags, arguments: [image = ""] }, { environment }) {
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [image = ""],
+    } = parsed;
     const signers = await signersOf({ flags }, environment);
+    const access = registryAccess(parsed);
     const store = await openEngine(environment);
     for (const name of flags["all-tags"] ? allOf(store, image) : [image]) {
       using progress = progressPrinter(flags);
       const pushed = await push(store, name, {
         platform: platformOf(flags.platform),
-        isInsecure: flags.insecure,
+        access,
         signers,
         onProgress: progress.update,
       });
@@ -46,7 +53,12 @@ export const command = teuCommand({
         printError(
           `Not all platforms of ${pushed.insteadOf} are here: pushed the one that is, under its own digest\n`,
         );
-      print(`${pushed.reference}: digest: ${pushed.digest} size: ${pushed.size}\n`);
+      const { reference, digest, size } = pushed;
+      print(
+        flags.json
+          ? `${JSON.stringify({ reference, digest, size })}\n`
+          : `${reference}: digest: ${digest} size: ${size}\n`,
+      );
     }
     return 0;
   },

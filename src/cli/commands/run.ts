@@ -78,7 +78,7 @@ A container is in the network 'bridge', unless --network says another one of 'te
     const options = {
       platform: platformOf(flags.platform),
       pull: pullPolicyOf(flags.pull),
-      isInsecure: flags.insecure,
+      access: { isInsecure: flags.insecure },
       signaturePolicy: flags["signature-policy"],
       attach: { ...attachOptions(flags), ...streamsOf(flags.attach) },
       onStep: tracePrinter(trace),

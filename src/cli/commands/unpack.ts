@@ -1,14 +1,9 @@
 /** `teu unpack`: an image as a bundle that any OCI runtime runs. */
 import { openEngine, unpackBundle } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
-import {
-  INSECURE_FLAG,
-  PLATFORM_FLAG,
-  platformOf,
-  QUIET_FLAG,
-  SIGNATURE_POLICY_FLAG,
-} from "../image-flags.ts";
+import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
+import { REGISTRY_FLAGS, registryAccess } from "../registry-flags.ts";
 
 export const command = teuCommand({
   name: "teu unpack",
@@ -17,7 +12,7 @@ export const command = teuCommand({
 defaults (no network but lo). The image is pulled when it is not here.`,
   flags: {
     platform: PLATFORM_FLAG,
-    insecure: INSECURE_FLAG,
+    ...REGISTRY_FLAGS,
     "signature-policy": SIGNATURE_POLICY_FLAG,
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
@@ -33,11 +28,15 @@ defaults (no network but lo). The image is pulled when it is not here.`,
       says: "See the system calls that make it",
     },
   ],
-  async run({ flags, arguments: [image = "", directory = ""] }, { environment }) {
+  async run(parsed, { environment }) {
+    const {
+      flags,
+      arguments: [image = "", directory = ""],
+    } = parsed;
     using progress = progressPrinter(flags);
     await unpackBundle(await openEngine(environment), image, directory, {
       platform: platformOf(flags.platform),
-      isInsecure: flags.insecure,
+      access: registryAccess(parsed),
       signaturePolicy: flags["signature-policy"],
       onMissing: progress.missing,
       onProgress: progress.update,

@@ -42,7 +42,7 @@ export async function ensureImage(
   if (local !== undefined) {
     const { name, image } = local;
     const digests = [image.target.digest, image.descriptor.digest];
-    const open = (): Promise<RegistryClient> => clientOf(name, options.isInsecure ?? false);
+    const open = (): Promise<RegistryClient> => clientOf(name, options.access);
     const verdict = await admitImage(options.signaturePolicy, name, digests, open, signal);
     options.onVerdict?.(verdict);
     tell(local, options, since(start));

@@ -15,7 +15,7 @@ import {
   type Reference,
 } from "../../spec/index.ts";
 import type { SignatureVerdict } from "../audit/entry.ts";
-import type { Endpoint } from "../registries/endpoints.ts";
+import type { RegistryAccess } from "../remote/access.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
@@ -38,8 +38,8 @@ export interface PullFollower {
 
 /** How to pull. */
 export interface PullOptions extends PlatformChoice {
-  /** Plain http. */
-  readonly isInsecure?: boolean;
+  /** What was said of the registry; absent: nothing. */
+  readonly access?: RegistryAccess;
   /** The file that says what is accepted; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
   /** Is told what the policy made of it. */
@@ -100,13 +100,11 @@ export async function pullImage(
 /** The client of the reference's repository. Loaded when first needed: most commands speak to no registry. */
 export async function clientOf(
   reference: Reference,
-  isInsecure: boolean,
+  access: RegistryAccess = {},
   action: "pull" | "push" = "pull",
 ): Promise<RegistryClient> {
-  const { RegistryClient } = await import("../../distribution/client/index.ts");
-  const { endpointsOf } = await import("../registries/endpoints.ts");
-  const home = endpointsOf(reference, { action, isInsecure, environment: process.env }).at(-1) as Endpoint; // there is always one
-  return new RegistryClient(home.repository, home.options);
+  const { openHome } = await import("../remote/access.ts");
+  return await openHome(reference, { access, environment: process.env }, action);
 }
 
 /** From a mirror, if one has all of it; else from the registry itself. What a mirror brought is kept either way. */
@@ -118,21 +116,16 @@ async function fetch(
   options: PullOptions,
   signal: AbortSignal | undefined,
 ): Promise<PulledImage> {
-  const {
-    DEFAULT_RETRY,
-    pullImage: pull,
-    RegistryClient,
-  } = await import("../../distribution/client/index.ts");
-  const { endpointsOf } = await import("../registries/endpoints.ts");
-  const { isInsecure = false, platform } = options;
+  const { pullImage: pull } = await import("../../distribution/client/index.ts");
+  const { openPlaces } = await import("../remote/access.ts");
+  const { access = {}, platform } = options;
   const tell = stepTeller(name, options, await options.follow?.());
   const { content } = store;
   try {
     const stop = signal === undefined ? {} : { signal };
     const failures: { readonly place: string; readonly error: unknown }[] = [];
-    for (const place of endpointsOf(reference, { action: "pull", isInsecure, environment: process.env })) {
-      const patience = place.isMirror ? { retry: { ...DEFAULT_RETRY, attempts: 1 } } : {};
-      const client = new RegistryClient(place.repository, { ...place.options, ...patience });
+    const { mirrors, home } = await openPlaces(reference, { access, environment: process.env });
+    for (const client of [...mirrors, home]) {
       const admit = async (digests: readonly Digest[]): Promise<void> => {
         const verdict = await admitImage(options.signaturePolicy, reference, digests, () => client, signal);
         options.onVerdict?.(verdict);
@@ -143,7 +136,7 @@ async function fetch(
       } catch (error) {
         signal?.throwIfAborted();
         // What is wrong with this machine, or refused by its policy, is no better elsewhere.
-        if (!place.isMirror || FINAL.some((code) => hasCode(error, code)))
+        if (client === home || FINAL.some((code) => hasCode(error, code)))
           throw failures.length === 0 ? error : new MirrorsFailed(error, failures);
         failures.push({ place: client.registry, error });
       }

@@ -8,6 +8,7 @@ import {
   parseManifestOrIndex,
   parseReference,
 } from "../../spec/index.ts";
+import type { RegistryAccess } from "../remote/access.ts";
 import { findImage as findRecord } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import type { Store } from "../store/store.ts";
@@ -20,8 +21,8 @@ import type { Signers } from "./sign.ts";
 export interface PushOptions {
   /** Which one, where not all of an index is here. */
   readonly platform: Platform;
-  /** Plain http. */
-  readonly isInsecure?: boolean;
+  /** What was said of the registry; absent: nothing. */
+  readonly access?: RegistryAccess;
   /** Who signs it there. */
   readonly signers?: Signers | undefined;
   readonly onProgress?: TransferObserver;
@@ -40,7 +41,7 @@ export interface Pushed {
 export async function pushImage(
   store: Store,
   text: string,
-  { platform, isInsecure = false, signers, onProgress }: PushOptions,
+  { platform, access, signers, onProgress }: PushOptions,
   signal?: AbortSignal,
 ): Promise<Pushed> {
   const reference = parseReference(text);
@@ -50,7 +51,7 @@ export async function pushImage(
   if (record === undefined) throw new NoSuchImage({ text });
   const root = whatIsHere(store, record, platform);
   const { pushImage: push } = await import("../../distribution/client/index.ts");
-  const client = await clientOf(reference, isInsecure, "push");
+  const client = await clientOf(reference, access, "push");
   const sign =
     signers === undefined ? undefined : await (await import("./sign.ts")).openSigners(signers, reference);
   await push(client, {

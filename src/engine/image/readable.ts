@@ -9,6 +9,7 @@ import {
   type Platform,
   parseReference,
 } from "../../spec/index.ts";
+import type { RegistryAccess } from "../remote/access.ts";
 import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
 import { readImage } from "./content.ts";
@@ -20,8 +21,8 @@ import { clientOf } from "./pull.ts";
 export interface ReadableOptions {
   /** Absent: this machine's. */
   readonly platform: Platform | undefined;
-  /** Plain http. */
-  readonly isInsecure: boolean;
+  /** What was said of the registry. */
+  readonly access: RegistryAccess;
 }
 
 /** The image. */
@@ -42,7 +43,7 @@ export async function openReadable(
   const choice = choosePlatform(options.platform);
   const record = findLocal(store, text);
   return record === undefined
-    ? await openRemote(text, choice, options.isInsecure, signal)
+    ? await openRemote(text, choice, options.access, signal)
     : openLocal(store, record, choice);
 }
 
@@ -70,13 +71,13 @@ function openLocal(store: Store, record: ImageRecord, choice: PlatformChoice): R
 async function openRemote(
   text: string,
   choice: PlatformChoice,
-  isInsecure: boolean,
+  access: RegistryAccess,
   signal: AbortSignal | undefined,
 ): Promise<ReadableImage> {
   const { resolveImage } = await import("../../distribution/client/index.ts");
   const reference = parseReference(text);
   const name = familiarReference(reference);
-  const client = await clientOf(reference, isInsecure);
+  const client = await clientOf(reference, access);
   const stop = signal === undefined ? {} : { signal };
   const { root, descriptor, manifest } = await resolveImage(client, reference, {
     platform: choice.platform,

@@ -72,15 +72,16 @@ export async function openPlaces(
           retry: { ...DEFAULT_RETRY, attempts: 1 },
         }),
     ),
-    home: await openHome(reference, options, "pull", {}),
+    home: await openHome(reference, options, "pull"),
   };
 }
 
-async function openHome(
+/** A client of the registry itself, no mirror of it. @throws {InvalidOption} {RegistryBlocked} */
+export async function openHome(
   repository: { readonly registry: RegistryName; readonly repository: RepositoryName },
   options: RemoteOptions,
   action: "pull" | "push",
-  more: RegistryClientOptions,
+  more: RegistryClientOptions = {},
 ): Promise<RegistryClient> {
   const { isInsecure = false, isTLSVerified, retries, certificates } = options.access;
   if (retries !== undefined && retries < 0)
