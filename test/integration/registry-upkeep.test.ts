@@ -1,6 +1,17 @@
 /** Upkeep by the built program: asked of a registry that serves, and done on one that does not. */
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/spec/index.ts";
@@ -86,4 +97,73 @@ test("a lost and a damaged blob are found, named, and no longer served", async (
   await push(urlOf(again), "lost");
   expect(await upkeep("check")).toBe("Everything is right\n");
   expect(await again.end("SIGTERM")).toBe(0);
+});
+
+test("a blob that became a folder or a link is a damage like others, and makes room for the next push", async () => {
+  {
+    await using registry = await start();
+    for (const tag of ["folder", "link"]) await push(urlOf(registry), tag);
+  }
+  const elsewhere = join(folder, "elsewhere");
+  writeFileSync(elsewhere, "link");
+  for (const tag of ["folder", "link"]) unlinkSync(blobPath(digestOf(tag)));
+  mkdirSync(blobPath(digestOf("folder")));
+  symlinkSync(elsewhere, blobPath(digestOf("link")));
+  const { status, stdout } = await teu(["registry", "check", "--config", config]);
+  expect([status, stdout.match(/its content is not a regular file$/gm)?.length]).toEqual([1, 2]);
+  expect(await upkeep("repair")).toContain("its content lies in damaged/");
+  expect(await upkeep("check")).toBe("Everything is right\n");
+  expect(readFileSync(elsewhere, "utf8")).toBe("link");
+  await using again = await start();
+  for (const tag of ["folder", "link"]) await push(urlOf(again), tag);
+  expect(await upkeep("check")).toBe("Everything is right\n");
+});
+
+describe("a registry whose records are lost is not taken for a new one, whose content nobody needs", () => {
+  const place = join(folder, "lost");
+  const records = join(place, "registry.db");
+  const COMMANDS = [["check"], ["repair"], ["gc"], ["stats"], ["serve", "--listen", "127.0.0.1:0"]];
+
+  test.each([
+    ["gone", "the file is gone, and what it was of is there", () => rmSync(records)],
+    ["empty", "the file is empty", () => truncateSync(records)],
+    ["damaged", "the file is damaged", () => writeFileSync(records, "x".repeat(8192))],
+  ])("%s", async (_, why, lose) => {
+    rmSync(place, { recursive: true, force: true });
+    {
+      await using registry = await serveRegistry("--root", place, "--listen", "127.0.0.1:0");
+      await push(urlOf(registry), "kept");
+    }
+    lose();
+    const line = `teu: Cannot open the registry's records ${JSON.stringify(records)}: ${why}`;
+    for (const words of COMMANDS) {
+      const { status, stdout, stderr } = await teu(["registry", ...words, "--root", place]);
+      expect([status, stdout, stderr.split("\n")[0]]).toEqual([1, "", line]);
+    }
+    const kept = join(place, "content/blobs", digestOf("kept").replace(":", "/"));
+    expect(readFileSync(kept, "utf8")).toBe("kept");
+  });
+
+  test("in the middle of the file: check tells", async () => {
+    rmSync(place, { recursive: true, force: true });
+    {
+      await using registry = await serveRegistry("--root", place, "--listen", "127.0.0.1:0");
+      await push(urlOf(registry), "kept");
+    }
+    const bytes = readFileSync(records);
+    writeFileSync(records, bytes.fill(0xff, 4096, bytes.length - 4096));
+    const { status, stderr } = await teu(["registry", "check", "--root", place]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("Cannot open the registry's records")]);
+  });
+});
+
+test("where there is no registry, upkeep makes none", async () => {
+  const nowhere = join(folder, "mistyped");
+  for (const words of [["check"], ["repair"], ["gc", "--dry-run"], ["stats"]])
+    expect(await teu(["registry", ...words, "--root", nowhere])).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining(`Cannot find a registry in ${JSON.stringify(nowhere)}`),
+    });
+  expect(existsSync(nowhere)).toBe(false);
 });

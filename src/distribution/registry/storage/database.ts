@@ -4,7 +4,7 @@
  * the event loop, and for all requests of the moment together.
  */
 import { Database } from "bun:sqlite";
-import { closeSync, fdatasync, openSync } from "node:fs";
+import { closeSync, fdatasync, openSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { TeuError } from "../../../base/index.ts";
 import { GroupSync } from "../../../content/index.ts";
@@ -26,8 +26,52 @@ export class RegistryTooNew extends TeuError<
   }
 }
 
-/** Opens the database at `path`, making or migrating it first where that is needed. */
-export function openDatabase(path: string): Database {
+/** There are no records, or none that can be read, of a registry that has content: to begin new ones would be to have that collected. */
+export class RegistryRecordsLost extends TeuError<"registry-records-lost", { path: string; why: string }> {
+  constructor(context: { path: string; why: string }, options: { cause?: unknown } = {}) {
+    super(
+      "registry-records-lost",
+      "data-loss",
+      context,
+      `Cannot open the registry's records ${JSON.stringify(context.path)}: ${context.why}`,
+      {
+        ...options,
+        hint: "Put back a copy of the file; without one, move the registry's folder away, and have everything pushed again",
+      },
+    );
+  }
+}
+
+/** What SQLite says of a file that lost bits, or never was a database, in our words; everything else as it is. */
+export function asRecordsLost(error: unknown, path: string): unknown {
+  // What ends with the storage may find the same again.
+  if (error instanceof SuppressedError) {
+    const first = asRecordsLost(error.suppressed, path);
+    return first instanceof RegistryRecordsLost ? first : error;
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return error;
+  return new RegistryRecordsLost({ path, why: "the file is damaged" }, { cause: error });
+}
+
+/**
+ * Opens the database at `path`, making or migrating it first where that is needed.
+ * @param hasContent  Whether there is something that records were of. @throws {RegistryRecordsLost} {RegistryTooNew}
+ */
+export function openDatabase(path: string, hasContent: () => boolean = () => false): Database {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (!size && hasContent()) {
+    const why = size === undefined ? "the file is gone, and what it was of is there" : "the file is empty";
+    throw new RegistryRecordsLost({ path, why });
+  }
+  try {
+    return openWhole(path);
+  } catch (error) {
+    throw asRecordsLost(error, path);
+  }
+}
+
+function openWhole(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   database.run("PRAGMA journal_mode = WAL");
   // The log is not synced by commits but by LogSync, and is emptied by Checkpoints.

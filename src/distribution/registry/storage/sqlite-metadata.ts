@@ -27,8 +27,12 @@ const MAX_HOLDERS = 1000;
 const TOUCH_MS = 60_000;
 
 /** Opens the metadata at `path`. */
-export function openMetadata(path: string, policy: StoragePolicy = NO_POLICY): SqliteMetadata {
-  const database = openDatabase(path);
+export function openMetadata(
+  path: string,
+  policy: StoragePolicy = NO_POLICY,
+  hasContent?: () => boolean,
+): SqliteMetadata {
+  const database = openDatabase(path, hasContent);
   const log = new LogSync(path);
   return new SqliteMetadata(database, log, new Checkpoints(database, log, path), policy);
 }

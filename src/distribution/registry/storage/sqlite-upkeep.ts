@@ -8,7 +8,7 @@ import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { Digest, RepositoryName, Tag } from "../../../spec/index.ts";
 import type { TagTimes } from "../upkeep/retention.ts";
 import type { Checkpoints } from "./checkpoints.ts";
-import type { LogSync } from "./database.ts";
+import { type LogSync, RegistryRecordsLost } from "./database.ts";
 import type { Slice } from "./metadata.ts";
 import type { SqliteEvents } from "./sqlite-events.ts";
 
@@ -349,6 +349,14 @@ export class SqliteUpkeep {
       .query(`UPDATE repositories SET bytes = ${sum("blobs")} + ${sum("manifests")} WHERE name = ?1`)
       .run(repository);
     await this.durable();
+  }
+
+  /** Reads all of the database, which holds everybody up. @throws {RegistryRecordsLost} and what SQLite throws */
+  requireWhole(): void {
+    const { quick_check: said } = this.#database
+      .query<{ quick_check: string }, []>("PRAGMA quick_check(1)")
+      .get() ?? { quick_check: "ok" };
+    if (said !== "ok") throw new RegistryRecordsLost({ path: this.#database.filename, why: said });
   }
 
   /** How many of each there are. */

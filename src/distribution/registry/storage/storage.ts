@@ -7,6 +7,7 @@ import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
 import { PullTimes } from "../upkeep/pull-times.ts";
 import { Turns } from "../upkeep/turns.ts";
+import { asRecordsLost } from "./database.ts";
 import { HashThread } from "./hash-thread.ts";
 import { Pins } from "./pins.ts";
 import type { StoragePolicy } from "./policy.ts";
@@ -38,7 +39,12 @@ export class RegistryInUse extends TeuError<"registry-in-use", { root: string }>
   }
 }
 
-/** Opens what lies below `root`, making it where there is nothing. @throws {RegistryInUse} */
+/** Where the records of the registry in `root` lie. */
+export function recordsPath(root: string): string {
+  return join(root, "registry.db");
+}
+
+/** Opens what lies below `root`, making it where there is nothing. @throws {RegistryInUse} {RegistryRecordsLost} */
 export function openStorage(root: string, policy?: StoragePolicy): Storage {
   mkdirSync(root, { recursive: true });
   const lock = tryLockFile(join(root, "lock"));
@@ -46,7 +52,7 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
   try {
     const hasher = new HashThread();
     const content = ContentStore.open(join(root, "content"), hasher);
-    const metadata = openMetadata(join(root, "registry.db"), policy);
+    const metadata = openMetadata(recordsPath(root), policy, () => hasBlobs(content));
     const pulls = new PullTimes(metadata.upkeep);
     return {
       hasher,
@@ -65,8 +71,13 @@ export function openStorage(root: string, policy?: StoragePolicy): Storage {
     };
   } catch (error) {
     lock[Symbol.dispose]();
-    throw error;
+    throw asRecordsLost(error, recordsPath(root));
   }
+}
+
+function hasBlobs(content: ContentStore): boolean {
+  for (const _ of content.digests()) return true;
+  return false;
 }
 
 /** Makes `bytes`, which hash to `digest`, durable. */

@@ -4,7 +4,7 @@
  * goes on while others push and delete, and does not take what they do meanwhile for damage.
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { messageOf, TeuError } from "../../../base/index.ts";
+import { hasCode, messageOf, TeuError } from "../../../base/index.ts";
 import {
   type Digest,
   digestAlgorithm,
@@ -14,6 +14,7 @@ import {
   parseManifestOrIndex,
   type RepositoryName,
 } from "../../../spec/index.ts";
+import { errnoOf } from "../../../sys/index.ts";
 import { describeManifest } from "../manifests.ts";
 import type { Held } from "../storage/sqlite-upkeep.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -82,7 +83,19 @@ export async function check(
 }
 
 /** What is wrong with the content of something held, if anything is. */
-async function faultOf({ content }: Storage, { digest, size }: Held): Promise<string | undefined> {
+async function faultOf(storage: Storage, held: Held): Promise<string | undefined> {
+  storage.content.path(held.digest); // a folder of blobs that is none is no damage of each of them
+  try {
+    return await contentFault(storage, held);
+  } catch (error) {
+    if (errnoOf(error) === "EIO") return "the disk cannot read it";
+    if (hasCode(error, "invalid-layout")) return "its content is not a regular file";
+    // No right to read it, say: that is nothing that dropping it would mend.
+    throw error;
+  }
+}
+
+async function contentFault({ content }: Storage, { digest, size }: Held): Promise<string | undefined> {
   const algorithm = digestAlgorithm(digest);
   const actual = content.stat(digest)?.size;
   if (actual === undefined) return "its content is not there";

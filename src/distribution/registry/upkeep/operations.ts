@@ -2,12 +2,13 @@
  * Upkeep as a person asks for it: by the process that serves the folder, if one does, over a socket in that folder; else by
  * the process that asks. What is done is the same.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TeuError } from "../../../base/index.ts";
 import type { RepositoryName } from "../../../spec/index.ts";
+import { asRecordsLost } from "../storage/database.ts";
 import type { StoragePolicy } from "../storage/policy.ts";
-import { openStorage, type Storage } from "../storage/storage.ts";
+import { openStorage, recordsPath, type Storage } from "../storage/storage.ts";
 import { check } from "./check.ts";
 import { type CollectOptions, collect } from "./collect.ts";
 import { importDistribution } from "./import.ts";
@@ -45,6 +46,19 @@ export class OperationFailed extends TeuError<"registry-operation-failed", { nam
       "internal",
       context,
       `Cannot ${context.name} the registry: ${context.reason}`,
+    );
+  }
+}
+
+/** There is nothing to look at: a path that was mistyped is no empty registry. */
+export class RegistryNotFound extends TeuError<"registry-not-found", { root: string }> {
+  constructor(context: { root: string }) {
+    super(
+      "registry-not-found",
+      "not-found",
+      context,
+      `Cannot find a registry in ${JSON.stringify(context.root)}: it has no registry.db`,
+      { hint: "Say where it is by --root or --config" },
     );
   }
 }
@@ -110,8 +124,19 @@ export async function operate(
     body: JSON.stringify(operation),
   }).catch(() => undefined); // nobody listens: nobody serves the folder, as its lock will tell
   if (response === undefined) {
-    using storage = openStorage(root, policy);
-    return await runOperation({ storage, root, collection }, operation, onLine);
+    // Only an import has a use for a new one. Of one whose records were lost it is told that they were.
+    if (
+      operation.name !== "import" &&
+      !["registry.db", "content"].some((name) => existsSync(join(root, name)))
+    )
+      throw new RegistryNotFound({ root });
+    try {
+      using storage = openStorage(root, policy);
+      if (operation.name === "check") storage.metadata.upkeep.requireWhole();
+      return await runOperation({ storage, root, collection }, operation, onLine);
+    } catch (error) {
+      throw asRecordsLost(error, recordsPath(root));
+    }
   }
   const { name } = operation;
   if (!response.ok || response.body === null)

@@ -99,3 +99,31 @@ test("what another repository holds stays its own", async () => {
   expect(storage.metadata.blob(A, digestOf("layer"))).toBeUndefined();
   expect(await check(storage)).toEqual([]);
 });
+
+test("content that the disk cannot read is told of, and set aside; what may not be read stays", async () => {
+  const root = newRoot();
+  using storage = openStorage(root);
+  const manifest = await image(storage, A, "layer", "foreign");
+  let code = "EACCES";
+  const broken = {
+    ...storage,
+    content: new Proxy(storage.content, {
+      get(content, name) {
+        const value = Reflect.get(content, name, content) as unknown;
+        if (typeof value !== "function") return value;
+        if (name !== "readStream") return value.bind(content) as unknown;
+        return (digest: Digest) => {
+          if (digest !== digestOf("layer")) return content.readStream(digest);
+          throw Object.assign(new Error(code), { code });
+        };
+      },
+    }),
+  };
+  const denied = await repair(broken, root).catch((error: Error) => error.message);
+  expect([denied, await check(storage)]).toEqual(["EACCES", []]);
+  code = "EIO";
+  const [first, second] = await repair(broken, root);
+  expect(first).toMatchObject({ digest: digestOf("layer"), why: "the disk cannot read it" });
+  expect(second).toMatchObject({ digest: manifest });
+  expect(await check(storage)).toEqual([]);
+});

@@ -3,7 +3,7 @@
  * longer said to be here, so that whoever has it can push it again. Damaged content is set aside, not destroyed.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, renameSync } from "node:fs";
+import { lstatSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest, RepositoryName } from "../../../spec/index.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -61,11 +61,14 @@ async function mend(
     return "its blobs were linked again";
   await metadata.upkeep.drop(kind, repository, digest);
   // Another repository that holds it has a damage of its own in the list.
-  if (metadata.isHeld(digest) || !content.has(digest) || !pins.condemn(digest) || !pins.execute(digest))
+  // A link or a folder in its place goes aside too: it would be in the way of the next push.
+  const path = content.path(digest);
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  if (metadata.isHeld(digest) || !isThere || !pins.condemn(digest) || !pins.execute(digest))
     return `the ${kind} is no longer said to be here`;
   mkdirSync(join(root, "damaged"), { recursive: true });
   const aside = join("damaged", `${digest.replace(":", "-")}.${randomUUID()}`);
-  renameSync(content.path(digest), join(root, aside));
+  renameSync(path, join(root, aside));
   return `the ${kind} is no longer said to be here; its content lies in ${aside}`;
 }
 
