@@ -56,8 +56,10 @@ function isIn(range: PortRange, port: number, protocol: string): boolean {
   return port >= range.first && port <= range.last && protocol === range.protocol;
 }
 
-function statusOf({ phase, startedAt, isPaused }: ContainerSummary): string {
+/** Docker's words. */
+export function statusOf({ phase, startedAt, isPaused, isRestarting }: ContainerSummary): string {
   if (phase === "running") return isPaused ? "paused" : "running";
+  if (isRestarting) return "restarting";
   return startedAt === null ? "created" : "exited";
 }
 

@@ -1,7 +1,8 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
 import { statfsSync } from "node:fs";
-import { isTeuError, messageOf, printError, stateRoot } from "../base/index.ts";
+import { isTeuError, messageOf, printError, stateRoot, UnknownFlag } from "../base/index.ts";
 import { errnoOf, errnoSentence } from "../sys/index.ts";
+import { whyNoFlag } from "./foreign-flags.ts";
 import { printable } from "./text.ts";
 
 /** What `teu run` and `teu exec` say of a program that did not come to run, as docker has it. */
@@ -56,6 +57,11 @@ const REPAIR = "'teu system repair' makes the records again of what is there";
 /** What happened, and what to do about it. */
 export function inWords(error: unknown): { readonly message: string; readonly hint?: string | undefined } {
   if (!isTeuError(error)) return foreign(error);
+  if (error instanceof UnknownFlag) {
+    const { command, flag } = error.context;
+    const why = whyNoFlag(command, flag);
+    if (why !== undefined) return { message: `Unsupported flag ${flag} of ${command}: ${why}` };
+  }
   return { message: error.message, hint: error.hint ?? (isFull(errnoOf(error)) ? FREE_SOME : undefined) };
 }
 

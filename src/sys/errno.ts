@@ -85,6 +85,7 @@ const SENTENCES: Record<string, string> = {
   EMSGSIZE: "message too long",
   EOPNOTSUPP: "operation not supported",
   EADDRINUSE: "address already in use",
+  EADDRNOTAVAIL: "cannot assign requested address",
   ECONNRESET: "connection reset by peer",
   ETIMEDOUT: "connection timed out",
   ECONNREFUSED: "connection refused",

@@ -385,6 +385,20 @@ describe("--restart", () => {
     await store.done("rm", "failing");
   });
 
+  // It was told of as one that has ended for good, and 'ps' alone did not show it.
+  test("one that waits for its next try is told of as restarting", async () => {
+    await start("waiting", "exit 3", "--restart", "always");
+    const status = (...flags: string[]) =>
+      store.done("ps", "--format", "{{.State}} {{.Status}}", "--filter", "name=waiting", ...flags);
+    const isWaiting = /^restarting Restarting \(3\) (Less than a|\d+) seconds? ago\n$/;
+    await until(async () => isWaiting.test(await status()));
+    await until(async () => isWaiting.test(await status("--filter", "status=restarting")));
+    await store.done("stop", "waiting");
+    expect(await status()).toBe("");
+    expect(await status("-a")).toStartWith("exited Exited (3)");
+    await store.done("rm", "waiting");
+  });
+
   test("always ends with a stop, and begins again with a start", async () => {
     await start("steady", "echo up; sleep 1000", "--restart", "always");
     await until(async () => (await lines("steady")) === 1);

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CONTAINER_FLAGS } from "../../src/cli/container-flags.ts";
 import { FOREIGN_FLAGS } from "../../src/cli/flag-checks.ts";
+import { FOREIGN_FLAGS_OF_DOCKER, whyNoFlag } from "../../src/cli/foreign-flags.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -29,31 +30,6 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]();
   await store[Symbol.asyncDispose]();
 });
-
-/** Docker's flags that teu has not, by command; `*`: of every one. */
-const NOT_OURS: Readonly<Record<string, string>> = {
-  "* --disable-content-trust": "content trust of docker is gone: see --signature-policy",
-  "* --cpu-count --cpu-percent --io-maxbandwidth --io-maxiops --isolation": "of Windows",
-  "* --use-api-socket": "there is no daemon whose socket could be shown",
-  "run --link-local-ip": "docker gives a device these addresses beside its own; nobody asked",
-  "create --link-local-ip": "likewise",
-  "* --ipv4": "a network has always addresses of IPv4",
-  "create --attach": "a container that is not started has no streams",
-  "exec --detach-keys": "a program of exec ends with its teu: there is nothing to leave it to",
-  "* --tree": "an experiment of docker's",
-  "load --platform": "an archive is loaded whole",
-  "save --platform": "an image is saved whole",
-  "rmi --platform": "an image is removed whole",
-  "rm --link": "there are no links",
-  "start --checkpoint --checkpoint-dir": "checkpoints are 'teu runtime checkpoint' and 'restore'",
-  "network create --config-from --config-only --ingress --scope": "of a cluster",
-  "network create --ipam-driver --ipam-opt": "there are no plugins: teu gives addresses",
-  "network connect --driver-opt --gw-priority --link --link-local-ip": "not built yet",
-  "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
-    "of a cluster",
-  "volume ls --cluster": "of a cluster",
-  "manifest inspect --verbose": "it is shown as it is",
-};
 
 const COMMANDS = [
   ..."attach commit cp create diff events exec export history images import info inspect kill load login logout logs pause port ps pull push rename restart rm rmi run save search start stats stop tag top unpause update version wait".split(
@@ -123,7 +99,7 @@ describe("docker's commands", () => {
       ...HIDDEN.map((word) => `--${word}`),
       ...(ours.match(/--[a-z0-9-]+/g) ?? []),
     ]);
-    const excused = Object.keys(NOT_OURS)
+    const excused = Object.keys(FOREIGN_FLAGS_OF_DOCKER)
       .filter((key) => key.startsWith("* --") || key.startsWith(`${name} --`))
       .flatMap((key) => key.match(/--[a-z0-9-]+/g) ?? []);
     expect(flags.filter((flag) => !known.has(flag) && !excused.includes(flag))).toEqual([]);
@@ -148,11 +124,37 @@ describe("docker's commands", () => {
   test("the page for docker's users names every flag that is not there, and those that are refused", () => {
     const page = readFileSync(join(import.meta.dir, "../../docs/how-to/use-dockers-commands.md"), "utf8");
     const flags = [
-      ...Object.keys(NOT_OURS),
+      ...Object.keys(FOREIGN_FLAGS_OF_DOCKER),
       ...Object.keys(FOREIGN_FLAGS).map((name) => `run --${name}`),
     ].flatMap((key) => key.match(/--[a-z0-9-]+/g) ?? []);
     const named = new Set(page.match(/--[a-z0-9-]+/g) ?? []);
     expect(flags.filter((flag) => !named.has(flag))).toEqual([]);
+  });
+
+  test("a flag that is docker's or podman's is refused by name, with what to do instead", async () => {
+    const { stderr, status } = await store.teu("run", "--cpu-count", "2", image);
+    expect({ stderr, status }).toEqual({
+      stderr: "teu: Unsupported flag --cpu-count of teu run: it is of Windows\n",
+      status: 125,
+    });
+    expect((await store.teu("create", "--replace", image)).stderr).toBe(
+      "teu: Unsupported flag --replace of teu create: use 'teu rm -f NAME' before it\n",
+    );
+    expect((await store.teu("volume", "ls", "--cluster")).stderr).toContain("it is of a cluster");
+    expect((await store.teu("ps", "--replace")).stderr).toContain("Unknown flag --replace of teu ps");
+  });
+
+  const withPodman = needs(...WANTED, program("podman"));
+  withPodman("podman's flags of run are known, or say what to do instead", async () => {
+    const podman = (await run(["podman", "run", "--help"])).stdout;
+    const flags = [...podman.matchAll(/^ +(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag = ""]) => flag);
+    expect(flags.length).toBeGreaterThan(100);
+    const help = (await store.teu("run", "--help")).stdout;
+    const known = new Set([
+      ...["--help", ...HIDDEN.map((word) => `--${word}`)],
+      ...(help.match(/--[a-z0-9-]+/g) ?? []),
+    ]);
+    expect(flags.filter((flag) => !known.has(flag) && whyNoFlag("teu run", flag) === undefined)).toEqual([]);
   });
 
   test.each(FOREIGN)("%s says what to do instead", async (word) => {

@@ -114,6 +114,22 @@ describe("what a container sees", () => {
       script: "grep -c ' /x' /proc/mounts; ls /x/fs/cgroup | wc -l; mkdir /x/y 2>&1 | sed 's/.*: //'",
       says: "1\n0\nRead-only file system",
     },
+    // Below a read-only mount everything is: /sys/fs/cgroup could be written, and is a mount of its own.
+    {
+      flags: ["-v", "/sys:/x:ro"],
+      script: "grep ' /x/fs/' /proc/mounts | cut -d' ' -f4 | cut -d, -f1 | busybox sort -u",
+      says: "ro",
+    },
+    {
+      flags: ["--mount", "type=bind,src=/sys,dst=/x,readonly,bind-recursive=readonly"],
+      script: "grep ' /x/fs/' /proc/mounts | cut -d' ' -f4 | cut -d, -f1 | busybox sort -u",
+      says: "ro",
+    },
+    {
+      flags: ["--mount", "type=bind,src=/sys,dst=/x,readonly,bind-recursive=writable"],
+      script: "grep ' /x ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1; grep -c ' /x/fs/.* rw,' /proc/mounts",
+      says: /^ro\n[1-9]/,
+    },
     {
       flags: ["--tmpfs", "/t:size=64k,mode=1770,exec"],
       script: "cp /bin/busybox /t/ 2>/dev/null; cp /bin/echo /t/x 2>/dev/null; grep ' /t ' /proc/mounts",

@@ -98,6 +98,7 @@ describe("files", () => {
         "max-size=10k",
         "--log-opt",
         "max-file=3",
+        ...["--log-opt", "mode=non-blocking", "--log-opt", "max-buffer-size=4m"],
       );
       const folder = join(store.folder, "root/containers", (await inspect("many")).Id);
       const files = readdirSync(folder).filter((name) => name.startsWith("log"));
@@ -331,6 +332,9 @@ describe("what is refused", () => {
     [["--log-opt", "x=1"], "unknown log opt 'x' for local log driver"],
     [["--log-driver", "none", "--log-opt", "max-size=1"], "unknown log opt 'max-size' for none log driver"],
     [["--log-opt", "max-size=x"], "invalid size"],
+    [["--log-opt", "mode=often"], "logging mode not supported: often"],
+    [["--log-opt", "max-buffer-size=1m"], "only supported with 'mode=non-blocking'"],
+    [["--log-driver", "none", "--log-opt", "mode=blocking"], "unknown log opt 'mode' for none log driver"],
     [["--log-driver", "journald", "--log-opt", "env-regex=("], "invalid value for env-regex"],
     [["--log-opt", "max-file=0"], "invalid value for max-file"],
     [

@@ -141,6 +141,9 @@ describe("-p", () => {
       stderr: "teu: Bind for 127.0.0.1:8082 failed: port is already allocated\n",
     });
     await store.done("rm", "-f", "first");
+    expect((await store.teu("run", "--rm", "-p", "198.51.100.1:8082:80", image, "true")).stderr).toBe(
+      'teu: bind "198.51.100.1:8082": cannot assign requested address\n',
+    );
     const listener = Bun.spawn([...network.host, "busybox", "nc", "-l", "-p", "8083"], { stdin: "ignore" });
     const taken = async () => (await store.teu("run", "--rm", "-p", "8083:80", image, "true")).stderr;
     for (const end = Date.now() + 10_000; !(await taken()).includes("port is already allocated"); )

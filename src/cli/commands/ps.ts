@@ -6,7 +6,7 @@ import {
   listContainers,
   openEngineRecords,
 } from "../../engine/index.ts";
-import { containerFilter } from "../container-filter.ts";
+import { containerFilter, statusOf } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
@@ -53,8 +53,8 @@ export const command = teuCommand({
     const all = listContainers(store);
     const last = flags.last !== undefined && flags.last > 0 ? flags.last : undefined;
     const count = flags.latest ? 1 : last;
-    const isShown = ({ phase }: ContainerSummary): boolean =>
-      flags.all || count !== undefined || filter.asksForEnded || phase !== "exited";
+    const isShown = ({ phase, isRestarting }: ContainerSummary): boolean =>
+      flags.all || count !== undefined || filter.asksForEnded || phase !== "exited" || isRestarting;
     const isSized = flags.size || /\.Size\b/.test(flags.format ?? "");
     const sizesOf = isSized ? (await import("../sizes.ts")).sizesOf : undefined;
     const shown = all
@@ -131,7 +131,7 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
     RunningFor: encodeAge(createdAt, now),
     CreatedAt: encodeMoment(createdAt),
     Status: status(container, now),
-    State: stateOf(container),
+    State: statusOf(container),
     Ports: encodePorts(container),
     Names: name,
     ...labelFields(labels),
@@ -170,16 +170,12 @@ function encodePort({
   return `${encodePlace(hostAddress, hostPort)}->${containerPort}/${protocol}`;
 }
 
-function stateOf({ phase, startedAt, isPaused }: ContainerSummary): string {
-  if (phase === "running") return isPaused ? "paused" : "running";
-  return startedAt === null ? "created" : "exited";
-}
-
 function status(container: ContainerSummary, now: number): string {
   const { exitStatus, finishedAt, startedAt, isPaused, health } = container;
-  const state = stateOf(container);
+  const state = statusOf(container);
   if (state === "created") return "Created";
-  if (state === "exited") return `Exited (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
+  if (state === "exited" || state === "restarting")
+    return `${state === "exited" ? "Exited" : "Restarting"} (${exitStatus}) ${encodeAge(finishedAt ?? now, now)}`;
   const more = isPaused ? " (Paused)" : health === undefined ? "" : ` (${HEALTH[health]})`;
   return `Up ${encodeAge(startedAt ?? now, now).replace(" ago", "")}${more}`;
 }

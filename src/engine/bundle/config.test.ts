@@ -179,7 +179,7 @@ const rows: Row[] = [
     flag: "-v :ro",
     options: { volumes: [bind("/a:/d:ro")] },
     pick: last,
-    want: { destination: "/d", type: "bind", source: "/a", options: ["rbind", "ro", "rprivate"] },
+    want: { destination: "/d", type: "bind", source: "/a", options: ["rbind", "rro", "rprivate"] },
   },
   {
     flag: "-v over a default",

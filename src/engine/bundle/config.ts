@@ -219,12 +219,16 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
     destination: ContainerPath,
     readonly: boolean,
     propagation: string,
-    isRecursive = true,
+    { isRecursive, isReadonlyBelow = true }: Pick<BindMount, "isRecursive" | "isReadonlyBelow"> = {},
   ) => ({
     destination,
     type: "bind",
     source,
-    options: [isRecursive ? "rbind" : "bind", ...(readonly ? ["ro"] : []), propagation],
+    options: [
+      isRecursive === false ? "bind" : "rbind",
+      ...(readonly ? [isRecursive !== false && isReadonlyBelow ? "rro" : "ro"] : []),
+      propagation,
+    ],
   });
   const own = [
     ...tmpfs.map(({ destination, options: words }) => ({
@@ -233,8 +237,8 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
       source: "tmpfs",
       options: words,
     })),
-    ...options.volumes.map(({ source, destination, readonly, propagation, isRecursive }) =>
-      bind(source, destination, readonly, propagation, isRecursive),
+    ...options.volumes.map(({ source, destination, readonly, propagation, ...depth }) =>
+      bind(source, destination, readonly, propagation, depth),
     ),
   ];
   const isOwn = ({ destination }: Mount) =>
@@ -248,7 +252,9 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
     ...(options.deviceMounts ?? []),
     ...files
       .filter(({ destination }) => !asked.has(destination))
-      .map(({ source, destination }) => bind(source, destination, options.isReadonly, "rprivate")),
+      .map(({ source, destination }) =>
+        bind(source, destination, options.isReadonly, "rprivate", { isReadonlyBelow: false }),
+      ),
     ...own.sort((a, b) => depth(a.destination) - depth(b.destination)),
   ];
 }

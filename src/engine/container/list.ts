@@ -13,6 +13,7 @@ import {
 } from "../store/containers.ts";
 import { type HealthStatus, listHealth } from "../store/health.ts";
 import { listEndpoints, listPorts, type PortRecord } from "../store/networks.ts";
+import { listWaiting } from "../store/restarts.ts";
 import { containerDirectory, type Records } from "../store/store.ts";
 
 /** One container, as lists show it. */
@@ -31,6 +32,8 @@ export interface ContainerSummary {
   readonly finishedAt: number | null;
   /** Whether it is stopped where it is. */
   readonly isPaused: boolean;
+  /** Whether it has ended, and waits to be started again by its policy. */
+  readonly isRestarting: boolean;
   /** Names of the networks that it is to be in, or `none` or `host`, and of the volumes that it has. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
@@ -52,6 +55,7 @@ export function listContainers(store: Records): ContainerSummary[] {
   const ofPlugins = listCNIAttachments(store.database);
   const published = listPorts(store.database);
   const checked = listHealth(store.database);
+  const waiting = listWaiting(store.database);
   return listRecords(store.database, store.namespace).map((record) => {
     const { id, name, image, createdAt, startedAt, isPaused } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
@@ -69,6 +73,7 @@ export function listContainers(store: Records): ContainerSummary[] {
     return {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
       ...{ createdAt, startedAt, finishedAt, isPaused },
+      isRestarting: phase === "exited" && startedAt !== null && waiting.has(id),
       ...(health && { health }),
       ...(address && { address }),
       networks: networksOf(record.settings),

@@ -207,7 +207,10 @@ export async function makeBundle(
   const { hostname, files } = identify(store, container, request, kept);
   const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");
   const init = request.hasInit ? [reaperMount(store.paths.run)] : [];
-  const seen = { ...options, volumes: [...init, ...binds, ...volumes] };
+  // Other runtimes need not know how to make what is mounted below read-only too.
+  const below = request.runtime === undefined ? {} : { isReadonlyBelow: false };
+  const shown = [...init, ...binds, ...volumes].map((mount) => ({ ...below, ...mount }));
+  const seen = { ...options, volumes: shown };
   const user = image.resolveUser(rootfs, request.user);
   const groups = request.groups.map((group) => image.resolveUser(rootfs, `0:${group}`).gid);
   const sharedMemory = sharedMemoryOf(store, container);

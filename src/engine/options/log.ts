@@ -14,6 +14,8 @@ export interface LogChoice {
 
 const FILE_OPTIONS = ["max-size", "max-file"];
 const TAG_OPTIONS = ["tag", "labels", "labels-regex", "env", "env-regex"];
+/** Of every driver of docker's that keeps anything. */
+const DELIVERY_OPTIONS = ["mode", "max-buffer-size"];
 const OPTIONS: Readonly<Record<LogDriver, readonly string[]>> = {
   local: [...FILE_OPTIONS, "compress"],
   "json-file": [...FILE_OPTIONS, "compress", ...TAG_OPTIONS],
@@ -48,9 +50,10 @@ export function parseLog(driver: string | undefined, words: readonly string[]): 
       `logger: no log driver named '${name}' is registered`,
     );
   const options: Record<string, string> = {};
+  const known = [...OPTIONS[name], ...(name === "none" ? [] : DELIVERY_OPTIONS)];
   for (const word of words) {
     const [key = "", value] = word.split(/=(.*)/s);
-    if (value === undefined || !OPTIONS[name].includes(key))
+    if (value === undefined || !known.includes(key))
       throw new InvalidOption(
         { option: "--log-opt", value: word },
         `unknown log opt '${key}' for ${name} log driver`,
@@ -59,9 +62,29 @@ export function parseLog(driver: string | undefined, words: readonly string[]): 
   }
   const choice: LogChoice = { driver: name, options };
   fileLimits(choice);
+  checkDelivery(options);
   for (const key of ["labels-regex", "env-regex"]) checkPattern(key, options[key]);
   if (name === "syslog") syslogOptions(choice);
   return choice;
+}
+
+/**
+ * Whether a container waits for its log. With teu it waits for a file's writes and for nobody else, and what a socket does not take at once is
+ * told as lost: both modes are kept by that, and there is no buffer whose size could be chosen. @throws {InvalidOption}
+ */
+function checkDelivery({ mode, "max-buffer-size": size }: Readonly<Record<string, string>>): void {
+  const invalid = (key: string, value: string, why: string) =>
+    new InvalidOption({ option: "--log-opt", value: `${key}=${value}` }, `logger: ${why}`);
+  if (mode !== undefined && !/^(blocking|non-blocking)?$/.test(mode))
+    throw invalid("mode", mode, `logging mode not supported: ${mode}`);
+  if (size === undefined) return;
+  if (mode !== "non-blocking")
+    throw invalid(
+      "max-buffer-size",
+      size,
+      "max-buffer-size option is only supported with 'mode=non-blocking'",
+    );
+  parseSize(size, "--log-opt", "max-buffer-size");
 }
 
 /** @throws {InvalidOption} */

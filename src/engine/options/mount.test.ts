@@ -39,6 +39,32 @@ const cases: [string, object][] = [
     { kind: "bind", source: "/etc", destination: "/a", ...RW, propagation: "shared", isRecursive: false },
   ],
   [
+    "type=bind,source=/etc,target=/a,ro,bind-recursive=writable",
+    {
+      kind: "bind",
+      source: "/etc",
+      destination: "/a",
+      ...RO,
+      propagation: "rprivate",
+      isReadonlyBelow: false,
+    },
+  ],
+  [
+    "type=bind,source=/etc,target=/a,ro,bind-recursive=readonly",
+    {
+      kind: "bind",
+      source: "/etc",
+      destination: "/a",
+      ...RO,
+      propagation: "rprivate",
+      isReadonlyBelow: true,
+    },
+  ],
+  [
+    "type=bind,source=/nothing/there,target=/a,bind-create-src",
+    { kind: "bind", source: "/nothing/there", destination: "/a", ...RW, propagation: "rprivate" },
+  ],
+  [
     'type=volume,target=/a,volume-opt=type=tmpfs,volume-opt=device=x,"volume-opt=o=size=1m,mode=700",volume-label=a=1',
     {
       ...{ kind: "volume", destination: "/a", ...RW, copies: true, labels: { a: "1" } },
@@ -83,7 +109,11 @@ test.each([
   ["type=tmpfs,target=/a,volume-opt=a=b", "unexpected key 'volume-opt'"],
   ["target=/a,bind-nonrecursive", "unexpected key 'bind-nonrecursive'"],
   ["type=bind,source=/etc,target=/a,bind-nonrecursive=maybe", "wants true or false"],
-  ["type=bind,source=/etc,target=/a,bind-recursive=readonly", "Unsupported --mount with bind-recursive"],
+  ["type=bind,source=/etc,target=/a,bind-recursive=readonly", "bind-recursive=readonly requires readonly"],
+  [
+    "type=bind,source=/etc,target=/a,ro,bind-recursive=readonly,bind-propagation=rslave",
+    "requires bind-propagation=rprivate",
+  ],
   ["type=bind,source=/etc,target=/a,bind-recursive=x", "invalid bind-recursive 'x'"],
   ['"target=/a', "a quote is not closed"],
 ])("parseMount() refuses %s: %s", (text, why) => expect(() => parseMount(text)).toThrow(why));

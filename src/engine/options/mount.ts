@@ -102,11 +102,12 @@ function mountOf(
       const propagation = take("bind-propagation") ?? "rprivate";
       if (!/^r?(private|shared|slave)$/.test(propagation))
         throw invalid(`invalid propagation '${propagation}'`);
-      const isRecursive = isRecursiveOf(take, invalid);
-      if (!existsSync(source)) throw invalid(`bind source path does not exist: ${source}`);
+      const depth = depthOf(take, { ...common, propagation }, invalid);
+      const isMade = isTrue(take("bind-create-src") ?? "false", invalid);
+      if (!isMade && !existsSync(source)) throw invalid(`bind source path does not exist: ${source}`);
       return {
         ...{ kind: "bind", source: posix.resolve(source) as HostPath, ...common, propagation },
-        ...(!isRecursive && { isRecursive }),
+        ...depth,
       };
     }
     case "volume": {
@@ -169,17 +170,21 @@ function subpathOf(word: string, { take, invalid }: Omit<Fields, "takeAll">): st
   return path;
 }
 
-/** Docker's word and its younger one. */
-function isRecursiveOf(take: Fields["take"], invalid: Fields["invalid"]): boolean {
+/** What becomes of mounts below a bind mount: docker's word and its younger one. */
+function depthOf(
+  take: Fields["take"],
+  { readonly, propagation }: Pick<BindMount, "readonly" | "propagation">,
+  invalid: Fields["invalid"],
+): Pick<BindMount, "isRecursive" | "isReadonlyBelow"> {
   const isPlain = isTrue(take("bind-nonrecursive") ?? "false", invalid);
   const word = take("bind-recursive") ?? "enabled";
-  if (word === "writable" || word === "readonly")
-    throw new Unsupported({
-      what: `--mount with bind-recursive=${word}`,
-      why: "enabled and disabled are built",
-    });
-  if (word !== "enabled" && word !== "disabled") throw invalid(`invalid bind-recursive '${word}'`);
-  return !isPlain && word === "enabled";
+  if (!/^(enabled|disabled|writable|readonly)$/.test(word)) throw invalid(`invalid bind-recursive '${word}'`);
+  if (isPlain || word === "disabled") return { isRecursive: false };
+  if (word === "enabled") return {};
+  if (!readonly) throw invalid(`bind-recursive=${word} requires readonly`);
+  if (word === "writable") return { isReadonlyBelow: false };
+  if (propagation !== "rprivate") throw invalid("bind-recursive=readonly requires bind-propagation=rprivate");
+  return { isReadonlyBelow: true };
 }
 
 function isTrue(text: string, invalid: (why: string) => InvalidOption): boolean {

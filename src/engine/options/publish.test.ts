@@ -23,6 +23,7 @@ const cases = [
     text: "[fd00:0::1]:8080:80",
     want: [{ protocol: "tcp", hostAddress: "fd00::1", hostPort: 8080, containerPort: 80 }],
   },
+  { text: "0:80", want: [{ protocol: "tcp", containerPort: 80 }] },
   { text: "[::]::80", want: [{ protocol: "tcp", hostAddress: "::", containerPort: 80 }] },
   {
     text: "0.0.0.0:1:2",

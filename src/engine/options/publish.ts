@@ -51,7 +51,7 @@ export function parsePublish(text: string): PublishedPort[] {
       why: "what asks there is led on by connections",
     });
   const inside = parseRange(container, invalid);
-  const outside = host === "" ? undefined : parseRange(host, invalid);
+  const outside = host === "" || /^0{1,5}$/.test(host) ? undefined : parseRange(host, invalid); // 0: any free one
   const count = inside.last - inside.first + 1;
   const isChoice = outside !== undefined && count === 1 && outside.last > outside.first;
   if (outside !== undefined && !isChoice && outside.last - outside.first + 1 !== count)

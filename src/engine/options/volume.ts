@@ -15,6 +15,8 @@ export interface BindMount {
   readonly propagation: string;
   /** False: without what is mounted below it. */
   readonly isRecursive?: false;
+  /** Of one that is read-only: whether what is mounted below it is so too. Absent: where the runtime is teu's own. */
+  readonly isReadonlyBelow?: boolean;
 }
 
 /** A volume that was asked for. */

@@ -35,6 +35,14 @@ export function restartsDue(database: Database, now: number, lateMs: number): Re
     .map(fromRow);
 }
 
+/** Those that wait to be started again. @returns the containers' IDs */
+export function listWaiting(database: Database): Set<string> {
+  const rows = database.query<{ container: string }, []>(
+    "SELECT container FROM restarts WHERE due_at IS NOT NULL",
+  );
+  return new Set(rows.all().map(({ container }) => container));
+}
+
 export function putRestart(database: Database, record: RestartRecord): void {
   const { container, dueAt, startedAt, attempts, delayMs, wasStopped } = record;
   database
