@@ -69,13 +69,13 @@ export function setAttributes(
     if (stored === undefined) continue;
     const result = files.setAttribute(directory, name, stored, value);
     if (result >= 0) continue;
-    const isTolerable = result === -ENOTSUP || (result === -EPERM && mayNotSetAll(files));
+    const isTolerable = result === -ENOTSUP || (result === -EPERM && isUnprivileged(files));
     if (!isTolerable) throw new LayerFileFailed("set extended attribute", decodeName(stored), result);
     warn(`extended attribute ${decodeName(key)} cannot be kept`);
   }
 }
 
-/** Root of a user namespace sets what belongs to its own files, and no more. */
-function mayNotSetAll({ overlayAttributes }: LayerFiles): boolean {
+/** A plain user, or root of a user namespace, who sets what belongs to its own files, and no more, and makes no devices. */
+export function isUnprivileged({ overlayAttributes }: Pick<LayerFiles, "overlayAttributes">): boolean {
   return process.getuid?.() !== 0 || overlayAttributes === "user.overlay.";
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tar, tree } from "../../test/support/layer-archive.ts";
 import { layerFiles } from "../sys/index.ts";
 import { applyLayer } from "./apply-layer.ts";
 import type { ByteString } from "./byte-string.ts";
@@ -9,6 +10,7 @@ import { compareLayer } from "./compare-layer.ts";
 import { packLayer } from "./pack-layer.ts";
 
 const files = layerFiles<ByteString>();
+const root = process.getuid?.() === 0;
 let folder: string;
 let target: string;
 let layer: Buffer;
@@ -43,4 +45,17 @@ test("compareLayer() tells of what is missing, short or another thing", async ()
     '"etc/deep/file" is missing',
     '"etc/empty" is missing',
   ]);
+});
+
+// Where devices cannot be made, `teu system check` took each for damage.
+test.skipIf(!root)("compareLayer() finds nothing where a plain user's devices are empty files", async () => {
+  const plain = Object.assign(layerFiles<ByteString>(), { overlayAttributes: "user.overlay." as const });
+  layer = tar(
+    { name: "null", type: "character", major: 1, minor: 3 },
+    { name: "disk", type: "block", major: 7 },
+  );
+  await applyLayer(stream(), target, { files: plain, mode: "overlay" });
+  expect(tree(target)).toMatchObject({ null: "644 ", disk: "644 " });
+  expect(await compareLayer(stream(), target, plain)).toEqual([]);
+  expect(await compared()).toHaveLength(2);
 });

@@ -1,6 +1,7 @@
 /** Whether a directory still has what a layer put there. Source: image-spec layer.md. */
 import { closeSync } from "node:fs";
 import { constants as os } from "node:os";
+import { isUnprivileged } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { type ByteSource, decompress } from "./compression.ts";
 import { check } from "./errors.ts";
@@ -32,7 +33,7 @@ export async function compareLayer(
   directory: string,
   files: LayerFiles,
 ): Promise<string[]> {
-  const members = await readMembers(source);
+  const members = await readMembers(source, !isUnprivileged(files));
   const root = check(files.openDirectory(directory), "open", directory);
   const differences: string[] = [];
   try {
@@ -50,7 +51,7 @@ export async function compareLayer(
 type Member = Pick<TarEntry, "type" | "size">;
 
 /** The last member of each name, but those that a later one took away. */
-async function readMembers(source: ByteSource): Promise<Map<LayerPath, Member>> {
+async function readMembers(source: ByteSource, hasDevices: boolean): Promise<Map<LayerPath, Member>> {
   const members = new Map<LayerPath, Member>();
   const links = new Set<LayerPath>();
   const forget = (path: LayerPath): void => {
@@ -63,7 +64,8 @@ async function readMembers(source: ByteSource): Promise<Map<LayerPath, Member>> 
       if (parsed.kind !== "entry") return;
       const path = joinPath(parsed.parent, parsed.base);
       if (members.get(path)?.type === "directory" && type !== "directory") forget(path);
-      members.set(path, { type, size });
+      const isNone = !hasDevices && (type === "character" || type === "block"); // see LayerWriter
+      members.set(path, isNone ? { type: "file", size: 0 } : { type, size });
       if (type === "symlink") links.add(path);
     },
     data: () => undefined,

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants } from "node:fs";
 import { constants as os } from "node:os";
-import { OPAQUE_VALUE, opaqueAttribute, setAttributes } from "./attributes.ts";
+import { isUnprivileged, OPAQUE_VALUE, opaqueAttribute, setAttributes } from "./attributes.ts";
 import { type ByteString, decodeName } from "./byte-string.ts";
 import { Directories } from "./directories.ts";
 import { check, checked, InvalidLayer, LayerTooLarge } from "./errors.ts";
@@ -310,7 +310,7 @@ export class LayerWriter implements TarHandler {
       throw invalid(entry, "a character device 0:0 cannot be told from a whiteout");
     const type =
       entry.type === "fifo" ? fileTypes.fifo : entry.type === "block" ? fileTypes.block : fileTypes.character;
-    if (isDevice && this.#options.ownership === "none") {
+    if (isDevice && (this.#options.ownership === "none" || isUnprivileged(this.#options.files))) {
       // Users may not make devices; a name that is there and empty keeps the tree whole.
       this.#warn(`device ${decodeName(path)} becomes an empty file`);
       const file = this.#create(parent, base, path, () => this.#files.open(parent, base, FILE_FLAGS, 0o600));

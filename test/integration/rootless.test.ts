@@ -3,8 +3,17 @@
  * Source: user_namespaces(7), subuid(5); podman's rootless tutorial.
  */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { tar } from "../support/layer-archive.ts";
 import { cgroupV2, type Need, needs, program, root, swift, systemd } from "../support/needs.ts";
 import { asOther, HomeStore } from "./support/home-store.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
@@ -75,6 +84,42 @@ describe("a container of a plain user", () => {
     const { uid, gid } = statSync(path[0] ?? "");
     expect([uid, gid]).toEqual([FIRST_SUBORDINATE + 6, FIRST_SUBORDINATE + 7]);
     await store.done("rm", "owner");
+  });
+
+  // "Cannot create null: operation not permitted" was the end of every image that debootstrap had made.
+  test("of an image with devices has empty files in their place", async () => {
+    const layer = join(store.folder, "devices.tar");
+    const device = {
+      name: "null",
+      type: "character",
+      major: 1,
+      minor: 3,
+      mode: 0o666,
+      uid: 0,
+      gid: 0,
+    } as const;
+    writeFileSync(layer, tar(device, { ...device, name: "fifo", type: "fifo" }));
+    chmodSync(layer, 0o644);
+    await store.done("image", "mutate", "--append", layer, "-t", "devices:1", image);
+    const words = [
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "devices:1",
+      "stat",
+      "-c",
+      "%n %F %a %s",
+      "/null",
+      "/fifo",
+    ];
+    expect(await store.done(...words)).toBe("/null regular empty file 666 0\n/fifo fifo 666 0\n");
+    await store.done("unpack", "-q", "devices:1", join(store.folder, "bundle"));
+    expect(lstatSync(join(store.folder, "bundle/rootfs/null")).isFile()).toBe(true);
+    expect(await store.teu("image", "flatten", "-t", "flat:1", "devices:1")).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('Unsupported device "null" in an archive of all layers'),
+    });
   });
 
   test("sees the machine's network with --network host, and cannot change it", async () => {

@@ -3,13 +3,16 @@
  * last, so that it is the old image or the new one and nothing in between.
  */
 import { setImmediate } from "node:timers/promises";
+import { Unsupported } from "../../base/index.ts";
 import {
   type AnnotationChange,
   type ByteSource,
   type ByteString,
   changeImage,
+  decodeName,
   END_OF_ARCHIVE,
   importLayer,
+  listLayer,
   packMember,
   type WrittenLayer,
   writeLayer,
@@ -142,6 +145,7 @@ async function* flatTar(
   });
   using root = openStack(store, top, "flatten");
   const files = layerFiles<ByteString>();
+  if (files.overlayAttributes === "user.overlay.") await refuseDevices(store, image, signal);
   const names = top === undefined ? [] : files.list(root.descriptor);
   if (typeof names === "number") check(names, "list", "/");
   else
@@ -157,6 +161,17 @@ async function* flatTar(
         yield piece;
       }
   yield END_OF_ARCHIVE;
+}
+
+/** A plain user's unpacked layers have files in the place of devices, which no archive shall have. @throws {Unsupported} */
+async function refuseDevices(store: Store, image: ImageDocuments, signal: AbortSignal): Promise<void> {
+  for (const { digest } of image.manifest.layers) {
+    const { members } = await listLayer(store.content.readStream(digest), { hashes: false }, signal);
+    const device = members.find(({ type }) => type === "character" || type === "block");
+    if (device === undefined) continue;
+    const what = `device ${JSON.stringify(decodeName(device.path))} in an archive of all layers`;
+    throw new Unsupported({ what, why: "a plain user cannot make it; root can" });
+  }
 }
 
 /** Puts the layers above `oldBase` onto `newBase`, as crane does: config and history of the image stay its own. @throws {NotOnBase} */
