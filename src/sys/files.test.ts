@@ -48,6 +48,8 @@ test("mkdirSync() makes what is missing above only when asked", () => {
   mkdirSync(at("a/b/c"), { recursive: true });
   expect(nodeStat(at("a/b")).mode & 0o777).toBe(0o700);
   expect(() => mkdirSync(at("a"))).toThrow("file exists");
+  // Its parent is there, and it cannot be made: it was tried until the stack was full.
+  expect(() => mkdirSync("/proc/nothing/below", { recursive: true })).toThrow("no such file or directory");
   writeFileSync(at("file"), "");
   expect(() => mkdirSync(at("file"), { recursive: true })).toThrow("file exists");
 });

@@ -141,7 +141,9 @@ export function mkdirSync(path: string, { mode = 0o777, recursive = false }: Mak
     return;
   }
   mkdirSync(parent, { mode, recursive });
-  mkdirSync(path, { mode, recursive });
+  const second = syscall("mkdirat", AT_FDCWD, cString(path), mode);
+  // Somebody else may have made it meanwhile; where there is a parent and nothing can be made in it (/proc), the parent is no help.
+  if (second !== -errno.EEXIST || !statSync(path).isDirectory) check(second, "mkdir", path);
 }
 
 interface MakeOptions {

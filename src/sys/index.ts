@@ -117,6 +117,6 @@ export {
   type TerminalSize,
   terminalSize,
 } from "./terminal.ts";
-export { isInUserNamespace } from "./user-namespace.ts";
+export { isInUserNamespace, uidOutside } from "./user-namespace.ts";
 // Words of the kernel's structures.
 export { putWord, wordAt } from "./words.ts";

@@ -196,6 +196,9 @@ describe("a container of a plain user", () => {
     // What hid the image's directory is in the layer that was made of it.
     expect(await store.done("run", "--rm", "--network", "none", "made:1", "ls", "/dir")).toBe("mine\n");
     await store.done("start", "day");
+    // Who it was: not the root that everybody is in a home of theirs.
+    const users = (await store.done("audit", "--format", "{{.UID}}")).trimEnd().split("\n");
+    expect(new Set(users)).toEqual(new Set([`${UID}`]));
     await store.done("rm", "-f", "day");
     await store.done("volume", "rm", "kept");
     await store.done("rmi", "made:1");

@@ -117,7 +117,7 @@ export const command = commandGroup(
   {
     name: "teu generate",
     summary: "Print what other programs need to know of containers",
-    description: "",
+    description: "What is printed changes nothing here: put it where the other program looks.",
     examples: [],
   },
   {

@@ -4,11 +4,13 @@ import {
   check,
   closeSync,
   fstatSync,
+  isInUserNamespace,
   lockFile,
   O,
   openSync,
   readTextSync,
   syscall,
+  uidOutside,
 } from "../../sys/index.ts";
 import type { AuditEntry } from "./entry.ts";
 
@@ -67,7 +69,7 @@ function addEntry(root: HostPath, entry: NewEntry): Added {
   const { last, isTorn } = lastLine(file);
   const whole: AuditEntry = {
     time: new Date().toISOString(),
-    ...{ uid: process.getuid?.() ?? 0, loginUID: loginUID(), pid: process.pid },
+    ...{ uid: outside(process.getuid?.() ?? 0), loginUID: loginUID(), pid: process.pid },
     ...entry,
     previous: last === undefined ? "" : digestOfLine(last),
   };
@@ -121,5 +123,10 @@ function loginUID(): number | null {
     return null; // a kernel without audit
   }
   const number = Number(text);
-  return number === NOBODY ? null : number;
+  return number === NOBODY ? null : outside(number);
+}
+
+/** A plain user is root in the home of theirs: that is not who it was. */
+function outside(uid: number): number {
+  return isInUserNamespace() ? uidOutside(uid) : uid;
 }

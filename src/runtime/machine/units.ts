@@ -6,7 +6,7 @@
  */
 import { hasCode, TeuError, Unsupported } from "../../base/index.ts";
 import type { Linux, Resources, RuntimeConfig } from "../../spec/index.ts";
-import { check, existsSync, readTextSync, reap, syscall } from "../../sys/index.ts";
+import { check, existsSync, reap, syscall, uidOutside } from "../../sys/index.ts";
 import { devicePolicy } from "../cgroup/device-rules.ts";
 import { writeCgroupFile } from "../cgroup/file.ts";
 import type { CgroupLayout } from "../cgroup/layout.ts";
@@ -118,18 +118,9 @@ export function planUnit(config: RuntimeConfig, containerID: string, layout: Cgr
 /** With the systemd that has the caller's cgroups to give: the system's for the host's root, anybody else's own. */
 function connect(): SystemdBus {
   if (!hasLimitedRights()) return new SystemdBus();
-  const uid = uidOutside();
+  // Whom the kernel tells others that we are: in a user namespace, where podman calls a runtime, not the id that we see.
+  const uid = uidOutside(process.geteuid?.() ?? 0);
   return new SystemdBus(userSockets(process.env, uid), uid);
-}
-
-/** Whom the kernel tells others that we are: in a user namespace, where podman calls a runtime, not the id that we see. */
-function uidOutside(): number {
-  const uid = process.geteuid?.() ?? 0;
-  for (const line of readTextSync("/proc/self/uid_map").trim().split("\n")) {
-    const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
-    if (uid >= inside && uid < inside + size) return uid - inside + outside;
-  }
-  return uid;
 }
 
 /** Where a user's systemd is, and all its units below it: `/user.slice/user-1000.slice/user@1000.service`. */
