@@ -93,6 +93,7 @@ test("teu rename gives a container another name", async () => {
   expect(await store.done("exec", "new", "echo", "here")).toBe("here\n");
   expect(await said("exec", "old", "true")).toContain("No such container: old");
   expect(await said("rename", "new", "other")).toContain('The container name "/other" is already in use');
+  expect(await said("rename", "new", "new")).toContain("same name as its current name");
   expect(await said("rename", "new", "a/b")).toContain("Invalid container name");
 });
 

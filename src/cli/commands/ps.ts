@@ -137,13 +137,13 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
     ...labelFields(labels),
     Networks: networks.join(","),
     Mounts: mounts.map(({ source }) => (isWhole ? source : shortened(source))).join(","),
-    LocalVolumes: volumes.length,
+    LocalVolumes: `${volumes.length}`,
     Size: encodeSizes(container),
   };
 }
 
 function encodeSizes({ writableBytes, rootBytes }: Shown): string {
-  if (writableBytes === undefined || rootBytes === undefined) return "";
+  if (writableBytes === undefined || rootBytes === undefined) return "0B"; // as docker has it, of what it was not asked for
   const [written, all] = [writableBytes, rootBytes].map((bytes) => encodeSize(bytes).replace(" ", ""));
   return `${written} (virtual ${all})`;
 }

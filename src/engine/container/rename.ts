@@ -1,4 +1,5 @@
 /** Calls a container otherwise. */
+import { InvalidOption } from "../options/error.ts";
 import { renameContainer as rename } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -9,7 +10,12 @@ import { noteRecord } from "./note-record.ts";
 export function renameContainer(store: Store, text: string, name: string): void {
   const { id } = inTransaction(store.database, () => {
     const container = findContainer(store, text);
-    if (container.name !== name) rename(store.database, store.namespace, container.id, name);
+    if (container.name === name)
+      throw new InvalidOption(
+        { option: "NAME", value: name },
+        "Renaming a container with the same name as its current name",
+      );
+    rename(store.database, store.namespace, container.id, name);
     return container;
   });
   noteRecord(store, id);

@@ -16,6 +16,14 @@ test.each([
     ["name=a,alias=x,alias=y,ip=10.0.0.2", "b"],
     { network: "a", attachments: [{ name: "a", aliases: ["x", "y"], address: "10.0.0.2" }, { name: "b" }] },
   ],
+  // The way out is by the one that comes first.
+  [
+    ["a", "name=b,gw-priority=1,mac-address=02-00-00-00-00-0A", "name=c,gw-priority=-1"],
+    {
+      network: "b",
+      attachments: [{ name: "b", hardwareAddress: "02:00:00:00:00:0a" }, { name: "a" }, { name: "c" }],
+    },
+  ],
 ])("parseNetworks() reads %p", (words, want) => expect(parse(words)).toEqual(want));
 
 test("parseNetworks() gives the first network what has flags of its own", () => {
@@ -29,6 +37,10 @@ test.each([
   [["a", "host"], "cannot be connected to multiple networks with one of the networks in host mode"],
   [["a", "a"], 'Network "a" is specified multiple times'],
   [["name=a,mac=1"], "invalid field key mac"],
+  [["name=a,gw-priority=x"], "invalid gw-priority: x"],
+  [["name=a,driver-opt=b=c"], "Unsupported --network with driver-opt"],
+  [["name=a,link-local-ip=169.254.1.1"], "Unsupported --network with link-local-ip"],
+  [["name=host,mac-address=02:00:00:00:00:0a"], "an alias or an address with --network host"],
   [["alias=a"], "network name or ID is empty"],
   [["name=a,ip=10.0.0"], "invalid IPv4 address: 10.0.0"],
 ])("parseNetworks() refuses %p: %s", (words, why) => expect(() => parse(words)).toThrow(why));

@@ -1,7 +1,8 @@
 /**
- * `--network NAME`, `--network name=NAME,alias=…,ip=…`, as often as a container has networks; `--network-alias` and `--ip` are those of the
+ * `--network NAME`, `--network name=NAME,alias=…,ip=…,mac-address=…,gw-priority=…`, as often as a container has networks; `--network-alias` and `--ip` are those of the
  * first. Source: docker run reference, --network.
  */
+import { Unsupported } from "../../base/index.ts";
 import { parseAddress } from "../network/address.ts";
 import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
 import { InvalidOption } from "./error.ts";
@@ -46,7 +47,8 @@ export function parseNetworks({
   address6,
   hardwareAddress,
 }: NetworkWords): NetworkChoice {
-  const parsed = networks.map(parseAttachment);
+  const priorities = new Map<NetworkAttachment, number>();
+  const parsed = networks.map((text) => parseAttachment(text, priorities));
   const [first, ...others] = parsed;
   const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
   if (first === undefined) throw invalid("", "--network names no network");
@@ -67,7 +69,8 @@ export function parseNetworks({
       hardwareAddress !== undefined ||
       foreign.aliases ||
       foreign.address ||
-      foreign.address6
+      foreign.address6 ||
+      foreign.hardwareAddress
     )
       throw invalid(
         foreign.name,
@@ -83,7 +86,10 @@ export function parseNetworks({
     ...(address6 !== undefined && { address6: checkAddress6(address6, "--ip6") }),
     ...(hardwareAddress !== undefined && { hardwareAddress: checkHardwareAddress(hardwareAddress) }),
   };
-  return { network: first.name, attachments: [whole, ...others] };
+  priorities.set(whole, priorities.get(first) ?? 0);
+  // The default route is by the first one: the sort leaves those of equal priority as they are.
+  const attachments = [whole, ...others].sort((a, b) => (priorities.get(b) ?? 0) - (priorities.get(a) ?? 0));
+  return { network: attachments[0]?.name ?? first.name, attachments };
 }
 
 /** With which networks of the Container Network Interface are named among ours. */
@@ -102,11 +108,14 @@ export function isOf(
   return name === network.name || network.id.startsWith(name);
 }
 
-function parseAttachment(text: string): NetworkAttachment {
+/** @param priorities  Where what the text says of it as a way out is noted. */
+function parseAttachment(text: string, priorities: Map<NetworkAttachment, number>): NetworkAttachment {
   if (!text.includes("=")) return { name: text };
   let name = "";
   let address: string | undefined;
   let address6: string | undefined;
+  let hardwareAddress: string | undefined;
+  let priority = 0;
   const aliases: string[] = [];
   for (const field of text.split(",")) {
     const [key = "", value = ""] = field.split(/=(.*)/s);
@@ -114,16 +123,35 @@ function parseAttachment(text: string): NetworkAttachment {
     else if (key === "alias") aliases.push(value);
     else if (key === "ip") address = checkAddress(value, "--network");
     else if (key === "ip6") address6 = checkAddress6(value, "--network");
+    else if (key === "mac-address") hardwareAddress = checkHardwareAddress(value);
+    else if (key === "gw-priority") priority = parsePriority(value);
+    else if (NOT_BUILT.has(key))
+      throw new Unsupported({ what: `--network with ${key}`, why: NOT_BUILT.get(key) ?? "" });
     else throw new InvalidOption({ option: "--network", value: text }, `invalid field key ${key}`);
   }
   if (name === "")
     throw new InvalidOption({ option: "--network", value: text }, "network name or ID is empty");
-  return {
+  const attachment = {
     name,
     ...(aliases.length > 0 && { aliases }),
     ...(address !== undefined && { address }),
     ...(address6 !== undefined && { address6 }),
+    ...(hardwareAddress !== undefined && { hardwareAddress }),
   };
+  priorities.set(attachment, priority);
+  return attachment;
+}
+
+/** Docker's, and why teu has them not. */
+const NOT_BUILT: ReadonlyMap<string, string> = new Map([
+  ["driver-opt", "parameters of the kernel are --sysctl's"],
+  ["link-local-ip", "a device has one address of each kind: see ip and ip6"],
+]);
+
+/** @throws {InvalidOption} */
+function parsePriority(text: string): number {
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidOption({ option: "--network", value: text }, `invalid gw-priority: ${text}`);
 }
 
 /** One that a device may have: of one device, not of a group. @throws {InvalidOption} */
