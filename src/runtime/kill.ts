@@ -6,7 +6,7 @@
 import { TeuError } from "../base/index.ts";
 import { check, errno, parseSignalNumber, syscall } from "../sys/index.ts";
 import { isFrozen, thaw } from "./cgroup/freezer.ts";
-import { killCgroup, signalCgroup } from "./cgroup/processes.ts";
+import { cgroupPids, killCgroup, signalCgroup } from "./cgroup/processes.ts";
 import { loadState, type SavedState, savedConfig, startTimeOf } from "./state.ts";
 
 /** The container's process has ended. The words are runc's: containerd looks for them. */
@@ -58,6 +58,7 @@ export function killContainer(
   try {
     // Without a PID namespace of its own the container may outlive its init.
     if (options.all) signalCgroup(state.cgroupPaths, signal);
+    else if (signal === SIGKILL && isLeftBehind(state)) killCgroup(state.cgroupPaths);
     else if (pidfd === undefined) throw new ContainerNotRunning({ id: containerID });
     else signalInit(state, pidfd, signal);
   } finally {
@@ -65,12 +66,12 @@ export function killContainer(
   }
 }
 
+/** Whether processes of the container run that do not end with its init: where init is no PID 1 of its own, the kernel leaves them. */
+function isLeftBehind(state: SavedState): boolean {
+  return !hasOwnPids(state) && cgroupPids(state.cgroupPaths).length > 0;
+}
+
 function signalInit(state: SavedState, pidfd: number, signal: number): void {
-  // Where init is no PID 1 of its own, the kernel does not end the others with it.
-  if (signal === SIGKILL && !hasOwnPids(state) && Object.keys(state.cgroupPaths).length > 0) {
-    killCgroup(state.cgroupPaths);
-    return;
-  }
   const result = syscall("pidfd_send_signal", pidfd, signal, 0, 0);
   if (result === -errno.ESRCH) throw new ContainerNotRunning({ id: state.id });
   check(result, "pidfd_send_signal");

@@ -183,10 +183,21 @@ test("parseRuntimeConfig() keeps RLIM_INFINITY exact", () => {
   );
 });
 
+test("parseRuntimeConfig() and parseProcess() take a user, a group and a priority that are not there for 0, as runc does", () => {
+  const ioPriority = { class: "IOPRIO_CLASS_IDLE" };
+  const parsed = parseRuntimeConfig(config({ process: { cwd: "/", user: { uid: 7 }, ioPriority } }));
+  expect(parsed.process).toEqual({
+    cwd: "/",
+    user: { uid: 7, gid: 0 },
+    ioPriority: { ...ioPriority, priority: 0 },
+  });
+  expect(parseProcess('{"cwd":"/","user":null}', "process.json").user).toEqual({ uid: 0, gid: 0 });
+});
+
 test("parseProcess() and parseResources() read their part alone", () => {
   expect(parseProcess(JSON.stringify(PROCESS), "process.json").cwd).toBe("/");
   expect(() => parseProcess("{}", "process.json")).toThrow(
-    "Cannot read process.json: user: found nothing, wants object; cwd: found nothing, wants string",
+    "Cannot read process.json: cwd: found nothing, wants string",
   );
   expect(parseResources('{"pids":{"limit":7}}', "resources").pids?.limit).toBe(7);
 });

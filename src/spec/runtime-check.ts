@@ -316,12 +316,29 @@ const runtimeConfig = object<RuntimeConfig>(() => ({
 
 /** Parses the text of a `config.json`. @throws {InvalidJSON} {InvalidDocument} */
 export function parseRuntimeConfig(text: string): RuntimeConfig {
-  return mustBe(runtimeConfig, parseJSON(text, "config.json"), "config.json");
+  const document = parseJSON(text, "config.json");
+  if (isObject(document)) fillZeros(document["process"]);
+  return mustBe(runtimeConfig, document, "config.json");
 }
 
 /** Parses the text of a `process` object alone, as `exec --process` reads it. @throws {InvalidJSON} {InvalidDocument} */
 export function parseProcess(text: string, name: string): Process {
-  return mustBe(process, parseJSON(text, name), name);
+  const document = parseJSON(text, name);
+  fillZeros(document);
+  return mustBe(process, document, name);
+}
+
+/** A process without a user is root's, and a class without a priority has the first: people leave out what is 0, and runc and crun read it so. */
+function fillZeros(document: unknown): void {
+  if (!isObject(document)) return;
+  const { user, ioPriority } = document;
+  if (user === undefined || user === null) document["user"] = { uid: 0, gid: 0 };
+  else if (isObject(user)) document["user"] = { uid: 0, gid: 0, ...user };
+  if (isObject(ioPriority)) document["ioPriority"] = { priority: 0, ...ioPriority };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Parses the text of a `linux.resources` object alone, as `update --resources` reads it. @throws {InvalidJSON} {InvalidDocument} */

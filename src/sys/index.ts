@@ -111,6 +111,7 @@ export { decodeWaitStatus, type Ended, reap, type Spawn, spawn } from "./spawn.t
 export {
   copyTerminalSize,
   isTerminal,
+  keepNewlines,
   makeRaw,
   openTerminal,
   setTerminalSize,

@@ -22,7 +22,7 @@ const [VTIME, VMIN] = [5, 6];
 
 /** Flags that cfmakeraw(3) clears, and CS8, which it sets. */
 const INPUT_PROCESSING = 0o1 | 0o2 | 0o10 | 0o40 | 0o100 | 0o200 | 0o400 | 0o2000;
-const OPOST = 0o1;
+const [OPOST, ONLCR] = [0o1, 0o4];
 const LINE_EDITING = 0o1 | 0o2 | 0o10 | 0o100 | 0o100000;
 const CSIZE_PARENB = 0o60 | 0o400;
 const CS8 = 0o60;
@@ -40,15 +40,16 @@ export function isTerminal(descriptor: number): boolean {
 
 /**
  * Puts a terminal into raw mode: every key arrives at once and as it is. Disposing puts it back as it was.
+ * @param keepsOutput  What is written is shown as before: a newline also returns to the line's begin.
  * @throws {SystemCallFailed} `descriptor` is no terminal
  */
-export function makeRaw(descriptor: number): Disposable {
+export function makeRaw(descriptor: number, { keepsOutput = false } = {}): Disposable {
   const before = new DataView(new ArrayBuffer(TERMIOS_BYTES));
   check(syscall("ioctl", descriptor, TCGETS, before), "TCGETS");
   const raw = new DataView(before.buffer.slice(0));
   const clear = (at: number, bits: number) => raw.setUint32(at, raw.getUint32(at, true) & ~bits, true);
   clear(IFLAG, INPUT_PROCESSING);
-  clear(OFLAG, OPOST);
+  if (!keepsOutput) clear(OFLAG, OPOST);
   clear(LFLAG, LINE_EDITING);
   clear(CFLAG, CSIZE_PARENB);
   raw.setUint32(CFLAG, raw.getUint32(CFLAG, true) | CS8, true);
@@ -63,6 +64,14 @@ export function makeRaw(descriptor: number): Disposable {
       isRaw = false;
     },
   };
+}
+
+/** Has a terminal pass a newline on as it is, without a carriage return before it. @throws {SystemCallFailed} `descriptor` is no terminal */
+export function keepNewlines(descriptor: number): void {
+  const modes = new DataView(new ArrayBuffer(TERMIOS_BYTES));
+  check(syscall("ioctl", descriptor, TCGETS, modes), "TCGETS");
+  modes.setUint32(OFLAG, modes.getUint32(OFLAG, true) & ~ONLCR, true);
+  check(syscall("ioctl", descriptor, TCSETS, modes), "TCSETS");
 }
 
 /** The size of a terminal, or undefined when `descriptor` is none. */

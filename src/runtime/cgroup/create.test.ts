@@ -1,6 +1,6 @@
 /** Drives the kernel: makes cgroups below one of its own in every hierarchy. Needs root. */
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import type { Resources } from "../../spec/index.ts";
 import { childEnded, spawn } from "../../sys/index.ts";
 import { createCgroup } from "./create.ts";
@@ -43,6 +43,20 @@ afterAll(() => {
   const left = Object.values(paths).filter((path) => existsSync(path));
   if (left.length > 0) throw new Error(`left behind: ${left}`);
 });
+
+test.skipIf(noV1)(
+  "createCgroup() gives CPUs and memory nodes to the cgroups above it that somebody left empty",
+  async () => {
+    const pod = plan("pod");
+    for (const { path } of pod.directories) mkdirSync(path, { recursive: true });
+    const cpuset = (name: string): string =>
+      readFileSync(`${pod.paths["cpuset"]}/${name}/cpuset.cpus`, "utf8").trim();
+    expect(cpuset(".")).toBe("");
+    createCgroup(plan("pod/one"));
+    expect(cpuset("one")).toBe(cpuset("."));
+    expect(cpuset(".")).not.toBe("");
+  },
+);
 
 test.skipIf(noV1)(
   "a process joins every hierarchy, is limited, counted, paused, updated, killed, and nothing stays",

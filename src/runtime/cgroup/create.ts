@@ -84,12 +84,17 @@ function makeDirectory(directory: CgroupDirectory, path: string, made: string[])
   return true;
 }
 
-/** v1: a cpuset without cpus and mems takes no process. Source: kernel cgroup-v1/cpusets.rst. */
+/**
+ * v1: a cpuset without cpus and mems takes no process, and no more than those above it has it: who made one of a pod's may have
+ * left them empty. Source: kernel cgroup-v1/cpusets.rst.
+ */
 function seedCpuset(directory: CgroupDirectory, path: string, existed: boolean): void {
   const parent = path.slice(0, path.lastIndexOf("/"));
   for (const name of ["cpus", "mems"] as const) {
     const file = `cpuset.${name}`;
     if (existed && readCgroupFile(`${path}/${file}`) !== "") continue;
+    if (readCgroupFile(`${parent}/${file}`) === "" && parent.length > directory.mountPoint.length)
+      seedCpuset(directory, parent, true);
     const asked = path === directory.path ? directory.cpuset?.[name] : undefined;
     const clause = asked === undefined ? "linux.cgroupsPath" : `linux.resources.cpu.${name}`;
     const value = asked ?? readCgroupFile(`${parent}/${file}`);

@@ -9,6 +9,7 @@ import {
   copyTerminalSize,
   errno,
   isTerminal,
+  keepNewlines,
   makeRaw,
   relayInput,
   relayTerminal,
@@ -64,7 +65,9 @@ export class Foreground implements Disposable {
     resize();
     process.on("SIGWINCH", resize);
     this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
-    if (isTerminal(0)) this.#cleanUp.use(makeRaw(0));
+    // Newlines are made into lines where they are shown, so that a file or a pipe gets them as they were written.
+    keepNewlines(ours);
+    if (isTerminal(0)) this.#cleanUp.use(makeRaw(0, { keepsOutput: true }));
     this.#output = relayTerminal(ours, 1);
     this.#cleanUp.use(relayInput(ours));
   }

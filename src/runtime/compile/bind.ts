@@ -5,9 +5,10 @@
 import { resolvePath } from "../../base/index.ts";
 import type { Mount } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
-import { T1 } from "./context.ts";
+import { S_IFDIR, S_IFMT } from "./constants.ts";
+import { MODE, T1 } from "./context.ts";
 import { componentsOf } from "./destination.ts";
-import { cloneTree, setAttributes, takeTree } from "./mount-calls.ts";
+import { cloneTree, loadMode, setAttributes, takeTree } from "./mount-calls.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import type { MountContext } from "./mounts.ts";
 import { place, refuseProc } from "./place.ts";
@@ -32,6 +33,7 @@ export function compileBind(
   { world, inUserNamespace, linux }: MountContext,
 ): void {
   const source = bindSource(mount, world.bundle);
+  const kind = world.sources.get(source) ?? "directory";
   const recursive = options.bind !== "bind";
   const { uidMappings = linux.uidMappings, gidMappings = linux.gidMappings } = mount;
   if (options.idmap !== "no" || mount.uidMappings !== undefined) {
@@ -41,11 +43,24 @@ export function compileBind(
       gidMappings: gidMappings ?? [],
       recursive: options.idmap === "ridmap",
     };
-    takeTree(plan, T1, { path: source, recursive, inside: inUserNamespace, idmap });
+    takeTree(plan, T1, { path: source, recursive, inside: inUserNamespace || kind === "inside", idmap });
   } else cloneTree(plan, source, T1, { recursive, byParent: inUserNamespace && !world.isRootless });
   setAttributes(plan, T1, options.attributes, false);
   setAttributes(plan, T1, options.recursive, true);
   // The one thing that may cover /proc is a procfs.
   if (componentsOf(mount.destination).join("/") === "proc") refuseProc(plan, T1, "!=");
-  place(plan, mount.destination, world.sources.get(source) ?? "directory", options);
+  if (kind === "inside") placeAsItIs(plan, mount.destination, options);
+  else place(plan, mount.destination, kind, options);
+}
+
+/** Whether the destination has to be a directory or a file shows only now. */
+function placeAsItIs(plan: PlanBuilder, destination: string, options: MountOptions): void {
+  const [file, placed] = [plan.label(), plan.label()];
+  loadMode(plan, T1, MODE);
+  plan.jump(file, MODE, BigInt(S_IFMT), "!=", BigInt(S_IFDIR));
+  place(plan, destination, "directory", options);
+  plan.goto(placed);
+  plan.place(file);
+  place(plan, destination, "file", options);
+  plan.place(placed);
 }

@@ -2,8 +2,11 @@
 import type { PlanBuilder } from "../plan/builder.ts";
 import { Register } from "../plan/plan.ts";
 
-/** What a bind source is; a missing one has no entry. */
-export type SourceKind = "directory" | "file";
+/**
+ * What a bind source is; a missing one has no entry. One that lies below the root may be what an earlier mount puts there, and
+ * is looked at when its turn comes.
+ */
+export type SourceKind = "directory" | "file" | "inside";
 
 /** One cgroup hierarchy as a container sees it. */
 export interface CgroupMount {

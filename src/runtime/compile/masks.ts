@@ -40,11 +40,12 @@ export function compileMask(plan: PlanBuilder, below: Register, mountLabel?: str
   attach(plan, MASK, below);
 }
 
-/** A directory is covered by the empty tmpfs that all share, anything else by the null device. */
+/** A directory is covered by the empty tmpfs that all share, anything else by the null device; each once. */
 export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]): void {
   const empty = plan.text("");
   const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC;
   paths.forEach((path, index) => {
+    if (paths.indexOf(path) < index) return;
     plan.section(`linux.maskedPaths[${index}] ${path}`, "config-linux.md, Masked Paths");
     const [done, file, cover] = [plan.label(), plan.label(), plan.label()];
     // Asked for before: to try which of the two can be attached would throw a mount away, for which the kernel waits half a millisecond.
@@ -69,9 +70,10 @@ export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]):
   });
 }
 
-/** Bound onto themselves, read-only with all below. */
+/** Bound onto themselves, read-only with all below; each once. */
 export function compileReadonlyPaths(plan: PlanBuilder, paths: readonly string[]): void {
   paths.forEach((path, index) => {
+    if (paths.indexOf(path) < index) return;
     plan.section(`linux.readonlyPaths[${index}] ${path}`, "config-linux.md, Readonly Paths");
     const done = plan.label();
     openInRoot(plan, ROOT, path, { into: T1, on: { ENOENT: done } });

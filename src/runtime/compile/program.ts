@@ -121,9 +121,10 @@ export function compileExec(plan: PlanBuilder, process: Process, env: DataRef): 
   return plan.call("execve", [PROGRAM, argv, env]);
 }
 
-/** Whether HOME has to be looked up: it is unset or empty. */
+/** Whether HOME has to be looked up: it is unset, or empty where it is set last. */
 export function lacksHome(process: Process): boolean {
-  return !(process.env ?? []).some((entry) => entry.startsWith("HOME=") && entry.length > 5);
+  const home = process.env?.findLast((entry) => entry.startsWith("HOME="));
+  return home === undefined || home === "HOME=";
 }
 
 /** One entry for each name: the last. */

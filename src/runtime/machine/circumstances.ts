@@ -75,7 +75,7 @@ export function lookUp(
     ...(linux.rootfsPropagation && mountinfo !== undefined && { rootMount: mountOf(rootfs, mountinfo) }),
     hostProcs: procs,
     hostProcParents: mountinfo === undefined ? [] : parentsOf(procs, mountinfo),
-    sources: sourcesOf(mounts, choices.bundle),
+    sources: sourcesOf(mounts, choices.bundle, rootfs),
     cgroup: {
       version: layout.v1.length > 0 ? 1 : 2,
       joins: cgroup.join.files,
@@ -119,11 +119,15 @@ function rootfsOf(config: RuntimeConfig, bundle: string): string {
   }
 }
 
-function sourcesOf(mounts: readonly Mount[], bundle: string): Map<string, SourceKind> {
+function sourcesOf(mounts: readonly Mount[], bundle: string, rootfs: string): Map<string, SourceKind> {
   const sources = new Map<string, SourceKind>();
   mounts.forEach((mount, index) => {
     if (mount.type !== "bind" && parseMountOptions(mount.options ?? []).bind === "no") return;
     const path = bindSource(mount, bundle);
+    if (path.startsWith(`${rootfs}/`)) {
+      sources.set(path, "inside");
+      return;
+    }
     try {
       sources.set(path, statSync(path).isDirectory ? "directory" : "file");
     } catch (error) {

@@ -262,11 +262,30 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     expect((await other.call(["list"])).stderr).toContain("unknown cgroup manager specified nobody");
   });
 
+  const HOST_PIDS = withLinux({
+    namespaces: [{ type: "mount" }, { type: "ipc" }, { type: "uts" }, { type: "network" }],
+  });
+
+  test("kill KILL ends what is left of a container that shares the host's PIDs when its init is gone", async () => {
+    await using container = new Container();
+    await container.configure("sleep 1000", HOST_PIDS).call(["run", "-d", container.id]);
+    await container.call(["exec", "-d", container.id, "sleep", "1000"]);
+    const { pid } = JSON.parse((await container.call(["state", container.id])).stdout);
+    process.kill(pid, "SIGKILL");
+    await container.waitFor("stopped");
+    const left = async (): Promise<number[]> =>
+      JSON.parse((await container.call(["ps", "-f", "json", container.id])).stdout);
+    expect(await left()).toHaveLength(1);
+    expect((await container.call(["kill", container.id])).stderr).toContain("container not running");
+    expect((await container.call(["kill", container.id, "KILL"])).status).toBe(0);
+    expect(await left()).toEqual([]);
+    const again = await container.call(["kill", container.id, "KILL"]);
+    expect(again.stderr).toContain("container not running");
+  });
+
   test("kill ends all processes of a container that shares the host's PIDs", async () => {
     await using container = new Container();
-    const change = withLinux({
-      namespaces: [{ type: "mount" }, { type: "ipc" }, { type: "uts" }, { type: "network" }],
-    });
+    const change = HOST_PIDS;
     await container.configure("sleep 1000 & sleep 1000 & wait", change).call(["run", "-d", container.id]);
     const pids: number[] = JSON.parse((await container.call(["ps", "-f", "json", container.id])).stdout);
     expect(pids.length).toBeGreaterThan(0);

@@ -465,6 +465,39 @@ describe(`mounts of a container of ${TESTED.name} that runc 1.1 makes otherwise,
     );
   });
 
+  test("config.md#mounts: a source in the root is what an earlier mount shows there, a file or a directory", async () => {
+    await using container = new Container();
+    const { path, rootfs } = container.bundle;
+    mkdirSync(join(path, "tree/sub"), { recursive: true });
+    writeFileSync(join(path, "tree/sub/file"), "read\n");
+    const change = withMounts(
+      mount("/first", "bind", join(path, "tree"), "rbind"),
+      mount("/first/sub/file", "bind", join(path, "config.json"), "bind"),
+      mount("/directory", "bind", join(rootfs, "first/sub"), "rbind"),
+      mount("/file", "bind", join(rootfs, "directory/file"), "bind"),
+    );
+    const script = "grep -c ociVersion /directory/file /file; ls /first/sub";
+    expect(await outputOf(container, script, change)).toBe("/directory/file:1\n/file:1\nfile\n");
+    container.configure("true", withMounts(mount("/x", "bind", join(rootfs, "nowhere"), "bind")));
+    const { status, stderr } = await container.call(["run", container.id]);
+    expect(status).toBe(1);
+    expect(stderr).toContain("mounts[7].source /x");
+    expect(stderr).toContain("no such file or directory");
+  });
+
+  test("config-linux.md#masked-paths: what is named twice is covered once", async () => {
+    await using container = new Container();
+    const change = withLinux({
+      maskedPaths: ["/tmp", "/tmp", "/etc/group", "/etc/group"],
+      readonlyPaths: ["/proc/sys", "/proc/sys"],
+    });
+    await container.configure("true", change).call(["create", container.id]);
+    const { pid } = JSON.parse((await container.call(["state", container.id])).stdout);
+    const mounted = readFileSync(`/proc/${pid}/mountinfo`, "utf8").split("\n");
+    const times = (path: string): number => mounted.filter((line) => line.split(" ")[4] === path).length;
+    expect(["/tmp", "/etc/group", "/proc/sys"].map(times)).toEqual([1, 1, 1]);
+  });
+
   test("config.md#mounts: tmpcopyup copies what is no file, attributes and times", async () => {
     await using container = new Container();
     const folder = join(container.bundle.rootfs, "copied");

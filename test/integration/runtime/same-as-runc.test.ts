@@ -93,6 +93,13 @@ const cases: readonly Case[] = [
     contains: "/home/user",
   },
   {
+    clause: "config.md#posix-platform-user",
+    says: "HOME comes from there too when it was emptied after it had been set",
+    script: "echo $HOME",
+    change: withProcess({ user: { uid: 1000, gid: 1000 }, env: ["PATH=/bin", "HOME=/other", "HOME="] }),
+    contains: "/home/user",
+  },
+  {
     clause: "config.md#linux-process",
     says: "capabilities of root",
     script: STATUS("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"),

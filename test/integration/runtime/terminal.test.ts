@@ -77,6 +77,18 @@ describe(`terminals of ${TESTED.name}`, () => {
     expect(output).toMatch(/\/dev\/(pts\/0|console)\r\n/);
   });
 
+  test("what a terminal's program writes comes out of run and exec as it was written", async () => {
+    await using container = new Container();
+    const script = "printf 'one\\ntwo\\n'";
+    container.configure(script, withProcess({ terminal: true }));
+    const { status, stdout } = await container.call(["run", container.id]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "one\ntwo\n" });
+    await container.configure("sleep 1000").call(["run", "-d", container.id]);
+    expect((await container.call(["exec", "-t", container.id, "sh", "-c", script])).stdout).toBe(
+      "one\ntwo\n",
+    );
+  });
+
   test("run tells the container's terminal when its own changes size, and puts its own back", async () => {
     await using container = new Container();
     container.configure(
