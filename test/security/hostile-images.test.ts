@@ -1,7 +1,8 @@
 /**
  * Images that want more than to be run: what their manifest, config and labels say is hostile. The classes are those by which engines were attacked:
  * layers fetched from where the manifest says (CVE-2020-15157), users that wrap around (CVE-2024-40635), an /etc/passwd without an end
- * (CVE-2024-9676), labels that an engine takes for its own notes (CVE-2026-53488), and text that speaks to terminals.
+ * (CVE-2024-9676), labels that an engine takes for its own notes (CVE-2026-53488), and text that speaks to terminals. The numbers are those of
+ * the classes in docs/reference/attacks.md.
  */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { digestOf } from "../../src/spec/index.ts";
@@ -29,7 +30,7 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-describe("a layer that the manifest says is elsewhere", () => {
+describe("15: a layer that the manifest says is elsewhere", () => {
   test.each([
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
@@ -89,7 +90,7 @@ describe("a layer that the manifest says is elsewhere", () => {
   });
 });
 
-describe("a config", () => {
+describe("22: a config", () => {
   test.each([
     ["4294967296", "4294967296 is not between 0 and"],
     ["4294967296:4294967296", "is not between 0 and"],
@@ -164,7 +165,7 @@ describe("a config", () => {
   });
 });
 
-describe("text of an image", () => {
+describe("27: text of an image", () => {
   test("speaks to no terminal", async () => {
     const evil = "a\x1b]0;title\x07\x1b[2Jb\x9bc\r\ndone";
     await pushLayers(name("text:1"), [busyboxLayer()], {

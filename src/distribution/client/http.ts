@@ -114,7 +114,7 @@ function requestOf(
 
 function unavailable(settings: HTTPSettings, call: Call, failures: unknown[]): RegistryUnavailable {
   const last = failures.at(-1);
-  const { reason, hint } = explain(last);
+  const { reason, hint } = explain(last, call.url);
   return new RegistryUnavailable(
     { registry: settings.registry, operation: call.operation, attempts: failures.length },
     reason,
@@ -125,7 +125,7 @@ function unavailable(settings: HTTPSettings, call: Call, failures: unknown[]): R
   );
 }
 
-function explain(error: unknown): { reason: string; hint?: string } {
+function explain(error: unknown, url: Call["url"]): { reason: string; hint?: string } {
   const code = failureCode(error);
   switch (code) {
     case "ECONNREFUSED":
@@ -134,7 +134,12 @@ function explain(error: unknown): { reason: string; hint?: string } {
     case "ENOTFOUND":
       return { reason: "no such host" };
     case "ECONNRESET":
-      return { reason: "the connection was reset" };
+      return {
+        reason: "the connection was reset",
+        ...(new URL(url).protocol === "http:" && {
+          hint: "If it speaks https, keep its certificate in certs.d, or say --tls-verify=false",
+        }),
+      };
     case "EPROTO":
       return { reason: "it does not speak https", hint: "If plain http is meant, say --insecure" };
     default: {

@@ -144,12 +144,12 @@ const PROBE_MS = 10_000;
 /** As skopeo has it: https whoever answers, and http where nobody answers that. */
 async function unverified(
   registry: RegistryName,
-): Promise<Pick<RegistryClientOptions, "fetch" | "insecure">> {
+): Promise<Pick<RegistryClientOptions, "fetch" | "insecure" | "secure">> {
   try {
     await anyCertificate(
       new Request(`https://${registry}/v2/`, { redirect: "manual", signal: AbortSignal.timeout(PROBE_MS) }),
     );
-    return { fetch: anyCertificate };
+    return { fetch: anyCertificate, secure: true }; // also on this machine, where http is spoken otherwise
   } catch {
     // Whatever is wrong shows again, with all its circumstances, when something is asked for.
     return { insecure: true };
