@@ -28,7 +28,7 @@ export const SIGN_FLAGS = {
   },
 } as const;
 
-/** What was said of it; undefined: nobody signs. @throws {InvalidOption} @throws {InvalidKey} */
+/** What was said of it; undefined: nobody signs. @throws {InvalidOption} @throws {InvalidKey} @throws {Interrupted} */
 export async function signersOf(
   { flags }: Pick<ParsedArguments<typeof SIGN_FLAGS>, "flags">,
   environment: Readonly<Record<string, string | undefined>>,
@@ -45,19 +45,15 @@ export async function signersOf(
       `Cannot use --${useless} alone: it wants --sign-by or --sign-by-sigstore-private-key`,
     );
   }
+  const { askPassword, passphraseIn } = await import("./password.ts");
   const passphrase = passphraseIn(flags["sign-passphrase-file"]);
   const { parsePrivateKey } = await import("../signature/index.ts");
   const named = flags["sign-identity"];
   // As 'teu sign' and cosign have it.
-  const password = passphrase ?? environment["COSIGN_PASSWORD"];
+  const ask = () => passphrase ?? askPassword(environment, `Password of ${file}: `);
   return {
     gpg: key === undefined ? undefined : { key, passphrase, environment },
-    privateKey: file === undefined ? undefined : parsePrivateKey(readFileSync(file, "utf8"), file, password),
+    privateKey: file === undefined ? undefined : await parsePrivateKey(readFileSync(file, "utf8"), file, ask),
     identity: named === undefined ? undefined : encodeReference(parseReference(named)),
   };
-}
-
-/** As containers/image reads it. */
-function passphraseIn(file: string | undefined): string | undefined {
-  return file === undefined ? undefined : readFileSync(file, "utf8").split("\n", 1)[0];
 }

@@ -120,6 +120,7 @@ export { type SearchResult, searchRemote } from "./remote/search.ts";
 export { removeContainers } from "./remove-containers.ts";
 export { removeImages } from "./remove-images.ts";
 // What a run tells while it goes on.
+export { Interrupted } from "./run/signals.ts";
 export type { Step, StepObserver } from "./run/steps.ts";
 export { createFromImage, type RunImageOptions, runImage, startImage } from "./run-image.ts";
 export { selfCommand } from "./self.ts";

@@ -6,7 +6,13 @@ export { type GPGSigner, requireSigner, signByGPG } from "./gpg-sign.ts";
 // Under which name an image was signed.
 export { refuseIdentity } from "./identity.ts";
 // Keys, in PEM.
-export { generateKeyPair, type PrivateKey, parsePrivateKey, parsePublicKey } from "./key.ts";
+export {
+  encryptPrivateKey,
+  generateKeyPair,
+  type PrivateKey,
+  parsePrivateKey,
+  parsePublicKey,
+} from "./key.ts";
 // Signatures beside registries.
 export { requireWritableLookaside, storeSignature } from "./lookaside.ts";
 export { signImage } from "./sign.ts";

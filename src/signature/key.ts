@@ -13,6 +13,7 @@ import {
 } from "node:crypto";
 import { Unsupported } from "../base/index.ts";
 import { InvalidKey } from "./errors.ts";
+import { isSealed, sealKey, unsealKey } from "./sealed-key.ts";
 
 /** Verifies what its owner signed. */
 export interface PublicKey {
@@ -46,7 +47,9 @@ const MIN_RSA_BITS = 2048;
 const PUBLIC =
   /^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END (?:RSA )?PUBLIC KEY-----\s*$/;
 const PRIVATE = /^\s*-----BEGIN (?:(?:RSA|EC|ENCRYPTED) )?PRIVATE KEY-----/;
-const OF_COSIGN = /^\s*-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----/;
+/** PKCS#8, and the older way of openssl (RFC 1421, 4.6.1.1). */
+const ENCRYPTED =
+  /^\s*-----BEGIN (?:ENCRYPTED PRIVATE KEY-----|[A-Z]+ PRIVATE KEY-----\r?\nProc-Type: 4,ENCRYPTED)/;
 
 /** Reads a public key in PEM. @param name  What it is called in messages: its file. @throws {InvalidKey} */
 export function parsePublicKey(pem: string, name: string): PublicKey {
@@ -79,33 +82,43 @@ export function publicKeyOf(key: KeyObject, name: string): PublicKey {
   };
 }
 
+/** Asked for a password once it is known that one is needed. @returns undefined: there is none */
+export type AskPassword = () => string | undefined | Promise<string | undefined>;
+
 /**
- * Reads a private key in PEM: PKCS#8, or what openssl makes for one algorithm.
- * @param password  Of an encrypted one.
- * @throws {InvalidKey} @throws {Unsupported} cosign's own encryption
+ * Reads a private key in PEM: PKCS#8, what openssl makes for one algorithm, or what cosign and skopeo encrypt.
+ * @param askPassword  Of an encrypted one.
+ * @throws {InvalidKey} @throws {Unsupported} @throws {InvalidDocument} @throws {InvalidJSON}
  */
-export function parsePrivateKey(pem: string, name: string, password?: string): PrivateKey {
-  if (OF_COSIGN.test(pem))
-    throw new Unsupported(
-      {
-        what: `key ${JSON.stringify(name)}`,
-        why: "cosign's encryption of private keys (XSalsa20) is not built",
-      },
-      { hint: "Make one with 'teu generate-key-pair', and 'cosign import-key-pair' reads it too" },
-    );
-  if (!PRIVATE.test(pem)) throw new InvalidKey({ name, reason: "it is not a private key in PEM" });
-  if (/BEGIN ENCRYPTED/.test(pem) && password === undefined)
-    throw new InvalidKey(
-      { name, reason: "it is encrypted" },
-      { hint: "Set COSIGN_PASSWORD to its password" },
-    );
-  const options = password === undefined ? { key: pem } : { key: pem, passphrase: password };
-  const key = read(() => createPrivateKey(options), name);
+export async function parsePrivateKey(
+  pem: string,
+  name: string,
+  askPassword: AskPassword = () => undefined,
+): Promise<PrivateKey> {
+  const key = await readPrivateKey(pem, name, askPassword);
   const [hash] = hashesOf(key, name);
   return {
     publicKey: publicKeyOf(createPublicKey(key), name),
     sign: (message) => sign(hash, message, key),
   };
+}
+
+async function readPrivateKey(pem: string, name: string, askPassword: AskPassword): Promise<KeyObject> {
+  const hasBox = isSealed(pem);
+  if (!hasBox && !PRIVATE.test(pem)) throw new InvalidKey({ name, reason: "it is not a private key in PEM" });
+  if (!hasBox && !ENCRYPTED.test(pem)) return read(() => createPrivateKey(pem), name);
+  const password = await askPassword();
+  if (password === undefined)
+    throw new InvalidKey(
+      { name, reason: "it is encrypted" },
+      { hint: "Set COSIGN_PASSWORD to its password" },
+    );
+  if (hasBox) {
+    const der = Buffer.from(await unsealKey(pem, name, password));
+    return read(() => createPrivateKey({ key: der, format: "der", type: "pkcs8" }), name);
+  }
+  const reason = "it cannot be read by this password";
+  return read(() => createPrivateKey({ key: pem, passphrase: password }), name, reason);
 }
 
 /** A new pair for ECDSA on P-256, in PEM, as cosign makes them but not encrypted. */
@@ -115,6 +128,11 @@ export function generateKeyPair(): { privateKey: string; publicKey: string } {
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
     publicKeyEncoding: { type: "spki", format: "pem" },
   });
+}
+
+/** Encrypts a private key of {@link generateKeyPair} as cosign and skopeo do. @param password  May be empty. @returns PEM */
+export async function encryptPrivateKey(pem: string, password: string): Promise<string> {
+  return await sealKey(createPrivateKey(pem).export({ type: "pkcs8", format: "der" }), password);
 }
 
 /** With what a key is used, the way to sign first. */
@@ -146,10 +164,10 @@ function hashesOf(key: KeyObject, name: string): readonly [Hash, ...Hash[]] {
   }
 }
 
-function read(make: () => KeyObject, name: string): KeyObject {
+function read(make: () => KeyObject, name: string, reason = "it cannot be read"): KeyObject {
   try {
     return make();
   } catch (error) {
-    throw new InvalidKey({ name, reason: "it cannot be read" }, { cause: error });
+    throw new InvalidKey({ name, reason }, { cause: error });
   }
 }

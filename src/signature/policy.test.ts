@@ -198,7 +198,7 @@ describe("enforcePolicy()", () => {
   afterAll(async () => await registry[Symbol.asyncDispose]());
   const pair = generateKeyPair();
   const other = generateKeyPair();
-  const key = parsePrivateKey(pair.privateKey, "k");
+  const newKey = parsePrivateKey(pair.privateKey, "k");
   const keyPath = join(folder, "k.pub");
   writeFileSync(keyPath, pair.publicKey);
   const reference = parseReference("r.io/app:1");
@@ -210,7 +210,7 @@ describe("enforcePolicy()", () => {
     );
     await client.putManifest("1" as Tag, { mediaType: mediaTypes.index, bytes });
     const subject = { mediaType: mediaTypes.index, digest: digestOf(bytes), size: bytes.length };
-    await signImage(client, { subject, identity: "r.io/app:1", key, format: "simple" });
+    await signImage(client, { subject, identity: "r.io/app:1", key: await newKey, format: "simple" });
     return subject;
   }
 

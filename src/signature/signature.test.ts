@@ -71,7 +71,8 @@ async function pushManifest(client: RegistryClient, fields: object, target?: Tag
 }
 
 const nameOf = (client: RegistryClient): string => `${client.registry}/${client.repository}`;
-const newKey = (): PrivateKey => parsePrivateKey(generateKeyPair().privateKey, "test.key");
+const newKey = async (): Promise<PrivateKey> =>
+  await parsePrivateKey(generateKeyPair().privateKey, "test.key");
 
 /** Verifies as `teu verify` does with --identity. */
 async function verify(client: RegistryClient, digest: Digest, key: PrivateKey): Promise<AcceptedSignature> {
@@ -91,7 +92,7 @@ describe.each(FORMATS)("a signature (%s)", (format) => {
   test("is found, verified, and does not take the place of others", async () => {
     const client = newClient();
     const subject = await pushImage(client);
-    const [first, second] = [newKey(), newKey()];
+    const [first, second] = [await newKey(), await newKey()];
     const identity = `${nameOf(client)}:1`;
     expect(await failure(verify(client, subject.digest, first))).toContain("it has no signature");
     for (const key of [first, second]) await signImage(client, { subject, identity, key, format });
@@ -101,13 +102,13 @@ describe.each(FORMATS)("a signature (%s)", (format) => {
         identity,
         digest: subject.digest,
       });
-    expect(await failure(verify(client, subject.digest, newKey()))).toContain("one was not made with");
+    expect(await failure(verify(client, subject.digest, await newKey()))).toContain("one was not made with");
   });
 
   test("is kept under a tag where the registry keeps no lists", async () => {
     const client = newClient(false);
     const subject = await pushImage(client);
-    const [first, second] = [newKey(), newKey()];
+    const [first, second] = [await newKey(), await newKey()];
     for (const key of [first, second])
       await signImage(client, { subject, identity: nameOf(client), key, format });
     for (const key of [first, second])
@@ -117,7 +118,7 @@ describe.each(FORMATS)("a signature (%s)", (format) => {
   test("made for another repository does not count", async () => {
     const [client, other] = [newClient(), newClient()];
     const subject = await pushImage(client);
-    const key = newKey();
+    const key = await newKey();
     await signImage(client, { subject, identity: nameOf(other), key, format });
     expect(await failure(verify(client, subject.digest, key))).toContain(`one is for "${nameOf(other)}"`);
   });
@@ -125,7 +126,7 @@ describe.each(FORMATS)("a signature (%s)", (format) => {
   test("moved to another repository, with its image, does not count there", async () => {
     const [client, other] = [newClient(), newClient()];
     const subject = await pushImage(client);
-    const key = newKey();
+    const key = await newKey();
     await signImage(client, { subject, identity: nameOf(client), key, format });
     const copy = async (target: Tag | Digest): Promise<void> => {
       const { bytes, mediaType, document } = await client.resolve(target);
@@ -147,7 +148,7 @@ describe("a signature of one image attached to another (GHSA-w6c6-c85g-mmv6)", (
   test("does not count, as a tag", async () => {
     const client = newClient();
     const [good, evil] = [await pushImage(client), await pushImage(client)];
-    const key = newKey();
+    const key = await newKey();
     await signImage(client, { subject: good, identity: nameOf(client), key, format: "simple" });
     const { bytes, mediaType } = await client.resolve(signatureTag(good.digest));
     await client.putManifest(signatureTag(evil.digest), { mediaType, bytes });
@@ -159,7 +160,7 @@ describe("a signature of one image attached to another (GHSA-w6c6-c85g-mmv6)", (
   test("does not count, as a bundle whose manifest has another subject", async () => {
     const client = newClient();
     const [good, evil] = [await pushImage(client), await pushImage(client)];
-    const key = newKey();
+    const key = await newKey();
     const made = await signImage(client, { subject: good, identity: nameOf(client), key, format: "bundle" });
     const { document } = await client.resolve(made);
     if (document.kind !== "manifest") throw new Error("it is one");
@@ -170,6 +171,7 @@ describe("a signature of one image attached to another (GHSA-w6c6-c85g-mmv6)", (
   });
 });
 
+const key = await newKey();
 describe("what looks like a signature", () => {
   /** Under the tag of signatures: payloads with what their annotation says. */
   async function attach(
@@ -187,7 +189,6 @@ describe("what looks like a signature", () => {
     await pushManifest(client, { config, layers }, signatureTag(digest));
   }
 
-  const key = newKey();
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const rsa = { public: publicKey.export({ type: "spki", format: "pem" }).toString(), private: privateKey };
 
@@ -301,9 +302,9 @@ describe("keys", () => {
     ["ec", { namedCurve: "P-521" }],
     ["rsa", { modulusLength: 2048 }],
     ["ed25519", {}],
-  ] as const)("%s %j sign and verify", (type, options) => {
+  ] as const)("%s %j sign and verify", async (type, options) => {
     const pair = pem(type, options);
-    const [mine, theirs] = [parsePrivateKey(pair.privateKey, "k"), parsePublicKey(pair.publicKey, "k")];
+    const [mine, theirs] = [await parsePrivateKey(pair.privateKey, "k"), parsePublicKey(pair.publicKey, "k")];
     const message = Buffer.from("message");
     const signature = mine.sign(message);
     expect([
@@ -327,17 +328,24 @@ describe("keys", () => {
     expect(() => parsePublicKey(make(), "k.pub")).toThrow(why);
   });
 
-  test("an encrypted key wants its password, cosign's own encryption is refused by name", () => {
+  test.each([
+    ["pkcs8", "ENCRYPTED PRIVATE KEY"],
+    ["sec1", "Proc-Type: 4,ENCRYPTED"],
+  ] as const)("one that openssl encrypted as %s wants its password", async (type, says) => {
     const { privateKey } = generateKeyPairSync("ec", {
       namedCurve: "P-256",
       publicKeyEncoding: { type: "spki", format: "pem" },
-      privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
+      privateKeyEncoding: { type, format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
     });
-    expect(() => parsePrivateKey(privateKey, "k")).toThrow("it is encrypted");
-    expect(() => parsePrivateKey(privateKey, "k", "wrong")).toThrow("it cannot be read");
-    expect(parsePrivateKey(privateKey, "k", "secret").sign(Buffer.from("x")).length).toBeGreaterThan(60);
-    const cosign =
-      "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJ9\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n";
-    expect(() => parsePrivateKey(cosign, "cosign.key")).toThrow("Unsupported key");
+    expect(privateKey).toContain(says);
+    await expect(parsePrivateKey(privateKey, "k")).rejects.toThrow("it is encrypted");
+    await expect(parsePrivateKey(privateKey, "k", () => "wrong")).rejects.toThrow("it cannot be read");
+    const key = await parsePrivateKey(privateKey, "k", () => "secret");
+    expect(key.sign(Buffer.from("x")).length).toBeGreaterThan(60);
+  });
+
+  test("nobody is asked for the password of one that has none", async () => {
+    const ask = () => expect.unreachable();
+    await parsePrivateKey(generateKeyPair().privateKey, "k", ask);
   });
 });
