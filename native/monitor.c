@@ -53,8 +53,8 @@ struct control_reply { uint32_t kind, version; int64_t value, error; };
 
 /* Where things are: each descriptor that is given has its bit, and they come in the order of the bits. */
 enum given { GIVEN_DIRECTORY = 1, GIVEN_LISTENER = 2, GIVEN_STDIN = 4, GIVEN_STDOUT = 8, GIVEN_STDERR = 16, GIVEN_SINK = 32, GIVEN_ALL = 63 };
-/* FORMAT_SINK: no file; each line is a datagram, for syslog and journald. */
-enum format { FORMAT_NONE = 0, FORMAT_CRI = 1, FORMAT_JSON = 2, FORMAT_SINK = 3 };
+/* FORMAT_SINK: no file; each line is a datagram, for syslog and journald. FORMAT_BOTH: that, and a file as of FORMAT_CRI. */
+enum format { FORMAT_NONE = 0, FORMAT_CRI = 1, FORMAT_JSON = 2, FORMAT_SINK = 3, FORMAT_BOTH = 4 };
 struct configure {
   uint32_t kind, version, given, format;
   uint64_t log_bytes;   /* of one file of the log; 0: no limit */
@@ -95,7 +95,7 @@ static struct {
   int control, signals, directory, listener, events, log, sink, input, is_terminal;
   const char *log_texts[SINK_TEXTS + 1];
   uint32_t format, log_files, once, passing;
-  uint64_t log_bytes, log_size, log_lost;
+  uint64_t log_bytes, log_size, log_lost, sink_lost;
   int log_torn;
   long container;
   uint32_t status;                      /* as wait4 gives it */
@@ -275,16 +275,16 @@ static void send_line(int number, const uint8_t *before, uint32_t before_length,
     header.name = &address;
     header.name_length = (uint32_t)(2 + path_length + 1);
   }
-  if (CALL(SYS_sendmsg, monitor.sink, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) monitor.log_lost += before_length + length;
+  if (CALL(SYS_sendmsg, monitor.sink, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) monitor.sink_lost += before_length + length;
 }
 
 static void log_to_sink(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole) {
-  uint64_t lost = monitor.log_lost;
+  uint64_t lost = monitor.sink_lost;
   if (lost) {
     uint8_t text[128], *end = put_text(put_number(put_text(text, "teu: "), lost, 1), " bytes of the log were lost: nobody took them");
-    monitor.log_lost = 0;
+    monitor.sink_lost = 0;
     send_line(2, text, (uint32_t)(end - text), 0, 0, 1);
-    if (monitor.log_lost) { monitor.log_lost = lost + before_length + length; return; }
+    if (monitor.sink_lost) { monitor.sink_lost = lost + before_length + length; return; }
   }
   send_line(stream->number, before, before_length, bytes, length, is_whole);
 }
@@ -317,7 +317,8 @@ static uint8_t *put_json(uint8_t *to, const uint8_t *bytes, uint32_t length) {
 
 /* One entry: `before` and `bytes` together are at most LINE long, half of it in JSON, which needs six bytes for one at worst. */
 static void log_line(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole, struct time time) {
-  if (monitor.format == FORMAT_SINK) { log_to_sink(stream, before, before_length, bytes, length, is_whole); return; }
+  if (monitor.format >= FORMAT_SINK) log_to_sink(stream, before, before_length, bytes, length, is_whole);
+  if (monitor.format == FORMAT_SINK) return;
   const char *members = monitor.format == FORMAT_JSON && monitor.log_texts[0] ? monitor.log_texts[0] : "";
   uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128 + (uint32_t)text_length(members);
   int is_full = monitor.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.log_bytes;
@@ -722,8 +723,8 @@ static void on_child(void) {
 static int configure(uint32_t size, uint32_t count) {
   const struct configure *request = (const void *)message;
   if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
-  if (request->format > FORMAT_SINK || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
-  int is_sink = request->format == FORMAT_SINK, is_json = request->format == FORMAT_JSON;
+  if (request->format > FORMAT_BOTH || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
+  int is_sink = request->format >= FORMAT_SINK, is_json = request->format == FORMAT_JSON;
   if (request->texts != (is_sink ? SINK_TEXTS : 0) && (!is_json || request->texts != 1)) return -EINVAL;
   if (is_sink != !!(request->given & GIVEN_SINK)) return -EINVAL;
   int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.sink};
@@ -752,7 +753,7 @@ static int configure(uint32_t size, uint32_t count) {
     monitor.format = FORMAT_NONE;
     return -EINVAL;
   }
-  int is_file = monitor.format == FORMAT_CRI || monitor.format == FORMAT_JSON;
+  int is_file = monitor.format != FORMAT_NONE && monitor.format != FORMAT_SINK;
   if (is_file) open_log(0);
   return is_file && monitor.log < 0 ? monitor.log : 0;
 }

@@ -136,9 +136,20 @@ describe("sockets", () => {
     expect(stdout).toBe("one\nthree");
     const lines = listener.take().map((line) => line.replace(/\[\d+\]/, "[N]"));
     expect(lines.sort()).toEqual(["<131>sys[N]: two", "<134>sys[N]: one", "<134>sys[N]: three"]);
-    expect((await store.teu("logs", "sys")).stderr).toContain("does not support reading: syslog");
+    // They are kept here too, unless that was not wanted.
+    const kept = await store.teu("logs", "sys");
+    expect(kept).toMatchObject({ stdout: "one\nthree", stderr: "two\n" });
     await store.done("rm", "sys");
-    await run("sys", "echo one", ...opts, "--log-opt", "syslog-format=rfc5424");
+    await run(
+      "sys",
+      "echo one",
+      ...opts,
+      "--log-opt",
+      "syslog-format=rfc5424",
+      "--log-opt",
+      "cache-disabled=true",
+    );
+    expect((await store.teu("logs", "sys")).stderr).toContain("does not support reading: syslog");
     expect(listener.take()[0]).toMatch(/^<30>1 - \S+ [0-9a-f]{12} \d+ - - one$/);
     await store.done("rm", "sys");
   });
@@ -174,6 +185,8 @@ describe("sockets", () => {
     expect(taken).toBeLessThan(20_000);
     await store.done("exec", "fast", "touch", "/more");
     await store.done("wait", "fast");
+    // Nothing is missing here.
+    expect((await store.done("logs", "fast")).split("\n").length).toBe(20_002);
     const [notice = "", last = ""] = listener.take();
     expect(notice).toMatch(/teu: \d+ bytes of the log were lost: nobody took them$/);
     expect(last).toEndWith(": more");
@@ -320,7 +333,7 @@ test("sizes: what a container has written, and that with its image", async () =>
   expect(await store.done("container", "ls", "-a", "--format", "json", "--size")).toContain(
     '"Size":"102kB (virtual',
   );
-  expect(await store.done("ps", "-a", "--format", "json")).toContain('"Size":""');
+  expect(await store.done("ps", "-a", "--format", "json")).toContain('"Size":"0B"');
   expect(await inspect("sized")).not.toHaveProperty("SizeRw");
   await store.done("rm", "sized");
 });
@@ -332,6 +345,8 @@ describe("what is refused", () => {
     [["--log-opt", "x=1"], "unknown log opt 'x' for local log driver"],
     [["--log-driver", "none", "--log-opt", "max-size=1"], "unknown log opt 'max-size' for none log driver"],
     [["--log-opt", "max-size=x"], "invalid size"],
+    [["--log-driver", "syslog", "--log-opt", "cache-max-file=0"], "invalid value for cache-max-file"],
+    [["--log-driver", "syslog", "--log-opt", "cache-disabled=x"], "invalid value for cache-disabled"],
     [["--log-opt", "mode=often"], "logging mode not supported: often"],
     [["--log-opt", "max-buffer-size=1m"], "only supported with 'mode=non-blocking'"],
     [["--log-driver", "none", "--log-opt", "mode=blocking"], "unknown log opt 'mode' for none log driver"],

@@ -82,9 +82,9 @@ static long receive(struct message_header *header) {
   if (length >= 4) memcpy(to, &kind, 4);
   if (kind == REQUEST_CONFIGURE && length >= (long)sizeof(struct configure) && !one_in(8)) {
     struct configure request = {kind, VERSION, (uint32_t)below(2 * (GIVEN_ALL + 1)), (uint32_t)below(4), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4), 0, 0};
-    if (request.format == FORMAT_SINK) { request.texts = SINK_TEXTS; request.given |= GIVEN_SINK | GIVEN_DIRECTORY; }
+    if (request.format >= FORMAT_SINK) { request.texts = SINK_TEXTS; request.given |= GIVEN_SINK | GIVEN_DIRECTORY; }
     else if (request.format == FORMAT_JSON && one_in(2)) request.texts = 1;
-    if (request.format != FORMAT_SINK && !one_in(8)) request.given &= ~(uint32_t)GIVEN_SINK;
+    if (request.format < FORMAT_SINK && !one_in(8)) request.given &= ~(uint32_t)GIVEN_SINK;
     memcpy(to, &request, sizeof request);
   }
   if (kind == REQUEST_SPAWN && length >= (long)sizeof(struct spawn_request) && !one_in(8)) {

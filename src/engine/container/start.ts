@@ -13,8 +13,8 @@ import { sendForSupervisor } from "../health/send.ts";
 import { listenIn } from "../monitor/attachment.ts";
 import { openMonitorCgroups, openOomEvents, pathsOf } from "../monitor/cgroups.ts";
 import { Monitor } from "../monitor/monitor.ts";
-import type { Configuration } from "../monitor/protocol.ts";
-import { fileLimits, type LogChoice } from "../options/log.ts";
+import type { Configuration, LogFormat } from "../monitor/protocol.ts";
+import { fileLimits, isCached, type LogChoice } from "../options/log.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import { type ContainerRecord, markRunning, recordFate } from "../store/containers.ts";
 import { putHealth } from "../store/health.ts";
@@ -33,8 +33,13 @@ const FORMATS = {
   "json-file": "json",
   none: "none",
   journald: "sink",
-  syslog: "sink",
+  // Docker's word is dual logging: what is sent away can be read here too.
+  syslog: "both",
 } as const;
+
+function formatOf(log: LogChoice): LogFormat {
+  return isCached(log) ? FORMATS[log.driver] : "sink";
+}
 
 /** How a container is started. */
 interface StartOptions {
@@ -141,9 +146,9 @@ async function create(
     const stdio = isPiped
       ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
       : ([nothing, nothing, nothing] as const);
-    const [format, environment] = [FORMATS[log.driver], bundle.config.process?.env ?? []];
+    const [format, environment] = [formatOf(log), bundle.config.process?.env ?? []];
     const sink =
-      format === "sink"
+      format === "sink" || format === "both"
         ? await (await import("../logs/sink.ts")).openSink(log, container, environment, monitor.pid)
         : undefined;
     const members =
@@ -185,7 +190,7 @@ function nameContainer(monitor: Monitor, { pid, cgroupPaths }: Created): void {
 function configurationFor(store: Store, { id, settings }: ContainerRecord, log: LogChoice): Configuration {
   const { words, env } = afterExit(store, id);
   return {
-    log: { format: FORMATS[log.driver], ...fileLimits(log) },
+    log: { format: formatOf(log), ...fileLimits(log) },
     stdinOnce: true,
     isPassing: settings.autoRemove,
     handler: {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseRuntimeConfig } from "../../spec/index.ts";
 import { findContainer } from "../container/find.ts";
 import { InvalidOption } from "../options/error.ts";
+import { isCached } from "../options/log.ts";
 import { abortOnSignal } from "../run/signals.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { withTag } from "./attrs.ts";
@@ -20,11 +21,8 @@ export async function* readContainerLog(
 ): AsyncGenerator<LogEntry> {
   const { id, phase, settings } = findContainer(store, text);
   const { driver = "local" } = settings.log ?? {};
-  if (driver === "none" || driver === "syslog")
-    throw new LogNotReadable(
-      { driver },
-      "Only local, json-file and journald are kept where they can be read",
-    );
+  if (driver === "none" || (settings.log && !isCached(settings.log)))
+    throw new LogNotReadable({ driver }, "All are but none, and what was not to be kept: cache-disabled");
   using interrupt = abortOnSignal();
   // One that has ended writes no more, whoever saw its end.
   const follow = range.follow && phase !== "exited";

@@ -11,9 +11,9 @@ const REQUEST = { configure: 1, spawn: 2, terminal: 3, container: 4 } as const;
 const REPLY = { done: 1, spawned: 2, ended: 3 } as const;
 /** Bits of `given`; descriptors come in their order. */
 const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16, sink: 32 } as const;
-const FORMAT = { none: 0, cri: 1, json: 2, sink: 3 } as const;
+const FORMAT = { none: 0, cri: 1, json: 2, sink: 3, both: 4 } as const;
 
-/** How the log is written: not at all, as Kubernetes has it, as docker's json-file, or line by line as datagrams. */
+/** How the log is written: not at all, as Kubernetes has it, as docker's json-file, line by line as datagrams, or so and as Kubernetes has it. */
 export type LogFormat = keyof typeof FORMAT;
 
 /** What the monitor keeps, by what it is for. Every descriptor stays the caller's too. */
@@ -50,7 +50,7 @@ export interface Handler {
 
 export interface Configuration {
   readonly log: { readonly format: LogFormat; readonly maxBytes: number; readonly files: number };
-  /** With the format `sink`. */
+  /** With the formats `sink` and `both`. */
   readonly sink?: SinkTexts | undefined;
   /** With the format `json`: what each line holds beside docker's members, as `"name":value,`; at most 8 KiB. */
   readonly members?: string | undefined;

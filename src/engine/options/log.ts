@@ -14,6 +14,8 @@ export interface LogChoice {
 
 const FILE_OPTIONS = ["max-size", "max-file"];
 const TAG_OPTIONS = ["tag", "labels", "labels-regex", "env", "env-regex"];
+/** What is kept here of lines that are sent away. Source: docker documentation, dual logging. */
+const CACHE_OPTIONS = ["cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"];
 /** Of every driver of docker's that keeps anything. */
 const DELIVERY_OPTIONS = ["mode", "max-buffer-size"];
 const OPTIONS: Readonly<Record<LogDriver, readonly string[]>> = {
@@ -21,7 +23,7 @@ const OPTIONS: Readonly<Record<LogDriver, readonly string[]>> = {
   "json-file": [...FILE_OPTIONS, "compress", ...TAG_OPTIONS],
   none: [],
   journald: TAG_OPTIONS,
-  syslog: [...TAG_OPTIONS, "syslog-address", "syslog-facility", "syslog-format"],
+  syslog: [...TAG_OPTIONS, ...CACHE_OPTIONS, "syslog-address", "syslog-facility", "syslog-format"],
 };
 /** Podman's names of what we write by ourselves. */
 const ALIASES: Readonly<Record<string, LogDriver>> = { "k8s-file": "local" };
@@ -62,6 +64,7 @@ export function parseLog(driver: string | undefined, words: readonly string[]): 
   }
   const choice: LogChoice = { driver: name, options };
   fileLimits(choice);
+  isCached(choice);
   checkDelivery(options);
   for (const key of ["labels-regex", "env-regex"]) checkPattern(key, options[key]);
   if (name === "syslog") syslogOptions(choice);
@@ -103,21 +106,33 @@ function isDriver(name: string): name is LogDriver {
   return Object.hasOwn(OPTIONS, name);
 }
 
-/** How large a file of the log gets, and how many there are. @throws {InvalidOption} */
-export function fileLimits({ options }: LogChoice): { maxBytes: number; files: number } {
-  const { "max-size": size, "max-file": files, compress } = options;
+/** How large a file of the log gets, and how many there are. @throws {InvalidOption} {Unsupported} */
+export function fileLimits({ driver, options }: LogChoice): { maxBytes: number; files: number } {
+  const before = driver === "syslog" ? "cache-" : "";
+  const [size, files, compress] = ["max-size", "max-file", "compress"].map((key) => options[before + key]);
   const invalid = (key: string, value: string, why: string) =>
     new InvalidOption({ option: "--log-opt", value: `${key}=${value}` }, `invalid value for ${key}: ${why}`);
   if (compress !== undefined && compress !== "false")
     throw new Unsupported({
-      what: "--log-opt compress",
+      what: `--log-opt ${before}compress`,
       why: "what is rotated is read by 'teu logs' as it is",
     });
   if (files !== undefined && !/^[1-9]\d{0,3}$/.test(files))
-    throw invalid("max-file", files, "wants a number above 0");
+    throw invalid(`${before}max-file`, files, "wants a number above 0");
   const maxBytes =
-    size === undefined ? MAX_BYTES : size === "-1" ? 0 : parseSize(size, "--log-opt", "max-size");
+    size === undefined ? MAX_BYTES : size === "-1" ? 0 : parseSize(size, "--log-opt", `${before}max-size`);
   return { maxBytes, files: files === undefined ? FILES : Number(files) };
+}
+
+/** Whether what is sent away is kept here as well; so is what is not sent away. @throws {InvalidOption} */
+export function isCached({ options }: LogChoice): boolean {
+  const text = options["cache-disabled"] ?? "false";
+  if (/^(true|1|t)$/i.test(text)) return false;
+  if (/^(false|0|f)$/i.test(text)) return true;
+  throw new InvalidOption(
+    { option: "--log-opt", value: `cache-disabled=${text}` },
+    "invalid value for cache-disabled: wants true or false",
+  );
 }
 
 /** Where syslog is, and how its messages begin. @throws {InvalidOption} {Unsupported} */
