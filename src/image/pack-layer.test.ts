@@ -3,10 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -106,13 +109,24 @@ const operation = fc.tuple(
 );
 type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
 
+/** As writeFileSync(), but a pipe that nobody reads is an error, and nothing to wait for. */
+function writeNow(path: string, text: string): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
+  const descriptor = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o666);
+  try {
+    writeFileSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** What the file system refuses (a file where a directory should be, and so on) is left out. */
 function perform(at: string, [kind, one, other]: Operation): void {
   const [from, to] = [join(at, one), join(at, other)];
   try {
     switch (kind) {
       case "write":
-        writeFileSync(from, `${one} anew`);
+        writeNow(from, `${one} anew`);
         break;
       case "remove":
         rmSync(from, { recursive: true });
