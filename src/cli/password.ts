@@ -36,7 +36,7 @@ export function askNewPassword(
 const [INTERRUPT, END, BACKSPACE, LINE, RETURN, KILL, DELETE] = [3, 4, 8, 10, 13, 21, 127];
 
 /** One line from the terminal that is stdin, which shows nothing of it. @throws {Interrupted} by Ctrl-C */
-function readHidden(question: string): string {
+export function readHidden(question: string): string {
   // Opened again: our stdin may be one that does not wait.
   const terminal = openSync("/proc/self/fd/0", "r");
   try {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { typeInto } from "./support/type-into.ts";
 import { TEU } from "./teu.ts";
 
 const WANTED = [root, program("busybox"), program("ps")];
@@ -341,6 +342,17 @@ describe("docker's long names", () => {
     await store.done("container", "run", "--name", "long", "--network", "none", image, "true");
     expect(await store.done("container", "ls", "-a", "--format", "{{.Names}}")).toBe("long\n");
     expect(await store.done("image", "ls", "--format", "{{.Repository}}")).toBe(`${image}\n`);
+    // Who sits at a terminal is asked first.
+    const question = "remove all stopped containers.\r\nAre you sure you want to continue? [y/N] ";
+    const kept = await typeInto(["container", "prune"], store.env, [[question, "n\r"]]);
+    expect(kept.status).toBe(1);
+    expect(kept.seen).toEndWith("teu: container prune has been cancelled\r\n");
+    expect(await store.done("ps", "-a", "--format", "{{.Names}}")).toBe("long\n");
+    const all = ["container", "network", "image", "volume"].map((kind) => [kind, "prune"]);
+    for (const words of [...all, ["image", "prune", "-a"], ["volume", "prune", "-a"], ["system", "prune"]])
+      expect((await typeInto(words, store.env, [["[y/N] ", "\x04"]])).status).toBe(1);
+    expect((await typeInto(["network", "prune"], store.env, [["[y/N] ", "y\r"]])).status).toBe(0);
+    expect((await typeInto(["network", "prune", "-f"], store.env, [])).status).toBe(0);
     expect(await store.done("container", "prune")).toMatch(/^long\nTotal reclaimed space: /);
     expect(await store.done("ps", "-aq")).toBe("");
   });

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
+import { typeInto } from "./support/type-into.ts";
 import { type Finished, run, TEU } from "./teu.ts";
 
 let registry: RegistryProcess;
@@ -77,24 +78,8 @@ describe.each(["ours", "cosign"])("an encrypted key: %s", (key) => {
   });
 });
 
-/** Types at a terminal that runs teu: each text once the question before it is there. */
-async function type(words: readonly string[], ...answers: [question: string, text: string][]) {
-  let seen = "";
-  const child = Bun.spawn([TEU, ...words], {
-    env: { ...store.env },
-    terminal: {
-      data: (_, bytes) => {
-        seen += Buffer.from(bytes).toString();
-      },
-    },
-  });
-  for (const [question, text] of answers) {
-    for (const end = Date.now() + 5000; !seen.includes(question); await Bun.sleep(5))
-      if (Date.now() > end) throw new Error(`waited for ${JSON.stringify(question)} in ${seen}`);
-    child.terminal?.write(text);
-  }
-  return { status: await child.exited, seen };
-}
+const type = (words: readonly string[], ...answers: [question: string, text: string][]) =>
+  typeInto(words, { ...store.env }, answers);
 
 describe("at a terminal", () => {
   test("the password of a key is asked for, shown to nobody, and can be corrected", async () => {

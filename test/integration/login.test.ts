@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needs, program, root } from "../support/needs.ts";
 import { type RegistryProcess, serveRegistry } from "./support/registry.ts";
+import { typeInto } from "./support/type-into.ts";
 import { type Finished, run, TEU } from "./teu.ts";
 
 const WANTED = [root, program("skopeo")];
@@ -91,6 +92,21 @@ describe("teu login", () => {
     expect((await teu(["logout", registry.address])).stdout).toContain("Removing login credentials");
     expect((await teu(["logout", registry.address])).stdout).toContain("Not logged in");
     expect((await teu(["ls", `${registry.address}/team/app`])).status).not.toBe(0);
+  });
+
+  test("asks whoever sits at a terminal, and shows nothing of the password", async () => {
+    const answers: [string, string][] = [
+      ["Username: ", "alice\r"],
+      ["Password: ", "secret\r"],
+    ];
+    const { status, seen } = await typeInto(["login", registry.address], env(), answers);
+    expect(status).toBe(0);
+    expect(seen).toStartWith("Username: alice\r\nPassword: \r\nThe password is in ");
+    expect(seen).toEndWith("Login Succeeded\r\n");
+    const wrong = await typeInto(["login", "-u", "alice", registry.address], env(), [["Password: ", "x\r"]]);
+    expect(wrong.status).toBe(1);
+    expect(wrong.seen).not.toContain("Username");
+    expect((await teu(["login", registry.address], "")).stderr).toStartWith("teu: Must provide --username");
   });
 
   test("keeps nothing of what the registry does not know, and the rest of the file as it was", async () => {

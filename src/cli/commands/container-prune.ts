@@ -1,6 +1,7 @@
 /** `teu container prune`. Docker's words. */
 import { print } from "../../base/index.ts";
 import { openEngine, prune } from "../../engine/index.ts";
+import { confirm, FORCE_FLAG } from "../confirm.ts";
 import { teuCommand } from "../context.ts";
 import { encodeSize } from "../text.ts";
 import { untilOf } from "../until.ts";
@@ -10,16 +11,13 @@ export const command = teuCommand({
   summary: "Remove all containers that have ended",
   flags: {
     filter: { kind: "list", value: "until=TIME", summary: "Only what is older: a time, or 24h" },
-    force: {
-      kind: "boolean",
-      short: "f",
-      summary: "For scripts that are written for docker; nothing is asked",
-    },
+    force: FORCE_FLAG,
   },
   arguments: [],
   examples: [{ command: "teu container prune --filter until=24h", says: "Those of before yesterday" }],
   async run({ flags }, { environment }) {
     const until = untilOf(flags.filter);
+    confirm("container prune", flags.force, ["all stopped containers"]);
     const store = await openEngine(environment);
     let bytes = 0;
     const options = {

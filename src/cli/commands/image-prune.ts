@@ -1,6 +1,7 @@
 /** `teu image prune`. Docker's words. */
 import { print } from "../../base/index.ts";
 import { openEngine, prune } from "../../engine/index.ts";
+import { confirm, FORCE_FLAG } from "../confirm.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { imageFilter } from "../image-filter.ts";
 import { encodeSize } from "../text.ts";
@@ -16,11 +17,7 @@ export const command = teuCommand({
       summary: "With --all only: until=TIME (or 24h), label=KEY[=VALUE], label!=KEY[=VALUE]",
     },
     "dry-run": { kind: "boolean", summary: "Tell which images would go, and remove nothing" },
-    force: {
-      kind: "boolean",
-      short: "f",
-      summary: "For scripts that are written for docker; nothing is asked",
-    },
+    force: FORCE_FLAG,
     json: JSON_FLAG,
   },
   arguments: [],
@@ -31,6 +28,9 @@ export const command = teuCommand({
   async run({ flags }, { environment }) {
     const { until, isLabelled } = imageFilter(flags.filter);
     const isDryRun = flags["dry-run"];
+    confirm("image prune", flags.force || isDryRun, [
+      flags.all ? "all images without at least one container associated to them" : "all dangling images",
+    ]);
     const store = await openEngine(environment);
     let total = 0;
     const kinds = new Set(flags.all ? (["image", "content"] as const) : (["content"] as const));

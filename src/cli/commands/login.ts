@@ -1,15 +1,18 @@
 /** `teu login`: who we are to a registry. Docker's flags; the registry is asked before anything is kept. */
 import { print, printError } from "../../base/index.ts";
 import { InvalidOption, type KeptIn, logIn, logInByEntra } from "../../engine/index.ts";
+import { isTerminal } from "../../sys/index.ts";
+import { askLine } from "../ask.ts";
 import { teuCommand } from "../context.ts";
 import { INSECURE_FLAG } from "../image-flags.ts";
+import { readHidden } from "../password.ts";
 import { authFile, REGISTRY_FLAGS } from "../registry-flags.ts";
 
 export const command = teuCommand({
   name: "teu login",
   summary: "Tell a registry who we are, and keep that",
   description: `It is kept where docker keeps it: in the helper that docker's config.json names, or in that file itself, which only its owner reads. Without REGISTRY
-it is Docker Hub.`,
+it is Docker Hub. At a terminal the account and the password are asked for.`,
   flags: {
     username: { kind: "string", short: "u", value: "NAME", summary: "The account" },
     password: {
@@ -39,14 +42,14 @@ it is Docker Hub.`,
     },
   ],
   async run({ flags, given, arguments: [registry = "docker.io"] }, { environment }) {
-    const { username, password } = flags;
+    const { password } = flags;
     const access = {
       authFile: flags.authfile,
       isInsecure: flags.insecure,
       isTLSVerified: given.has("tls-verify") ? flags["tls-verify"] : undefined,
     };
     if (flags["entra-token-stdin"]) {
-      if (username !== undefined || password !== undefined || flags["password-stdin"])
+      if (flags.username !== undefined || password !== undefined || flags["password-stdin"])
         throw new InvalidOption(
           { option: "--entra-token-stdin", value: "" },
           "--entra-token-stdin takes neither --username nor a password",
@@ -62,12 +65,17 @@ it is Docker Hub.`,
         { option: "--password", value: "" },
         "--password and --password-stdin are mutually exclusive",
       );
-    if (username === undefined || username === "")
+    // As docker does, of who sits there.
+    const isAsked = isTerminal(0) && !flags["password-stdin"];
+    const username = flags.username || (isAsked ? askLine("Username: ") : "");
+    if (username === "")
       throw new InvalidOption({ option: "--username", value: "" }, "Must provide --username");
     if (password !== undefined)
       printError("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
-    const secret = flags["password-stdin"] ? (await Bun.stdin.text()).replace(/\r?\n$/, "") : password;
-    if (secret === undefined || secret === "")
+    const secret = flags["password-stdin"]
+      ? (await Bun.stdin.text()).replace(/\r?\n$/, "")
+      : (password ?? (isAsked ? readHidden("Password: ") : ""));
+    if (secret === "")
       throw new InvalidOption(
         { option: "--password", value: "" },
         "Must provide --password-stdin, and a password",

@@ -1,6 +1,7 @@
 /** `teu network prune`. */
 import { print, printError } from "../../base/index.ts";
 import { collectPluginNetworks, describeNetworks, openEngine, pruneNetworks } from "../../engine/index.ts";
+import { confirm, FORCE_FLAG } from "../confirm.ts";
 import { teuCommand } from "../context.ts";
 import { networkFilter } from "../network-filter.ts";
 
@@ -14,16 +15,13 @@ export const command = teuCommand({
       value: "NAME=VALUE",
       summary: "Only those with: label, or without: label!; made before: until=TIME, or how long ago",
     },
-    force: {
-      kind: "boolean",
-      short: "f",
-      summary: "For scripts that are written for docker; nothing is asked",
-    },
+    force: FORCE_FLAG,
   },
   arguments: [],
   examples: [{ command: "teu network prune", says: "Leave nothing on this machine that no container needs" }],
   async run({ flags }, { environment }) {
     const filter = networkFilter(flags.filter, ["label", "label!", "until"]);
+    confirm("network prune", flags.force, ["all custom networks not used by at least one container"]);
     const store = await openEngine(environment);
     const wanted = new Set(
       describeNetworks(store)

@@ -1,6 +1,7 @@
 /** `teu system prune`. Docker's flags, a budget, and a reason for each thing that goes. */
 import { print } from "../../base/index.ts";
 import { openEngine, type PruneKind, parseSize, prune } from "../../engine/index.ts";
+import { confirm, FORCE_FLAG } from "../confirm.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { encodeAge, encodeSize } from "../text.ts";
 import { untilOf } from "../until.ts";
@@ -9,7 +10,7 @@ export const command = teuCommand({
   name: "teu system prune",
   summary: "Remove what nobody needs",
   description: `Containers that have ended, networks without containers and content without a name go; with --all every image that no container has, with --volumes
-the volumes without a name that no container has. With --budget only images go, those used longest ago first, until the rest fits. Nothing is asked. A limit in /etc/teu/engine.toml is kept by itself.`,
+the volumes without a name that no container has. With --budget only images go, those used longest ago first, until the rest fits. A limit in /etc/teu/engine.toml is kept by itself.`,
   flags: {
     all: { kind: "boolean", short: "a", summary: "Every image that no container has" },
     volumes: { kind: "boolean", summary: "Volumes without a name too" },
@@ -21,11 +22,7 @@ the volumes without a name that no container has. With --budget only images go, 
       summary: "Remove images until the others take no more: 20g",
     },
     "dry-run": { kind: "boolean", summary: "Tell what would go, and why; remove nothing" },
-    force: {
-      kind: "boolean",
-      short: "f",
-      summary: "For scripts that are written for docker; nothing is asked",
-    },
+    force: FORCE_FLAG,
     json: JSON_FLAG,
   },
   arguments: [],
@@ -35,6 +32,7 @@ the volumes without a name that no container has. With --budget only images go, 
   ],
   async run({ flags }, { environment }) {
     const until = untilOf(flags.filter);
+    confirm("system prune", flags.force || flags["dry-run"], lossesOf(flags));
     const store = await openEngine(environment);
     const isDryRun = flags["dry-run"];
     let total = 0;
@@ -61,3 +59,22 @@ the volumes without a name that no container has. With --budget only images go, 
     return 0;
   },
 });
+
+/** Docker's words. */
+function lossesOf({
+  all,
+  volumes,
+  budget,
+}: {
+  readonly all: boolean;
+  readonly volumes: boolean;
+  readonly budget: string | undefined;
+}): string[] {
+  if (budget !== undefined) return [`images that were used longest ago, until the others fit in ${budget}`];
+  return [
+    "all stopped containers",
+    "all networks not used by at least one container",
+    ...(volumes ? ["all anonymous volumes not used by at least one container"] : []),
+    all ? "all images without at least one container associated to them" : "all dangling images",
+  ];
+}
