@@ -4,8 +4,10 @@
  */
 import { X509Certificate } from "node:crypto";
 import { messageOf } from "../base/index.ts";
-import { type Element, elementsOf } from "./der.ts";
+import { elementsOf } from "./der.ts";
 import { InvalidKey } from "./errors.ts";
+import { encodeID, extensionOf, extensionsOf } from "./extensions.ts";
+import { requireWithin } from "./name-constraints.ts";
 
 /** Who a certificate is about. */
 export interface Signer {
@@ -32,6 +34,16 @@ const OLD_ISSUER = Uint8Array.of(...FULCIO, 1);
 /** 2.5.29.19 and 30. */
 const BASIC_CONSTRAINTS = Uint8Array.of(0x55, 0x1d, 0x13);
 const NAME_CONSTRAINTS = Uint8Array.of(0x55, 0x1d, 0x1e);
+const INTEGER = 0x02;
+/** What is looked at, or is of no weight here: purposes of the key, names, constraints, policies (none is asked for), extended purposes. */
+const UNDERSTOOD: readonly string[] = [
+  "2.5.29.15",
+  "2.5.29.17",
+  "2.5.29.19",
+  "2.5.29.30",
+  "2.5.29.32",
+  "2.5.29.37",
+];
 
 /** Reads certificates in PEM. @param max  Of strangers not more than a chain of them has. @throws {InvalidKey} */
 export function parseCertificates(pem: string, name: string, max = MAX_CERTIFICATES): X509Certificate[] {
@@ -102,32 +114,47 @@ function certifierOf(
 ): X509Certificate | undefined {
   const issues = (above: X509Certificate, below: X509Certificate): boolean =>
     above.ca && below.checkIssued(above) && below.verify(above.publicKey);
-  let below = certificate;
-  let first: X509Certificate | undefined;
-  for (let depth = 0; depth < MAX_CERTIFICATES; depth += 1) {
+  const chain = [certificate];
+  while (chain.length <= MAX_CERTIFICATES) {
+    const below = chain.at(-1) ?? certificate;
     const trusted = authority.find((one) => issues(one, below));
     const above = trusted ?? between.find((one) => issues(one, below));
     if (above === undefined) return undefined;
     requireValid(above, timeMs);
-    requireUnlimited(above, depth);
-    first ??= above;
-    if (trusted !== undefined) return first;
-    below = above;
+    chain.push(above);
+    if (trusted === undefined) continue;
+    // Only now: what strangers certified is not worth the work.
+    for (const one of chain) requireUnderstood(one);
+    for (const [index, one] of chain.entries()) if (index > 0) requireLimits(one, chain.slice(0, index));
+    return chain[1];
   }
   return undefined;
 }
 
+/** Source: RFC 5280, 4.2: a critical extension that is not understood makes the certificate worthless, and there is one of each. */
+function requireUnderstood({ raw }: X509Certificate): void {
+  const seen = new Set<string>();
+  for (const extension of extensionsOf(raw)) {
+    const id = encodeID(extension.id);
+    if (extension.isCritical && !UNDERSTOOD.includes(id))
+      throw new RangeError(`a certificate has the critical extension ${id}, which is not understood`);
+    if (seen.has(id)) throw new RangeError(`a certificate has the extension ${id} twice`);
+    seen.add(id);
+  }
+}
+
 /**
- * What an authority was itself forbidden: to certify further authorities, and names. How names are limited is not built.
+ * What an authority was itself forbidden: to certify further authorities, and names.
+ * @param below  Whom it certified, the signer first.
  * Source: RFC 5280, 4.2.1.9 and 4.2.1.10.
  */
-function requireUnlimited({ raw }: X509Certificate, authoritiesBelow: number): void {
-  if (extensionOf(raw, NAME_CONSTRAINTS) !== undefined)
-    throw new RangeError("an authority may certify some names only, which is not looked at");
+function requireLimits({ raw }: X509Certificate, below: readonly X509Certificate[]): void {
   const [basic] = elementsOf(extensionOf(raw, BASIC_CONSTRAINTS));
   const length = elementsOf(basic?.content).find(({ tag }) => tag === INTEGER)?.content;
-  if (length !== undefined && Number(`0x${Buffer.from(length).toString("hex")}`) < authoritiesBelow)
+  if (length !== undefined && Number(`0x${Buffer.from(length).toString("hex")}`) < below.length - 1)
     throw new RangeError("an authority stands above more authorities than it may");
+  const names = extensionOf(raw, NAME_CONSTRAINTS);
+  if (names !== undefined) requireWithin(names, below);
 }
 
 /** The one name. With several one could show whichever is wanted. */
@@ -151,25 +178,4 @@ function issuerOf({ raw }: X509Certificate): string {
 
 function text(bytes: Uint8Array = new Uint8Array()): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-}
-
-const EXTENSIONS = 0xa3;
-const INTEGER = 0x02;
-
-/** What the extension with this ID holds, if it is there. @throws {RangeError} The certificate cannot be read. */
-export function extensionOf(der: Uint8Array, id: Uint8Array): Uint8Array | undefined {
-  for (const extension of extensionsOf(der)) {
-    const [found, ...rest] = elementsOf(extension.content);
-    if (found !== undefined && Buffer.compare(found.content, id) === 0) return rest.at(-1)?.content;
-  }
-  return undefined;
-}
-
-/** Source: RFC 5280, 4.1. */
-function extensionsOf(der: Uint8Array): Element[] {
-  const [certificate] = elementsOf(der);
-  const [body] = elementsOf(certificate?.content);
-  const list = elementsOf(body?.content).find(({ tag }) => tag === EXTENSIONS);
-  const [sequence] = elementsOf(list?.content);
-  return elementsOf(sequence?.content);
 }

@@ -42,7 +42,11 @@ function makeCertificates(): void {
   certificates.certify("below-last", "last", [AUTHORITY]);
   certificates.certify("limited", "root", [
     AUTHORITY,
-    "nameConstraints=critical,permitted;email:example.org",
+    "nameConstraints=critical,permitted;email:example.org,permitted;DNS:example.org",
+  ]);
+  certificates.certify("elsewhere", "root", [
+    AUTHORITY,
+    "nameConstraints=critical,permitted;email:example.com",
   ]);
   for (const [name, by] of Object.entries({
     me: "root",
@@ -50,6 +54,7 @@ function makeCertificates(): void {
     deeper: "below-last",
     lasting: "last",
     narrow: "limited",
+    strayed: "elsewhere",
     impostor: "stranger",
     "by-me": "me",
   }))
@@ -135,6 +140,7 @@ describe("an image that somebody signed whom one's own authority certified", () 
     ["through one between that the policy has", { by: "deep", intermediates: ["between"] }],
     ["through one between that comes along", { by: "deep", chain: ["between", "root"] }],
     ["through one that may not have others below", { by: "lasting", intermediates: ["last"] }],
+    ["through one that may certify such names only", { by: "narrow", chain: ["limited"] }],
     ["for no purpose in particular", { by: "anything" }],
   ])("is accepted %s", async (_, one) => {
     expect(await ask(one)).toBe("accepted");
@@ -150,7 +156,11 @@ describe("an image that somebody signed whom one's own authority certified", () 
       { by: "deeper", chain: ["below-last", "last"] },
       "above more authorities than it may",
     ],
-    ["through one whose names are limited", { by: "narrow", chain: ["limited"] }, "some names only"],
+    [
+      "through one that may certify others only",
+      { by: "strayed", chain: ["elsewhere"] },
+      'may not certify "me@example.org", only some names',
+    ],
     ["of an authority itself", { by: "between" }, "an authority's own"],
     [
       "with another address",

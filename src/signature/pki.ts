@@ -1,18 +1,18 @@
 /**
  * Signers with certificates of an authority of one's own, which last: `pki` of policies. They are judged by today, as the peers do, since no log says when one signed.
- * Source: containers/image docs/containers-policy.json.5.md, pki; RFC 5280, 4.2.1.6 (names) and 4.2.1.12 (purposes); RFC 6125, 6.4 (hosts).
+ * Source: containers/image docs/containers-policy.json.5.md, pki; RFC 5280, 4.2.1.6 (names), 4.2.1.10 (limits of them) and 4.2.1.12 (purposes); RFC 6125, 6.4 (hosts).
  */
 import type { X509Certificate } from "node:crypto";
 import {
   type Authority,
   CODE_SIGNING,
-  extensionOf,
   parseCertificate,
   parseCertificates,
   requireCertified,
 } from "./certificate.ts";
-import { elementsOf } from "./der.ts";
+import { alternativeNames } from "./extensions.ts";
 import { publicKeyOf } from "./key.ts";
+import { EMAIL, HOST } from "./name-constraints.ts";
 import { signatureBy, type Trust } from "./trust.ts";
 
 /** Whom an authority has to have certified: of both, the one with both. */
@@ -21,8 +21,6 @@ export interface CertifiedSubject {
   readonly hostname?: string | undefined;
 }
 
-const SUBJECT_ALT_NAME = Uint8Array.of(0x55, 0x1d, 0x11);
-const [EMAIL, DNS] = [0x81, 0x82];
 const ANY_PURPOSE = "2.5.29.37.0";
 
 /**
@@ -58,14 +56,10 @@ export function trustCertified(
   };
 }
 
-/** From the extension itself: the text that there is of it can be read in two ways (CVE-2021-44532). */
 function namesOf({ raw }: X509Certificate): { emails: string[]; hosts: string[] } {
-  const [list] = elementsOf(extensionOf(raw, SUBJECT_ALT_NAME));
-  const of = (wanted: number): string[] =>
-    elementsOf(list?.content)
-      .filter(({ tag }) => tag === wanted)
-      .map(({ content }) => Buffer.from(content).toString("latin1"));
-  return { emails: of(EMAIL), hosts: of(DNS) };
+  const names = alternativeNames(raw);
+  const of = (wanted: number): string[] => names.filter(({ tag }) => tag === wanted).map(({ text }) => text);
+  return { emails: of(EMAIL), hosts: of(HOST) };
 }
 
 /** `*` stands for the first label, whole. */
