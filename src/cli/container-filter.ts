@@ -1,6 +1,8 @@
 /** `--filter` of `teu ps`. Docker's keys: values of one key are alternatives, keys are not. Labels must all be there. */
 import { type ContainerSummary, InvalidOption } from "../engine/index.ts";
+import { familiarName } from "./familiar-name.ts";
 import { hasLabel } from "./label-filter.ts";
+import { matches } from "./matches.ts";
 
 type Filter = (container: ContainerSummary, value: string, all: readonly ContainerSummary[]) => boolean;
 
@@ -9,14 +11,13 @@ const STATUSES = ["created", "restarting", "running", "removing", "paused", "exi
 
 const FILTERS: Readonly<Record<string, Filter>> = {
   // Docker's names begin with a slash, and nobody need write it: `^web$` and `^/web$` mean the same.
-  name: ({ name }, value) => new RegExp(value).test(name) || new RegExp(value).test(`/${name}`),
+  name: ({ name }, value) => matches(value, name) || matches(value, `/${name}`),
   id: ({ id }, value) => id.startsWith(value),
   status: (container, value) => statusOf(container) === value,
   label: ({ labels }, value) => hasLabel(labels, value),
   "label!": ({ labels }, value) => !hasLabel(labels, value),
-  ancestor: ({ image, imageDigest }, value) =>
-    image === value ||
-    image === `${value}:latest` ||
+  ancestor: ({ imageNames, imageDigest }, value) =>
+    imageNames.includes(familiarName(value, { addsTag: true })) ||
     imageDigest.replace("sha256:", "").startsWith(value.replace("sha256:", "")),
   network: ({ networks }, value) => networks.includes(value),
   volume: ({ mounts }, value) =>

@@ -1,24 +1,28 @@
 /** `--filter` of the commands that list and remove networks. Docker's keys: values of one key are alternatives, keys are not. */
 import { DEFAULT_NETWORK, InvalidOption, type NetworkSummary, parseMoment } from "../engine/index.ts";
 import { hasLabel } from "./label-filter.ts";
+import { matches } from "./matches.ts";
 
 type Filter = (network: NetworkSummary, value: string) => boolean;
 
 const FILTERS = {
-  name: ({ name }, value) => name.includes(value),
+  name: ({ name }, value) => matches(value, name),
   id: ({ id }, value) => id.startsWith(value),
   driver: ({ driver }, value) => driver === value,
   label: ({ labels = {} }, value) => hasLabel(labels, value),
   "label!": ({ labels = {} }, value) => !hasLabel(labels, value),
-  // All are of this machine, and one is made by itself.
+  // All are of this machine, and three are there by themselves.
   scope: (_, value) => value === "local",
-  type: ({ name, driver }, value) =>
-    value === (name === DEFAULT_NETWORK || driver === "cni" ? "builtin" : "custom"),
-  dangling: ({ name, containers }, value) =>
-    (containers.length === 0 && name !== DEFAULT_NETWORK) === (value === "true" || value === "1"),
+  type: (network, value) => value === (isBuiltIn(network) || network.driver === "cni" ? "builtin" : "custom"),
+  dangling: (network, value) =>
+    (network.containers.length === 0 && !isBuiltIn(network)) === (value === "true" || value === "1"),
   internal: ({ isInternal }, value) => `${isInternal}` === value,
   until: ({ createdAt }, value) => createdAt < Date.parse(parseMoment(value)),
 } satisfies Record<string, Filter>;
+
+function isBuiltIn({ name, driver }: NetworkSummary): boolean {
+  return name === DEFAULT_NETWORK || driver === "host" || driver === "null";
+}
 
 /** Of keys that take no others. */
 const VALUES: Partial<Record<keyof typeof FILTERS, readonly string[]>> = {

@@ -1,4 +1,5 @@
 /** A network in docker's shape, and ours beside it. Source: Docker Engine API, NetworkInspect. */
+import { NIL_MAP } from "../base/index.ts";
 import type { NetworkSummary } from "../engine/index.ts";
 
 export function networkShape(network: NetworkSummary): object {
@@ -23,7 +24,7 @@ export function networkShape(network: NetworkSummary): object {
     ...{ Name: name, Id: id, Created: new Date(createdAt).toISOString(), Scope: "local", Driver: driver },
     IPAM: {
       Driver: "default",
-      Options: {},
+      Options: driver === "host" || driver === "null" ? NIL_MAP : {},
       Config:
         subnet === ""
           ? []
@@ -45,7 +46,7 @@ export function networkShape(network: NetworkSummary): object {
         container.id,
         {
           Name: container.name,
-          IPv4Address: `${container.address}${length}`,
+          IPv4Address: container.address === "" ? "" : `${container.address}${length}`,
           IPv6Address:
             container.address6 === undefined ? "" : `${container.address6}/${subnet6?.split("/")[1]}`,
         },

@@ -10,7 +10,7 @@ test("encodeTable() aligns columns and leaves no blanks at the end", () => {
         ["b", "22", "x"],
       ],
     ),
-  ).toBe("NAME          ID   X\na-long-name   1\nb             22   x\n");
+  ).toBe("NAME          ID        X\na-long-name   1\nb             22        x\n");
 });
 
 test.each([

@@ -1,10 +1,15 @@
 /** How values look to people: tables, sizes, times, digests. Source: docker's own columns, which people's eyes know. */
 import type { Digest } from "../spec/index.ts";
 
+/** Of a column, without the three blanks after it. */
+const LEAST_WIDTH = 7;
+
 /** Rows under a heading, columns aligned, as docker prints lists. */
 export function encodeTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [heading, ...rows];
-  const widths = heading.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  const widths = heading.map((_, column) =>
+    Math.max(LEAST_WIDTH, ...lines.map((line) => (line[column] ?? "").length)),
+  );
   return lines
     .map((line) =>
       line

@@ -126,7 +126,7 @@ export { createFromImage, type RunImageOptions, runImage, startImage } from "./r
 export { selfCommand } from "./self.ts";
 // A layer in a process of its own.
 export { runWorker as runUnpackWorker } from "./snapshot/worker.ts";
-export type { EventRecord } from "./store/events.ts";
+export type { EventMessage } from "./store/events.ts";
 export type { Store } from "./store/store.ts";
 // The store as a whole.
 export { checkStore, type Problem } from "./system/check.ts";

@@ -85,8 +85,17 @@ function sizeShape({ writableBytes, rootBytes }: ContainerSizes): object {
   return { SizeRw: writableBytes, SizeRootFs: rootBytes };
 }
 
-/** What a config need not say. */
+/** What a config need not say, and what docker's has of containers. */
 const EMPTY_CONFIG = {
+  Hostname: "",
+  Domainname: "",
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Image: "",
   User: "",
   ExposedPorts: NIL_MAP,
   Env: NIL_LIST,

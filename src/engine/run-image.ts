@@ -159,7 +159,7 @@ function seccompOf(
 
 async function unpack(
   store: Store,
-  { reference, image }: EnsuredImage,
+  { reference, asked, image }: EnsuredImage,
   ahead: UnpackAhead<Unpacked> | undefined,
   observe: StepObserver,
   signal: AbortSignal,
@@ -172,6 +172,7 @@ async function unpack(
   observe({ kind: "unpack", chainID, unpacked, present, entries, durationMs: since(start) });
   return {
     reference,
+    asked,
     target: image.target,
     process: processOf(image.config),
     exposed: Object.keys(ExposedPorts).flatMap(parseExposed),

@@ -44,7 +44,7 @@ test("a container and a program of exec have an entry each, which outlives them,
   await store.done("rm", "-f", "told");
   const [created, started, executed] = (await entries()).slice(-3);
   expect(created).toMatchObject({
-    ...{ action: "create", uid: 0, container: Id, name: "told", image: `${image}:latest` },
+    ...{ action: "create", uid: 0, container: Id, name: "told", image },
     ...{ args: ["sleep", "1000"], user: "0:0", signature: expect.stringMatching(/^(no policy|accepted)$/) },
     configDigest: `sha256:${new Bun.CryptoHasher("sha256").update(config).digest("hex")}`,
   });

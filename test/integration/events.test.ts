@@ -34,12 +34,13 @@ test("what has happened is told in order, also what nobody waited for", async ()
   const all = await past();
   expect([...all].sort()).toEqual(
     [
-      ...["image pull", "container create", "container start", "container die", "container destroy"],
-      ...["volume create", "volume destroy"],
+      ...["image pull", "container create", "container attach", "container start", "container die"],
+      ...["container destroy", "network connect", "network disconnect"],
+      ...["volume create", "volume mount", "volume unmount", "volume destroy"],
     ].sort(),
   );
   expect(all.filter((line) => line.startsWith("container"))).toEqual(
-    ["create", "start", "die", "destroy"].map((action) => `container ${action}`),
+    ["create", "attach", "start", "die", "destroy"].map((action) => `container ${action}`),
   );
   const run = ["run", "-d", "--name", "told", "-l", "a=b", "--network", "none", image, "sleep", "1000"];
   const id = (await store.done(...run)).trim();
@@ -60,7 +61,7 @@ test("what has happened is told in order, also what nobody waited for", async ()
   );
   await store.done("network", "create", "told");
   await store.done("network", "rm", "told");
-  expect(await past("--filter", "type=network")).toEqual(["network create", "network destroy"]);
+  expect((await past("--filter", "type=network")).slice(-2)).toEqual(["network create", "network destroy"]);
   expect((await store.teu("events", "--filter", "colour=red")).stderr).toContain(
     "invalid filter 'colour=red'",
   );
@@ -90,6 +91,48 @@ test("who listens hears at once, and ends when interrupted", async () => {
   child.kill("SIGINT");
   expect(await child.exited).toBe(0);
   await store.done("volume", "prune", "--all");
+});
+
+// One of them is told in the records, the other beside them.
+test("who listens hears in order what changes records and what does not", async () => {
+  await store.done("run", "-d", "--name", "both", "--network", "none", image, "sleep", "1000");
+  const child = Bun.spawn([TEU, "events", "--filter", "container=both", "--format", "{{.Action}}"], {
+    env: { ...store.env },
+    stdout: "pipe",
+  });
+  const reader = child.stdout.getReader();
+  let heard = "";
+  const until = async (isHeard: () => boolean): Promise<void> => {
+    while (!isHeard()) heard += new TextDecoder().decode((await reader.read()).value);
+  };
+  const chatter = setInterval(() => void store.teu("top", "both"), 300);
+  await until(() => heard.includes("top\n"));
+  clearInterval(chatter);
+  for (const _ of [1, 2, 3]) {
+    await store.done("pause", "both");
+    await store.done("unpause", "both");
+    await store.done("exec", "both", "true");
+  }
+  await until(() => heard.split("exec_die\n").length > 3);
+  child.kill("SIGINT");
+  await child.exited;
+  const once = "pause\nunpause\nexec_create: true \nexec_start: true \nexec_die\n";
+  expect(heard.replaceAll("top\n", "")).toBe(once.repeat(3));
+  await store.done("rm", "-f", "both");
+});
+
+// Docker's do so too: the supervisor runs them.
+test("programs of health checks are told of", async () => {
+  const check = ["--health-cmd", "true", "--health-interval", "1h"];
+  await store.done("run", "-d", "--name", "checked", "--network", "none", ...check, image, "sleep", "1000");
+  await store.done("healthcheck", "run", "checked");
+  const told = (await past("--filter", "container=checked")).filter((line) => line.includes("exec_"));
+  expect(told.slice(0, 3)).toEqual([
+    "container exec_create: /bin/sh -c true",
+    "container exec_start: /bin/sh -c true",
+    "container exec_die",
+  ]);
+  await store.done("rm", "-f", "checked");
 });
 
 // Whoever cleans up tells of it.

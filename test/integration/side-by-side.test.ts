@@ -100,7 +100,7 @@ function normalize(text: string, folder: string): string {
             .replace(/\.$/, "")
         : line,
     )
-    .filter((line) => line !== "" && !/^(hint: |See '|Usage:|Run ')/.test(line))
+    .filter((line) => line !== "" && !/^(hint: |See '|Usage:|Run ')|Unsolicited response received/.test(line))
     .join("\n");
 }
 

@@ -1,28 +1,47 @@
 /** `teu events`. Docker's lines, filters and templates. */
 import { print, withQuiet } from "../../base/index.ts";
-import { type EventRecord, InvalidOption, openEngine, parseMoment, watchEvents } from "../../engine/index.ts";
+import {
+  type EventMessage,
+  InvalidOption,
+  openEngine,
+  parseMoment,
+  watchEvents,
+} from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { printable } from "../text.ts";
 
-type Filter = (event: EventRecord, value: string) => boolean;
+type Filter = (event: EventMessage, value: string) => boolean;
 
-const isActor = ({ actor, attributes }: EventRecord, value: string): boolean =>
-  actor.startsWith(value) || attributes["name"] === value;
+/** What is told with what runs behind a colon, of which the first word is enough. */
+const WITH_MORE = ["exec_create", "exec_start", "health_status"];
 
+const isActor = ({ actor, attributes }: EventMessage, value: string): boolean =>
+  actor.startsWith(value) || attributes["name"]?.startsWith(value) === true;
+
+/** With its tag or without. */
+const isNamed = (name: string | undefined, value: string): boolean =>
+  name === value || name?.replace(/:[^:/]*$/, "") === value;
+
+const nothing: Filter = () => false;
+
+/** Source: moby daemon/events/filter.go. */
 const FILTERS: Readonly<Record<string, Filter>> = {
   type: ({ type }, value) => type === value,
-  event: ({ action }, value) => action === value,
+  event: ({ action }, value) =>
+    action === value || (WITH_MORE.includes(value) && action.startsWith(`${value}:`)),
   container: (event, value) => event.type === "container" && isActor(event, value),
   network: (event, value) => event.type === "network" && isActor(event, value),
-  volume: ({ type, actor }, value) => type === "volume" && actor === value,
+  volume: (event, value) => event.type === "volume" && isActor(event, value),
   image: ({ attributes, actor, type }, value) =>
-    [value, `${value}:latest`].includes(attributes["image"] ?? "") ||
-    (type === "image" && actor.endsWith(value)),
+    isNamed(type === "image" ? attributes["name"] : attributes["image"], value) || isNamed(actor, value),
   label: ({ attributes }, value) => {
     const [name = "", wanted] = value.split(/=(.*)/s);
     return Object.hasOwn(attributes, name) && (wanted === undefined || attributes[name] === wanted);
   },
+  scope: (_, value) => value === "local",
+  // Of these nothing is told here.
+  ...{ config: nothing, daemon: nothing, node: nothing, plugin: nothing, secret: nothing, service: nothing },
 };
 
 export const command = teuCommand({
@@ -37,7 +56,7 @@ export const command = teuCommand({
       kind: "list",
       short: "f",
       value: "NAME=VALUE",
-      summary: "Only those with: type, event, container, image, network, volume, label",
+      summary: "Only those with: type, event, container, image, network, volume, label, scope",
     },
     format: FORMAT_FLAG,
     json: JSON_FLAG,
@@ -74,7 +93,7 @@ function momentOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Date.parse(parseMoment(text));
 }
 
-function line({ time, type, action, actor, attributes }: EventRecord): string {
+function line({ time, type, action, actor, attributes }: EventMessage): string {
   const told = Object.entries(attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`);
@@ -82,7 +101,7 @@ function line({ time, type, action, actor, attributes }: EventRecord): string {
 }
 
 /** Source: Docker Engine API, SystemEvents. */
-function dockerShape({ time, type, action, actor, attributes }: EventRecord): Record<string, unknown> {
+function dockerShape({ time, type, action, actor, attributes }: EventMessage): Record<string, unknown> {
   const shown = {
     status: action,
     id: actor,
@@ -102,7 +121,7 @@ function dockerShape({ time, type, action, actor, attributes }: EventRecord): Re
 }
 
 /** Values of one key are alternatives, keys are not. @throws {InvalidOption} */
-function filterOf(texts: readonly string[]): (event: EventRecord) => boolean {
+function filterOf(texts: readonly string[]): (event: EventMessage) => boolean {
   const wanted = new Map<string, string[]>();
   for (const text of texts) {
     const [key = "", value] = text.split(/=(.*)/s);

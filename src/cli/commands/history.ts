@@ -21,7 +21,7 @@ export const command = teuCommand({
   name: "teu history",
   summary: "Show how an image came to be",
   description:
-    "The last step comes first. The size is that of the layer as stored; a step that made none has 0 B.",
+    "The last step comes first, with the image's ID. The size is that of the layer as stored; a step that made none has 0 B. --json tells the layers.",
   flags: {
     human: {
       kind: "string",
@@ -46,16 +46,16 @@ export const command = teuCommand({
       print(`${JSON.stringify(steps)}\n`);
       return 0;
     }
-    const rows = steps.map(({ layer, created, createdBy, bytes, comment }) => {
+    const rows = steps.map(({ image, created, createdBy, bytes, comment }) => {
       const line = printable(createdBy);
       const isLong = !flags["no-trunc"] && line.length > WIDTH;
       return {
         ID:
-          layer === undefined
+          image === undefined
             ? "<missing>"
             : flags["no-trunc"]
-              ? layer
-              : layer.slice(layer.indexOf(":") + 1).slice(0, 12),
+              ? image
+              : image.slice(image.indexOf(":") + 1).slice(0, 12),
         CreatedSince:
           created === undefined || flags.human === "false"
             ? (created ?? "")

@@ -8,6 +8,7 @@ import {
 } from "../../engine/index.ts";
 import { containerFilter, statusOf } from "../container-filter.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { familiarName } from "../familiar-name.ts";
 import { LABEL_HEADINGS, labelFields } from "../template/labels.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeAge, encodeMoment, encodePlace, encodeSize, encodeTable, printable } from "../text.ts";
@@ -115,18 +116,26 @@ function shortened(text: string): string {
   return text.length > MOUNT_CHARACTERS ? `${text.slice(0, MOUNT_CHARACTERS - 1)}…` : text;
 }
 
+/** A name without what docker.io adds and without digest; of what has none any more, the beginning of its ID. */
+function shortImage({ imageNow, imageDigest }: ContainerSummary): string {
+  const whole = imageDigest.slice(imageDigest.indexOf(":") + 1);
+  const text = imageNow.replace(/^sha256:/, "");
+  if (text.length >= ID_CHARACTERS && whole.startsWith(text)) return whole.slice(0, ID_CHARACTERS);
+  return familiarName(imageNow, { keepsDigest: false });
+}
+
 /** With sizes where they were asked for: to count them takes time. */
 type Shown = ContainerSummary & Partial<ContainerSizes>;
 
 function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
-  const { id, image, command, createdAt, name, labels, networks, volumes, mounts } = container;
+  const { id, imageNow, command, createdAt, name, labels, networks, volumes, mounts } = container;
   // As docker has it: an argument with a space is shown to be one.
   const line = printable(command.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" "));
   const isLong = !isWhole && line.length > COMMAND_CHARACTERS;
   const now = Date.now();
   return {
     ID: isWhole ? id : id.slice(0, ID_CHARACTERS),
-    Image: image,
+    Image: isWhole ? imageNow : shortImage(container),
     Command: JSON.stringify(isLong ? `${line.slice(0, COMMAND_CHARACTERS - 1)}…` : line),
     RunningFor: encodeAge(createdAt, now),
     CreatedAt: encodeMoment(createdAt),

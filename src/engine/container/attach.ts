@@ -1,10 +1,18 @@
 /** Connects our streams with those of a container that runs: what it writes is written here, what is typed goes there. */
 import { TeuError } from "../../base/index.ts";
-import { decodeWaitStatus, isTerminal, makeRaw, terminalSize, writeFully } from "../../sys/index.ts";
+import {
+  decodeWaitStatus,
+  isTerminal,
+  makeRaw,
+  type TerminalSize,
+  terminalSize,
+  writeFully,
+} from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
 import type { Wants } from "../monitor/protocol.ts";
 import { InvalidOption } from "../options/error.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { notePassing } from "../store/passing-events.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 import { DetachKeys } from "./detach-keys.ts";
 
@@ -51,28 +59,33 @@ export class ContainerStreams implements Disposable {
   readonly #isTerminal: boolean;
   readonly #readsInput: boolean;
   readonly #detachKeys: readonly number[];
+  readonly #tellSize: (size: TerminalSize) => void;
   readonly #cleanUp = new DisposableStack();
 
   /** @param wants  Which of them; ours is its input only where it has an open one. */
   constructor(
     store: Store,
-    { id, settings }: ContainerRecord,
+    container: ContainerRecord,
     wants: Omit<Wants, "allBytes">,
     detachKeys = DETACH_KEYS,
   ) {
+    const { id, settings } = container;
     this.#detachKeys = detachKeys;
     this.#isTerminal = settings.terminal ?? false;
     this.#readsInput = wants.stdin && (settings.interactive ?? false);
     this.#attachment = this.#cleanUp.use(
       new Attachment(bundleDirectory(store, id), { ...wants, stdin: this.#readsInput, allBytes: true }),
     );
+    notePassing(store, container, { attach: {} });
+    this.#tellSize = ({ rows, columns }) =>
+      notePassing(store, container, { resize: { height: `${rows}`, width: `${columns}` } });
   }
 
   /** Has what is on its terminal drawn anew, for who comes to it: a program draws when the size changes, and only then. */
   redraw(): void {
     const size = this.#isTerminal ? terminalSize(1) : undefined;
     if (size === undefined) return;
-    this.#attachment.resize({ ...size, rows: size.rows + 1 }).catch(() => undefined); // as below
+    this.#resize({ ...size, rows: size.rows + 1 });
   }
 
   /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} */
@@ -100,12 +113,17 @@ export class ContainerStreams implements Disposable {
   #followSize(): void {
     const resize = () => {
       const size = terminalSize(1);
-      // The monitor may have left while we still write what it sent.
-      if (size !== undefined) this.#attachment.resize(size).catch(() => undefined);
+      if (size !== undefined) this.#resize(size);
     };
     resize();
     process.on("SIGWINCH", resize);
     this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
+  }
+
+  #resize(size: TerminalSize): void {
+    // The monitor may have left while we still write what it sent.
+    this.#attachment.resize(size).catch(() => undefined);
+    this.#tellSize(size);
   }
 
   #relayInput(detach: (reason: Detached) => void): void {

@@ -4,6 +4,7 @@ import { withPlaces } from "../network/cni/configuration.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { connectLive, disconnectLive } from "../network/connect.ts";
 import { findNetwork } from "../network/find.ts";
+import { predefinedNetwork } from "../network/predefined.ts";
 import { CNI_PREFIX, isOf, type NetworkAttachment } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -51,6 +52,29 @@ export class NotConnectable extends TeuError<"not-connectable", { container: str
   }
 }
 
+/** These two are chosen when a container is made. Docker's words. */
+export class NetworkModeFixed extends TeuError<"network-mode-fixed", { container: string; network: string }> {
+  constructor(context: { container: string; network: string }) {
+    super(
+      "network-mode-fixed",
+      "failed-precondition",
+      context,
+      context.network === "host"
+        ? "container cannot be disconnected from host network or connected to host network"
+        : "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+    );
+  }
+}
+
+/** Who is in no network stays there. @throws {NetworkModeFixed} */
+function refusePredefined({ name, settings }: ContainerRecord, text: string): void {
+  const network = predefinedNetwork(text);
+  if (network === undefined) return;
+  if (settings.networks === undefined && settings.networkMode !== "none")
+    throw new NotConnectable({ container: name });
+  throw new NetworkModeFixed({ container: name, network });
+}
+
 /** Connects the container that `text` names to one more network, at once where it runs, and for its next runs. */
 export async function connectToNetwork(
   store: Store,
@@ -58,6 +82,7 @@ export async function connectToNetwork(
   attachment: NetworkAttachment,
 ): Promise<void> {
   const container = findContainer(store, text);
+  refusePredefined(container, attachment.name);
   const network = networkOf(store, attachment.name);
   const { networks } = container.settings;
   if (networks === undefined) throw new NotConnectable({ container: container.name });
@@ -76,6 +101,7 @@ export async function connectToNetwork(
 /** Takes the container that `text` names out of a network, at once where it runs, and for its next runs. */
 export async function disconnectFromNetwork(store: Store, text: string, name: string): Promise<void> {
   const container = findContainer(store, text);
+  refusePredefined(container, name);
   const network = networkOf(store, name);
   const { networks = [] } = container.settings;
   if (!networks.some((other) => isOf(other, network)))

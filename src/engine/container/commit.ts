@@ -14,6 +14,7 @@ import {
   type Digest,
   type ExecutionConfig,
   encodeReference,
+  familiarReference,
   type ImageConfig,
   parseReference,
 } from "../../spec/index.ts";
@@ -25,8 +26,10 @@ import { changeNames } from "../image/names.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { noteContainerEvent } from "../store/events.ts";
 import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
+import { notePassing } from "../store/passing-events.ts";
 import { snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
 import { executionConfigOf, readConfig } from "./execution-config.ts";
@@ -91,14 +94,15 @@ export async function commitContainer(store: Store, text: string, request: Commi
     layers: [...layersOf(base), ...(layer === undefined ? [] : [layer])],
     config: said,
   });
-  changeNames(store, () =>
-    putImage(store.database, store.namespace, {
-      reference: encodeReference(parseReference(request.reference)),
-      digest,
-      mediaType,
-      size,
-    }),
-  );
+  const reference = parseReference(request.reference);
+  changeNames(store, () => {
+    const image = { reference: encodeReference(reference), digest, mediaType, size };
+    putImage(store.database, store.namespace, image);
+    noteContainerEvent(store.database, container.id, "commit", {
+      comment: request.message ?? "",
+      ...{ imageID: digest, imageRef: familiarReference(reference) },
+    });
+  });
   return digest;
 }
 
@@ -119,6 +123,7 @@ function configOf(store: Store, container: ContainerRecord, ofImage: ExecutionCo
 export async function* exportContainer(store: Store, text: string): AsyncGenerator<Uint8Array> {
   const container = findContainer(store, text);
   using root = await openContainerRoot(store, container, { withMounts: false });
+  notePassing(store, container, { export: {} });
   const files = layerFiles<ByteString>();
   const names = files.list(root.descriptor);
   if (typeof names === "number") check(names, "list", "/");

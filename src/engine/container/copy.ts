@@ -16,6 +16,7 @@ import {
 } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
+import { notePassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { openContainerRoot } from "./root.ts";
 
@@ -95,6 +96,8 @@ export async function copyBetween(
     throw new CannotCopy({ path: to.path, why: "no such directory" });
   if (found.type === "directory" && place.type === "other")
     throw new CannotCopy({ path: to.path, why: "cannot copy directory to a file" });
+  tell(store, from, "archive-path");
+  tell(store, to, "extract-to-dir");
   const intoDirectory = place.type === "directory";
   const directory = intoDirectory ? openDirectory(place.directory, place.base) : place.directory;
   try {
@@ -117,6 +120,7 @@ export async function copyToArchive(
 ): Promise<void> {
   using source = await openEnd(store, from);
   using found = findSource(source.descriptor, from, options);
+  tell(store, from, "archive-path");
   const pieces =
     isContents(from.path) && found.type === "directory"
       ? packContents(found)
@@ -137,12 +141,18 @@ export async function copyFromArchive(
   if (place.type === "none") throw new NoSuchPath({ path: to.path, where: whereOf(to) });
   if (place.type !== "directory")
     throw new CannotCopy({ path: to.path, why: "destination must be a directory" });
+  tell(store, to, "extract-to-dir");
   const directory = openDirectory(place.directory, place.base);
   try {
     await unpack(archive, directory, options);
   } finally {
     closeSync(directory);
   }
+}
+
+/** Docker's words. */
+function tell(store: Store, end: CopyEnd, action: "archive-path" | "extract-to-dir"): void {
+  if (end.kind === "container") notePassing(store, end.container, { [action]: {} });
 }
 
 const PACKING = () => ({ files: layerFiles<ByteString>(), mode: "plain" as const });

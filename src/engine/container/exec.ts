@@ -1,5 +1,5 @@
 /** One more program in a container that runs, in the foreground. */
-import { TeuError } from "../../base/index.ts";
+import { randomHex, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
 import { childEnded, closeSync, O, openSync, readTextSync, syscall } from "../../sys/index.ts";
 import { beginAudit } from "../audit/append.ts";
@@ -8,6 +8,8 @@ import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
 import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
+import type { ContainerRecord } from "../store/containers.ts";
+import { notePassing } from "../store/passing-events.ts";
 import { bundleDirectory, type Records } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
@@ -41,7 +43,8 @@ export interface ExecRequest {
 
 /** Runs it and waits for it. @returns its exit status, or 0 for one that goes on alone. @throws {ContainerNotRunning} */
 export async function execInContainer(store: Records, text: string, request: ExecRequest): Promise<number> {
-  const { id, name, image, imageTarget, phase, settings, isPaused } = findContainer(store, text);
+  const container = findContainer(store, text);
+  const { id, name, image, imageTarget, phase, settings, isPaused } = container;
   if (phase !== "running") throw new ContainerNotRunning({ id });
   if (isPaused) throw new ContainerPaused({ id });
   const { interactive, terminal, isDetached = false } = request;
@@ -57,6 +60,7 @@ export async function execInContainer(store: Records, text: string, request: Exe
     asked = await processOf(bundle, request);
     await driver.prepareExec?.();
   }
+  const told = tellOfExec(store, container, request.args);
   if (isDetached) {
     await startDetached(store, id, driver, asked);
     return 0;
@@ -74,7 +78,26 @@ export async function execInContainer(store: Records, text: string, request: Exe
   using _signals = forwardSignals((signal) => void syscall("kill", pid, signal)); // nobody, when it has just ended
   const { status } = await ended;
   await streams.drained();
+  told.ended(status);
   return status;
+}
+
+/** Tells, by docker's words, that a program is about to run in a container. @returns what tells how it ended */
+export function tellOfExec(
+  store: Records,
+  container: ContainerRecord,
+  args: readonly string[],
+): { ended(status: number): void } {
+  const execID = randomHex(32);
+  const [program = "", ...rest] = args;
+  const command = `${program} ${rest.join(" ")}`;
+  notePassing(store, container, {
+    [`exec_create: ${command}`]: { execID },
+    [`exec_start: ${command}`]: { execID },
+  });
+  return {
+    ended: (status) => notePassing(store, container, { exec_die: { execID, exitCode: `${status}` } }),
+  };
 }
 
 async function startDetached(

@@ -15,11 +15,13 @@ import { type HealthStatus, listHealth } from "../store/health.ts";
 import { listEndpoints, listPorts, type PortRecord } from "../store/networks.ts";
 import { listWaiting } from "../store/restarts.ts";
 import { containerDirectory, type Records } from "../store/store.ts";
+import { type ImageNames, imageNamer } from "./image-names.ts";
 
 /** One container, as lists show it. */
-export interface ContainerSummary {
+export interface ContainerSummary extends ImageNames {
   readonly id: string;
   readonly name: string;
+  /** As it was named when the container was made. */
   readonly image: string;
   readonly imageDigest: string;
   readonly command: readonly string[];
@@ -56,6 +58,7 @@ export function listContainers(store: Records): ContainerSummary[] {
   const published = listPorts(store.database);
   const checked = listHealth(store.database);
   const waiting = listWaiting(store.database);
+  const imageNamesOf = imageNamer(store);
   return listRecords(store.database, store.namespace).map((record) => {
     const { id, name, image, createdAt, startedAt, isPaused } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
@@ -72,6 +75,7 @@ export function listContainers(store: Records): ContainerSummary[] {
       .map(({ container: _, ...port }) => port);
     return {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
+      ...imageNamesOf(record),
       ...{ createdAt, startedAt, finishedAt, isPaused },
       isRestarting: phase === "exited" && startedAt !== null && waiting.has(id),
       ...(health && { health }),

@@ -109,7 +109,7 @@ export function recordContainer(
       addContainer(store.database, store.namespace, {
         id,
         name,
-        image: image.reference,
+        image: image.asked,
         imageTarget: image.target,
         snapshot: number,
         settings,

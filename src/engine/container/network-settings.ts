@@ -5,6 +5,7 @@ import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/find.ts";
 import { addressIn6 } from "../network/list.ts";
+import { PREDEFINED_NETWORKS } from "../network/predefined.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
@@ -58,7 +59,8 @@ export function networkSettingsOf(
         asked,
       );
     });
-  if (mode === "host" || mode === "none") places.push(nowhere(mode));
+  if (mode === "host" || mode === "none")
+    places.push({ ...nowhere(mode), id: pid === 0 ? "" : PREDEFINED_NETWORKS[mode].id });
   for (const attachment of listCNIAttachments(store.database, id)) {
     const { addresses, gateway } = readResult(attachment);
     const [address = "", prefix = "0"] = (addresses[0] ?? "").split("/");
@@ -125,7 +127,8 @@ function addressesOf({ gateway, address, prefixLength, hardwareAddress, in6 }: P
 }
 
 function shapeOf(place: Place): object {
-  const { aliases = [], address, address6 } = place.asked ?? {};
+  const { address, address6 } = place.asked ?? {};
+  const aliases = place.asked === undefined ? NIL_LIST : (place.asked.aliases ?? []);
   const isAsked = address !== undefined || address6 !== undefined;
   return {
     IPAMConfig: isAsked

@@ -1,5 +1,6 @@
 /** `teu top`: the processes of a container, as the ps of this machine shows them. */
 import { TeuError } from "../../base/index.ts";
+import { notePassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
@@ -13,7 +14,8 @@ export class PsFailed extends TeuError<"ps-failed", { why: string }> {
 
 /** What `ps` with these words says of the container's processes, with its heading. @throws {ContainerNotRunning} {PsFailed} */
 export async function listProcesses(store: Store, text: string, words: readonly string[]): Promise<string> {
-  const { id, phase, settings } = findContainer(store, text);
+  const container = findContainer(store, text);
+  const { id, phase, settings } = container;
   if (phase !== "running") throw new ContainerNotRunning({ id });
   const pids = new Set(await (await driverOf(store, settings.runtime)).pidsOf(id));
   const asked = words.length === 0 ? ["-ef"] : words;
@@ -21,6 +23,7 @@ export async function listProcesses(store: Store, text: string, words: readonly 
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
   });
   if (exitCode !== 0) throw new PsFailed({ why: `ps: ${stderr.toString().trim()}` });
+  notePassing(store, container, { top: {} });
   const [heading = "", ...lines] = stdout.toString().trimEnd().split("\n");
   const column = heading.trim().split(/\s+/).indexOf("PID");
   if (column < 0) throw new PsFailed({ why: "Couldn't find PID field in ps output" });

@@ -79,8 +79,10 @@ export interface ContainerRequest {
 
 /** An image whose layers are directories. */
 export interface UnpackedImage {
-  /** As it was asked for, in its one spelling. */
+  /** Its name, as people write it. */
   readonly reference: string;
+  /** As it was named by whoever asked for it. */
+  readonly asked: string;
   readonly target: ImageTarget;
   readonly process: ImageProcess;
   /** How it is found out whether its program works, and the shell of such lines. */

@@ -3,7 +3,7 @@ import { thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { type ContainerRecord, markExited, recordFate, takeOver } from "../store/containers.ts";
 import { togetherWithOthers } from "../store/database.ts";
-import { noteContainerEvent } from "../store/events.ts";
+import { noteContainerEvent, noteEnd as noteEndEvent } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { hasEnded } from "./ended.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
@@ -37,7 +37,7 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   if (container.settings.autoRemove || isCreating) {
     if (!isCreating)
       await recordFate(store.database, container, () =>
-        noteContainerEvent(store.database, container.id, "die", { exitCode: `${exit?.status ?? KILLED}` }),
+        noteEndEvent(store.database, container.id, exit?.status ?? KILLED),
       );
     await removeContainer(store, container, { force: true });
     return;

@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { ageMs, TeuError } from "../../base/index.ts";
 import { childEnded, pipe } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
-import { processOf } from "../container/exec.ts";
+import { processOf, tellOfExec } from "../container/exec.ts";
 import { ContainerNotRunning, findContainer } from "../container/find.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { type ContainerRecord, findContainers } from "../store/containers.ts";
@@ -55,6 +55,7 @@ export async function runCheck(
   const nothing = openSync("/dev/null", "r");
   const said = firstBytes(read);
   let pid: number;
+  let told: ReturnType<typeof tellOfExec>;
   try {
     const driver = await driverOf(store, container.settings.runtime);
     const bundle = bundleDirectory(store, container.id);
@@ -65,6 +66,7 @@ export async function runCheck(
       terminal: false,
     });
     const stdio = [nothing, write, write] as const;
+    told = tellOfExec(store, container, command);
     ({ pid } = await driver.exec({ id: container.id, bundle, process, stdio, onTerminal: closeSync }));
   } catch (error) {
     return answer(NO_ANSWER, error instanceof Error ? error.message : String(error));
@@ -80,6 +82,7 @@ export async function runCheck(
   }, timeoutMs);
   const { status } = await ended;
   clearTimeout(timer);
+  told.ended(status);
   if (isLate) return answer(NO_ANSWER, `Health check exceeded timeout (${timeoutMs / 1000}s)`);
   // What it left running may hold the pipe for ever.
   await Promise.race([said.ended, Bun.sleep(LAST_WORDS_MS)]);

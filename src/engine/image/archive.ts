@@ -5,6 +5,7 @@ import { encodeReference, familiarReference, parseReference } from "../../spec/i
 import { abortOnSignal } from "../run/signals.ts";
 import { findImage, putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
+import { tellPassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { NoSuchImage } from "./errors.ts";
 import { changeNames } from "./names.ts";
@@ -31,12 +32,8 @@ export async function loadImages(
     for (const { descriptor, references } of named)
       for (const reference of references) {
         const { digest, mediaType, size } = descriptor;
-        putImage(store.database, store.namespace, {
-          reference: encodeReference(reference),
-          digest,
-          mediaType,
-          size,
-        });
+        const image = { reference: encodeReference(reference), digest, mediaType, size };
+        putImage(store.database, store.namespace, image, "load");
       }
   });
   return named.flatMap(({ descriptor, references }) =>
@@ -72,6 +69,11 @@ export async function* saveImages(store: Store, names: readonly string[]): Async
     const { digest, mediaType, size } = record;
     return { descriptor: { digest, mediaType, size }, name };
   });
+  const saved = images.map(({ descriptor: { digest }, name }) => ({
+    ...({ type: "image", action: "save", actor: digest } as const),
+    attributes: { name: familiarReference(parseReference(name)) },
+  }));
+  tellPassing(store, saved);
   for await (const piece of exportArchive(store.content, images)) {
     yield piece;
     // Reading files never waits: a signal gets its turn here.

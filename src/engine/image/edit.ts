@@ -284,12 +284,17 @@ async function edit(
   return recordImage(store, reference, await work(image, interrupt.signal));
 }
 
-/** Points `reference` at what was made. */
-export function recordImage(store: Store, reference: Reference, descriptor: Descriptor): EditedImage {
+/** Points `reference` at what was made. @param action  What docker calls it. */
+export function recordImage(
+  store: Store,
+  reference: Reference,
+  descriptor: Descriptor,
+  action: "tag" | "import" = "tag",
+): EditedImage {
   const { digest, mediaType, size } = descriptor;
   const name = encodeReference(reference);
   changeNames(store, () =>
-    putImage(store.database, store.namespace, { reference: name, digest, mediaType, size }),
+    putImage(store.database, store.namespace, { reference: name, digest, mediaType, size }, action),
   );
   return { reference: familiarReference(reference), digest };
 }

@@ -2,7 +2,13 @@
 
 import { hasCode } from "../../base/index.ts";
 import type { RegistryClient } from "../../distribution/client/index.ts";
-import { encodePlatform, familiarReference, parseReference, type Reference } from "../../spec/index.ts";
+import {
+  encodePlatform,
+  encodeReference,
+  familiarReference,
+  parseReference,
+  type Reference,
+} from "../../spec/index.ts";
 import { type StepObserver, since } from "../run/steps.ts";
 import type { ImageRecord } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
@@ -27,6 +33,8 @@ export interface EnsureOptions extends PullOptions {
 /** An image that is here, and the name by which it was asked for. */
 export interface EnsuredImage {
   readonly reference: string;
+  /** The text by which it was asked for, where that means it here; else its name. */
+  readonly asked: string;
   readonly image: ImageDocuments;
 }
 
@@ -54,7 +62,8 @@ export async function ensureImage(
   return await withFullName(text, signal, async (full) => {
     const name = familiarReference(parseReference(full));
     options.onMissing?.(name);
-    return { reference: name, image: await pullImage(store, full, options, signal) };
+    const image = await pullImage(store, full, options, signal);
+    return { reference: name, asked: isSame(text, name) ? text : name, image };
   });
 }
 
@@ -90,12 +99,18 @@ function findLocal(
     const name = parseReference(record.reference);
     const reference = familiarReference(name);
     const image = readImage(store, record, options.platform);
-    return isComplete(store, image) && isAcceptable(image, options) ? { reference, name, image } : undefined;
+    return isComplete(store, image) && isAcceptable(image, options)
+      ? { reference, asked: text, name, image }
+      : undefined;
   } catch (error) {
     // Pulled for another platform: the index is here, this manifest is not.
     if (hasCode(error, "blob-not-found")) return undefined;
     throw error;
   }
+}
+
+function isSame(text: string, name: string): boolean {
+  return encodeReference(parseReference(text)) === encodeReference(parseReference(name));
 }
 
 function tell({ reference, image }: EnsuredImage, options: EnsureOptions, durationMs: number): void {

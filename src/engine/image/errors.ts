@@ -1,5 +1,6 @@
 /** What goes wrong with images. Docker's words where its users know them. */
 import { TeuError } from "../../base/index.ts";
+import { type Digest, digestEncoded } from "../../spec/index.ts";
 
 /** No image goes by this text. */
 export class NoSuchImage extends TeuError<"no-such-image", { text: string }> {
@@ -37,18 +38,28 @@ export class WrongPlatform extends TeuError<
   }
 }
 
-/** A container stands on it. */
+/** A container stands on it: by docker's words, of the name or of the ID that was to go. */
 export class ImageInUse extends TeuError<"image-in-use", { image: string; container: string }> {
-  constructor(context: { image: string; container: string }) {
+  constructor(
+    { image, byID, digest }: { image: string; byID: boolean; digest: Digest },
+    container: { readonly id: string; readonly name: string; readonly isRunning: boolean },
+  ) {
+    const [user, id] = [container.id.slice(0, SHORT_CHARACTERS), digestEncoded(digest)];
+    const state = container.isRunning ? "running" : "stopped";
     super(
       "image-in-use",
       "failed-precondition",
-      context,
-      `Conflict: unable to remove repository reference ${JSON.stringify(context.image)} (must force) - container ${context.container} is using its referenced image`,
-      { hint: `Remove the container first: teu rm ${context.container}` },
+      { image, container: container.name },
+      byID
+        ? `conflict: unable to delete ${image} (must be forced) - image is being used by ${state} container ${user}`
+        : `conflict: unable to remove repository reference ${JSON.stringify(image)} (must force) - container ${user} is using its referenced image ${id.slice(0, SHORT_CHARACTERS)}`,
+      { hint: `Remove the container first: teu rm ${container.name}` },
     );
   }
 }
+
+/** Of an ID, as lists show it. */
+const SHORT_CHARACTERS = 12;
 
 /** An ID by which several names would go. */
 export class ImageHasNames extends TeuError<"image-has-names", { image: string; names: readonly string[] }> {
@@ -57,7 +68,7 @@ export class ImageHasNames extends TeuError<"image-has-names", { image: string; 
       "image-has-names",
       "failed-precondition",
       context,
-      `Conflict: unable to delete ${context.image} (must be forced) - image is referenced in multiple repositories`,
+      `conflict: unable to delete ${context.image} (must be forced) - image is referenced in multiple repositories`,
       { hint: `It is called ${context.names.join(", ")}: remove these names, or use --force` },
     );
   }

@@ -8,6 +8,8 @@ import { choosePlatform, requirePlatform } from "./platform.ts";
 
 /** One step. */
 export interface HistoryStep {
+  /** Of the image, at its last step; absent: nothing by which one could get what was there before. */
+  readonly image?: Digest;
   /** Of the layer that it made; absent: it made none. */
   readonly layer: Digest | undefined;
   readonly created: string | undefined;
@@ -20,9 +22,12 @@ export interface HistoryStep {
 /** The steps, the last first. Layers that the config tells nothing of come at the end. @param platform  Absent: this machine's. @throws {NoSuchImage} {WrongPlatform} */
 export function imageHistory(store: Store, text: string, platform?: Platform): HistoryStep[] {
   const choice = choosePlatform(platform);
-  const image = readImage(store, findImage(store, text).record, choice.platform);
+  const { record } = findImage(store, text);
+  const image = readImage(store, record, choice.platform);
   requirePlatform(text, image, choice);
-  return historyOf(image).reverse();
+  return historyOf(image)
+    .reverse()
+    .map((step, index) => (index === 0 ? { image: record.digest, ...step } : step));
 }
 
 /** The steps, the first first. */

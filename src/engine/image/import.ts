@@ -41,5 +41,5 @@ export async function importImage(
       history: [{ created, comment: request.message }],
     },
   });
-  return recordImage(store, reference, descriptor);
+  return recordImage(store, reference, descriptor, "import");
 }

@@ -11,6 +11,7 @@ import {
 import type { RegistryAccess } from "../remote/access.ts";
 import { findImage as findRecord } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
+import { tellPassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { readImage, type Target } from "./content.ts";
 import { NoSuchImage } from "./errors.ts";
@@ -63,6 +64,8 @@ export async function pushImage(
   });
   const { digest, size } = root;
   await sign?.(client, reference, digest, signal);
+  const repository = familiarReference({ ...reference, tag: undefined, digest: undefined });
+  tellPassing(store, [{ type: "image", action: "push", actor: name, attributes: { name: repository } }]);
   return { reference: name, digest, size, insteadOf: digest === record.digest ? undefined : record.digest };
 }
 

@@ -4,6 +4,7 @@ import { listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { deleteImage, listImages } from "../store/images.ts";
 import type { Store } from "../store/store.ts";
+import { blobsOf } from "../system/df.ts";
 import { type Collected, collectGarbage } from "./collect.ts";
 import { ImageHasNames, ImageInUse } from "./errors.ts";
 import { findImage } from "./find.ts";
@@ -17,8 +18,10 @@ export interface RemovedImage extends Collected {
 
 /** Removes the image that `text` names. @throws {NoSuchImage} @throws {ImageInUse} @throws {ImageHasNames} */
 export function removeImage(store: Store, text: string, options: { force: boolean }): RemovedImage {
+  let own: ReadonlyMap<Digest, number> = new Map();
   const untagged = inTransaction(store.database, () => {
     const { record, byID } = findImage(store, text);
+    own = blobsOf(store, record);
     const siblings = namesOf(store, record.digest);
     if (byID && siblings.length > 1 && !options.force)
       throw new ImageHasNames({ image: text, names: siblings });
@@ -30,7 +33,10 @@ export function removeImage(store: Store, text: string, options: { force: boolea
     );
     // Another name keeps the image; a container needs one.
     if (user !== undefined && names.length === siblings.length && !options.force)
-      throw new ImageInUse({ image: text, container: user.name });
+      throw new ImageInUse(
+        { image: text, byID, digest: record.digest },
+        { ...user, isRunning: user.phase === "running" },
+      );
     for (const name of names) deleteImage(store.database, store.namespace, name);
     return names;
   });
@@ -38,7 +44,8 @@ export function removeImage(store: Store, text: string, options: { force: boolea
   const collected = collectGarbage(store);
   // Last: a disk that is full has room for the index now.
   publishNames(store);
-  return { untagged: names, ...collected };
+  // What others have left goes too, and is no news of this image.
+  return { untagged: names, ...collected, blobs: collected.blobs.filter((digest) => own.has(digest)) };
 }
 
 /** Every name of the image with this digest. */

@@ -101,6 +101,19 @@ export class NetworkInUse extends TeuError<"network-in-use", { name: string }> {
   }
 }
 
+/** It is there whatever anybody does. Docker's words. */
+export class NetworkPredefined extends TeuError<"network-predefined", { name: string }> {
+  constructor(context: { name: string }, hint?: string) {
+    super(
+      "network-predefined",
+      "permission-denied",
+      context,
+      `${context.name} is a pre-defined network and cannot be removed`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+}
+
 /** Another network is on that device. Docker's words. */
 export class ParentInUse extends TeuError<"parent-in-use", { network: string; parent: string }> {
   constructor(context: { network: string; parent: string }) {

@@ -1,9 +1,10 @@
 /** What is told of networks. */
-
+import { statSync } from "node:fs";
 import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
-import { nameOfContainer } from "../store/containers.ts";
+import { listContainers, nameOfContainer } from "../store/containers.ts";
 import { type EndpointRecord, listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import { notePrune } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet } from "./address.ts";
 import type { AddressPlan } from "./address-plan.ts";
@@ -11,15 +12,21 @@ import { encodeAddress6 } from "./address6.ts";
 import { bridgeOf } from "./bridge.ts";
 import { describeCNINetworks } from "./cni/list.ts";
 import { removeNetworks } from "./connect.ts";
-import { NetworkInUse } from "./errors.ts";
+import { NetworkPredefined } from "./errors.ts";
 import { DEFAULT_NETWORK, findNetwork, subnet6Of } from "./find.ts";
+import {
+  PREDEFINED_NAMES,
+  PREDEFINED_NETWORKS,
+  type PredefinedNetwork,
+  predefinedNetwork,
+} from "./predefined.ts";
 
 /** One network, as lists show it. */
 export interface NetworkSummary {
   readonly id: string;
   readonly name: string;
-  /** `cni`: files describe it. */
-  readonly driver: NetworkDriver | "cni";
+  /** `cni`: files describe it; `host` and `null`: the pre-defined ones. */
+  readonly driver: NetworkDriver | "cni" | "host" | "null";
   /** Of the driver. */
   readonly options: Readonly<Record<string, string>>;
   /** "": its plugins know. */
@@ -44,16 +51,31 @@ export interface NetworkSummary {
   }[];
 }
 
-/** The networks, by name. */
+/** The networks, by name, and after ours those that files describe. */
 export function describeNetworks(store: Store): NetworkSummary[] {
   const own = listNetworks(store.database, store.namespace).map((network) => describe(store, network));
-  return [...own, ...describeCNINetworks(store)];
+  const all = [...own, ...PREDEFINED_NAMES.map((name) => describePredefined(store, name))];
+  return [...all.sort((a, b) => (a.name < b.name ? -1 : 1)), ...describeCNINetworks(store)];
 }
 
 /** The network that `text` names. @throws {NoSuchNetwork} */
 export function describeNetwork(store: Store, text: string): NetworkSummary {
   const ofFiles = text.startsWith(CNI_PREFIX) ? describeCNINetworks(store) : [];
+  const predefined = predefinedNetwork(text);
+  if (predefined !== undefined) return describePredefined(store, predefined);
   return ofFiles.find(({ name }) => name === text) ?? describe(store, findNetwork(store, text));
+}
+
+/** It is as old as the store. */
+function describePredefined({ database, namespace, paths }: Store, name: PredefinedNetwork): NetworkSummary {
+  const { id, driver } = PREDEFINED_NETWORKS[name];
+  return {
+    ...{ id, name, driver, options: {}, subnet: "", gateway: "", isInternal: false },
+    createdAt: Math.floor(statSync(paths.root).birthtimeMs),
+    containers: listContainers(database, namespace)
+      .filter(({ phase, settings }) => phase === "running" && settings.networkMode === name)
+      .map((container) => ({ id: container.id, name: container.name, address: "" })),
+  };
 }
 
 function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
@@ -96,15 +118,14 @@ export function addressIn6(
   };
 }
 
-/** Removes a network. @throws {NoSuchNetwork} {NetworkInUse} */
+/** Removes a network. @throws {NoSuchNetwork} {NetworkInUse} {NetworkPredefined} */
 export function removeNetwork(store: Store, text: string): void {
+  const predefined = predefinedNetwork(text);
+  if (predefined !== undefined) throw new NetworkPredefined({ name: predefined });
   const network = findNetwork(store, text);
   const { name } = network;
   if (name === DEFAULT_NETWORK)
-    throw new NetworkInUse(
-      { name },
-      "is the pre-defined one and cannot be removed; 'teu network prune' takes its bridge away",
-    );
+    throw new NetworkPredefined({ name }, "'teu network prune' takes its bridge away");
   removeNetworks(store, [network]);
 }
 
@@ -122,5 +143,6 @@ export function pruneNetworks(
     (network) => isWanted(network) && listEndpoints(store.database, network.id).length === 0,
   );
   if (idle.length > 0) removeNetworks(store, idle);
+  notePrune(store, "network", 0);
   return idle.map(({ name }) => name);
 }

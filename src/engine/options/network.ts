@@ -5,6 +5,7 @@
 import { Unsupported } from "../../base/index.ts";
 import { parseAddress } from "../network/address.ts";
 import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
+import { predefinedNetwork } from "../network/predefined.ts";
 import { InvalidOption } from "./error.ts";
 
 /** What a container is to be in a network. */
@@ -110,7 +111,7 @@ export function isOf(
 
 /** @param priorities  Where what the text says of it as a way out is noted. */
 function parseAttachment(text: string, priorities: Map<NetworkAttachment, number>): NetworkAttachment {
-  if (!text.includes("=")) return { name: text };
+  if (!text.includes("=")) return { name: predefinedNetwork(text) ?? text };
   let name = "";
   let address: string | undefined;
   let address6: string | undefined;

@@ -3,13 +3,13 @@
  * Source: docker events reference, object types.
  */
 import type { Database } from "bun:sqlite";
+import { PREDEFINED_NETWORKS, type PredefinedNetwork } from "../network/predefined.ts";
 
 /** What something happened to. */
 export type EventType = "container" | "image" | "network" | "volume";
 
 /** One event. */
-export interface EventRecord {
-  readonly number: number;
+export interface EventMessage {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly type: EventType;
@@ -18,6 +18,11 @@ export interface EventRecord {
   /** ID of a container or network, name of a volume or image. */
   readonly actor: string;
   readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** One that is in the records: its number tells which came first. */
+export interface EventRecord extends EventMessage {
+  readonly number: number;
 }
 
 /** As many as a busy day has. */
@@ -29,7 +34,7 @@ const SWEEP_EVERY = 1000;
 export function noteEvent(
   database: Database,
   namespace: string,
-  { type, action, actor, attributes }: Omit<EventRecord, "number" | "time">,
+  { type, action, actor, attributes }: Omit<EventMessage, "time">,
 ): void {
   const { lastInsertRowid } = database
     .query(
@@ -47,14 +52,98 @@ export function noteContainerEvent(
   action: string,
   more: Readonly<Record<string, string>> = {},
 ): void {
+  const row = containerRow(database, id);
+  if (row !== undefined) noteOf(database, id, row, action, more);
+}
+
+/** A container runs: before its start it is told what it has of others, its volumes and the host's network or none. */
+export function noteStart(database: Database, id: string): void {
+  const row = containerRow(database, id);
+  if (row === undefined) return;
+  noteNetwork(database, id, row, "connect");
+  for (const { name, destination, readonly } of volumesOf(row)) {
+    const more = { destination, propagation: "", "read/write": `${!readonly}` };
+    noteVolume(database, id, row, "mount", name, more);
+  }
+  noteOf(database, id, row, "start", {});
+}
+
+/** It has ended, and has nothing any more. */
+export function noteEnd(database: Database, id: string, exitStatus: number): void {
+  const row = containerRow(database, id);
+  if (row === undefined) return;
+  noteOf(database, id, row, "die", { exitCode: `${exitStatus}` });
+  noteNetwork(database, id, row, "disconnect");
+  for (const { name } of volumesOf(row)) noteVolume(database, id, row, "unmount", name, {});
+}
+
+/** What is told of a container, out of what is kept of it: see ContainerSettings. */
+interface ContainerRow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: string;
+  readonly settings: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly networkMode?: PredefinedNetwork;
+    readonly mounts?: readonly Mount[];
+  };
+}
+
+type Mount = { readonly kind: "bind" | "image" } | (VolumeUse & { readonly kind: "volume" });
+
+interface VolumeUse {
+  readonly name: string;
+  readonly destination: string;
+  readonly readonly: boolean;
+}
+
+function containerRow(database: Database, id: string): ContainerRow | undefined {
   type Row = { namespace: string; name: string; image: string; record: string };
   const row = database
     .query<Row, [string]>("SELECT namespace, name, image, record FROM containers WHERE id = ?1")
     .get(id);
-  if (row === null) return;
-  const { labels = {} } = JSON.parse(row.record) as { labels?: Record<string, string> }; // as addContainer wrote it
-  const attributes = { ...labels, image: row.image, name: row.name, ...more };
-  noteEvent(database, row.namespace, { type: "container", action, actor: id, attributes });
+  if (row === null) return undefined;
+  return { ...row, settings: JSON.parse(row.record) as ContainerRow["settings"] }; // as addContainer wrote it
+}
+
+function volumesOf({ settings }: ContainerRow): VolumeUse[] {
+  return (settings.mounts ?? []).filter((mount) => mount.kind === "volume");
+}
+
+function noteOf(
+  database: Database,
+  id: string,
+  { namespace, name, image, settings }: ContainerRow,
+  action: string,
+  more: Readonly<Record<string, string>>,
+): void {
+  const attributes = { ...settings.labels, image, name, ...more };
+  noteEvent(database, namespace, { type: "container", action, actor: id, attributes });
+}
+
+function noteVolume(
+  database: Database,
+  container: string,
+  { namespace }: ContainerRow,
+  action: string,
+  volume: string,
+  more: Readonly<Record<string, string>>,
+): void {
+  const attributes = { container, driver: "local", ...more };
+  noteEvent(database, namespace, { type: "volume", action, actor: volume, attributes });
+}
+
+/** Of networks that are recorded it is told where they are. */
+function noteNetwork(
+  database: Database,
+  container: string,
+  { namespace, settings: { networkMode } }: ContainerRow,
+  action: string,
+): void {
+  if (networkMode === undefined) return;
+  const { id, driver } = PREDEFINED_NETWORKS[networkMode];
+  const attributes = { container, name: networkMode, type: driver };
+  noteEvent(database, namespace, { type: "network", action, actor: id, attributes });
 }
 
 interface Row extends Omit<EventRecord, "attributes"> {

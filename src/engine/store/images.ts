@@ -1,6 +1,6 @@
 /** Records of images: a name, and what it points at. */
 import type { Database } from "bun:sqlite";
-import type { Digest } from "../../spec/index.ts";
+import { type Digest, familiarReference, parseReference } from "../../spec/index.ts";
 import { noteEvent } from "./events.ts";
 
 /** What a reference points at. */
@@ -20,12 +20,12 @@ export interface ImageRecord {
 const COLUMNS =
   "reference, media_type AS mediaType, digest, size, created_at AS createdAt, updated_at AS updatedAt, used_at AS usedAt";
 
-/** Points `reference` at a target; whatever it pointed at before is forgotten. @param action  Docker's word for how it came here. */
+/** Points `reference` at a target; whatever it pointed at before is forgotten. @param action  Docker's word for how it came here. Source: moby, daemon/images. */
 export function putImage(
   database: Database,
   namespace: string,
   image: Pick<ImageRecord, "reference" | "mediaType" | "digest" | "size">,
-  action: "tag" | "pull" | "load" = "tag",
+  action: "tag" | "pull" | "load" | "import" = "tag",
 ): void {
   database
     .query(
@@ -35,10 +35,29 @@ export function putImage(
          media_type = excluded.media_type, digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`,
     )
     .run(namespace, image.reference, image.mediaType, image.digest, image.size, Date.now());
-  noteEvent(database, namespace, {
-    ...{ type: "image", action, actor: image.reference },
-    attributes: { name: image.reference, digest: image.digest },
-  });
+  const name = familiarOf(image.reference);
+  if (action === "import") noteImageEvent(database, namespace, "tag", image.digest, name);
+  if (action !== "pull") noteImageEvent(database, namespace, action, image.digest, name);
+  else noteImageEvent(database, namespace, action, name, repositoryOf(image.reference));
+}
+
+/** @param actor  Docker's choice: what was pulled is told by its name, everything else by its ID. */
+function noteImageEvent(
+  database: Database,
+  namespace: string,
+  action: string,
+  actor: string,
+  name: string,
+): void {
+  noteEvent(database, namespace, { type: "image", action, actor, attributes: { name } });
+}
+
+function familiarOf(reference: string): string {
+  return familiarReference(parseReference(reference));
+}
+
+function repositoryOf(reference: string): string {
+  return familiarReference({ ...parseReference(reference), tag: undefined, digest: undefined });
 }
 
 /** Notes that the images with this target are used now. */
@@ -77,6 +96,19 @@ export function imageNames(
     .all();
 }
 
+/** The names of the images that containers were made of. */
+export function namesOfContainersImages(
+  database: Database,
+  namespace: string,
+): Pick<ImageRecord, "reference" | "digest">[] {
+  return database
+    .query<Pick<ImageRecord, "reference" | "digest">, [string]>(
+      `SELECT reference, digest FROM images
+       WHERE namespace = ?1 AND digest IN (SELECT image_digest FROM containers) ORDER BY reference`,
+    )
+    .all(namespace);
+}
+
 /** Every target of every namespace: what content must be kept for. */
 export function imageTargets(database: Database): Pick<ImageRecord, "mediaType" | "digest" | "size">[] {
   return database
@@ -88,9 +120,16 @@ export function imageTargets(database: Database): Pick<ImageRecord, "mediaType" 
 
 /** Forgets `reference`. @returns whether there was such a record */
 export function deleteImage(database: Database, namespace: string, reference: string): boolean {
-  const query = database.query("DELETE FROM images WHERE namespace = ?1 AND reference = ?2");
-  if (query.run(namespace, reference).changes === 0) return false;
-  const attributes = { name: reference };
-  noteEvent(database, namespace, { type: "image", action: "untag", actor: reference, attributes });
+  const gone = findImage(database, namespace, reference);
+  if (gone === undefined) return false;
+  database.query("DELETE FROM images WHERE namespace = ?1 AND reference = ?2").run(namespace, reference);
+  const { digest } = gone;
+  noteImageEvent(database, namespace, "untag", digest, familiarOf(reference));
+  // A name that is left keeps it, and so does a container.
+  const left = database.query(
+    `SELECT 1 FROM images WHERE namespace = ?1 AND digest = ?2
+     UNION ALL SELECT 1 FROM containers WHERE image_digest = ?2 LIMIT 1`,
+  );
+  if (left.get(namespace, digest) === null) noteImageEvent(database, namespace, "delete", digest, digest);
   return true;
 }

@@ -16,6 +16,7 @@ import { inTransaction } from "../store/database.ts";
 import { deleteImage, type ImageRecord, listImages } from "../store/images.ts";
 import { listLeases } from "../store/leases.ts";
 import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import { notePrune } from "../store/passing-events.ts";
 import { containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { pruneVolumes } from "../volume/remove.ts";
 import { treeSize } from "../volume/size.ts";
@@ -49,8 +50,27 @@ export interface Pruned {
   readonly lastUsed?: number;
 }
 
-/** Yields what goes, or would go. */
+/** Yields what goes, or would go. Each kind is told of when its last one is gone. */
 export async function* prune(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
+  const freed = new Map(typesOf(options).map((type) => [type, 0]));
+  for await (const gone of pruneAll(store, options)) {
+    // Of an image it is what it shares, too: what goes is the content.
+    const type = gone.kind === "content" ? "image" : gone.kind;
+    if (gone.kind !== "image") freed.set(type, (freed.get(type) ?? 0) + gone.bytes);
+    yield gone;
+  }
+  if (!options.isDryRun)
+    for (const [type, bytes] of freed) if (type !== "volume") notePrune(store, type, bytes);
+}
+
+/** Volumes tell of themselves. */
+function typesOf({ kinds, budgetBytes }: PruneOptions): ("container" | "network" | "volume" | "image")[] {
+  if (budgetBytes !== undefined) return ["image"];
+  const others = (["container", "network"] as const).filter((kind) => kinds.has(kind));
+  return [...others, ...(kinds.has("image") || kinds.has("content") ? (["image"] as const) : [])];
+}
+
+async function* pruneAll(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
   if (options.budgetBytes !== undefined) yield* fitBudget(store, options.budgetBytes, options);
   else {
     const { kinds } = options;

@@ -9,6 +9,7 @@ import { unmount } from "../mount/calls.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
+import { notePrune } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { deleteVolume, findVolume, listVolumeUses, markRemoving, removingVolumes } from "../store/volumes.ts";
 import { describeVolumes, type VolumeSummary } from "./create.ts";
@@ -67,6 +68,12 @@ export function pruneVolumes(
     }
     pruned.push({ name, bytes });
   }
+  if (!isDryRun)
+    notePrune(
+      store,
+      "volume",
+      pruned.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
   return pruned;
 }
 
