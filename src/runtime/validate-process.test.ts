@@ -89,7 +89,7 @@ const memoryCases: { clause: string; says: string; input: Linux["memoryPolicy"];
     clause,
     says: "the default takes no nodes",
     input: { mode: "MPOL_DEFAULT", nodes: "0" },
-    want: ["linux.memoryPolicy.nodes: memory policy mode MPOL_DEFAULT requires 0 nodes"],
+    want: ["linux.memoryPolicy.nodes: memory policy mode MPOL_DEFAULT requires 0 nodes but got 1"],
   },
   {
     clause,

@@ -94,9 +94,13 @@ export function validateMemoryPolicy({ memoryPolicy }: Linux): ConfigIssue[] {
       ...issues,
       { field: `${field}.nodes`, says: `invalid memory policy nodes ${JSON.stringify(nodes)}` },
     ];
-  const isEmpty = mask.every((byte) => byte === 0);
+  const count = mask.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);
+  const isEmpty = count === 0;
   if (WITHOUT_NODES.has(mode) && !isEmpty)
-    issues.push({ field: `${field}.nodes`, says: `memory policy mode ${mode} requires 0 nodes` });
+    issues.push({
+      field: `${field}.nodes`,
+      says: `memory policy mode ${mode} requires 0 nodes but got ${count}`,
+    });
   if (WITH_NODES.has(mode) && isEmpty)
     issues.push({
       field: `${field}.nodes`,

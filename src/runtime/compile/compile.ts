@@ -8,11 +8,11 @@ import { ociState } from "../oci-state.ts";
 import { PlanBuilder } from "../plan/builder.ts";
 import type { DataRef, Plan } from "../plan/plan.ts";
 import { compileConsole, compileStreams } from "./console.ts";
-import { type Circumstances, DEV, ROOT, T1 } from "./context.ts";
+import { type Circumstances, DEV, T1 } from "./context.ts";
 import { componentsOf, openDestination } from "./destination.ts";
 import { compileDevices } from "./devices.ts";
 import { compileHooks, PID_TEXT_BYTES, reservePidText } from "./hooks.ts";
-import { compileIdentity, compileOomScore, compilePrivileges, compileRlimits } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileMaskedPaths, compileReadonlyPaths, compileSysctls } from "./masks.ts";
@@ -36,7 +36,7 @@ import {
   compileGate,
   compileLookup,
   compilePreserved,
-  lacksHome,
+  compileReady,
   noEnvironment,
 } from "./program.ts";
 import { compileChangeRoot, compileReadonlyRoot, compileRoot, compileUnmountedRoot } from "./root.ts";
@@ -149,13 +149,14 @@ function compileRest(
   }
   const environment = process === undefined ? noEnvironment(plan) : compileEnvironment(plan, process);
   // The filter comes last, unless somebody listens to it: what hands the listener over is create.
-  const late = process?.noNewPrivileges ? world.seccomp : undefined;
-  if (late?.listener !== undefined) compileSeccompFilter(plan, late);
+  const asked = process?.noNewPrivileges ? world.seccomp : undefined;
+  const late = asked?.listener === undefined ? asked : undefined;
+  if (asked !== undefined && late === undefined) compileSeccompFilter(plan, asked);
   compileGate(plan, made.gate, made.started);
   const state = ociState({ id: world.containerID, bundle: world.bundle }, config, "created");
-  compileHooks(plan, "startContainer", hooks.startContainer ?? [], { state, pid, environment });
+  compileHooks(plan, "startContainer", hooks.startContainer ?? [], { state, pid, environment, filter: late });
   compilePreserved(plan, made.preserved);
-  if (late !== undefined && late.listener === undefined) compileSeccompFilter(plan, late);
+  if (late !== undefined) compileSeccompFilter(plan, late);
   const execRecord = process === undefined ? -1 : compileExec(plan, process, environment);
   return { ...plan.finish(), execRecord };
 }
@@ -233,13 +234,7 @@ function compileProcess(
   world: Circumstances,
   inUserNamespace: boolean,
 ): void {
-  plan.section("created", "runtime.md, Lifecycle");
-  plan.sync("ready", { descriptors: [ROOT] });
-  plan.host({ kind: "affinity" });
-  compileRlimits(plan, process.rlimits);
-  plan.section("created", "runtime.md, Lifecycle");
-  if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
-  plan.host({ kind: "state" });
+  compileReady(plan, process, ["created", "runtime.md, Lifecycle"], () => plan.host({ kind: "affinity" }));
   compileCloseDescriptors(plan);
   compilePrivileges(plan, process, world.seccomp);
   compileIdentity(plan, process, {

@@ -84,6 +84,8 @@ export const MASTER: Register = new Register(6);
 export const SLAVE: Register = new Register(7);
 export const PROGRAM: Register = new Register(8);
 export const HOME: Register = new Register(9);
+/** Room for it where it is looked up: as much as an answer holds; no path is longer. */
+export const HOME_BYTES = 4096;
 export const CHDIR_RESULT: Register = new Register(10);
 /** The mode that a tmpfs takes over. */
 export const MODE: Register = new Register(11);

@@ -10,7 +10,7 @@ import { compileConsole, compileStreams } from "./console.ts";
 import { AT_FDCWD, F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { type Circumstances, DEV, ROOT } from "./context.ts";
 import { openInRoot } from "./destination.ts";
-import { compileIdentity, compileOomScore, compilePrivileges, compileRlimits } from "./identity.ts";
+import { compileIdentity, compileOomScore, compilePrivileges } from "./identity.ts";
 import { compileKeyring } from "./keyring.ts";
 import { compileLabels, labellingKeys, labelSlot } from "./labels.ts";
 import { compileCgroupJoin, compileChildGuards, compileGuards } from "./namespaces.ts";
@@ -20,7 +20,7 @@ import {
   compileExec,
   compileLookup,
   compilePreserved,
-  lacksHome,
+  compileReady,
 } from "./program.ts";
 import { compileFinalAffinity, compileScheduling } from "./scheduling.ts";
 import { compileSeccompFilter } from "./seccomp.ts";
@@ -72,14 +72,10 @@ export function compileExecProcess(process: Process, world: ExecWorld): CreatePl
   }
   compileScheduling(plan, process, world);
   compileLabels(plan, procfs, process);
-  plan.section("ready", "runc exec");
-  plan.sync("ready", { descriptors: [ROOT] });
-  const { initial, final } = process.execCPUAffinity ?? {};
-  if (!initial && !final) plan.host({ kind: "affinity" });
-  compileRlimits(plan, process.rlimits);
-  plan.section("ready", "runc exec");
-  if (lacksHome(process)) plan.host({ kind: "home", uid: process.user.uid });
-  plan.host({ kind: "state" });
+  compileReady(plan, process, ["ready", "runc exec"], () => {
+    const { initial, final } = process.execCPUAffinity ?? {};
+    if (!initial && !final) plan.host({ kind: "affinity" });
+  });
   compileCloseDescriptors(plan);
   compilePrivileges(plan, process, world.seccomp);
   compileIdentity(plan, process, {

@@ -11,7 +11,8 @@ import { byteLength } from "../../sys/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
 import { DataRef, REPORT, type Register } from "../plan/plan.ts";
 import { ALL, CLOSE_RANGE_CLOEXEC, SIGKILL } from "./constants.ts";
-import { close, ROOT, T1, T2, T3, T4, T5, T6 } from "./context.ts";
+import { close, ROOT, type SeccompPlan, T1, T2, T3, T4, T5, T6 } from "./context.ts";
+import { compileSeccompFilter } from "./seccomp.ts";
 
 /** The kinds that init runs. */
 export type ContainerHookName = "createContainer" | "startContainer";
@@ -66,13 +67,15 @@ export function compileHooks(
     readonly pid: DataRef;
     /** The environment of a hook that has none of its own. */
     readonly environment: DataRef;
+    /** Loaded by each before it runs: what is found in the container may do no more than the container. */
+    readonly filter?: SeccompPlan | undefined;
   },
 ): void {
   if (hooks.length === 0) return;
   const state = compileState(plan, about.state, about.pid);
   hooks.forEach((hook, index) => {
     plan.section(`hooks.${name}[${index}] ${hook.path}`, "config.md, POSIX-platform Hooks");
-    compileHook(plan, name, hook, { code: hookCode(name, index), state, environment: about.environment });
+    compileHook(plan, name, hook, { ...about, code: hookCode(name, index), state });
   });
 }
 
@@ -89,7 +92,12 @@ function compileHook(
   plan: PlanBuilder,
   name: ContainerHookName,
   hook: Hook,
-  { code, state, environment }: { code: number; state: DataRef; environment: DataRef },
+  {
+    code,
+    state,
+    environment,
+    filter,
+  }: { code: number; state: DataRef; environment: DataRef; filter?: SeccompPlan | undefined },
 ): void {
   const [child, again, late, alone, reap, failed, done] = [
     plan.label(),
@@ -150,7 +158,7 @@ function compileHook(
     plan.call("kill", [T4, SIGKILL]);
     plan.exit(1);
     plan.place(child);
-    compileChild(plan, name, hook, message, environment);
+    compileChild(plan, name, hook, { message, environment, filter });
   });
 }
 
@@ -159,8 +167,11 @@ function compileChild(
   plan: PlanBuilder,
   name: ContainerHookName,
   hook: Hook,
-  message: DataRef,
-  environment: DataRef,
+  {
+    message,
+    environment,
+    filter,
+  }: { message: DataRef; environment: DataRef; filter: SeccompPlan | undefined },
 ): void {
   for (const [number, stream] of STREAMS.entries()) plan.call("dup3", [stream, number, 0]);
   plan.call("close_range", [FIRST_INHERITED, 0xffff_ffff, CLOSE_RANGE_CLOEXEC]);
@@ -171,6 +182,7 @@ function compileChild(
   const args = hook.args?.length ? hook.args : [hook.path];
   const argv = plan.strings(args, JSON.stringify(args));
   const env = hook.env?.length ? plan.strings(hook.env, `${hook.env.length} variables`) : environment;
+  if (filter !== undefined) compileSeccompFilter(plan, filter);
   plan.call("execve", [plan.text(hook.path), argv, env], { result: T6, on: { "*": "next" } });
   storeValue(plan, message, 0, HOOK_NOT_RUN);
   storeValue(plan, message, 1, T6);

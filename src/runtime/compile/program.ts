@@ -16,7 +16,8 @@ import {
   STATX_BYTES,
   STX_MODE,
 } from "./constants.ts";
-import { HOME, PROGRAM, T1 } from "./context.ts";
+import { HOME, HOME_BYTES, PROGRAM, ROOT, T1 } from "./context.ts";
+import { compileRlimits } from "./identity.ts";
 
 const X_OK = 1;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -121,8 +122,32 @@ export function compileExec(plan: PlanBuilder, process: Process, env: DataRef): 
   return plan.call("execve", [PROGRAM, argv, env]);
 }
 
+/**
+ * The last SYNC before the program: what `more` says the parent does. HOME comes as bytes and not in a segment: a limit of
+ * descriptors may leave none for that by now.
+ */
+export function compileReady(
+  plan: PlanBuilder,
+  process: Process,
+  section: readonly [field: string, clause: string],
+  more: () => void,
+): void {
+  const data = lacksHome(process) ? plan.reserve(HOME_BYTES, "HOME from the container's passwd") : undefined;
+  plan.section(...section);
+  plan.sync("ready", {
+    descriptors: [ROOT],
+    ...(data !== undefined && { slot: { data, capacity: HOME_BYTES } }),
+  });
+  more();
+  compileRlimits(plan, process.rlimits);
+  plan.section(...section);
+  if (data !== undefined) plan.host({ kind: "home", uid: process.user.uid });
+  plan.host({ kind: "state" });
+  if (data !== undefined) plan.move(HOME, data);
+}
+
 /** Whether HOME has to be looked up: it is unset, or empty where it is set last. */
-export function lacksHome(process: Process): boolean {
+function lacksHome(process: Process): boolean {
   const home = process.env?.findLast((entry) => entry.startsWith("HOME="));
   return home === undefined || home === "HOME=";
 }

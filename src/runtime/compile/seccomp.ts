@@ -20,8 +20,9 @@ const ANSWER_BYTES = 48;
 export function compileSeccompFilter(plan: PlanBuilder, seccomp: SeccompPlan): void {
   const { program, flags, listener, isTakenFromDumpable } = seccomp;
   plan.section("linux.seccomp", "config-linux.md, Seccomp");
-  const filter = plan.bytes(program, `${program.length / 8} instructions`);
-  const loaded = plan.words([program.length / 8, filter], "sock_fprog");
+  const loaded = plan.shared("sock_fprog", [], () =>
+    plan.words([program.length / 8, plan.bytes(program, `${program.length / 8} instructions`)], "sock_fprog"),
+  );
   // From the first to the last moment at which it has to be.
   const isDumpable = listener !== undefined && isTakenFromDumpable;
   if (isDumpable) plan.call("prctl", [PR_SET_DUMPABLE, 1]);

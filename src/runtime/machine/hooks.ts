@@ -135,11 +135,14 @@ function notRunWords({ path }: Hook, number: number): string {
 const SIGNALS: Readonly<Record<number, string>> = {
   1: "hangup",
   2: "interrupt",
+  3: "quit",
+  4: "illegal instruction",
   6: "aborted",
   9: "killed",
   11: "segmentation fault",
   13: "broken pipe",
   15: "terminated",
+  31: "bad system call",
 };
 
 function endWords(signal: number, status: number, stdout: string, stderr: string): string {

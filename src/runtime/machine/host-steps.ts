@@ -1,10 +1,9 @@
 /** Carries out the host steps of a create. Each is told by the plan; nothing here decides whether it is done. */
 import type { HookName, Process, RuntimeConfig, RuntimeState } from "../../spec/index.ts";
 import { readTextSync } from "../../sys/index.ts";
-import { HOME } from "../compile/context.ts";
+import { HOME_BYTES } from "../compile/context.ts";
 import { compileMissing } from "../compile/destination.ts";
 import { PID_TEXT_BYTES } from "../compile/hooks.ts";
-import { PlanBuilder } from "../plan/builder.ts";
 import type { HostStep } from "../plan/host-step.ts";
 import type { Plan } from "../plan/plan.ts";
 import { resetAffinity } from "./affinity.ts";
@@ -100,7 +99,7 @@ export function perform(
     case "verify-device":
       return { values: [isDevice(first, step) ? 1 : 0] };
     case "home":
-      return { segment: compileHome(homeOf(first, step.uid)) };
+      return { bytes: homeVariable(homeOf(first, step.uid)) };
     case "listener":
       sendListener(step, said.values[0] ?? -1, pid, context.stateOf(pid));
       return undefined;
@@ -115,10 +114,8 @@ function pidInside(pid: number): string {
   return /^NSpid:.*\t(\d+)$/m.exec(readTextSync(`/proc/${pid}/status`))?.[1] ?? String(pid);
 }
 
-/** One record: the register of HOME gets the text. */
-function compileHome(home: string): Plan {
-  const segment = new PlanBuilder();
-  segment.section("process.env", "runc create: HOME from the container's passwd");
-  segment.move(HOME, segment.text(`HOME=${home}`));
-  return segment.finish();
+/** With the NUL that ends it. What does not fit is no path. */
+function homeVariable(home: string): Uint8Array {
+  const bytes = new TextEncoder().encode(`HOME=${home}\0`);
+  return bytes.length > HOME_BYTES ? homeVariable("/") : bytes;
 }

@@ -113,6 +113,18 @@ describe(`a process of ${TESTED.name}`, () => {
   });
 });
 
+describe(`a process of ${TESTED.name} that may open few files`, () => {
+  test("is made, as is one that exec adds: what makes it is not held to its limits", async () => {
+    await using container = new Container();
+    const rlimits = [{ type: "RLIMIT_NOFILE", soft: 3, hard: 3 }];
+    container.configure("echo $HOME; ulimit -n; sleep 1000", withProcess({ rlimits }));
+    expect((await container.call(["run", "-d", container.id])).stderr).toBe("");
+    const { stdout } = await container.call(["exec", container.id, "sh", "-c", "echo $HOME; ulimit -n"]);
+    expect(stdout).toBe("/root\n3\n");
+    while (container.outputOf(1) !== stdout) await Bun.sleep(20);
+  });
+});
+
 describe(`inherited descriptors of an exec of ${TESTED.name}`, () => {
   // The second one goes where the socket to the parent is: an execve that failed after that was a success.
   needs(root)("do not stand in the way of an error", async () => {

@@ -3,7 +3,7 @@
  * Source: runtime-spec config-linux.md, Seccomp.
  */
 import { describe, expect } from "bun:test";
-import { copyFileSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { conventionsOf, numbersOf } from "../../../src/runtime/seccomp/architectures.ts";
@@ -284,6 +284,26 @@ describe(`the filter of a container of ${TESTED.name}`, () => {
     const answer = await ask(TESTED, rule, flags === undefined ? {} : { flags }, true);
     expect(JSON.stringify(answer)).toContain(`\\"errno\\":${EXDEV}`);
   });
+
+  ours.each([true, false])(
+    "holds for startContainer hooks, too, which are the image's programs: noNewPrivileges %j",
+    async (noNewPrivileges) => {
+      await using container = new Container();
+      const hook = { path: "/bin/mkdir", args: ["mkdir", "/tmp/made"] };
+      const rule: SeccompRule = { names: MKDIR, action: "SCMP_ACT_KILL_PROCESS" };
+      container.configure(
+        "true",
+        changes(withProcess({ noNewPrivileges }), withSeccomp([rule]), (config) => ({
+          ...config,
+          hooks: { startContainer: [{ path: "/bin/true" }, hook] },
+        })),
+      );
+      const { status, stderr } = await container.run();
+      expect(status).toBe(1);
+      expect(stderr).toContain("error running startContainer hook #1: signal: bad system call");
+      expect(existsSync(join(container.bundle.rootfs, "tmp/made"))).toBe(false);
+    },
+  );
 
   ours("a flag that needs a listener is refused without one", async () => {
     await using container = new Container();
