@@ -179,6 +179,99 @@ describe("a network with IPv6", () => {
   });
 });
 
+/** Answers what it hears by UDP, twice, with its name before it. */
+const ECHO = (name: string) =>
+  `await Bun.udpSocket({ hostname: "::", port: 53, socket: { data(socket, message, port, address) {
+    for (const time of [1, 2]) socket.send("${name} " + time + " " + message, port, address);
+  } } }); console.log("up")`;
+/** Says `word` and prints what it hears within `ms`, a line each. */
+const SAY = (address: string, port: number, word: string, ms: number) =>
+  `const socket = await Bun.udpSocket({ hostname: "${address.includes(":") ? "::" : "0.0.0.0"}", socket: {
+    data(_socket, message) { console.log(message.toString()); if (message.toString().includes(" 2 ")) process.exit(); },
+    error() {} } });
+  socket.send("${word}", ${port}, "${address}"); setTimeout(() => process.exit(), ${ms})`;
+const say = async (where: readonly string[], address: string, port: number, word: string, ms = 300) =>
+  (await run([...where, process.execPath, "-e", SAY(address, port, word, ms)])).stdout;
+const networkOf = async (name: string): Promise<string[]> => {
+  const pid = (await store.done("inspect", "--format", "{{.State.Pid}}", name)).trim();
+  return ["nsenter", `--net=/proc/${pid}/ns/net`];
+};
+
+describe("a port of UDP at ::1", () => {
+  /** What answers there, in a container's network. */
+  async function startEcho(name: string): Promise<Disposable> {
+    const echo = Bun.spawn([...(await networkOf(name)), process.execPath, "-e", ECHO(name)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await echo.stdout.getReader().read();
+    return { [Symbol.dispose]: () => echo.kill("SIGKILL") };
+  }
+  const sleep = (name: string, ...flags: string[]) =>
+    store.done("run", "-d", "--name", name, ...flags, image, "sleep", "1000");
+
+  test("leads to the container and its answers to whoever asked, also after it has been started again", async () => {
+    await sleep("echo", "-p", "[::1]:5300:53/udp");
+    await sleep("six-echo", "--network", "six", "-p", "5301:53/udp");
+    expect(await store.done("port", "echo")).toBe("53/udp -> [::1]:5300\n");
+    {
+      using _echo = await startEcho("echo");
+      using _six = await startEcho("six-echo");
+      const words = ["one", "two", "three"];
+      const heard = await Promise.all(words.map((word) => say(network.host, "::1", 5300, word, 5000)));
+      expect(heard).toEqual(words.map((word) => `echo 1 ${word}\necho 2 ${word}\n`));
+      // One that names no address is open there too.
+      expect(await say(network.host, "::1", 5301, "x", 5000)).toBe("six-echo 1 x\nsix-echo 2 x\n");
+    }
+    // Who asks while nobody listens hears nothing, and that is all.
+    expect(await say(network.host, "::1", 5300, "early")).toBe("");
+    await store.done("restart", "-t", "0", "echo");
+    using _echo = await startEcho("echo");
+    expect(await say(network.host, "::1", 5300, "again", 5000)).toBe("echo 1 again\necho 2 again\n");
+  });
+
+  test("is reached by nobody else: neither by a neighbour, nor at another address, and nobody answers in its place", async () => {
+    using _echo = await startEcho("echo");
+    for (const [where, address] of [
+      [network.outside, HOST],
+      [network.host, HOST],
+      [network.host, "127.0.0.1"],
+      [network.outside, "192.0.2.1"],
+    ] as const)
+      expect(await say(where, address, 5300, "x")).toBe("");
+    // A neighbour who takes this machine for ::1. What comes by the wire is counted, or the attack would prove nothing.
+    const count =
+      "table netdev seen { chain in { type filter hook ingress device wire priority 0; ip6 daddr ::1 counter; }; }";
+    await there(network.host, `echo '${count}' | nft -f -`);
+    await there(network.outside, `ip addr del ::1/128 dev lo; ip -6 route add ::1 via ${HOST} dev wire`);
+    expect(await say(network.outside, "::1", 5300, "x")).toBe("");
+    const { stdout: seen } = await there(
+      network.host,
+      "nft list table netdev seen; nft delete table netdev seen",
+    );
+    await there(network.outside, "ip -6 route del ::1 dev wire; ip addr add ::1/128 dev lo");
+    expect(seen).toMatch(/packets [1-9]/);
+    // Another container says something to the socket that hears the first one's answers.
+    const heard = say(network.host, "::1", 5300, "who", 1000);
+    const { stdout: sockets } = await there(
+      network.host,
+      "for i in $(seq 100); do grep -h ':0035 ' /proc/net/udp /proc/net/udp6 && break; sleep 0.01; done",
+    );
+    expect(sockets).not.toBe("");
+    for (const [, gateway = "", port = ""] of sockets.matchAll(
+      / ([\dA-F]{8}):([\dA-F]{4}) [\dA-F]{8}:0035/g,
+    )) {
+      const address = (gateway.match(/../g) ?? [])
+        .map((byte) => Number.parseInt(byte, 16))
+        .reverse()
+        .join(".");
+      await say(await networkOf("six-echo"), address, Number.parseInt(port, 16), "forged 2 answer", 50);
+    }
+    expect(await heard).toBe("echo 1 who\necho 2 who\n");
+    await store.done("rm", "-f", "echo", "six-echo");
+    expect(await say(network.host, "::1", 5300, "x")).toBe("");
+  });
+});
+
 // CVE-2020-13401: a container that announces itself as a router has what this machine sends by IPv6.
 test("neither this machine nor a neighbour believes a container that says that it is a router", async () => {
   await store.done("run", "-d", "--rm", "--name", "plain", image, "sh", "-c", "sleep 1000; exit");

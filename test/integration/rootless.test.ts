@@ -289,6 +289,13 @@ describe("the network of a plain user", () => {
   });
 
   const IPV6: Need = { says: "IPv6", isMet: () => existsSync("/proc/sys/net/ipv6") };
+  const ECHO = `await Bun.udpSocket({ hostname: "::", port: 81, socket: { data(socket, message, port, address) {
+    socket.send(message, port, address); } } }); console.log("up")`;
+  /** Asks by UDP, again if need be, for a second. */
+  const SAY = (address: string, port: number) =>
+    `const socket = await Bun.udpSocket({ hostname: "${address.includes(":") ? "::" : "0.0.0.0"}", socket: {
+      data() { console.log("heard"); process.exit(); }, error() {} } });
+    setInterval(() => socket.send("x", ${port}, "${address}"), 100); setTimeout(() => process.exit(), 1000)`;
   const serve = (text: string) =>
     `mkdir /www; echo ${text} > /www/index.html; exec busybox httpd -f -p 80 -h /www`;
 
@@ -328,25 +335,46 @@ describe("the network of a plain user", () => {
         "for i in 1 2 3 4 5; do busybox timeout 3 busybox wget -qO - 'http://[2001:db8::2]:8000/hostname' && break; done";
       expect(await other.done("exec", "one", "sh", "-c", get)).toBe(file);
       if (program === "slirp4netns") {
-        const { stderr } = await other.teu(
-          "run",
-          "--rm",
-          "--network",
-          "six",
-          "-p",
-          "[::1]:8103:80",
-          image,
-          "true",
-        );
-        expect(stderr).toStartWith(
-          "teu: Cannot publish a port on [::1]: slirp4netns leads ports of IPv4 alone\n",
-        );
+        const version = /version (\S+)/.exec((await run(["slirp4netns", "--version"])).stdout)?.[1];
+        for (const address of ["::1", "::", "2001:db8::1"]) {
+          const words = ["run", "--rm", "--network", "six", "-p", `[${address}]:8103:80/udp`];
+          const { stderr } = await other.teu(...words, image, "true");
+          expect(stderr).toStartWith(
+            `teu: Cannot publish a port on [${address}]: slirp4netns ${version} leads ports of IPv4 alone\n`,
+          );
+        }
+        // So it says itself: where it can some day, it is to be asked.
+        const answers: string[] = [];
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const socket = await Bun.connect({
+          unix: join(other.folder, "run/uplink.sock"),
+          socket: { data: (_socket, bytes) => void answers.push(bytes.toString()), close: () => resolve() },
+        });
+        const arguments_ = { proto: "tcp", host_addr: "::1", host_port: 8103, guest_port: 80 };
+        socket.write(JSON.stringify({ execute: "add_hostfwd", arguments: arguments_ }));
+        socket.shutdown();
+        await promise;
+        expect(answers.join("")).toContain("bad request: add_hostfwd: bad arguments.host_addr");
         await until(machine.host, "http://127.0.0.1:8101/", "one\n");
         return;
       }
       // Started anew with what is published now.
-      await start("two", "-p", "[::1]:8103:80", "-p", "[2001:db8::1]:8104:80", "-p", "8105:80/udp");
+      await start(
+        ...["two", "-p", "[::1]:8103:80", "-p", "[2001:db8::1]:8104:80", "-p", "8105:80/udp"],
+        ...["-p", "[::1]:8106:81/udp"],
+      );
       await until(machine.host, "http://[::1]:8103/", "two\n");
+      const pid = (await other.done("inspect", "--format", "{{.State.Pid}}", "two")).trim();
+      const echo = Bun.spawn(["nsenter", `--net=/proc/${pid}/ns/net`, process.execPath, "-e", ECHO], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await echo.stdout.getReader().read();
+      const say = async (where: readonly string[], address: string) =>
+        (await run([...where, process.execPath, "-e", SAY(address, 8106)])).stdout;
+      expect(await say(machine.host, "::1")).toBe("heard\n");
+      expect(await say(machine.host, "127.0.0.1")).toBe("");
+      expect(await say(machine.outside, "2001:db8::1")).toBe("");
+      echo.kill("SIGKILL");
       await until(machine.outside, "http://[2001:db8::1]:8104/", "two\n");
       await until(machine.outside, "http://[2001:db8::1]:8102/", "one\n");
       await until(machine.host, "http://127.0.0.1:8101/", "one\n");

@@ -1,4 +1,5 @@
 /** A store of the engine in a folder of its own, with images made on the spot: for unit tests of the engine. */
+import { afterEach, beforeEach } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,16 @@ export function makeStore(): { store: Store } & Disposable {
     store: openStore(paths),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Each test of a file has a store of its own, which is gone after it. @param use  Takes it. */
+export function useStore(use: (store: Store) => void): void {
+  let made: ReturnType<typeof makeStore>;
+  beforeEach(() => {
+    made = makeStore();
+    use(made.store);
+  });
+  afterEach(() => made[Symbol.dispose]());
 }
 
 /** Puts bytes into the store. */

@@ -37,14 +37,17 @@ export class UplinkFailed extends TeuError<"uplink-failed", { program: string; s
   }
 }
 
-/** slirp4netns leads no ports of IPv6. */
-export class NoForwarder6 extends TeuError<"no-forwarder6", { address: string; port: number }> {
-  constructor(context: { address: string; port: number }) {
+/** slirp4netns leads no ports of IPv6: `add_hostfwd` of its API takes addresses of IPv4 alone, up to 1.3.2 at least (api.c). */
+export class NoForwarder6 extends TeuError<
+  "no-forwarder6",
+  { address: string; port: number; program: string }
+> {
+  constructor(context: { address: string; port: number; program: string }) {
     super(
       "no-forwarder6",
-      "failed-precondition",
+      "unsupported",
       context,
-      `Cannot publish a port on [${context.address}]: slirp4netns leads ports of IPv4 alone`,
+      `Cannot publish a port on [${context.address}]: ${context.program} leads ports of IPv4 alone`,
       { hint: "Publish it on 127.0.0.1 or 0.0.0.0; or have pasta (passt) installed and slirp4netns not" },
     );
   }
@@ -213,7 +216,11 @@ export function forwardPorts(
     return;
   }
   const ofIPv6 = ports.find(({ hostAddress }) => hostAddress.includes(":"));
-  if (ofIPv6 !== undefined) throw new NoForwarder6({ address: ofIPv6.hostAddress, port: ofIPv6.hostPort });
+  if (ofIPv6 !== undefined)
+    throw new NoForwarder6({
+      ...{ address: ofIPv6.hostAddress, port: ofIPv6.hostPort },
+      program: slirpVersion(),
+    });
   const socket = join(run, "uplink.sock");
   const { entries = [] } = ask(socket, { execute: "list_hostfwd" }) as { entries?: Forwarding[] };
   const nameOf = (protocol: string, address: string, port: number) => `${protocol} ${address} ${port}`;
@@ -233,6 +240,13 @@ export function forwardPorts(
     if (!wanted.delete(nameOf(proto, host_addr, host_port)))
       ask(socket, { execute: "remove_hostfwd", arguments: { id } });
   for (const forwarding of wanted.values()) ask(socket, { execute: "add_hostfwd", arguments: forwarding });
+}
+
+/** `slirp4netns 1.2.0`. */
+function slirpVersion(): string {
+  const said = Bun.spawnSync(["slirp4netns", "--version"], { cwd: "/", env: { PATH }, stderr: "ignore" });
+  const [, version] = /version (\S+)/.exec(said.stdout.toString()) ?? [];
+  return version === undefined ? "slirp4netns" : `slirp4netns ${version}`;
 }
 
 /** One question on a connection of its own, as slirp4netns has it. */

@@ -6,16 +6,23 @@ import type { Records } from "../store/store.ts";
 
 /** One of them, and where it leads. */
 export interface LoopbackPort {
+  readonly protocol: "tcp" | "udp";
   readonly hostPort: number;
   readonly address: string;
   readonly containerPort: number;
 }
 
+/** What listens there. */
+export interface LoopbackListener {
+  /** From now on it leads there: the container has been started again. */
+  leadTo(target: LoopbackPort): void;
+  /** What is open ends with it. */
+  close(): void;
+}
+
 /** Those that name the address, and those that are open at every address of a container with IPv6. */
 export function loopbackPorts({ database }: Records): LoopbackPort[] {
-  const ports = listPorts(database).filter(
-    ({ protocol, hostAddress }) => protocol === "tcp" && ["", "::", LOOPBACK6].includes(hostAddress),
-  );
+  const ports = listPorts(database).filter(({ hostAddress }) => ["", "::", LOOPBACK6].includes(hostAddress));
   if (ports.length === 0) return [];
   // Into an internal network nothing is led.
   const open = new Set(
@@ -24,11 +31,11 @@ export function loopbackPorts({ database }: Records): LoopbackPort[] {
       .map(({ id }) => id),
   );
   const endpoints = listEndpoints(database).filter(({ network }) => open.has(network));
-  return ports.flatMap(({ container, hostAddress, hostPort, containerPort }) => {
+  return ports.flatMap(({ container, protocol, hostAddress, hostPort, containerPort }) => {
     const endpoint = endpoints.find((other) => other.container === container);
     if (endpoint === undefined) return [];
     const { address, address6 } = endpoint;
     if (hostAddress !== LOOPBACK6 && address6 === null) return [];
-    return [{ hostPort, address: address6 ?? encodeAddress(address), containerPort }];
+    return [{ protocol, hostPort, address: address6 ?? encodeAddress(address), containerPort }];
   });
 }

@@ -64,5 +64,7 @@ test.each(refused)("parsePublish() refuses %p and says which", (text) =>
   expect(() => parsePublish(text)).toThrow(text === "" ? "''" : text),
 );
 
-test("parsePublish() refuses udp at [::1], from where only connections are led to a container", () =>
-  expect(() => parsePublish("[0::1]:80:80/udp")).toThrow("Unsupported a udp port published on [::1]"));
+test("parsePublish() takes udp at [::1], spelt as the kernel does", () =>
+  expect(parsePublish("[0::1]:80:80/udp")).toEqual([
+    { protocol: "udp", hostAddress: "::1", hostPort: 80, containerPort: 80 },
+  ]));

@@ -45,11 +45,6 @@ export function parsePublish(text: string): PublishedPort[] {
     parseAddress(address) === undefined
   )
     throw invalid(`invalid IP address: ${address}`);
-  if (address === "::1" && protocol === "udp")
-    throw new Unsupported({
-      what: "a udp port published on [::1]",
-      why: "what asks there is led on by connections",
-    });
   const inside = parseRange(container, invalid);
   const outside = host === "" || /^0{1,5}$/.test(host) ? undefined : parseRange(host, invalid); // 0: any free one
   const count = inside.last - inside.first + 1;

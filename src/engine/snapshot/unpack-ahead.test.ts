@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { makeStore, putManifest, tarOf } from "../../../test/support/engine-store.ts";
+import { putManifest, tarOf, useStore } from "../../../test/support/engine-store.ts";
 import { hasCode } from "../../base/index.ts";
 import type { Descriptor } from "../../spec/index.ts";
 import { readImage } from "../image/content.ts";
@@ -14,13 +14,10 @@ import { UnpackAhead } from "./unpack-ahead.ts";
 
 const rootTest = test.skipIf(process.getuid?.() !== 0);
 
-let made: ReturnType<typeof makeStore>;
 let store: Store;
-beforeEach(() => {
-  made = makeStore();
-  store = made.store;
+useStore((opened) => {
+  store = opened;
 });
-afterEach(() => made[Symbol.dispose]());
 
 /** Above the bound from which a process pays. */
 const noise = (): string => crypto.getRandomValues(new Uint8Array(60_000)).toHex().repeat(45);

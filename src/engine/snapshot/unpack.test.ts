@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeStore, putManifest, tarOf } from "../../../test/support/engine-store.ts";
+import { putManifest, tarOf, useStore } from "../../../test/support/engine-store.ts";
 import { type HostPath, hasCode } from "../../base/index.ts";
 import { readImage } from "../image/content.ts";
 import { thisPlatform } from "../image/platform.ts";
@@ -16,13 +16,10 @@ const root = process.getuid?.() === 0;
 if (!root) console.log("skipped: snapshots need root");
 const rootTest = test.skipIf(!root);
 
-let made: ReturnType<typeof makeStore>;
 let store: Store;
-beforeEach(() => {
-  made = makeStore();
-  store = made.store;
+useStore((opened) => {
+  store = opened;
 });
-afterEach(() => made[Symbol.dispose]());
 
 function imageOf(...layers: Readonly<Record<string, string>>[]): ReturnType<typeof readImage> {
   return readImage(store, putManifest(store, layers.map(tarOf)), thisPlatform());

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeStore, putBlob, tarOf } from "../../../test/support/engine-store.ts";
+import { putBlob, tarOf, useStore } from "../../../test/support/engine-store.ts";
 import { hasCode } from "../../base/index.ts";
 import { type DiffID, digestOf } from "../../spec/index.ts";
 import type { Store } from "../store/store.ts";
@@ -9,13 +9,10 @@ import { type LayerJob, LayerProcess } from "./worker.ts";
 
 const rootTest = test.skipIf(process.getuid?.() !== 0);
 
-let made: ReturnType<typeof makeStore>;
 let store: Store;
-beforeEach(() => {
-  made = makeStore();
-  store = made.store;
+useStore((opened) => {
+  store = opened;
 });
-afterEach(() => made[Symbol.dispose]());
 
 const target = (name: string): string => join(store.paths.run, name);
 

@@ -15,7 +15,7 @@ export function devices(...words: string[]): Need {
 
 /** A network namespace with a neighbour beside it: `host` is where teu works, `outside` another machine on the same wire. */
 export class OwnNetwork implements Disposable {
-  readonly #holders: Bun.Subprocess[] = [];
+  readonly #holders: Bun.Subprocess<"pipe", "ignore", "ignore">[] = [];
   readonly host: readonly string[];
   readonly outside: readonly string[];
 
@@ -28,13 +28,10 @@ export class OwnNetwork implements Disposable {
   }
 
   #namespace(): string[] {
-    const holder = Bun.spawn(
-      ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 10000"],
-      {
-        stdin: "ignore",
-        stdout: "pipe",
-      },
-    );
+    // It ends when this process does, however that ends, and holds nothing of it open: who reads the tests' output would wait for it.
+    const holder = Bun.spawn(["unshare", "--net", "sh", "-c", "ip link set lo up && exec cat"], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
     this.#holders.push(holder);
     const enter = ["nsenter", `--net=/proc/${holder.pid}/ns/net`];
     // It has entered its namespace when its loopback device is up.

@@ -37,7 +37,8 @@ export function useOwnStore(
 }
 
 async function openOwnStore(words: readonly string[]): Promise<OwnStore> {
-  const network = new OwnNetwork();
+  await using opened = new AsyncDisposableStack();
+  const network = opened.use(new OwnNetwork());
   // The image comes over this machine's loopback address, which is another one in there.
   await using registry = await startRegistry();
   const image = `${registry.address}/test/box`;
@@ -45,13 +46,8 @@ async function openOwnStore(words: readonly string[]): Promise<OwnStore> {
   await using plain = new Store();
   await plain.done("pull", "--quiet", image);
   await plain.done("save", "-o", plain.path("box.tar"), image);
-  const store = new Store([...network.host, ...words]);
+  const store = opened.use(new Store([...network.host, ...words]));
   await store.done("load", "-i", plain.path("box.tar"));
-  return {
-    ...{ network, store, image },
-    async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]();
-      network[Symbol.dispose]();
-    },
-  };
+  const kept = opened.move();
+  return { network, store, image, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
