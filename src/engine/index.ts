@@ -105,11 +105,12 @@ export { type EnginePaths, enginePaths } from "./paths.ts";
 // Registries, asked directly.
 export type { RegistryAccess } from "./remote/access.ts";
 export { pullArtifact } from "./remote/artifact.ts";
-export { attachFiles } from "./remote/attach.ts";
+export { attachFiles, pushArtifact } from "./remote/attach.ts";
 export { getRemoteBlob, putRemoteBlob, removeRemoteBlob, statRemoteBlob } from "./remote/blobs.ts";
 export { listRemoteRepositories, listRemoteTags } from "./remote/list.ts";
 export { type KeptIn, logIn, logInByEntra, logOut } from "./remote/login.ts";
 export {
+  getRemoteConfig,
   getRemoteManifest,
   putRemoteManifest,
   removeRemoteManifest,

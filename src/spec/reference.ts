@@ -38,6 +38,8 @@ export const DEFAULT_REGISTRY = "docker.io" as RegistryName;
 /** The tag of a name that has neither tag nor digest. */
 export const DEFAULT_TAG = "latest" as Tag;
 
+/** What skopeo and browsers have before it. */
+const SCHEME = /^[a-z][a-z-]*:\/\//;
 const MAX_NAME = 255;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
@@ -81,6 +83,9 @@ export function parseReference(text: string): Reference {
     throw new InvalidReference({ text, reason: "64 hex digits name an image by its ID" });
   const { name, tag, digest } = splitName(text);
   const { registry, path } = splitRegistry(name);
+  const scheme = SCHEME.exec(text)?.[0];
+  if (scheme !== undefined)
+    throw new InvalidReference({ text, reason: `it is written without ${JSON.stringify(scheme)}` });
   if (!isRegistryName(registry))
     throw new InvalidReference({ text, reason: `${JSON.stringify(registry)} is no host[:port]` });
   if (!isRepositoryName(path)) throw new InvalidReference({ text, reason: whyNoRepository(path) });

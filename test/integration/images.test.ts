@@ -132,6 +132,11 @@ describe("images of ours", () => {
       "--preserve-digests",
     );
     expect(await digestBySkopeo(`oci:${own.path("layout")}:x`)).toBe(digest);
+    // As docker reads it, which knew no layouts for long.
+    await copyBySkopeo(
+      `docker-archive:${own.path("ours.tar")}:${remote("busybox:gzip")}`,
+      `dir:${own.path("dir")}`,
+    );
 
     await using other = new Store();
     const archive = `oci-archive:${own.path("theirs.tar")}:example.test/box:1`;

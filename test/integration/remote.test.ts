@@ -101,6 +101,13 @@ describe.each([
       JSON.parse(await done(["ls", "--json", ...words, name])).sort();
     expect(await list()).toEqual(["1", "2", "3"]);
     expect(await list("--limit", "2")).toHaveLength(2);
+    await done(["manifest", "put", `${name}:sha256-${"a".repeat(64)}.sig`], {
+      stdin: await done(["manifest", "get", `${name}:1`]),
+    });
+    expect(await list("-O", "--full-ref")).toEqual(["1", "2", "3"].map((tag) => `${name}:${tag}`));
+    const { address } = registryOf();
+    expect((await done(["catalog", "--full-ref", address])).split("\n")).toContain(name);
+    expect((await teu(["ls", `docker://${name}`])).stderr).toContain('it is written without "docker://"');
   });
 
   test("a manifest is got, looked at and put as it is", async () => {
@@ -111,6 +118,8 @@ describe.each([
     expect(digestOf(manifest)).toBe(digest as never);
     expect(await done(["manifest", "put", `${name}:again`], { stdin: manifest })).toBe(`${digest}\n`);
     expect(await digestBySkopeo(`docker://${name}:again`)).toBe(digest);
+    const { config } = JSON.parse(manifest);
+    expect(digestOf(await done(["manifest", "get", "--config", `${name}:1`]))).toBe(config.digest);
     const file = join(newFolder(), "manifest");
     await done(["manifest", "fetch", "-o", file, `${name}@${digest}`]);
     expect(readFileSync(file, "utf8")).toBe(manifest);
@@ -152,6 +161,23 @@ describe.each([
       });
     await teu(["blob", "get", "-o", `${file}.gone`, `${name}@${digest}`]);
     expect(readdirSync(join(file, "..")).sort()).toEqual(["blob", "blob.got"]);
+  });
+
+  test("files are put under a name of their own, and got back", async () => {
+    const name = `${registryOf().address}/artifacts/rules`;
+    const cwd = newFolder();
+    writeFileSync(join(cwd, "rules"), "a: b");
+    const words = ["artifact", "push", "--artifact-type", "text/x-rules", "-a", "made=here"];
+    const put = (await done([...words, `${name}:1`, "rules:text/yaml"], { cwd })).trim();
+    expect(put).toBe(`${name}@${(await done(["manifest", "head", `${name}:1`])).trim()}`);
+    expect(JSON.parse(await done(["manifest", "get", `${name}:1`]))).toMatchObject({
+      artifactType: "text/x-rules",
+      annotations: { made: "here" },
+      layers: [{ mediaType: "text/yaml" }],
+    });
+    await done(["artifact", "pull", "-o", join(cwd, "got"), `${name}:1`]);
+    expect(readFileSync(join(cwd, "got/rules"), "utf8")).toBe("a: b");
+    expect((await teu([...words, put, join(cwd, "rules")])).stderr).toContain("wants a tag, or none");
   });
 
   test("files are attached, found, and got back; what is removed leaves the list", async () => {

@@ -11,6 +11,10 @@ const TABLE: CommandTable<CliContext> = {
     summary: "Get the files of an artifact",
     load: async () => (await import("./artifact-pull.ts")).command,
   },
+  push: {
+    summary: "Put files into a registry, under a name of their own",
+    load: async () => (await import("./artifact-push.ts")).command,
+  },
 };
 
 export const command = commandGroup(

@@ -19,6 +19,11 @@ export const command = teuCommand({
   flags: {
     all: { kind: "boolean", short: "a", summary: "All platforms of an index, and the index itself" },
     platform: PLATFORM_FLAG,
+    "remove-signatures": {
+      kind: "boolean",
+      summary: "Copy no signatures, as ever: for skopeo's users",
+      hidden: true,
+    },
     "preserve-digests": { kind: "boolean", summary: "Fail rather than give the image another digest" },
     format: { kind: "string", short: "f", value: "oci|docker", summary: "Write manifests of this format" },
     referrers: { kind: "boolean", summary: "Take signatures and whatever else refers to the image along" },

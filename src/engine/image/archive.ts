@@ -9,6 +9,7 @@ import { tellPassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { NoSuchImage } from "./errors.ts";
 import { changeNames } from "./names.ts";
+import { choosePlatform } from "./platform.ts";
 
 /**
  * Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest
@@ -74,7 +75,7 @@ export async function* saveImages(store: Store, names: readonly string[]): Async
     attributes: { name: familiarReference(parseReference(name)) },
   }));
   tellPassing(store, saved);
-  for await (const piece of exportArchive(store.content, images)) {
+  for await (const piece of exportArchive(store.content, images, choosePlatform(undefined).platform)) {
     yield piece;
     // Reading files never waits: a signal gets its turn here.
     await setImmediate();

@@ -1,5 +1,6 @@
 /** Manifests at a registry, by themselves: got, put, looked at, taken away. */
 import { hasCode, isTeuError } from "../../base/index.ts";
+import { BlobTooLarge } from "../../content/index.ts";
 import {
   DEFAULT_TAG,
   type Descriptor,
@@ -7,10 +8,12 @@ import {
   digestAlgorithm,
   digestOf,
   isSupportedAlgorithm,
+  MAX_CONFIG_BYTES,
   type Platform,
   parseManifestOrIndex,
   type Tag,
 } from "../../spec/index.ts";
+import { choosePlatform } from "../image/platform.ts";
 import { InvalidOption } from "../options/error.ts";
 import { atRegistry, type Remote, type RemoteOptions } from "./access.ts";
 
@@ -40,6 +43,21 @@ export async function resolveRemote(
   }
   const { mediaType, digest, size, bytes } = await client.resolve(target, signal);
   return { descriptor: { mediaType, digest, size }, bytes };
+}
+
+/** The config of the image that `text` names; of an index, of the one for `platform`. @throws {NoSuchPlatform} {NotAnImage} */
+export async function getRemoteConfig(
+  text: string,
+  options: RemoteOptions & { readonly platform: Platform | undefined },
+): Promise<RemoteManifest> {
+  return await atRegistry(text, options, async ({ client, reference, signal }) => {
+    const { resolveImage } = await import("../../distribution/client/index.ts");
+    const { platform } = choosePlatform(options.platform);
+    const { config } = (await resolveImage(client, reference, { platform, signal })).manifest;
+    const { digest, size } = config;
+    if (size > MAX_CONFIG_BYTES) throw new BlobTooLarge({ digest, size, maxBytes: MAX_CONFIG_BYTES });
+    return { descriptor: config, bytes: await new Response(client.getBlob(config, signal)).bytes() };
+  });
 }
 
 /** What the manifest is, without its bytes. @throws {ManifestNotFound} */

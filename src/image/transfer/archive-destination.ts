@@ -11,12 +11,12 @@ import { REF_NAME, syncFolder, writeError, writeWhole } from "../../content/inde
 import {
   type Descriptor,
   type Digest,
-  familiarReference,
   mediaTypeKind,
   mediaTypes,
   parseManifest,
   parseReference,
 } from "../../spec/index.ts";
+import { dockerEntry } from "../archive/docker-entry.ts";
 import { blobName, LAYOUT_FILE, memberHeader, smallMember } from "../archive/member.ts";
 import { nameAnnotations } from "../archive/names.ts";
 import { END_OF_ARCHIVE, padding } from "../tar/writer.ts";
@@ -107,7 +107,7 @@ class ArchiveDestination implements ImageDestination {
   async commit(root: ImageDocument): Promise<void> {
     await this.writeDocument(root);
     this.#append("index.json", encode(this.#index(root.descriptor)));
-    if (this.#isDocker) this.#append("manifest.json", encode(dockerManifest(root, this.#names)));
+    if (this.#isDocker) this.#append("manifest.json", encode(this.#dockerManifest(root)));
     this.#write(END_OF_ARCHIVE, this.#reserve(END_OF_ARCHIVE.length));
     const descriptor = this.#open();
     fsyncSync(descriptor);
@@ -130,6 +130,10 @@ class ArchiveDestination implements ImageDestination {
     const named = this.#names.map((name) => ({ ...root, annotations: annotationsOf(name, this.#isDocker) }));
     const manifests = [...this.#referrers, ...(named.length > 0 ? named : [root])];
     return { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
+  }
+
+  #dockerManifest({ bytes, descriptor }: ImageDocument): object {
+    return [dockerEntry(parseManifest(bytes, descriptor.mediaType), this.#names)];
   }
 
   #open(): number {
@@ -173,17 +177,6 @@ class ArchiveDestination implements ImageDestination {
 /** In an OCI archive the name is what was said; in one of docker's it is a whole reference, for containerd too. */
 function annotationsOf(name: string, isDocker: boolean): Descriptor["annotations"] {
   return isDocker ? nameAnnotations(name) : { [REF_NAME]: name };
-}
-
-function dockerManifest({ bytes, descriptor }: ImageDocument, names: readonly string[]): object {
-  const { config, layers } = parseManifest(bytes, descriptor.mediaType);
-  return [
-    {
-      Config: blobName(config.digest),
-      RepoTags: names.map((name) => familiarReference(parseReference(name))),
-      Layers: layers.map(({ digest }) => blobName(digest)),
-    },
-  ];
 }
 
 function encode(value: object): Uint8Array {

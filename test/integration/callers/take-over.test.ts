@@ -193,6 +193,11 @@ disabled_plugins = ${JSON.stringify(off.map((name) => `io.containerd.${name}`))}
       const back = await store.teu("copy", "box", "docker-daemon:box");
       expect(back).toMatchObject({ status: 1, stdout: "" });
       expect(back.stderr).toContain("hint: teu save IMAGE | docker load");
+      // The hint is right: docker of before 25 knows no layouts.
+      await teu("tag", "box", "example.com/back:1");
+      await teu("save", "-o", folder.at("back.tar"), "example.com/back:1", "box");
+      expect((await docker("load", "-i", folder.at("back.tar"))).status).toBe(0);
+      expect((await docker("images", "-q", "--no-trunc", "example.com/back:1")).output).toBe(id);
     },
     CALLER_TIMEOUT_MS,
   );
