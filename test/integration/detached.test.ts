@@ -442,7 +442,11 @@ describe("--restart", () => {
         await until(async () => ((await record("blocked"))?.attempts ?? 0) >= 3);
         const { attempts = 0, delay_ms: delayMs = 0 } = (await record("blocked")) ?? {};
         expect(delayMs).toBe(100 * 2 ** (attempts - 1));
+        // Nobody was there to be told why.
+        const error = () => store.done("inspect", "-f", "{{.State.Error}}", "blocked");
+        expect(await error()).toBe(`Bind for 0.0.0.0:${port} failed: port is already allocated\n`);
         other.stop(true);
+        await until(async () => (await error()) === "\n");
         await until(async () => (await told("blocked"))?.phase === "running");
       } else {
         // Before its end is dealt with nothing is due either.

@@ -276,6 +276,15 @@ describe("what a container sees", () => {
     );
   });
 
+  test("--ipc shareable has the --shm-size that was asked for, at each start", async () => {
+    const size = "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2";
+    const flags = ["--name", "sized", "--network", "none", "--ipc", "shareable", "--shm-size", "1m"];
+    expect(await store.done("run", ...flags, image, "busybox", "sh", "-c", size)).toBe("1024\n");
+    expect(await store.done("start", "-a", "sized")).toBe("1024\n");
+    expect((await inspect("sized")).HostConfig.ShmSize).toBe(1 << 20);
+    await store.done("rm", "sized");
+  });
+
   test("--ipc shareable is joined by --ipc container:NAME, shared memory and all", async () => {
     await store.done(
       "run",

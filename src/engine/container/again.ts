@@ -16,6 +16,7 @@ import { noteFailedStart } from "./restart.ts";
 import { remainingMs } from "./restart-policy.ts";
 import { settle } from "./settle.ts";
 import { startMonitored } from "./start.ts";
+import { forgetStartError, noteStartError } from "./start-error.ts";
 import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
 
 /** Somebody may stop it, or start it, while it waits. */
@@ -86,6 +87,7 @@ export async function restartContainer(
   }
   using foreground = attach === undefined ? undefined : new Foreground(store, container, attach);
   try {
+    forgetStartError(store, container);
     const bundle = await remakeBundle(store, container);
     using interrupt = abortOnSignal();
     const { signal } = interrupt;
@@ -93,6 +95,7 @@ export async function restartContainer(
   } catch (error) {
     // Before its monitor, if it has one by now, ends with it and has another teu look when it is due.
     if (!isByHand) inTransaction(store.database, () => noteFailedStart(store, container));
+    noteStartError(store, container, error);
     await stopAndUnmount(store, container);
     takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY);
     throw error;

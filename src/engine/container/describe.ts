@@ -15,6 +15,7 @@ import { executionConfigOf, readConfig } from "./execution-config.ts";
 import { hostConfigOf } from "./host-config.ts";
 import { lately } from "./list.ts";
 import { networkSettingsOf } from "./network-settings.ts";
+import { readStartError } from "./start-error.ts";
 
 /** Docker's time of what has not happened. */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -77,7 +78,7 @@ async function stateOf(
     Dead: false,
     Pid: (isRunning ? await runningPid(store, container) : undefined) ?? 0,
     ExitCode: exitStatus ?? 0,
-    Error: "",
+    Error: isRunning ? "" : readStartError(store, container),
     StartedAt: timeOf(startedAt),
     FinishedAt: timeOf(finishedAt),
     ...(health && {

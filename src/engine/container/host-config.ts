@@ -8,6 +8,7 @@ import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import type { ContainerMount, ContainerRecord, HeldImageMount, NamedVolume } from "../store/containers.ts";
+import { SHAREABLE, SHARED_MEMORY_BYTES } from "./shared-memory.ts";
 
 /** Of what teu does without, docker's zero values. */
 const NOT_HERE = {
@@ -18,6 +19,11 @@ const NOT_HERE = {
   KernelMemory: 0,
   DeviceRequests: NIL_LIST,
   ConsoleSize: [0, 0],
+  Cgroup: "",
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
 };
 
 type Part = HeldImageMount | (NamedVolume & { readonly subpath: string });
@@ -64,7 +70,7 @@ export function hostConfigOf(
     ...(settings.storage && { StorageOpt: settings.storage }),
     ...askedOf(settings.asked ?? {}),
     ...limitsOf(resources ?? {}),
-    ...memoryFilesOf(config),
+    ...memoryFilesOf(config, settings),
     Ulimits: (config?.process?.rlimits ?? []).map(({ type, soft, hard }) => ({
       Name: type.replace("RLIMIT_", "").toLowerCase(),
       Soft: limitOf(soft),
@@ -156,13 +162,17 @@ function limitsOf({ memory, cpu, pids, blockIO }: Resources): object {
 }
 
 /** The file systems in memory, but for /dev. */
-function memoryFilesOf(config: RuntimeConfig | undefined): object {
+function memoryFilesOf(
+  config: RuntimeConfig | undefined,
+  { ipc, sharedMemoryBytes: asked }: ContainerRecord["settings"],
+): object {
+  const sharedMemoryBytes = ipc === SHAREABLE ? (asked ?? SHARED_MEMORY_BYTES) : 0;
   const all = (config?.mounts ?? []).filter(({ type }) => type === "tmpfs");
   const shared = all.find(({ source }) => source === "shm");
   const size = shared?.options?.find((word) => word.startsWith("size="));
   const own = all.filter(({ destination }) => destination !== "/dev" && destination !== shared?.destination);
   return {
-    ShmSize: Number(size?.slice("size=".length) ?? 0),
+    ShmSize: Number(size?.slice("size=".length) ?? sharedMemoryBytes),
     Tmpfs: Object.fromEntries(own.map(({ destination, options = [] }) => [destination, options.join(",")])),
   };
 }

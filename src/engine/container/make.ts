@@ -87,6 +87,8 @@ export function recordContainer(
     ...(request.searchDomains.length > 0 && { searchDomains: request.searchDomains }),
     ...(request.resolverOptions.length > 0 && { resolverOptions: request.resolverOptions }),
     ...(request.ipc !== "private" && { ipc: request.ipc }),
+    ...(request.ipc === SHAREABLE &&
+      options.shmBytes !== undefined && { sharedMemoryBytes: options.shmBytes }),
     ...(request.cgroupParent !== undefined && { cgroupParent: request.cgroupParent }),
     ...(request.storage !== undefined && { storage: request.storage }),
     ...(options.isPrivileged && { isPrivileged: true }),
@@ -284,7 +286,7 @@ function openBundle(store: Store, container: ContainerRecord): { path: HostPath;
   const rootfs = join(path, "rootfs") as HostPath;
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   mountRoot(store, container, rootfs);
-  if (container.settings.ipc === SHAREABLE) mountSharedMemory(path);
+  if (container.settings.ipc === SHAREABLE) mountSharedMemory(path, container.settings.sharedMemoryBytes);
   return { path, rootfs };
 }
 

@@ -19,7 +19,7 @@ const FSMOUNT_CLOEXEC = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const ATTRIBUTES = 2 | 4 | 8; // nosuid, nodev, noexec
 /** Docker's default. */
-const BYTES = 64 << 20;
+export const SHARED_MEMORY_BYTES: number = 64 << 20;
 
 /** The other container keeps its IPC to itself. Docker's words. */
 export class NotShareable extends TeuError<"not-shareable", { id: string }> {
@@ -40,7 +40,7 @@ export function sharedMemoryIn(bundle: HostPath): HostPath {
 }
 
 /** Makes it. */
-export function mountSharedMemory(bundle: HostPath): void {
+export function mountSharedMemory(bundle: HostPath, bytes: number = SHARED_MEMORY_BYTES): void {
   const target = sharedMemoryIn(bundle);
   mkdirSync(target, { recursive: true });
   const context = check(syscall("fsopen", cString("tmpfs"), FSOPEN_CLOEXEC), "fsopen", "tmpfs");
@@ -48,7 +48,7 @@ export function mountSharedMemory(bundle: HostPath): void {
   try {
     for (const [key, value] of [
       ["source", "shm"],
-      ["size", `${BYTES}`],
+      ["size", `${bytes}`],
       ["mode", "1777"],
     ] as const)
       check(setOption(context, key, value), "fsconfig", key);

@@ -59,6 +59,8 @@ export interface ContainerSettings {
   readonly resolverOptions?: readonly string[];
   /** How its IPC is shared; absent: not at all. */
   readonly ipc?: string;
+  /** Of a /dev/shm that others may join; absent: docker's default. */
+  readonly sharedMemoryBytes?: number;
   readonly cgroupParent?: string;
   /** Limits of its writable layer. */
   readonly storage?: StorageOptions;
