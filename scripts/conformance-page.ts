@@ -11,10 +11,10 @@ const ROOT = join(import.meta.dir, "..");
 export const TEU: string = process.env["TEU_EXECUTABLE"] ?? join(ROOT, "dist/teu");
 const PAGE = join(ROOT, "docs/reference/conformance.md");
 
-const HEAD = `<!-- Written by scripts/conformance-runtime.ts --write and scripts/conformance-contest.ts --write; do not edit. -->
+const HEAD = `<!-- Written by scripts/conformance-runtime.ts, conformance-contest.ts and conformance-bats.ts --write; do not edit. -->
 # Conformance: the runtime
 
-Two public suites for OCI runtimes against \`teu runtime\` and, in the same run on the same machine, against runc. What runc passes and we do
+Three public suites for OCI runtimes against \`teu runtime\` and, in the same run on the same machine, against runc. What runc passes and we do
 not is a bug, but for the few cases that say why not; every other failure has its reason here, too.
 `;
 

@@ -66,3 +66,51 @@ export const CONTEST_EXCUSED: Readonly<Record<string, string>> = {
     "mounts without a mount namespace are refused: runc makes them on the host, and leaves them there",
   "readonly_paths/readonly_rel_paths": "the specification wants absolute paths, and others are refused",
 };
+
+const DEBUG_LINES = "it looks for lines of runc's own machinery in the debug log";
+const NO_HOST = "it needs what this machine lacks, under runc too";
+
+/** Of runc's own tests, by file or `file: test`: what its newest runc passes and we need not, or neither does. */
+export const BATS_REASONS: Readonly<Record<string, string>> = {
+  "capabilities: runc run [ambient caps not set in inheritable result in a warning]":
+    "nothing is told of it: callers read the log of a create as one object, and all of Debian's runc's own documents have such capabilities",
+  "cgroups: runc run (hugetlb limits)": NO_HOST,
+  checkpoint: "Debian's CRIU knows no way on a kernel that is so much newer",
+  "cpu_affinity: runc exec [CPU affinity, initial and final set from config.json]": DEBUG_LINES,
+  "cpu_affinity: runc exec [CPU affinity, initial and final set from process.json]": DEBUG_LINES,
+  "cpu_affinity: runc exec [CPU affinity, only initial set from process.json]": DEBUG_LINES,
+  "create: runc create[detect fd leak as comprehensively as possible]":
+    "init holds a second fifo at the gate, by which `start` learns that the program runs, or why not",
+  debug: DEBUG_LINES,
+  "delete: runc delete [host pidns + init gone]":
+    "this machine's init reaps now and then later than the test waits",
+  "exec: runc --debug --log exec": DEBUG_LINES,
+  "exec: runc --debug exec": DEBUG_LINES,
+  "exec: runc exec --cgroup sub-cgroups [v1]": "it wants runc's words for a cgroup that is not there",
+  "exec: runc exec --user vs /dev/null ownership": "this machine's /dev/null belongs to somebody else",
+  "host-mntns: runc run [host mount ns + hooks]":
+    "mounts without a mount namespace are refused: runc makes them on the host, and leaves them there",
+  "mounts: runc run [mount order, container bind-mount source]":
+    "its destinations begin with the host's path of the root: by the specification they are inside the container; without it all four pass",
+  "mounts: runc run [mount order, container bind-mount source] (userns)": "as before",
+  "mounts: runc run [mount order, container idmap source]": "as before",
+  "mounts: runc run [mount order, container idmap source] (userns)": "as before",
+  "mounts: runc run [tmpfs mount mode= inherit]":
+    "the mode is that of the directory, but it is set on the mount's root and not shown among its options",
+  mounts_recursive: NO_HOST,
+  mounts_sshfs:
+    "a bind keeps what its source's mount is (read-only, nosuid, nodev, noexec, access times) unless the document says otherwise; runc takes it away when any option is given",
+  "pidfd-socket: runc create [ --pidfd-socket ] ":
+    "at the gate a signal that comes by the descriptor and not by `kill` ends init only if it is KILL: it is PID 1 of its namespace, and no Go program that handles others",
+  "rlimits: runc exec with RLIMIT_NOFILE(Bigger than system's hard value)": NO_HOST,
+  "rlimits: runc run with RLIMIT_NOFILE(Bigger than system's hard value)": NO_HOST,
+  "run: runc run [/proc/self/exe clone]": DEBUG_LINES,
+  "run: runc run [execve error]":
+    "`run` itself tells that the program cannot be executed, in its log; runc's container writes it to its own standard error",
+  "scheduler: scheduler vs cpus": "it wants runc's words where the kernel refuses",
+  "seccomp-notify: runc run [seccomp] (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)": DEBUG_LINES,
+  "seccomp: runc run [seccomp] (SECCOMP_FILTER_FLAG_*)": DEBUG_LINES,
+  "spec: spec validator": "it clones the specification",
+  "update: update devices [minimal transition rules]":
+    'a device rule of it has the access "rwa", which is none and is refused; runc takes no notice',
+};

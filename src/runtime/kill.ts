@@ -4,10 +4,10 @@
  * Source: runtime-spec runtime.md, kill.
  */
 import { TeuError } from "../base/index.ts";
-import { check, errno, parseSignalNumber, syscall } from "../sys/index.ts";
+import { check, errno, existsSync, parseSignalNumber, syscall } from "../sys/index.ts";
 import { isFrozen, thaw } from "./cgroup/freezer.ts";
 import { cgroupPids, killCgroup, signalCgroup } from "./cgroup/processes.ts";
-import { loadState, type SavedState, savedConfig, startTimeOf } from "./state.ts";
+import { loadState, type SavedState, savedConfig, startTimeOf, stateDirectory } from "./state.ts";
 
 /** The container's process has ended. The words are runc's: containerd looks for them. */
 export class ContainerNotRunning extends TeuError<"container-not-running", { id: string }> {
@@ -60,7 +60,7 @@ export function killContainer(
     if (options.all) signalCgroup(state.cgroupPaths, signal);
     else if (signal === SIGKILL && isLeftBehind(state)) killCgroup(state.cgroupPaths);
     else if (pidfd === undefined) throw new ContainerNotRunning({ id: containerID });
-    else signalInit(state, pidfd, signal);
+    else signalInit(root, state, pidfd, signal);
   } finally {
     if (pidfd !== undefined) syscall("close", pidfd);
   }
@@ -71,12 +71,22 @@ function isLeftBehind(state: SavedState): boolean {
   return !hasOwnPids(state) && cgroupPids(state.cgroupPaths).length > 0;
 }
 
-function signalInit(state: SavedState, pidfd: number, signal: number): void {
+function signalInit(root: string, state: SavedState, pidfd: number, signal: number): void {
   const result = syscall("pidfd_send_signal", pidfd, signal, 0, 0);
   if (result === -errno.ESRCH) throw new ContainerNotRunning({ id: state.id });
   check(result, "pidfd_send_signal");
+  // Before its program is there nothing handles a signal, and a PID 1 ends by no other that nothing handles. runc's ends by these.
+  if (ENDING.includes(signal) && isAtGate(root, state)) syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
   // A process in the v1 freezer dies only when it is let go.
   if (signal === SIGKILL && isFrozen(state.cgroupPaths)) thaw(state.cgroupPaths);
+}
+
+const [SIGHUP, SIGINT, SIGQUIT, SIGTERM] = [1, 2, 3, 15];
+/** By which people and callers end what runs. */
+const ENDING = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+function isAtGate(root: string, { id }: SavedState): boolean {
+  return existsSync(`${stateDirectory(root, id)}/exec.fifo`);
 }
 
 function hasOwnPids(state: SavedState): boolean {

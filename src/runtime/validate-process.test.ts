@@ -89,13 +89,13 @@ const memoryCases: { clause: string; says: string; input: Linux["memoryPolicy"];
     clause,
     says: "the default takes no nodes",
     input: { mode: "MPOL_DEFAULT", nodes: "0" },
-    want: ["linux.memoryPolicy.nodes: memory policy mode MPOL_DEFAULT requires 0 nodes but got 1"],
+    want: ["linux.memoryPolicy.nodes: MPOL_DEFAULT: memory policy mode requires 0 nodes but got 1"],
   },
   {
     clause,
     says: "binding needs nodes",
     input: { mode: "MPOL_BIND", nodes: "" },
-    want: ["linux.memoryPolicy.nodes: memory policy mode MPOL_BIND requires at least one node but got 0"],
+    want: ["linux.memoryPolicy.nodes: MPOL_BIND: memory policy mode requires at least one node but got 0"],
   },
   {
     clause,

@@ -99,12 +99,12 @@ export function validateMemoryPolicy({ memoryPolicy }: Linux): ConfigIssue[] {
   if (WITHOUT_NODES.has(mode) && !isEmpty)
     issues.push({
       field: `${field}.nodes`,
-      says: `memory policy mode ${mode} requires 0 nodes but got ${count}`,
+      says: `${mode}: memory policy mode requires 0 nodes but got ${count}`,
     });
   if (WITH_NODES.has(mode) && isEmpty)
     issues.push({
       field: `${field}.nodes`,
-      says: `memory policy mode ${mode} requires at least one node but got 0`,
+      says: `${mode}: memory policy mode requires at least one node but got 0`,
     });
   return issues;
 }

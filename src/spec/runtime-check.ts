@@ -317,7 +317,13 @@ const runtimeConfig = object<RuntimeConfig>(() => ({
 /** Parses the text of a `config.json`. @throws {InvalidJSON} {InvalidDocument} */
 export function parseRuntimeConfig(text: string): RuntimeConfig {
   const document = parseJSON(text, "config.json");
-  if (isObject(document)) fillZeros(document["process"]);
+  if (isObject(document)) {
+    fillZeros(document["process"]);
+    const { linux: part } = document;
+    // What a mode that is not there means is told as for one that nobody knows.
+    if (isObject(part) && isObject(part["memoryPolicy"]))
+      part["memoryPolicy"] = { mode: "", ...part["memoryPolicy"] };
+  }
   return mustBe(runtimeConfig, document, "config.json");
 }
 

@@ -58,7 +58,7 @@ function parseRule(
     throw new InvalidSeccomp({
       path: `${path}.names`,
       found: '"write" with SCMP_ACT_NOTIFY',
-      want: "another action",
+      want: "another action: SCMP_ACT_NOTIFY cannot be used for the write syscall",
     });
   const conditions = args.map((argument, index) => parseCondition(argument, `${path}.args[${index}]`));
   // Two conditions on one argument were written when they meant "or", and runc still reads them so.

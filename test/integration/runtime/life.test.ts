@@ -59,6 +59,15 @@ describe(`the life of a container of ${TESTED.name}`, () => {
     expect(start.stderr).not.toBe("");
   });
 
+  test("kill by the signals that end programs ends a container at the gate, as runc's", async () => {
+    await using container = new Container();
+    await container.configure("true").call(["create", container.id]);
+    expect((await container.call(["kill", container.id, "USR1"])).status).toBe(0);
+    expect((await container.state()).status).toBe("created");
+    expect((await container.call(["kill", container.id])).status).toBe(0);
+    await container.waitFor("stopped");
+  });
+
   test("delete --force removes a container at the gate and a running one", async () => {
     await using created = new Container();
     await created.configure("true").call(["create", created.id]);
