@@ -54,6 +54,11 @@ test("what has happened is told in order, also what nobody waited for", async ()
       (action) => `container ${action}`,
     ),
   );
+  const forced = (await store.done("run", "-d", "--network", "none", image, "sleep", "1000")).trim();
+  await store.done("rm", "-f", forced);
+  expect(await past("--filter", `container=${forced}`)).toEqual(
+    ["create", "start", "kill", "die", "destroy"].map((action) => `container ${action}`),
+  );
   expect(await past("--filter", "label=a=b", "--filter", "event=die")).toEqual(["container die"]);
   const [line = ""] = (await store.done(...PAST, "--filter", "event=die")).split("\n");
   expect(line).toMatch(

@@ -1,10 +1,11 @@
 /** Ends containers: by asking, and by force when that does not help. Docker's words and times. */
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
+import { readExitRecord } from "../monitor/exit-record.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction, togetherWithOthers, withoutWaiting } from "../store/database.ts";
-import { noteContainerEvent } from "../store/events.ts";
-import type { Store } from "../store/store.ts";
+import { noteContainerEvent, noteEnd } from "../store/events.ts";
+import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
 import { noteStop } from "./restart.ts";
@@ -18,6 +19,8 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
 }
 
 const [SIGINT, SIGQUIT, SIGKILL, SIGTERM] = [2, 3, 9, 15];
+/** What a process that is killed reports: 128 + SIGKILL. */
+const KILLED = 137;
 /** Docker's. */
 const STOP_SECONDS = 10;
 const ENDS: ReadonlySet<number> = new Set([SIGKILL, SIGTERM, SIGINT, SIGQUIT]);
@@ -88,10 +91,24 @@ const PATIENCE_SECONDS = 2;
 /** Kills a container whose owner the caller is, and who removes it; waits until its monitor is done with it, if that does not take long. */
 export async function killForRemoval(store: Store, container: ContainerRecord): Promise<void> {
   // Other runtimes kill as they delete: each of their commands is a process.
-  if (container.settings.runtime !== undefined) return;
-  const ended = monitorSays(store, container.id, { settles: true, removes: true });
-  await send(store, container, SIGKILL);
-  await Promise.race([ended, after(PATIENCE_SECONDS)]);
+  if (container.settings.runtime === undefined) {
+    const ended = monitorSays(store, container.id, { settles: true, removes: true });
+    await send(store, container, SIGKILL);
+    await Promise.race([ended, after(PATIENCE_SECONDS)]);
+  }
+  noteRemoval(store, container);
+}
+
+/** Docker tells of the end of what is removed by force before it tells of the removal. */
+function noteRemoval(store: Store, { id }: ContainerRecord): void {
+  const { database } = store;
+  const { status = KILLED } = readExitRecord(containerDirectory(store, id)) ?? {};
+  withoutWaiting(database, () =>
+    inTransaction(database, () => {
+      noteContainerEvent(database, id, "kill", { signal: `${SIGKILL}` });
+      noteEnd(database, id, status);
+    }),
+  );
 }
 
 /** It hears of a signal when it goes on. One that SIGKILL has ended by then is no error. */
