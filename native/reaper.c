@@ -23,7 +23,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tmov x0, sp\n\
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum {
-  ENOENT = 2, EACCES = 13, ENOTDIR = 20, PATH_BYTES = 4096, SIGCHLD = 17, SIGTTIN = 21, SIGTTOU = 22, SIG_SETMASK = 2, SIG_IGN = 1, WNOHANG = 1, WALL = 0x40000000, TIOCSPGRP = 0x5410, STDERR = 2,
+  ENOENT = 2, EAGAIN = 11, EACCES = 13, ENOTDIR = 20, PATH_BYTES = 4096, SIGCHLD = 17, SIGTTIN = 21, SIGTTOU = 22, SIG_SETMASK = 2, SIG_IGN = 1, WNOHANG = 1, WALL = 0x40000000, TIOCSPGRP = 0x5410, STDERR = 2,
   NOT_FOUND = 127, NOT_EXECUTABLE = 126, KILLED = 128,
 };
 
@@ -115,7 +115,10 @@ void reap(long *stack) {
   CALL(SYS_rt_sigaction, SIGTTOU, &ignored, 0, 8);
   long program = CALL(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (program == 0) become(words, environment, before);
-  if (program < 0) CALL(SYS_exit_group, NOT_EXECUTABLE);
+  if (program < 0) {
+    say(program == -EAGAIN ? "fork: no more processes may be in the container\n" : "fork: failed\n");
+    CALL(SYS_exit_group, NOT_EXECUTABLE);
+  }
   for (;;) {
     long signal = CALL(SYS_rt_sigtimedwait, &all, 0, 0, 8);
     if (signal == SIGCHLD) {

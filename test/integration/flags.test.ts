@@ -47,6 +47,40 @@ const DISKS = readdirSync("/sys/block")
   .map((name) => ({ name, numbers: readFileSync(`/sys/block/${name}/dev`, "utf8").trim() }))
   .slice(0, 1);
 
+describe("what makes a container impossible is told by name", () => {
+  const device = "something else is there than the device";
+  const kinds = "hint: Are you trying to mount a directory onto a file (or vice-versa)?";
+  const cases: { flags: string[]; status?: number; says: string }[] = [
+    { flags: ["-v", "/tmp:/dev/null"], says: `/dev/null: ${device} c 1:3` },
+    { flags: ["--device", "/dev/null:/etc/passwd"], says: `/etc/passwd: ${device} c 1:3` },
+    { flags: ["--device", "/dev/zero:/dev/null"], says: `/dev/null: ${device} c 1:3` },
+    { flags: ["-v", "/etc/passwd:/etc"], says: kinds },
+    { flags: ["-v", "/etc:/etc/passwd"], says: kinds },
+    { flags: ["--tmpfs", "/etc/passwd"], says: kinds },
+    { flags: ["--pids-limit", "1", "--init"], status: 126, says: "fork: no more processes may be" },
+  ];
+  test.each(cases)("$flags", async ({ flags, status = 125, says }) => {
+    const { stderr, ...ended } = await run("true", "--network", "none", ...flags);
+    expect(ended.status).toBe(status);
+    expect(stderr).toContain(says);
+  });
+
+  test("exec in a container that is full of processes", async () => {
+    const made = ["--name", "full", "--network", "none", "--pids-limit", "1", image, "sleep", "1000"];
+    await store.done("run", "-d", ...made);
+    const { stderr, status } = await store.teu("exec", "full", "true");
+    expect([status, stderr]).toEqual([126, expect.stringContaining("hint: As many processes as may be")]);
+    await store.done("rm", "-f", "full");
+  });
+
+  test("not a limit of open files: what makes it is not held to that", async () => {
+    for (const limit of ["0", "3:70", "10"]) {
+      const { stdout } = await run("ulimit -n", "--network", "none", "--ulimit", `nofile=${limit}`);
+      expect(stdout).toBe(`${limit.split(":")[0]}\n`);
+    }
+  });
+});
+
 describe("what a container sees", () => {
   const cgroup = (v1: string, v2: string) =>
     `cat /sys/fs/cgroup/${v1} 2>/dev/null || cat /sys/fs/cgroup/${v2}`;

@@ -12,6 +12,7 @@ import {
   CoversProc,
   InitDied,
   NotOrdinaryDirectory,
+  NotThatDevice,
   naming,
   OutsideRoot,
   PlanFailed,
@@ -156,6 +157,8 @@ function hostSteps(plan: Plan): Map<number, PlacedHostStep[]> {
   return after;
 }
 
+const NULL_DEVICE = { name: "null", type: "c", major: 1, minor: 3 };
+
 /** Mounts whose destination is looked up without following a link. */
 const STRICT = /^mounts\[\d+\] \/+(proc|sys)(\/|$)/;
 
@@ -171,5 +174,26 @@ function failure(plan: Plan, process: Process | undefined, { record, errno: numb
   const isLookup = failed.op === "call" && failed.call === "openat2";
   if (isLookup && STRICT.test(field ?? "") && (number === errno.ELOOP || number === errno.ENOTDIR))
     return new NotOrdinaryDirectory(field ?? "");
-  return new PlanFailed(plan, record, number);
+  if (failed.op === "fail" && number === errno.EEXIST) {
+    // The answer to what was asked two records before.
+    const asked = plan.hostSteps.find(
+      ({ step, after }) => step.kind === "verify-device" && after === record - 2,
+    );
+    if (asked?.step.kind === "verify-device") return new NotThatDevice(field ?? "", asked.step);
+  }
+  if (failed.op === "fail" && number === errno.ENXIO && field === "/dev/null")
+    return new NotThatDevice("/dev", NULL_DEVICE);
+  return new PlanFailed(plan, record, number, hintFor(field ?? "", failed, number));
+}
+
+function hintFor(field: string, failed: ReturnType<typeof recordAt>, number: number): string | undefined {
+  if (failed.op !== "call") return undefined;
+  if (failed.call === "clone3" && number === errno.EAGAIN)
+    return "As many processes as may be are in the container, or are its user's: see pids.max and RLIMIT_NPROC";
+  if (!/^mounts\[\d+\]/.test(field)) return undefined;
+  const isOther =
+    (failed.call === "move_mount" && number === errno.EINVAL) ||
+    (failed.call === "openat2" && number === errno.ENOTDIR);
+  // Docker's question.
+  return isOther ? "Are you trying to mount a directory onto a file (or vice-versa)?" : undefined;
 }

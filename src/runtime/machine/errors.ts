@@ -11,7 +11,7 @@ export class PlanFailed extends TeuError<
   "plan-failed",
   { field: string; clause: string; record: number; call: string; errno: string }
 > {
-  constructor(plan: Plan, index: number, number: number) {
+  constructor(plan: Plan, index: number, number: number, hint?: string) {
     const { field: section = "plan", clause = "" } = sectionOf(plan, index) ?? {};
     const call = describeRecord(plan, recordAt(plan, index, architecture));
     const field = memberOf(section, call);
@@ -21,6 +21,24 @@ export class PlanFailed extends TeuError<
       errno === "EPERM" || errno === "EACCES" ? "permission-denied" : "failed-precondition",
       { field, clause, record: index, call, errno },
       `${field}: ${call}: ${errnoSentence(number)}`,
+      hint === undefined ? undefined : { hint },
+    );
+  }
+}
+
+/** What the image or a mount has in the place of a device is another thing. */
+export class NotThatDevice extends TeuError<"not-that-device", { field: string }> {
+  /** @param field  `/dev`, or that of config.json with the path. */
+  constructor(
+    field: string,
+    { name, type, major, minor }: { name: string; type: string; major: number; minor: number },
+  ) {
+    const at = field === "/dev" ? `/dev/${name}` : field;
+    super(
+      "not-that-device",
+      "failed-precondition",
+      { field: at },
+      `${at}: something else is there than the device ${type} ${major}:${minor}`,
     );
   }
 }
