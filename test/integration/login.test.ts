@@ -34,7 +34,7 @@ beforeAll(async () => {
 access: [{ repositories: ["**"], identities: ["user:alice"], rights: [read, create, update] }]`;
   writeFileSync(
     join(folder, "config.yaml"),
-    `root: ${join(folder, "root")}\nlisten: 127.0.0.1:0\n${access}\n`,
+    `root: ${join(folder, "root")}\nlisten: 127.0.0.1:0\n${access}\nwarnings: [{ repositories: ["team/flags"], text: "It moves" }]\n`,
   );
   registry = await serveRegistry("--config", join(folder, "config.yaml"));
 });
@@ -191,20 +191,22 @@ describe("pull, push, unpack and image files", () => {
     for (const none of [[], ["--creds", "alice:wrong"], ["--authfile", authfile, "--no-creds"]])
       expect(await teu(["push", "-q", ...none, image])).toMatchObject({ status: 1, stdout: "" });
     const pushed = await teu(["push", "-q", "--json", "--authfile", authfile, image]);
-    expect(pushed).toMatchObject({ status: 0, stderr: "" });
+    // What the registry wants people to know, once.
+    const stderr = `WARNING: ${registry.address}: It moves\n`;
+    expect(pushed).toMatchObject({ status: 0, stderr });
     const { reference, digest, size } = JSON.parse(pushed.stdout);
     expect([reference, digest, size]).toEqual([image, expect.stringMatching(/^sha256:/), expect.any(Number)]);
     await teu(["rmi", image]);
     expect((await teu(["pull", "-q", image])).status).toBe(1);
     const files = await teu(["image", "files", "--json", "--creds", "alice:secret", image]);
-    expect(files).toMatchObject({ status: 0, stderr: "" });
+    expect(files).toMatchObject({ status: 0, stderr });
     const pulled = await teu(["pull", "-q", "--json", "--creds", "alice:secret", image]);
     expect({ ...pulled, stdout: JSON.parse(pulled.stdout) }).toMatchObject({
-      ...{ status: 0, stderr: "", stdout: { reference: image, digest } },
+      ...{ status: 0, stderr, stdout: { reference: image, digest } },
     });
     await teu(["rmi", image]);
     const unpack = ["unpack", "-q", "--authfile", authfile, image, join(home, "bundle")];
-    expect(await teu(unpack)).toMatchObject({ status: 0, stderr: "" });
+    expect(await teu(unpack)).toMatchObject({ status: 0, stderr });
   });
 });
 

@@ -3,7 +3,7 @@
  * Source: distribution-spec spec.md, Pushing blobs (POST then PUT; PATCH without Content-Range is a streamed upload).
  */
 import { isTeuError } from "../../base/index.ts";
-import type { RegistryName, RepositoryName } from "../../spec/index.ts";
+import { digestAlgorithm, type RegistryName, type RepositoryName } from "../../spec/index.ts";
 import { type BlobAddress, sizeMismatch } from "./blob-read.ts";
 import { discard, readCapped } from "./body.ts";
 import { uploadLocation } from "./endpoint.ts";
@@ -89,7 +89,10 @@ async function pushOnce(
     await discard(response);
     return response;
   };
-  const start = `${session.origin}/v2/${repository.repository}/blobs/uploads/`;
+  const algorithm = digestAlgorithm(blob.digest);
+  // So that a stream can be hashed as it comes; registries that do not know the word go by the digest at its end.
+  const query = algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`;
+  const start = `${session.origin}/v2/${repository.repository}/blobs/uploads/${query}`;
   let upload = locationOf(await send("POST", start, 202), session, repository.registry, start, operation);
   try {
     let rest: Uint8Array | undefined;

@@ -66,6 +66,20 @@ describe("getBlob()", () => {
     expect(asked.map(rangeOf)).toEqual([null, "bytes=4-"]);
   });
 
+  test("goes on with a new token where that has expired in the middle", async () => {
+    const expired = challenge('Bearer realm="https://auth.io/t"');
+    const token = (text: string) => answer(200, JSON.stringify({ token: text }));
+    const rest = answer(206, TEXT.slice(4), { "content-range": "bytes 4-9/10" });
+    const answers = [expired, token("first"), breaksAfter("0123"), expired, token("second"), rest];
+    const { client, asked } = clientOf(answers);
+    expect(await new Response(client.getBlob(BLOB)).text()).toBe(TEXT);
+    const last = asked.at(-1);
+    expect([last?.headers.get("authorization"), last && rangeOf(last)]).toEqual([
+      "Bearer second",
+      "bytes=4-",
+    ]);
+  });
+
   test("skips what it has when the server ignores the range", async () => {
     const { client } = clientOf([
       breaksAfter("0123"),
@@ -202,6 +216,12 @@ describe("pushBlob()", () => {
   const LARGE = { digest: BLOB.digest, size: 3 << 20 };
   const openLarge = (): ReadableStream<Uint8Array> =>
     bodyOf(Array.from({ length: 48 }, () => "x".repeat(65_536)));
+
+  test("says beforehand by what it is to be hashed, where that is not sha256", async () => {
+    const { client, asked } = clientOf([started, answer(201)]);
+    await client.pushBlob({ digest: digestOf(TEXT, "sha512"), size: TEXT.length }, open);
+    expect(asked[0]?.url).toBe("https://r.io/v2/a/blobs/uploads/?digest-algorithm=sha512");
+  });
 
   test("streams a large one, and follows the newest location", async () => {
     const patched = answer(202, null, { location: "2" });

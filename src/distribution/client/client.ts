@@ -51,6 +51,8 @@ export interface RegistryClientOptions {
   readonly mountFrom?: readonly RepositoryName[];
   readonly headTimeoutMs?: number;
   readonly stallMs?: number;
+  /** Told of each text that the registry wants people to know, as often as it says so. */
+  readonly onWarning?: (text: string) => void;
 }
 
 const HEAD_TIMEOUT_MS = 60_000;
@@ -73,6 +75,7 @@ export class RegistryClient {
       retry,
       userAgent: `teu/${version}`,
       headTimeoutMs: options.headTimeoutMs ?? HEAD_TIMEOUT_MS,
+      onWarning: options.onWarning,
     };
     const credentials = options.credentials ?? fileCredentials(credentialFiles(process.env));
     const sources = options.mountFrom ?? [];

@@ -40,6 +40,8 @@ export interface HTTPSettings {
   readonly userAgent: string;
   /** Longest wait for the head of an answer, in milliseconds; a streamed upload is not bounded by it. */
   readonly headTimeoutMs: number;
+  /** Told of each text that the registry wants people to know, as often as it says so. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** One request as we mean it. */

@@ -79,6 +79,18 @@ describe("a body", () => {
     expect(await read(registry)).toBe(TEXT);
   });
 
+  test("that drips in brings the right bytes", async () => {
+    await using registry = await misbehavingRegistry(async (socket) => {
+      for (let at = 0; at < WHOLE.byteLength; at += 3) {
+        socket.write(WHOLE.subarray(at, at + 3));
+        await Bun.sleep(1);
+      }
+      socket.end();
+    });
+    expect(await read(registry)).toBe(TEXT);
+    expect(registry.asked.length).toBe(1);
+  });
+
   test("in a coding that nobody asked for brings the right bytes", async () => {
     const coded = wire("200 OK", gzipSync(TEXT), { "content-encoding": "gzip" });
     await using registry = await misbehavingRegistry(says(coded));

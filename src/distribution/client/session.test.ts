@@ -382,3 +382,23 @@ test.each([
   const error = await client.resolve(TAG).catch((thrown: unknown) => thrown);
   expect((error as { hint?: string }).hint).toBe(hint as never);
 });
+
+describe("warnings", () => {
+  test("of the registry are told, of nobody else, in one line and without terminal commands", async () => {
+    const told: string[] = [];
+    const mediaType = "application/vnd.oci.image.manifest.v1+json";
+    const warns = (warning: string) => answer(200, MANIFEST, { "content-type": mediaType, warning });
+    const { client } = clientOf(
+      [
+        warns('299 - "moves, in May", 299 - "a \\"b\\""'),
+        warns('199 - "other", 299 other "text", 299 - "\u009b31mred"'),
+        warns(`299 - "${"x".repeat(5000)}"`),
+        answer(307, null, { location: "https://elsewhere.io/x" }),
+        warns('299 - "of a stranger"'),
+      ],
+      { onWarning: (text) => told.push(text) },
+    );
+    for (let round = 0; round < 4; round += 1) await client.resolve(TAG);
+    expect(told).toEqual(["moves, in May", 'a "b"', " 31mred"]);
+  });
+});

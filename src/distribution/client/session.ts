@@ -16,6 +16,7 @@ import {
 } from "./errors.ts";
 import { type Call, type HTTPSettings, request } from "./http.ts";
 import type { Repository } from "./repository.ts";
+import { warningsOf } from "./warning.ts";
 
 const MAX_REDIRECTS = 10;
 const MAX_ERROR_BODY = 65_536;
@@ -80,6 +81,7 @@ export class Session {
       const headers = { ...call.headers, ...(authorization === undefined ? {} : { authorization }) };
       const next: Call = { method, url, headers, operation: call.operation, ...(body && { body }) };
       const response = await request(this.#http, next, signal);
+      if (home) for (const text of warningsOf(response.headers)) this.#http.onWarning?.(text);
       const location = response.headers.get("location");
       if (!REDIRECTS.has(response.status) || location === null) return { response, home };
       await discard(response);

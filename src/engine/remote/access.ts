@@ -1,4 +1,5 @@
 /** How we speak to a registry: who we are there, whether its certificate counts, how patiently. */
+import { printError } from "../../base/index.ts";
 import {
   type CredentialSource,
   credentialFiles,
@@ -67,6 +68,7 @@ export async function openPlaces(
     mirrors: mirrors.map(
       ({ repository, options: own }) =>
         new RegistryClient(repository, {
+          onWarning: tellOnce(repository.registry),
           ...own,
           credentials,
           retry: { ...DEFAULT_RETRY, attempts: 1 },
@@ -93,6 +95,7 @@ export async function openHome(
   const wish = { action, isInsecure, certificates, environment: options.environment };
   const home = endpointsOf(repository, wish).at(-1) as Endpoint; // there is always one
   return new RegistryClient(home.repository, {
+    onWarning: tellOnce(repository.registry),
     ...more,
     ...home.options,
     credentials: credentialsOf(options),
@@ -137,6 +140,17 @@ function credentialsOf({ access, environment }: RemoteOptions): CredentialSource
     throw new InvalidOption({ option: "--creds", value: "" }, "Invalid credentials: wants NAME:PASSWORD");
   const [username, password] = [credentials.slice(0, colon), credentials.slice(colon + 1)];
   return async () => ({ kind: "basic", username, password });
+}
+
+/** What was told, by registry: each of an image's blobs may come with the same words. */
+const TOLD = new Set<string>();
+
+function tellOnce(registry: RegistryName): (text: string) => void {
+  return (text) => {
+    const line = `WARNING: ${registry}: ${text}\n`;
+    if (!TOLD.has(line)) printError(line);
+    TOLD.add(line);
+  };
 }
 
 const PROBE_MS = 10_000;
