@@ -51,3 +51,12 @@ test("cosign with a key of ed25519 is refused by name", () => {
   const trust = trustKeys([parsePublicKey(publicKey, "cosign.pub")]);
   expect(() => trust.signerOf({ ...signed, certificate: undefined, entries: [] })).toThrow("Ed25519ph");
 });
+
+test("what skopeo's library signed is read alike", () => {
+  const file = join(import.meta.dir, "../../test/fixtures/containers-image/signed.json");
+  const one = JSON.parse(readFileSync(file, "utf8")) as Omit<Fixture, "kind" | "bundle">;
+  const message = Buffer.from(one.payload, "base64");
+  const key = parsePublicKey(one.publicKey, "k.pub");
+  expect(key.isSignature(message, Buffer.from(one.signature, "base64"))).toBe(true);
+  expect(parsePayload(message).digests).toEqual([one.digest]);
+});

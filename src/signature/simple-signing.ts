@@ -5,6 +5,7 @@
 import {
   type Check,
   type Digest,
+  InvalidDocument,
   integer,
   isDigest,
   mustBe,
@@ -13,6 +14,7 @@ import {
   parseJSON,
   string,
 } from "../spec/index.ts";
+import { decodeBase64 } from "./base64.ts";
 import type { LogEntry } from "./transparency-log.ts";
 
 /** Of the layers of a manifest of signatures. */
@@ -23,6 +25,8 @@ export const SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature";
 export const CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate";
 export const CHAIN_ANNOTATION = "dev.sigstore.cosign/chain";
 export const LOG_ANNOTATION = "dev.sigstore.cosign/bundle";
+/** Where it has the time stamp of an authority. */
+export const TIMESTAMP_ANNOTATION = "dev.sigstore.cosign/rfc3161timestamp";
 const COSIGN_TYPE = "cosign container image signature";
 /** Of those that OpenPGP keys make. */
 export const GPG_TYPE = "atomic container signature";
@@ -105,4 +109,21 @@ export function parseLogAnnotation(text: string | undefined): LogEntry[] {
   const name = `annotation ${LOG_ANNOTATION}`;
   const { SignedEntryTimestamp, Payload } = mustBe(logCheck, parseJSON(text, name), name);
   return [{ ...Payload, promise: SignedEntryTimestamp }];
+}
+
+interface TimestampAnnotation {
+  readonly SignedRFC3161Timestamp: string;
+}
+
+const timestampCheck = object<TimestampAnnotation>({ SignedRFC3161Timestamp: string });
+
+/** Reads what an authority of time answered, in DER, if it was asked. @throws {InvalidDocument} @throws {InvalidJSON} */
+export function parseTimestampAnnotation(text: string | undefined): Uint8Array[] {
+  if (text === undefined) return [];
+  const name = `annotation ${TIMESTAMP_ANNOTATION}`;
+  const { SignedRFC3161Timestamp: encoded } = mustBe(timestampCheck, parseJSON(text, name), name);
+  const timestamp = decodeBase64(encoded);
+  if (timestamp !== undefined) return [timestamp];
+  const issue = { path: ["SignedRFC3161Timestamp"], found: "other text", wants: "base64" };
+  throw new InvalidDocument({ name, issues: [issue] });
 }

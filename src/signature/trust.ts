@@ -45,10 +45,11 @@ export function trustKeys(keys: readonly PublicKey[], logs: readonly TrustedLog[
 /** Who may say of whom, and when. */
 export interface Witnesses {
   readonly authorities: readonly Authority[];
+  /** One of them must have seen the signature, if there are some. */
   readonly logs: readonly TrustedLog[];
   /** One of them must have promised to keep the certificate, if there are some. */
   readonly certificateLogs?: readonly TrustedLog[];
-  /** Of time: for signatures in logs that do not say when. */
+  /** Of time: for signatures in logs that do not say when, and where there are no logs. */
   readonly timestampAuthorities?: readonly TimestampAuthority[];
 }
 
@@ -64,8 +65,11 @@ export function trustIdentity(
       // The very one, of several: else an old one's time could be that of a new one.
       const signature = signatureBy(publicKeyOf(certificate.publicKey, "certificate"), signed);
       if (signature === undefined) throw new RangeError("one was not made with the key of its certificate");
-      // The certificate lasted some minutes: without a log nobody knows that it was used in them.
-      const loggedMs = loggedAt(signed.entries, logs, { ...signed, signature, verifier: certificate.raw });
+      // The certificate lasted some minutes: without a log or a time stamp nobody knows that it was used in them.
+      const loggedMs =
+        logs.length === 0
+          ? undefined
+          : loggedAt(signed.entries, logs, { ...signed, signature, verifier: certificate.raw });
       const times =
         loggedMs === undefined
           ? timestampedAt(signed.timestamps ?? [], signature, timestampAuthorities)

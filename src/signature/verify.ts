@@ -16,7 +16,9 @@ import {
   LOG_ANNOTATION,
   parseLogAnnotation,
   parsePayload,
+  parseTimestampAnnotation,
   SIGNATURE_ANNOTATION,
+  TIMESTAMP_ANNOTATION,
 } from "./simple-signing.ts";
 import type { Signed, Trust } from "./trust.ts";
 
@@ -85,6 +87,7 @@ function fromSimple({
     certificate: annotations[CERTIFICATE_ANNOTATION],
     chain: annotations[CHAIN_ANNOTATION],
     entries: parseLogAnnotation(annotations[LOG_ANNOTATION]),
+    timestamps: parseTimestampAnnotation(annotations[TIMESTAMP_ANNOTATION]),
     claim: () => parsePayload(payload),
   };
 }

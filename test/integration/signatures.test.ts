@@ -1,6 +1,9 @@
 /** Images are signed and verified by the built program; policies keep out what is not signed; and skopeo believes what teu signed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { RegistryClient } from "../../src/distribution/client/index.ts";
+import { type Digest, digestOf, mediaTypes, parseReference, type Tag } from "../../src/spec/index.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -61,6 +64,68 @@ describe("teu sign and teu verify", () => {
     expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("it exists")]);
     expect((await store.teu("sign", "a")).stderr).toContain("without --key");
     expect((await store.teu("verify", "a")).stderr).toContain("Cannot tell whom to trust");
+  });
+});
+
+/** What cosign signed by certificate, and an authority stamped: see test/fixtures/cosign/make. */
+const stamped = JSON.parse(
+  readFileSync(join(import.meta.dir, "../fixtures/cosign/stamped.json"), "utf8"),
+) as { digest: string; payload: string; annotations: object; authority: string; time: string };
+
+describe("teu verify --trusted-root", () => {
+  test("takes a time stamp for a log's time where no log is asked for, and says so by --insecure-ignore-tlog", async () => {
+    const image = "team/stamped:1";
+    expect((await pushLayers(name(image), [{ file: "text" }])).manifest.digest).toBe(
+      stamped.digest as Digest,
+    );
+    const client = new RegistryClient(parseReference(name(image)));
+    const push = async (bytes: Uint8Array, mediaType: string) => {
+      const blob = { digest: digestOf(bytes), size: bytes.byteLength };
+      await client.pushBlob(blob, () => new Blob([new Uint8Array(bytes)]).stream());
+      return { mediaType, ...blob };
+    };
+    const payload = await push(
+      Buffer.from(stamped.payload, "base64"),
+      "application/vnd.dev.cosign.simplesigning.v1+json",
+    );
+    const layers = [{ ...payload, annotations: stamped.annotations }];
+    const config = await push(Buffer.from("{}"), mediaTypes.config);
+    const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers };
+    await client.putManifest(`${stamped.digest.replace(":", "-")}.sig` as Tag, {
+      mediaType: mediaTypes.manifest,
+      bytes: Buffer.from(JSON.stringify(manifest)),
+    });
+
+    const chain = (pem: string) => ({
+      certChain: {
+        certificates: pem
+          .split(/(?=-----BEGIN)/)
+          .map((one) => ({ rawBytes: one.replaceAll(/-----[^-]+-----|\s/g, "") })),
+      },
+    });
+    const publicKey = readFileSync(`${key}.pub`, "utf8").replaceAll(/-----[^-]+-----|\s/g, "");
+    const root = {
+      mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+      certificateAuthorities: [chain(stamped.authority)],
+      timestampAuthorities: [chain(stamped.time)],
+      tlogs: [{ publicKey: { rawBytes: publicKey } }],
+    };
+    const file = store.path("root.json");
+    writeFileSync(file, JSON.stringify(root));
+    const whom = ["--certificate-identity", "me@example.org"];
+    const by = [...whom, "--certificate-oidc-issuer", "https://login.example"];
+    const signedAs = /"docker-reference":"([^"]+)"/.exec(atob(stamped.payload))?.[1] ?? "";
+    const verify = (...more: string[]) =>
+      store.teu("verify", "--trusted-root", file, ...by, "--identity", signedAs, ...more, name(image));
+    const logged = await verify();
+    expect([logged.status, logged.stderr]).toEqual([1, expect.stringContaining("in no transparency log")]);
+    const accepted = await verify("--insecure-ignore-tlog");
+    expect([accepted.stderr, accepted.stdout]).toEqual([
+      "",
+      expect.stringContaining("signed with me@example.org"),
+    ]);
+    writeFileSync(file, JSON.stringify({ ...root, tlogs: [] }));
+    expect((await verify()).status).toBe(0);
   });
 });
 

@@ -37,6 +37,11 @@ names another repository than IMAGE's does not count, unless --identity names it
       value: "URL",
       summary: "Where he must have logged in to get it",
     },
+    "insecure-ignore-tlog": {
+      kind: "boolean",
+      aliases: ["private-infrastructure"],
+      summary: "With --trusted-root: ask for no log, a time stamp says when it was signed",
+    },
     identity: {
       kind: "string",
       value: "REPOSITORY",
@@ -84,6 +89,7 @@ async function readTrust(flags: {
   "trusted-root": string | undefined;
   "certificate-identity": string | undefined;
   "certificate-oidc-issuer": string | undefined;
+  "insecure-ignore-tlog": boolean;
 }): Promise<ReturnType<typeof trustKeys>> {
   const {
     key,
@@ -98,5 +104,9 @@ async function readTrust(flags: {
       { option: "--key", value: key ?? "" },
       "Cannot tell whom to trust: wants --key, or --trusted-root with --certificate-identity and --certificate-oidc-issuer",
     );
-  return trustIdentity({ subject, issuer }, parseTrustedRoot(await readFile(root, "utf8"), root));
+  const trusted = parseTrustedRoot(await readFile(root, "utf8"), root);
+  return trustIdentity(
+    { subject, issuer },
+    flags["insecure-ignore-tlog"] ? { ...trusted, logs: [] } : trusted,
+  );
 }
