@@ -188,6 +188,56 @@ describe("an image that is mounted", () => {
       expect(await sh("ls /img/data", "--mount", mount())).toBe("deep\nlink\n");
     }));
 
+  test("is written to with rw, by one container, for as long as that is there", () =>
+    cleanly(async () => {
+      const words = (name: string, ...more: string[]) => [
+        "run",
+        "--name",
+        name,
+        "--network",
+        "none",
+        ...more,
+      ];
+      const script =
+        "cat /img/data/new; echo $0 >> /img/data/new; rm /img/data/link; mkdir /img/more; ls /img/data";
+      const writable = [
+        "--mount",
+        mount(",rw=true"),
+        "--mount",
+        `type=image,source=${withVolumes},target=/part,rw,subpath=data`,
+      ];
+      expect(await store.done(...words("one", ...writable), image, "sh", "-c", script, "one")).toBe(
+        "deep\nnew\n",
+      );
+      // What it has changed it has when it starts again, and others have not.
+      expect((await store.done("start", "-a", "one")).split("\n")).toEqual(["one", "deep", "new", ""]);
+      expect(await store.done(...words("two", ...writable), image, "sh", "-c", script, "two")).toBe(
+        "deep\nnew\n",
+      );
+      expect(await sh("ls /img/data", "--mount", mount())).toBe("deep\nlink\n");
+      // From another container: changes of its own, or none.
+      expect(await sh("echo x > /img/data/x; ls /img/data /part", "--volumes-from", "one")).toBe(
+        "/img/data:\ndeep\nlink\nx\n\n/part:\ndeep\nlink\n",
+      );
+      expect(await sh("touch /img/x || echo refused", "--volumes-from", "one:ro")).toContain("refused");
+      // Copies see it, also at rest, and leave their own there.
+      const file = store.path("copied");
+      await store.done("cp", "one:/img/data/new", file);
+      expect(readFileSync(file, "utf8")).toBe("one\none\n");
+      await store.done("cp", file, "one:/part/copied");
+      await store.done("cp", "one:/part/copied", store.path("back"));
+      expect(readFileSync(store.path("back"), "utf8")).toBe("one\none\n");
+      const [shown] = JSON.parse(await store.done("inspect", "one"));
+      expect(shown.Mounts).toMatchObject([
+        { Type: "image", Destination: "/img", RW: true },
+        { Type: "image", Destination: "/part", RW: true },
+      ]);
+      const around = join(shown.GraphDriver.Data.UpperDir, "..");
+      expect(existsSync(join(around, "images/0/fs/data/new"))).toBe(true);
+      await store.done("rm", "one", "two");
+      expect(existsSync(around)).toBe(false);
+    }));
+
   test("is held by its container, which has it again when it starts once more", () =>
     cleanly(async () => {
       const single = `${registry.address}/test/single`;

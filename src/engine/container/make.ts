@@ -2,7 +2,7 @@
  * Makes a container, up to its bundle: the record first, so that whatever follows can be found and cleaned; then the
  * writable layer, the mount, the files, config.json.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
 import { parseRuntimeConfig } from "../../spec/index.ts";
@@ -20,7 +20,7 @@ import { makeID, makeName, shortID } from "../options/name.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import { storageBytes } from "../options/storage.ts";
 import { cgroupsPath } from "../paths.ts";
-import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
+import { copyOwnership, filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { limitDirectory } from "../snapshot/limit-directory.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import {
@@ -183,7 +183,10 @@ function mountsFor(
   const borrowed = volumesFrom.flatMap(({ container, readonly }) =>
     (findContainer(store, container).settings.mounts ?? [])
       .filter(isFree)
-      .map((mount) => (readonly === undefined || mount.kind === "image" ? mount : { ...mount, readonly })),
+      // An image that is shown to be read is not changed by who has it from another.
+      .map((mount) =>
+        readonly === undefined || (mount.kind === "image" && mount.readonly) ? mount : { ...mount, readonly },
+      ),
   );
   const ofImage = image.volumes
     .map((destination) => ({ kind: "volume" as const, destination, readonly: false, copies: true }))
@@ -309,11 +312,4 @@ export function mountRoot(store: Store, { snapshot, settings }: ContainerRecord,
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);
   const writable = { upper, work, isPassing: settings.autoRemove };
   mountOverlay({ base: store.paths.snapshots, lower, writable, target });
-}
-
-/** The root of the merged tree is the writable layer's: it must look as the image's does. */
-function copyOwnership(from: HostPath, to: HostPath): void {
-  const { uid, gid, mode } = statSync(from);
-  chownSync(to, uid, gid);
-  chmodSync(to, mode & 0o7777);
 }

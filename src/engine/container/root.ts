@@ -76,7 +76,7 @@ async function mountStopped(
   cleanUp.defer(() => closeSync(descriptor));
   cleanUp.defer(() => closePlaces(around));
   for (const [index, mount] of withMounts ? (container.settings.mounts ?? []).entries() : []) {
-    const source = await sourceOf(store, mount, placeOf(around, index));
+    const source = await sourceOf(store, container, index, mount, placeOf(around, index));
     showAt(descriptor, source, byteString(mount.destination));
   }
   const kept = cleanUp.move();
@@ -84,9 +84,16 @@ async function mountStopped(
 }
 
 /** Where what is mounted is, at `place` where it is a part. */
-async function sourceOf(store: Store, mount: ContainerMount, place: HostPath): Promise<HostPath> {
+async function sourceOf(
+  store: Store,
+  container: ContainerRecord,
+  index: number,
+  mount: ContainerMount,
+  place: HostPath,
+): Promise<HostPath> {
   if (mount.kind === "bind") return mount.source;
-  if (mount.kind === "image") return await (await import("../mount/image.ts")).showImage(store, mount, place);
+  if (mount.kind === "image")
+    return await (await import("../mount/image.ts")).showImage(store, container, mount, index, place);
   const data = dataDirectory(store, mount.name);
   return mount.subpath === undefined ? data : showPart(data, mount.subpath, place, `volume ${mount.name}`);
 }

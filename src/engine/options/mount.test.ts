@@ -30,6 +30,12 @@ const cases: [string, object][] = [
     "type=image,source=box,target=/a,subpath=etc",
     { kind: "image", image: "box", destination: "/a", ...RO, subpath: "etc" },
   ],
+  ...["rw=true", "readwrite", "ro=false"].map((word): [string, object] => [
+    `type=image,source=box,target=/a,${word}`,
+    { kind: "image", image: "box", destination: "/a", ...RW },
+  ]),
+  ["type=image,source=box,target=/a,rw=false", { kind: "image", image: "box", destination: "/a", ...RO }],
+  ["target=/a,rw=false", { kind: "volume", destination: "/a", ...RO, copies: true }],
   [
     "type=bind,source=/etc,target=/a,bind-nonrecursive",
     { kind: "bind", source: "/etc", destination: "/a", ...RW, propagation: "rprivate", isRecursive: false },
@@ -105,7 +111,8 @@ test.each([
   ["source=v0,target=/a,volume-subpath=", "volume-subpath must be a relative path within it"],
   ["type=image,target=/a", "source is required: the image"],
   ["type=image,source=box,target=/a,image-subpath=..", "image-subpath must be a relative path within it"],
-  ["type=image,source=box,target=/a,readonly=false", "Unsupported --mount type=image that is written to"],
+  ["type=image,source=box,target=/a,ro,rw", "readonly and readwrite are both given"],
+  ["type=image,source=box,target=/a,rw=maybe", "wants true or false"],
   ["type=tmpfs,target=/a,volume-opt=a=b", "unexpected key 'volume-opt'"],
   ["target=/a,bind-nonrecursive", "unexpected key 'bind-nonrecursive'"],
   ["type=bind,source=/etc,target=/a,bind-nonrecursive=maybe", "wants true or false"],

@@ -22,6 +22,8 @@ const TARGETS = new Set(["target", "destination", "dst"]);
 /** Those that may be said more than once. */
 const LISTS = new Set(["volume-opt", "volume-label"]);
 const READONLY = new Set(["readonly", "ro"]);
+/** Podman's, which say the contrary. */
+const WRITABLE = new Set(["readwrite", "rw"]);
 
 /** Parses the value of `--mount`. @throws {InvalidOption} {Unsupported} */
 export function parseMount(text: string): AskedMount {
@@ -40,7 +42,9 @@ export function parseMount(text: string): AskedMount {
         ? "target"
         : READONLY.has(word)
           ? "readonly"
-          : word;
+          : WRITABLE.has(word)
+            ? "readwrite"
+            : word;
     if (LISTS.has(key)) lists.set(key, [...(lists.get(key) ?? []), value]);
     else if (fields.has(key)) throw invalid(`${word} is given twice`);
     else fields.set(key, value);
@@ -62,7 +66,7 @@ export function parseMount(text: string): AskedMount {
     throw invalid("target must be an absolute path, and not '/'");
   const common = {
     destination: posix.resolve(target) as ContainerPath, // absolute, as was looked
-    readonly: isTrue(take("readonly") ?? (type === "image" ? "true" : "false"), invalid),
+    readonly: isReadonly(take, type === "image", invalid),
   };
   const mount = mountOf(type, common, { take, takeAll, invalid });
   const [left] = [...fields.keys(), ...lists.keys()];
@@ -135,10 +139,8 @@ function mountOf(
     case "image": {
       if (source === undefined || source === "") throw invalid("source is required: the image");
       const subpath = subpathOf("image-subpath", { take, invalid });
-      if (!common.readonly)
-        throw new Unsupported({ what: "--mount type=image that is written to", why: "images do not change" });
       return {
-        ...{ kind: "image", image: source, destination: common.destination, readonly: true },
+        ...{ kind: "image", image: source, ...common },
         ...(subpath !== undefined && { subpath }),
       };
     }
@@ -158,6 +160,15 @@ function mountOf(
     default:
       throw new Unsupported({ what: `--mount type=${type}`, why: "bind, volume, image and tmpfs are built" });
   }
+}
+
+/** @param otherwise  What it is when nothing is said. */
+function isReadonly(take: Fields["take"], otherwise: boolean, invalid: Fields["invalid"]): boolean {
+  const [readonly, readwrite] = [take("readonly"), take("readwrite")];
+  if (readonly !== undefined && readwrite !== undefined)
+    throw invalid("readonly and readwrite are both given");
+  if (readwrite !== undefined) return !isTrue(readwrite, invalid);
+  return readonly === undefined ? otherwise : isTrue(readonly, invalid);
 }
 
 /** Docker's word, or podman's. */

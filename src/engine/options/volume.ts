@@ -41,8 +41,8 @@ export interface ImageMount {
   /** As it was named. */
   readonly image: string;
   readonly destination: ContainerPath;
-  /** Nothing of an image can be changed. */
-  readonly readonly: true;
+  /** Else the container has changes of its own, which go with it: nothing of an image can be changed. */
+  readonly readonly: boolean;
   readonly subpath?: string;
 }
 

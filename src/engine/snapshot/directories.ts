@@ -1,4 +1,5 @@
 /** The directories of a stack of layers, as overlayfs wants them. */
+import { chmodSync, chownSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
 import { type SnapshotRecord, snapshotChain } from "../store/snapshots.ts";
@@ -20,4 +21,11 @@ export function layerDirectories(store: Store, top: SnapshotRecord): HostPath[] 
     if (snapshot.hidesLower) break;
   }
   return directories;
+}
+
+/** The root of the merged tree is the writable layer's: it must look as the image's does. */
+export function copyOwnership(from: HostPath, to: HostPath): void {
+  const { uid, gid, mode } = statSync(from);
+  chownSync(to, uid, gid);
+  chmodSync(to, mode & 0o7777);
 }

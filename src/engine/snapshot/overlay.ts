@@ -17,7 +17,7 @@ import {
 import { attachMount, bindTree, messageOfContext, setOption, unmount } from "../mount/calls.ts";
 
 /** The directories of an overlay that is written to. */
-interface Writable {
+export interface Writable {
   readonly upper: HostPath;
   readonly work: HostPath;
   /**

@@ -53,7 +53,7 @@ export async function openVolumes(
     const place = placeOf(bundleDirectory(store, container.id), index);
     const source =
       mount.kind === "image"
-        ? await (await import("../mount/image.ts")).showImage(store, mount, place)
+        ? await (await import("../mount/image.ts")).showImage(store, container, mount, index, place)
         : await openVolume(store, mount, { place, rootfs, isNew });
     const { destination, readonly } = mount;
     opened.push({ kind: "bind", source, destination, readonly, propagation: "rprivate" });
