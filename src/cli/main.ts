@@ -39,13 +39,28 @@ async function dispatch(name: string, words: readonly string[], context: CliCont
       return await dispatch(name, ["version", ...rest], context);
     default:
       if (!Object.hasOwn(COMMANDS, first)) {
-        const foreign = (await import("./foreign.ts")).foreignCommand(first);
+        const foreign = first.startsWith("-")
+          ? (await import("./elsewhere.ts")).foreignFlag(words)
+          : (await import("./foreign.ts")).foreignCommand(first);
         if (foreign !== undefined) throw foreign;
+      }
+      if (mayBeElsewhere(context.environment)) {
+        const elsewhere = (await import("./elsewhere.ts")).elsewhere(words, context.environment);
+        if (elsewhere !== undefined) throw elsewhere;
       }
       if (COMMANDS[first]?.opensStore && process.geteuid?.() !== 0)
         await (await import("../engine/home/index.ts")).enterHomeIfThere(context.environment);
       return await (await loadCommand(COMMANDS, first, "teu")).call(rest, context);
   }
+}
+
+/** Whether anything could tell docker or podman to work on another machine: few have it, and the rest load nothing for it. */
+function mayBeElsewhere(environment: CliContext["environment"]): boolean {
+  if (environment["TEU_ROOT"] !== undefined) return false;
+  const { DOCKER_HOST, DOCKER_CONTEXT, CONTAINER_HOST, CONTAINER_CONNECTION } = environment;
+  if (DOCKER_HOST || DOCKER_CONTEXT || CONTAINER_HOST || CONTAINER_CONNECTION) return true;
+  const folder = environment["DOCKER_CONFIG"] || `${environment["HOME"] ?? ""}/.docker`;
+  return Bun.file(`${folder}/config.json`).size > 0;
 }
 
 /** `teu help` and `teu help COMMAND`. */

@@ -85,6 +85,59 @@ async function commandsOf(program: readonly string[], ...words: string[]): Promi
 /** Flags that help does not show, since they mean nothing here. */
 const HIDDEN = ["all", "attachable", "no-prune", "verbose", "timeout", ...Object.keys(CONTAINER_FLAGS)];
 
+describe("another machine", () => {
+  const here = { PATH: process.env["PATH"] ?? "", HOME: "/nowhere" };
+
+  test("that docker is told to work on is said, and nothing is done here", async () => {
+    for (const [environment, words, status, says] of [
+      [
+        { DOCKER_HOST: "ssh://me@far" },
+        ["rm", "-f", "web"],
+        1,
+        "Unsupported DOCKER_HOST=ssh://me@far: teu has no daemon",
+      ],
+      [
+        { DOCKER_HOST: "tcp://10.0.0.2:2376" },
+        ["run", "box"],
+        125,
+        "Unsupported DOCKER_HOST=tcp://10.0.0.2:2376",
+      ],
+      [{ DOCKER_CONTEXT: "far" }, ["system", "prune", "-f"], 1, "Unsupported DOCKER_CONTEXT=far"],
+      [{}, ["-H", "ssh://me@far", "ps"], 1, "Unsupported flag -H before a command: teu has no daemon"],
+      [{}, ["--context", "far", "ps"], 1, "Unsupported flag --context before a command"],
+      [{}, ["context", "ls"], 1, "Unsupported teu context: there is no daemon to choose"],
+    ] as const) {
+      const said = await run([TEU, ...words], { env: { ...here, ...environment } });
+      expect([said.status, said.stdout, said.stderr]).toEqual([
+        status,
+        "",
+        expect.stringContaining(`teu: ${says}`),
+      ]);
+      expect(said.stderr.split("\n").length).toBeLessThanOrEqual(3);
+    }
+    // A store that is named is one of this machine.
+    const named = await run([TEU, "ps", "-q"], { env: { ...store.env, DOCKER_HOST: "ssh://me@far" } });
+    expect(named).toMatchObject({ status: 0, stdout: "" });
+  });
+
+  needs(...WANTED, program("docker"))(
+    "is what docker's own flags before a command name: each is refused by name",
+    async () => {
+      const { stdout } = await run(["docker", "--help"]);
+      const flags = [
+        ...stdout.slice(stdout.indexOf("Global Options")).matchAll(/^ +(?:(-\w), |)(--[\w-]+)/gm),
+      ];
+      const names = flags.flatMap(([, short, long]) => [short, long]).filter((name) => name !== undefined);
+      expect(names).toContain("--context");
+      for (const name of names) {
+        if (/^(-v|--version|--help)$/.test(name)) continue;
+        const { stderr } = await run([TEU, name, "x", "ps"], { env: here });
+        expect(stderr).toStartWith(`teu: Unsupported flag ${name} before a command: `);
+      }
+    },
+  );
+});
+
 describe("docker's commands", () => {
   const withDocker = needs(...WANTED, program("docker"));
   withDocker.each(COMMANDS)("%s: each flag is known, or has a reason why not", async (name) => {
