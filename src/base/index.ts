@@ -18,6 +18,8 @@ export {
 } from "./arguments.ts";
 // Names with a meaning that the compiler keeps apart.
 export type { Brand, ContainerPath, HostPath } from "./brand.ts";
+// Words and paths that need not be text.
+export { allCalled, asCalled, isCalledByBytes, workingDirectory } from "./called.ts";
 export {
   type Callable,
   type Command,

@@ -186,6 +186,49 @@ describe.each(["running", "stopped"])("a container that is %s", (state) => {
   });
 });
 
+describe("names that are no UTF-8", () => {
+  /** Runs a script in `folder`, in which `$odd` and `$other` are such names; a directory of the latter is there. */
+  const script = async (text: string) => {
+    const words = "set -e; odd=$(printf 'a\\377b'); other=$(printf '\\303'); mkdir -p $other;";
+    const { status, stdout, stderr } = await run(["sh", "-c", `cd ${folder}; ${words} ${text}`], {
+      env: { ...store.env, teu: TEU, PATH: process.env["PATH"] ?? "" },
+    });
+    return status === 0 ? stdout : `${status}: ${stderr}`;
+  };
+  const inside = (text: string) => sh(`odd=$(printf 'a\\377b'); other=$(printf '\\303'); ${text}`);
+
+  test("are kept, byte by byte, in and out, below a directory and as what is named", async () => {
+    expect(
+      await script(`echo one > $other/$odd; $teu cp $other box:/w; $teu cp $other/$odd box:/w/$odd.2
+        cd $other; $teu cp $odd box:/w/$odd; $teu cp ./. box:/w/$other`),
+    ).toBe("");
+    expect(await inside("cat /w/$other/$odd /w/$odd /w/$odd.2; ls /w/$other | wc -l")).toBe(
+      "one\none\none\n1\n",
+    );
+    await inside("ln -s $odd /w/link; mkdir /w/out; mv /w/$odd /w/out; ln -s $odd /w/out/link");
+    expect(
+      await script(`$teu cp box:/w/out .; cat out/$odd; readlink out/link | od -An -tx1
+        $teu cp -L box:/w/out/link new; cat new; $teu cp box:/w/out/$odd $odd.3; cat $odd.3
+        cd $other; $teu cp box:/w/out/$odd .; cat $odd`),
+    ).toBe("one\n 61 ff 62 0a\none\none\none\n");
+  });
+
+  test("are kept in archives, and told of in errors", async () => {
+    expect(
+      await script(`echo two > $other/$odd; tar -c $other | $teu cp - box:/w
+        $teu cp box:/w/$other - | tar -xO "$other/$odd"; $teu cp box:/w/$other/$odd - | tar -t --quoting-style=literal | od -An -tx1`),
+    ).toBe("two\n 61 ff 62 0a\n");
+    // A name that only a header of pax's holds.
+    const long = "$(printf '%0120d' 0)$odd";
+    expect(
+      await script(`echo three > ${long}; $teu cp ${long} box:/w; $teu cp box:/w/${long} - | tar -xO`),
+    ).toBe("three\n");
+    expect(await script("$teu cp box:/w/x$odd .")).toBe(
+      "1: teu: Could not find the file /w/xa\ufffdb in container box\n",
+    );
+  });
+});
+
 test("owners are root's and ours, or with -a kept", async () => {
   chownSync(here("tree/below/file"), 1000, 1001);
   chmodSync(here("tree/below/file"), 0o4711);

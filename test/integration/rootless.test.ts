@@ -19,7 +19,7 @@ import { asOther, HomeStore } from "./support/home-store.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { OwnNetwork } from "./support/own-network.ts";
 import { type RegistryProcess, startRegistry } from "./support/registry.ts";
-import { FIRST_SUBORDINATE, UID } from "./support/rootless.ts";
+import { ALONE, FIRST_SUBORDINATE, UID } from "./support/rootless.ts";
 import { UserSystemd } from "./support/user-systemd.ts";
 import { run, TEU } from "./teu.ts";
 
@@ -189,6 +189,14 @@ describe("a container of a plain user", () => {
     expect(await store.done("ps")).toContain("day");
     await store.done("cp", "/etc/hostname", "day:/data/hostname");
     expect(await store.done("exec", "day", "ls", "/data")).toBe("hostname\nx\n");
+    // A name and a working directory that are no UTF-8 come through the user's namespaces as they are.
+    const copies = `cd $HOME && odd=$(printf 'a\\377b') && mkdir $odd && cd $odd && echo odd > $odd && $teu cp $odd day:/tmp &&
+      rm $odd && $teu cp day:/tmp/$odd . && cat $odd`;
+    const copied = await run([...ALONE, "sh", "-c", copies], {
+      env: { ...store.env, teu: TEU, PATH: process.env["PATH"] ?? "" },
+    });
+    expect(copied).toMatchObject({ status: 0, stdout: "odd\n" });
+    await store.done("exec", "day", "sh", "-c", "rm -r /tmp");
     await store.done("commit", "day", "made:1");
     expect(await store.done("diff", "day")).toContain("A /dir/mine\n");
     await store.done("stop", "day");

@@ -1,6 +1,6 @@
 /** `teu cp`: files between a container and this machine. Docker's words and rules. */
-import { resolve } from "node:path";
-import { Unsupported, writeAll } from "../../base/index.ts";
+import { posix } from "node:path";
+import { asCalled, Unsupported, workingDirectory, writeAll } from "../../base/index.ts";
 import {
   type CopyEnd,
   copyBetween,
@@ -11,6 +11,7 @@ import {
   openEngine,
   type Store,
 } from "../../engine/index.ts";
+import { type ByteString, decodeName } from "../../image/index.ts";
 import { errno, SystemCallFailed } from "../../sys/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -34,18 +35,22 @@ container, with - for TARGET one is written to stdout. A directory goes into a d
     { command: "teu cp site/. web:/usr/share/nginx/html", says: "Put what is in a folder into a container" },
     { command: "teu cp web:/var/log - | tar -t", says: "List what is there" },
   ],
-  async run({ flags, arguments: [from = "", to = ""] }, { environment }) {
+  async run({ flags, arguments: words }, { environment }) {
     const store = await openEngine(environment);
+    const [from, to] = asCalled(words) as [ByteString, ByteString]; // one byte per character; the grammar wants two
     const options = { keepsOwners: flags.archive, followsLink: flags["follow-link"] };
     const [source, target] = [endOf(store, from), endOf(store, to)];
     if (source?.kind === target?.kind)
       throw source?.kind === "container"
         ? new Unsupported({ what: "copy", why: "copying between containers is not supported" })
-        : new InvalidOption({ option: "SOURCE", value: from }, "must specify at least one container source");
+        : new InvalidOption(
+            { option: "SOURCE", value: decodeName(from) },
+            "must specify at least one container source",
+          );
     if (source === undefined) {
       if (target?.kind !== "container")
         throw new InvalidOption(
-          { option: "TARGET", value: to },
+          { option: "TARGET", value: decodeName(to) },
           "must specify at least one container source",
         );
       await copyFromArchive(store, Bun.stdin.stream(), target, options);
@@ -56,22 +61,26 @@ container, with - for TARGET one is written to stdout. A directory goes into a d
 });
 
 /** @throws {InvalidOption} what a variable that is not set leaves, of which the path would be the whole container or this folder */
-function requirePath(path: string, text: string): void {
+function requirePath(path: string, text: ByteString): void {
   if (path === "")
-    throw new InvalidOption({ option: "PATH", value: text }, "source and destination can not be empty");
+    throw new InvalidOption(
+      { option: "PATH", value: decodeName(text) },
+      "source and destination can not be empty",
+    );
 }
 
 /** `-` is none: a stream. A path with a slash before its first colon is no container's. */
-function endOf(store: Store, text: string): CopyEnd | undefined {
+function endOf(store: Store, text: ByteString): CopyEnd | undefined {
   if (text === "-") return undefined;
   const [, name = "", path = ""] = /^([^/:]+):(.*)$/s.exec(text) ?? [];
   if (name !== "" && name !== "." && name !== "..") {
     requirePath(path, text);
-    return { kind: "container", container: findContainer(store, name), path };
+    const container = findContainer(store, decodeName(name as ByteString));
+    return { kind: "container", container, path: path as ByteString }; // a part of `text`
   }
   requirePath(text, text);
   const end = /\/\.?$/.exec(text)?.[0] ?? (text === "." ? "/." : "");
-  return { kind: "host", path: `${resolve(text)}${end}` };
+  return { kind: "host", path: `${posix.resolve(workingDirectory(), text)}${end}` as ByteString };
 }
 
 /** What is cut short is no archive. */

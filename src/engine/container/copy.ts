@@ -6,24 +6,17 @@
 import { closeSync, constants } from "node:fs";
 import { posix } from "node:path";
 import { TeuError } from "../../base/index.ts";
-import {
-  applyLayer,
-  type ByteString,
-  byteString,
-  decodeName,
-  END_OF_ARCHIVE,
-  packMember,
-} from "../../image/index.ts";
+import { applyLayer, type ByteString, decodeName, END_OF_ARCHIVE, packMember } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { notePassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { openContainerRoot } from "./root.ts";
 
-/** One end. */
+/** One end. Names are bytes, in any encoding or none. */
 export type CopyEnd =
-  | { readonly kind: "container"; readonly container: ContainerRecord; readonly path: string }
-  | { readonly kind: "host"; readonly path: string };
+  | { readonly kind: "container"; readonly container: ContainerRecord; readonly path: ByteString }
+  | { readonly kind: "host"; readonly path: ByteString };
 
 /** How to copy. */
 export interface CopyOptions {
@@ -93,9 +86,9 @@ export async function copyBetween(
   using found = findSource(source.descriptor, from, options);
   using place = findPlace(target.descriptor, to, true);
   if (place.type === "none" && found.type !== "directory" && to.path.endsWith("/"))
-    throw new CannotCopy({ path: to.path, why: "no such directory" });
+    throw new CannotCopy({ path: decodeName(to.path), why: "no such directory" });
   if (found.type === "directory" && place.type === "other")
-    throw new CannotCopy({ path: to.path, why: "cannot copy directory to a file" });
+    throw new CannotCopy({ path: decodeName(to.path), why: "cannot copy directory to a file" });
   tell(store, from, "archive-path");
   tell(store, to, "extract-to-dir");
   const intoDirectory = place.type === "directory";
@@ -138,9 +131,9 @@ export async function copyFromArchive(
 ): Promise<void> {
   using target = await openEnd(store, to);
   using place = findPlace(target.descriptor, to, true);
-  if (place.type === "none") throw new NoSuchPath({ path: to.path, where: whereOf(to) });
+  if (place.type === "none") throw new NoSuchPath({ path: decodeName(to.path), where: whereOf(to) });
   if (place.type !== "directory")
-    throw new CannotCopy({ path: to.path, why: "destination must be a directory" });
+    throw new CannotCopy({ path: decodeName(to.path), why: "destination must be a directory" });
   tell(store, to, "extract-to-dir");
   const directory = openDirectory(place.directory, place.base);
   try {
@@ -203,12 +196,12 @@ function openDirectory(parent: number, base: ByteString): number {
 }
 
 /** Whether the contents are meant, and not the directory. */
-function isContents(path: string): boolean {
+function isContents(path: ByteString): boolean {
   return path.endsWith("/.") || path === "." || posix.resolve("/", path) === "/";
 }
 
-function nameOf(path: string): ByteString {
-  return byteString(posix.basename(posix.resolve("/", path)));
+function nameOf(path: ByteString): ByteString {
+  return posix.basename(posix.resolve("/", path)) as ByteString; // a part of one
 }
 
 function whereOf(end: CopyEnd): string {
@@ -221,8 +214,8 @@ function findSource(root: number, end: CopyEnd, { followsLink }: CopyOptions): P
   const place = findPlace(root, end, followsLink || isDirectory);
   if (place.type !== "none" && (!isDirectory || place.type === "directory")) return place;
   place[Symbol.dispose]();
-  if (place.type !== "none") throw new NotADirectory({ path: end.path });
-  throw new NoSuchPath({ path: end.path, where: whereOf(end) });
+  if (place.type !== "none") throw new NotADirectory({ path: decodeName(end.path) });
+  throw new NoSuchPath({ path: decodeName(end.path), where: whereOf(end) });
 }
 
 /** The name that a path leads to, which need not be there; its directory is. @throws {NoSuchPath} */
@@ -233,11 +226,11 @@ function findPlace(root: number, end: CopyEnd, followsLink: boolean): Place {
     const base = posix.basename(path);
     const isItself = base === "" || base === "." || base === "..";
     const parent = isItself ? path : posix.dirname(path);
-    const directory = files.openInRoot(root, byteString(parent), DIRECTORY);
+    const directory = files.openInRoot(root, parent as ByteString, DIRECTORY); // made of the bytes of `path`
     if (directory === -errno.ENOENT || directory === -errno.ENOTDIR)
-      throw new NoSuchPath({ path: end.path, where: whereOf(end) });
-    check(directory, "open", parent);
-    const name = isItself ? ("." as ByteString) : byteString(base);
+      throw new NoSuchPath({ path: decodeName(end.path), where: whereOf(end) });
+    check(directory, "open", decodeName(parent as ByteString));
+    const name = (isItself ? "." : base) as ByteString;
     const target = isItself ? -errno.EINVAL : files.readLink(directory, name);
     if (typeof target === "number" || !followsLink)
       return {
@@ -247,11 +240,10 @@ function findPlace(root: number, end: CopyEnd, followsLink: boolean): Place {
         [Symbol.dispose]: () => closeSync(directory),
       };
     closeSync(directory);
-    const text = decodeName(target);
     // The kernel, not we, finds out where `..` leads.
-    path = text.startsWith("/") ? text : `${parent}/${text}`;
+    path = target.startsWith("/") ? target : `${parent}/${target}`;
   }
-  throw new CannotCopy({ path: end.path, why: "too many levels of links" });
+  throw new CannotCopy({ path: decodeName(end.path), why: "too many levels of links" });
 }
 
 function typeAt(directory: number, base: ByteString): Place["type"] {

@@ -2,7 +2,14 @@
  * Has a plain user's command go on in the user's home, where that user is root: there the engine does what it does for root. The
  * process stays the same, with its terminal and its place among the shell's jobs; the program begins anew.
  */
-import { bootID, type HostPath, printError, startTimeOf } from "../../base/index.ts";
+import {
+  allCalled,
+  bootID,
+  type HostPath,
+  isCalledByBytes,
+  printError,
+  startTimeOf,
+} from "../../base/index.ts";
 import { enginePaths } from "../paths.ts";
 import { selfCommand } from "../self.ts";
 import { findHome, type Home, hasHome, lockHome, makeOwnFolder, openKeeper, writeHome } from "./home.ts";
@@ -16,13 +23,16 @@ export async function enterHome(environment: Environment): Promise<never> {
   const user = thisUser();
   for (const path of [run, root]) makeOwnFolder(path, user.uid);
   const { becomeInNamespaces } = await import("../../runtime/home/index.ts");
-  const [path = "", ...words] = [...selfCommand(), ...process.argv.slice(2)];
+  const [path = "", ...before] = selfCommand();
+  const words = isCalledByBytes()
+    ? allCalled().map((word) => Buffer.from(word, "latin1"))
+    : process.argv.slice(2);
   const env = Object.entries({ ...environment, TEU_ROOT: root, TEU_RUN: run })
     // The caller's own, but for what would make another program of a Bun executable.
     .filter(([name, value]) => value !== undefined && !name.startsWith("BUN_"))
     .map(([name, value]) => `${name}=${value}`);
   const pidfd = await openHome(run, user);
-  return becomeInNamespaces(pidfd, { path, argv: [process.argv0, ...words], env });
+  return becomeInNamespaces(pidfd, { path, argv: [process.argv0, ...before, ...words], env });
 }
 
 /**

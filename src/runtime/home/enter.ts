@@ -4,6 +4,7 @@
  * Source: setns(2), execve(2).
  */
 import initProgram from "../../../native/out/init.elf.base64" with { type: "text" };
+import { workingDirectory } from "../../base/index.ts";
 import { addressOf, check, cString, sealedFile, syscall } from "../../sys/index.ts";
 import { CLONE_NEWNS, CLONE_NEWUSER } from "../compile/constants.ts";
 import { planFile } from "../machine/launch.ts";
@@ -16,6 +17,9 @@ export interface Program {
   readonly argv: readonly string[];
   readonly env: readonly string[];
 }
+
+/** One whose words need not be text. */
+type ProgramByBytes = Omit<Program, "argv"> & { readonly argv: readonly (string | Uint8Array)[] };
 
 const F_DUPFD_CLOEXEC = 1030;
 /** Beyond what the plan's descriptors are put at. */
@@ -30,7 +34,7 @@ const FAILED_STATUS = 125;
  * point of no return ends the process with a line on stderr.
  * @throws {SystemCallFailed} before that point
  */
-export function becomeInNamespaces(pidfd: number, program: Program): never {
+export function becomeInNamespaces(pidfd: number, program: ProgramByBytes): never {
   const lift = (descriptor: number) =>
     check(syscall("fcntl", descriptor, F_DUPFD_CLOEXEC, FIRST_FREE), "fcntl");
   const plan = planFile(entryPlan(program));
@@ -48,16 +52,17 @@ export function becomeInNamespaces(pidfd: number, program: Program): never {
 }
 
 /** Nobody hears of failures: init itself says what is to be said. */
-function entryPlan({ path, argv, env }: Program): Plan {
+function entryPlan({ path, argv, env }: ProgramByBytes): Plan {
   const plan = new PlanBuilder();
   plan.section("enter", "setns(2)");
   const cannotJoin = plan.label();
   const cannotRun = plan.label();
   plan.call("setns", [FIRST_SLOT, CLONE_NEWUSER | CLONE_NEWNS], { on: { "*": cannotJoin } });
   // setns has led to the root.
-  plan.call("chdir", [plan.text(process.cwd())], { on: { "*": "next" } });
+  plan.call("chdir", [wordIn(plan, Buffer.from(workingDirectory(), "latin1"))], { on: { "*": "next" } });
   plan.call("close_range", [PLAN_DESCRIPTOR, 0xffff_ffff, CLOSE_RANGE_CLOEXEC]);
-  const table = plan.strings(argv, JSON.stringify(argv));
+  const words = argv.map((word) => (typeof word === "string" ? plan.text(word) : wordIn(plan, word)));
+  const table = plan.words([...words, 0], `${argv.length} words`);
   plan.call("execve", [plan.text(path), table, plan.strings(env, `${env.length} variables`)], {
     on: { "*": cannotRun },
   });
@@ -71,6 +76,11 @@ function entryPlan({ path, argv, env }: Program): Plan {
     plan.exit(FAILED_STATUS);
   }
   return plan.finish();
+}
+
+/** `bytes` with their NUL. */
+function wordIn(plan: PlanBuilder, bytes: Uint8Array): ReturnType<PlanBuilder["bytes"]> {
+  return plan.bytes(Buffer.concat([bytes, Buffer.of(0)]));
 }
 
 /** A NULL-terminated table of strings; `texts` keeps alive what it points at. */
