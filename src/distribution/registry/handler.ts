@@ -122,10 +122,17 @@ function dispatch(
     case "docker-ping":
       return allow(request, { GET: answerDockerPing });
     case "tags":
-      return allow(request, { GET: () => listTags(storage.metadata, route.repository, query) });
+      return allow(request, {
+        GET: async () =>
+          listTags(storage.metadata, route.repository, query, await cache.tags(route.repository)),
+      });
     case "referrers":
       return allow(request, {
-        GET: () => listReferrers(storage.metadata, route.repository, route.subject, query),
+        GET: async () => {
+          const { repository, subject } = route;
+          const there = await cache.referrers(repository, subject);
+          return await listReferrers(storage.metadata, repository, subject, query, there);
+        },
       });
     case "manifest":
       return dispatchManifest(storage, cache, route, query, request, caller);

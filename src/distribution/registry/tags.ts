@@ -3,23 +3,26 @@
  * Source: distribution-spec spec.md, Listing Tags; `_catalog` is distribution's, and tools still need it.
  */
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import type { RepositoryName } from "../../spec/index.ts";
+import type { RepositoryName, Tag } from "../../spec/index.ts";
 import type { Caller } from "./auth/caller.ts";
 import { cutPage } from "./page.ts";
 import { Refusal } from "./refusal.ts";
 import { SEARCH_PATH } from "./route.ts";
 import type { Metadata, Slice } from "./storage/metadata.ts";
 
-/** GET /v2/<name>/tags/list */
+/** GET /v2/<name>/tags/list: of an upstream's repository those that it has (`there`, in order), or where it does not answer, those that are here. */
 export async function listTags(
   metadata: Metadata,
   name: RepositoryName,
   query: URLSearchParams,
+  there?: readonly Tag[],
 ): Promise<Response> {
   const { entries, headers } = await cutPage(`/v2/${name}/tags/list`, query, (slice) =>
-    metadata.tags(name, slice),
+    there === undefined
+      ? metadata.tags(name, slice)
+      : there.filter((tag) => tag > slice.after).slice(0, slice.limit),
   );
-  if (entries.length === 0 && !(await metadata.hasRepository(name)))
+  if (entries.length === 0 && there === undefined && !(await metadata.hasRepository(name)))
     throw new Refusal("NAME_UNKNOWN", { detail: { name } });
   return Response.json({ name, tags: entries }, { headers });
 }

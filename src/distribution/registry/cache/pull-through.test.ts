@@ -4,13 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  type Descriptor,
   type Digest,
   digestOf,
   parseManifestOrIndex,
+  parseReference,
   type RepositoryName,
   type Tag,
 } from "../../../spec/index.ts";
-import { ManifestNotFound } from "../../client/index.ts";
+import { ManifestNotFound, RegistryClient } from "../../client/index.ts";
 import { openRegistry } from "../registry.ts";
 import { type Registry, serveRegistry } from "../serve.ts";
 import { NO_POLICY, type Quota, type StoragePolicy } from "../storage/policy.ts";
@@ -28,6 +30,7 @@ class Script {
   readonly manifests = new Map<string, string>();
   readonly blobs = new Map<string, Uint8Array>();
   readonly asked: string[] = [];
+  readonly referrers: Descriptor[] = [];
   /** What a blob's stream waits for before its second half. */
   gate: Promise<void> = Promise.resolve();
   isAway = false;
@@ -50,8 +53,21 @@ class Script {
         return { mediaType: MANIFEST, digest: digestOf(text), size: bytes.length, bytes, document };
       },
       readBlob: (blob, _, signal) => this.#read(blob.digest, signal),
+      tags: () => this.#tags(repository),
+      referrers: async (subject) => {
+        this.asked.push(`${repository} referrers ${subject}`);
+        if (this.isAway) throw new Error("connection refused");
+        return { descriptors: this.referrers };
+      },
     }),
   };
+
+  async *#tags(repository: string): AsyncGenerator<string> {
+    this.asked.push(`${repository} tags`);
+    if (this.isAway) throw new Error("connection refused");
+    await this.gate;
+    yield* [...this.manifests.keys()].filter((name) => !name.includes(":"));
+  }
 
   image(tag: string, layer: Uint8Array): { digest: Digest; layer: Digest } {
     const config = { mediaType: "application/x", digest: digestOf("{}"), size: 2 };
@@ -136,6 +152,70 @@ describe("pulling", () => {
     expect((await fetch(`${url}/manifests/1`, { method: "DELETE" })).status).toBe(403);
     const own = url.replace("/up/", "/upper/");
     expect((await fetch(`${own}/blobs/uploads/`, { method: "POST" })).status).toBe(202);
+  });
+});
+
+describe("lists", () => {
+  const json = async (path: string) =>
+    (await (await fetch(`${url}/${path}`)).json()) as { tags: string[]; manifests: Descriptor[] };
+
+  test("of tags are the upstream's, in pages; where it is away, of those that were pulled", async () => {
+    for (const tag of ["b", "a", "c", "Z"]) script.image(tag, noise(10));
+    expect(await json("tags/list")).toMatchObject({ tags: ["Z", "a", "b", "c"] });
+    const page = await fetch(`${url}/tags/list?n=2&last=Z`);
+    expect(await page.json()).toMatchObject({ tags: ["a", "b"] });
+    expect(page.headers.get("link")).toBe('</v2/up/library/x/tags/list?n=2&last=b>; rel="next"');
+    await fetch(`${url}/manifests/b`);
+    script.isAway = true;
+    expect(await json("tags/list")).toMatchObject({ tags: ["b"] });
+    expect((await fetch(`${url}y/tags/list`)).status).toBe(404);
+  });
+
+  // An image had no signatures for whoever asked by the cache.
+  test("of referrers are the upstream's, filtered and in pages; where it is away, of those that were pulled", async () => {
+    const { digest } = script.image("1", noise(10));
+    const signature = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      artifactType: "a/signature",
+      config: { mediaType: "application/x", digest: digestOf("{}"), size: 2 },
+      layers: [],
+      subject: { mediaType: MANIFEST, digest, size: 1 },
+    });
+    script.manifests.set(digestOf(signature), signature);
+    const entry = (text: string, artifactType: string): Descriptor => ({
+      ...{ mediaType: MANIFEST, digest: digestOf(text), size: text.length, artifactType },
+      annotations: { long: "x".repeat(text === signature ? 1 : 1_500_000) },
+    });
+    script.referrers.push(entry(signature, "a/signature"), entry("one", "a/bom"), entry("two", "a/bom"));
+    const all = await json(`referrers/${digest}`);
+    expect(all.manifests.length).toBeLessThan(3);
+    const { keptBy, descriptors } = await new RegistryClient(
+      parseReference(`${registry.address}/up/library/x`),
+    ).referrers(digest);
+    expect([keptBy, descriptors]).toEqual([
+      "registry",
+      script.referrers.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)),
+    ]);
+    const typed = await fetch(`${url}/referrers/${digest}?artifactType=a/signature`);
+    expect(typed.headers.get("oci-filters-applied")).toBe("artifactType");
+    expect(((await typed.json()) as { manifests: Descriptor[] }).manifests.map((one) => one.digest)).toEqual([
+      digestOf(signature),
+    ]);
+    await fetch(`${url}/manifests/${digestOf(signature)}`);
+    script.isAway = true;
+    expect((await json(`referrers/${digest}`)).manifests).toMatchObject([{ artifactType: "a/signature" }]);
+  });
+
+  test("are asked for once by all who ask at once", async () => {
+    script.image("1", noise(10));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    script.gate = promise;
+    const asking = Array.from({ length: 8 }, () => json("tags/list"));
+    await Bun.sleep(50);
+    resolve();
+    await Promise.all(asking);
+    expect(script.asked).toEqual(["library/x tags"]);
   });
 });
 

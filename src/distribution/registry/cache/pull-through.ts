@@ -8,6 +8,7 @@ import {
   type Descriptor,
   type Digest,
   isRepositoryName,
+  isTag,
   MAX_MANIFEST_BYTES,
   type ManifestOrIndex,
   parseManifestOrIndex,
@@ -20,6 +21,7 @@ import type { TagOrDigest } from "../route.ts";
 import type { ManifestLink } from "../storage/metadata.ts";
 import { type Storage, storeBytes } from "../storage/storage.ts";
 import { Fill } from "./fill.ts";
+import { Lists } from "./lists.ts";
 
 /** A manifest that was fetched, and checked. */
 type Resolved = ManifestLink & { bytes: Uint8Array; document: ManifestOrIndex };
@@ -34,6 +36,14 @@ export interface UpstreamRepository {
     start: number,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+  /** All tags. */
+  tags(signal: AbortSignal): AsyncIterable<string>;
+  /** What refers to a manifest, of every type. */
+  referrers(
+    subject: Digest,
+    artifactType: undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly descriptors: readonly Descriptor[] }>;
 }
 
 /** One upstream. */
@@ -63,6 +73,7 @@ export class PullThrough implements AsyncDisposable {
   readonly #storage: Storage;
   readonly #upstreams: readonly Upstream[];
   readonly #fills = new Map<string, Fill>();
+  readonly #lists = new Lists();
   readonly #lookups = new Map<string, Promise<unknown>>();
   /** When a tag was looked up last. */
   readonly #checked = new Map<string, number>();
@@ -124,6 +135,27 @@ export class PullThrough implements AsyncDisposable {
     }
     const failure = await lookup;
     if (failure !== undefined && !isHere) throw failure;
+  }
+
+  /** The tags that an upstream's repository has there, in order; undefined: it is none, or cannot be asked now. */
+  async tags(repository: RepositoryName): Promise<readonly Tag[] | undefined> {
+    const upstream = this.#sourceOf(repository);
+    if (upstream === undefined) return undefined;
+    return await this.#lists.ask(`tags ${repository}`, upstream.freshMs, async () => {
+      const names = await Array.fromAsync(this.#open(upstream, repository).tags(this.#ending.signal));
+      return names.filter(isTag).sort();
+    });
+  }
+
+  /** What refers to a manifest of an upstream's repository there, by digest; undefined as in `tags()`. */
+  async referrers(repository: RepositoryName, subject: Digest): Promise<readonly Descriptor[] | undefined> {
+    const upstream = this.#sourceOf(repository);
+    if (upstream === undefined) return undefined;
+    return await this.#lists.ask(`referrers ${repository} ${subject}`, upstream.freshMs, async () => {
+      const there = this.#open(upstream, repository);
+      const { descriptors } = await there.referrers(subject, undefined, this.#ending.signal);
+      return descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+    });
   }
 
   /** A blob that is not here, on its way; undefined: no manifest that is here mentions it. */
