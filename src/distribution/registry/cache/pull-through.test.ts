@@ -42,12 +42,13 @@ class Script {
     registry: "up.example",
     freshMs: 0,
     open: (repository) => ({
+      statManifest: async (target) => {
+        this.asked.push(`HEAD ${repository} ${target}`);
+        return { digest: digestOf(this.#manifest(repository, target)) };
+      },
       resolve: async (target) => {
         this.asked.push(`${repository} ${target}`);
-        if (this.isAway) throw new Error("connection refused");
-        const text = this.manifests.get(target);
-        if (text === undefined)
-          throw new ManifestNotFound({ registry: "up.example" as never, repository, target: `${target}` });
+        const text = this.#manifest(repository, target);
         const bytes = Buffer.from(text);
         const document = parseManifestOrIndex(bytes, MANIFEST);
         return { mediaType: MANIFEST, digest: digestOf(text), size: bytes.length, bytes, document };
@@ -61,6 +62,13 @@ class Script {
       },
     }),
   };
+
+  #manifest(repository: RepositoryName, target: Tag | Digest): string {
+    if (this.isAway) throw new Error("connection refused");
+    const text = this.manifests.get(target);
+    if (text !== undefined) return text;
+    throw new ManifestNotFound({ registry: "up.example" as never, repository, target: `${target}` });
+  }
 
   async *#tags(repository: string): AsyncGenerator<string> {
     this.asked.push(`${repository} tags`);
@@ -129,9 +137,16 @@ describe("pulling", () => {
       expect((await fetch(`${url}/manifests/${digest}`)).status).toBe(200);
       script.isAway = true;
     }
-    expect(script.asked).toEqual(["library/x 1", `blob ${layer}`, "library/x 1"]);
+    expect(script.asked).toEqual(["library/x 1", `blob ${layer}`, "HEAD library/x 1"]);
     const nothing = await fetch(`${url}/manifests/2`);
     expect(nothing.status).toBe(503);
+  });
+
+  test("of a tag that has not moved asks what it names, which is no pull where pulls are counted", async () => {
+    const { digest } = script.image("1", noise(10));
+    for (let round = 0; round < 3; round += 1)
+      expect((await fetch(`${url}/manifests/1`)).headers.get("docker-content-digest")).toBe(digest);
+    expect(script.asked).toEqual(["library/x 1", "HEAD library/x 1", "HEAD library/x 1"]);
   });
 
   test("follows a tag that moves, and lets go of one that is gone, but not of what it named", async () => {
@@ -364,7 +379,7 @@ describe("a lookup", () => {
       script.manifests.clear();
       await cache.refresh(X, tag);
       expect(storage.metadata.tag(X, tag.tag)).toBe(digest);
-      expect(script.asked).toHaveLength(3);
+      expect(script.asked.filter((line) => !line.startsWith("HEAD"))).toHaveLength(2);
     });
   });
 

@@ -30,6 +30,8 @@ type Resolved = ManifestLink & { bytes: Uint8Array; document: ManifestOrIndex };
 export interface UpstreamRepository {
   /** The manifest that a tag or digest names, checked. */
   resolve(target: Tag | Digest, signal: AbortSignal): Promise<Resolved>;
+  /** What manifest a tag or digest names. */
+  statManifest(target: Tag | Digest, signal: AbortSignal): Promise<Pick<Descriptor, "digest">>;
   /** A blob's bytes; a download that breaks goes on where it broke. */
   readBlob(
     blob: { digest: Digest; size: number },
@@ -206,7 +208,15 @@ export class PullThrough implements AsyncDisposable {
     let found: Resolved | undefined;
     try {
       const name = target.kind === "tag" ? target.tag : target.digest;
-      found = await this.#open(upstream, repository).resolve(name, this.#ending.signal);
+      const there = this.#open(upstream, repository);
+      const { signal } = this.#ending;
+      // To ask what a tag names is no pull where pulls are counted.
+      const before = isHere ? this.#storage.metadata.manifest(repository, target)?.digest : undefined;
+      if (before !== undefined && (await there.statManifest(name, signal)).digest === before) {
+        remember(this.#checked, key, Date.now());
+        return undefined;
+      }
+      found = await there.resolve(name, signal);
     } catch (error) {
       if (!hasCode(error, "manifest-not-found"))
         return this.#fail(
