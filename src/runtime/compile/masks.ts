@@ -11,6 +11,8 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_RECURSIVE,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
   O_CLOEXEC,
   O_DIRECTORY,
@@ -40,6 +42,12 @@ export function compileMask(plan: PlanBuilder, below: Register, mountLabel?: str
   attach(plan, MASK, below);
 }
 
+/**
+ * The host's inode is shown, whose owner, mode and times root of the container could else change for everybody; what is read from
+ * and written to a device asks nobody whether its mount may be written.
+ */
+const NULL_ATTRIBUTES = { set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, clear: 0 };
+
 /** A directory is covered by the empty tmpfs that all share, anything else by the null device; each once. */
 export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]): void {
   const empty = plan.text("");
@@ -65,6 +73,7 @@ export function compileMaskedPaths(plan: PlanBuilder, paths: readonly string[]):
       plan.place(file);
       openInRoot(plan, ROOT, path, { into: T1, on: { ENOENT: done, EACCES: done } });
       plan.call("open_tree", [HOST_NULL, empty, flags], { result: T2 });
+      setAttributes(plan, T2, NULL_ATTRIBUTES, false);
       plan.goto(cover);
     });
   });

@@ -10,7 +10,6 @@ import {
   closeSync,
   cString,
   openSync,
-  readLinkIfAnySync,
   readTextSync,
   realpathSync,
   removeSync,
@@ -49,6 +48,7 @@ import { type HostContext, perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { type InitParent, type Launched, launch } from "./launch.ts";
 import { MovedDevices } from "./net-devices.ts";
+import { streamNames } from "./null-stream.ts";
 import { explainDeath } from "./oom.ts";
 import { isRootless } from "./rights.ts";
 import { rollBack } from "./roll-back.ts";
@@ -375,12 +375,6 @@ function save(made: Made, pid: number, segment: number): void {
 export function laterHooks({ hooks }: RuntimeConfig): HookName[] {
   return (["poststart", "poststop"] as const).filter((name) => hooks?.[name]?.length);
 }
-
-/** Descriptors of this process, by the kernel's names: `pipe:[4711]`. */
-export function streamNames(stdio: readonly number[]): string[] {
-  return stdio.map((descriptor) => readLinkIfAnySync(`/proc/self/fd/${descriptor}`) ?? "");
-}
-
 function partition<T>(list: readonly T[], test: (element: T) => boolean): [T[], T[]] {
   return [list.filter(test), list.filter((element) => !test(element))];
 }

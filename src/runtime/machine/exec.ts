@@ -31,6 +31,7 @@ import { perform } from "./host-steps.ts";
 import { refuseForKernel } from "./kernel.ts";
 import { lastCapability } from "./last-capability.ts";
 import { launch } from "./launch.ts";
+import { guardedStreams } from "./null-stream.ts";
 import { explainDeath } from "./oom.ts";
 import { isRootless } from "./rights.ts";
 import { savedFilter } from "./saved-filter.ts";
@@ -92,7 +93,11 @@ export async function execProcess(
   const paths = subCgroupPaths(state.cgroupPaths, options.subCgroups ?? []);
   const filter = await filterOf(root, containerID, config);
   const plan = compileFor(config, process, state, { paths, filter }, options);
-  const init = onCPUs(process.execCPUAffinity?.initial, () => launchInside(plan, paths, state.pid, options));
+  using streams = process.terminal ? undefined : guardedStreams(options.stdio);
+  const { stdio = options.stdio } = streams ?? {};
+  const init = onCPUs(process.execCPUAffinity?.initial, () =>
+    launchInside(plan, paths, state.pid, { ...options, stdio }),
+  );
   let pid: number | undefined;
   try {
     const onMaster = (master: number): void =>
