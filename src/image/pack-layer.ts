@@ -21,6 +21,8 @@ export interface PackOptions {
   readonly mode: "overlay" | "plain";
   /** No member is younger: SOURCE_DATE_EPOCH, in seconds. */
   readonly sourceDateEpoch?: number | undefined;
+  /** Paths that are left out, with all that is below them. */
+  readonly without?: ReadonlySet<ByteString>;
   /** Told of each file that a layer cannot hold: sockets. */
   readonly skipped?: (path: string) => void;
 }
@@ -92,6 +94,7 @@ class Packing {
   }
 
   *member(parent: number, base: ByteString, path: LayerPath): Generator<Buffer> {
+    if (this.#options.without?.has(path)) return;
     const status = checked(this.#files.status(parent, base), "look at", path);
     if (this.#options.mode === "overlay" && isWhiteout(status)) {
       const slash = path.lastIndexOf("/");

@@ -153,6 +153,39 @@ describe("what a container has written", () => {
     await store.done("rmi", "-f", "test/committed:1");
   });
 
+  // Docker has what every container's mounts need in a layer that is nobody's.
+  test("has nothing of what is made for mounts that every container has, and no layer where nothing was written", async () => {
+    const layers = async (name: string) =>
+      JSON.parse(await store.done("inspect", "-f", "{{json .RootFS.Layers}}", name)).length;
+    const before = await layers(image);
+    await store.done(
+      "run",
+      "--name",
+      "mounts",
+      "--network",
+      "none",
+      "-v",
+      "/asked",
+      image,
+      "touch",
+      "/etc/own",
+    );
+    await store.done("commit", "mounts", "test/mounts");
+    expect((await store.teu("image", "diff", image, "test/mounts")).stdout).toBe("A /asked\nA /etc/own\n");
+    expect(await store.done("diff", "mounts")).toBe("A /asked\nC /etc\nA /etc/own\n");
+    await store.done("run", "--name", "idle", "--network", "none", image, "true");
+    await store.done("commit", "idle", "test/idle");
+    expect([await layers("test/mounts"), await layers("test/idle")]).toEqual([before + 1, before]);
+    // What somebody put there is theirs.
+    await store.done("create", "--name", "theirs", "--network", "none", image, "true");
+    const upper = await store.done("inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", "theirs");
+    mkdirSync(join(upper.trim(), "dev/kept"), { recursive: true });
+    expect(await store.done("diff", "theirs")).toBe("A /dev\nA /dev/kept\n");
+    await store.done("rm", "-v", "mounts", "idle", "theirs");
+    await store.done("rmi", "test/mounts", "test/idle");
+    expect(await store.done("system", "check")).toBe("Everything is right\n");
+  });
+
   test("is committed while the container runs, which goes on afterwards", async () => {
     await start("--name", "runs", image, "sh", "-c", "echo a > /a; exec sleep 1000");
     for (const end = Date.now() + 10_000; (await store.teu("exec", "runs", "ls", "/a")).status !== 0; )

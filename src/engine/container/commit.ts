@@ -2,6 +2,7 @@
  * `teu commit`: an image of what a container has written, on the image that it was made of. And `teu export`: all its files as one archive.
  * Source: docker commit and export references; image-spec config.md.
  */
+import { closeSync } from "node:fs";
 import {
   type ByteString,
   END_OF_ARCHIVE,
@@ -25,6 +26,7 @@ import { wholeHistory } from "../image/history.ts";
 import { changeNames } from "../image/names.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { filesDirectory } from "../snapshot/directories.ts";
+import { openStack } from "../snapshot/open-stack.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { noteContainerEvent } from "../store/events.ts";
 import { putImage } from "../store/images.ts";
@@ -34,6 +36,7 @@ import { snapshotChain } from "../store/snapshots.ts";
 import type { Store } from "../store/store.ts";
 import { executionConfigOf, readConfig } from "./execution-config.ts";
 import { findContainer } from "./find.ts";
+import { isRootUnchanged, mountPointsIn } from "./mount-points.ts";
 import { whilePaused } from "./pause.ts";
 import { openContainerRoot } from "./root.ts";
 
@@ -55,20 +58,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
   parseReference(request.reference); // what is wrong with it is told before anything is made
   using _lease = takeLease(store.database, `commit ${container.id}`);
   const base = readImage(store, container.imageTarget, thisPlatform());
-  const active =
-    container.snapshot === null ? undefined : snapshotChain(store.database, container.snapshot)[0];
-  const upper = active === undefined ? undefined : filesDirectory(store, active);
-  const pack = async () =>
-    upper === undefined
-      ? undefined
-      : await writeLayer(
-          store.content,
-          packLayer(upper, {
-            ...{ files: layerFiles<ByteString>(), mode: "overlay" },
-            sourceDateEpoch: request.sourceDateEpoch,
-          }),
-          "gzip",
-        );
+  const pack = () => packChanges(store, container, request.sourceDateEpoch, layersOf(base).length > 0);
   const layer = await (request.pauses ? whilePaused(store, container, pack) : pack());
   const { config } = base;
   const created = new Date(
@@ -87,6 +77,7 @@ export async function commitContainer(store: Store, text: string, request: Commi
         created_by: container.settings.command.join(" "),
         ...(request.author !== undefined && { author: request.author }),
         ...(request.message !== undefined && { comment: request.message }),
+        ...(layer === undefined && { empty_layer: true }),
       },
     ],
   };
@@ -104,6 +95,31 @@ export async function commitContainer(store: Store, text: string, request: Commi
     });
   });
   return digest;
+}
+
+/** @param mayBeNone  Whether it is no layer where nothing was written. */
+async function packChanges(
+  store: Store,
+  { snapshot }: ContainerRecord,
+  sourceDateEpoch: number | undefined,
+  mayBeNone: boolean,
+): Promise<Awaited<ReturnType<typeof writeLayer>> | undefined> {
+  const [active, top] = snapshot === null ? [] : snapshotChain(store.database, snapshot);
+  if (active === undefined) return undefined;
+  const files = layerFiles<ByteString>();
+  const path = filesDirectory(store, active);
+  using lower = openStack(store, top, "commit");
+  const upper = check(files.openDirectory(path), "open", path);
+  try {
+    const without = mountPointsIn(upper, lower.descriptor);
+    const names = files.list(upper);
+    const isEmpty = typeof names !== "number" && names.every((name) => without.has(name));
+    if (mayBeNone && isEmpty && isRootUnchanged(upper, lower.descriptor)) return undefined;
+    const pieces = packLayer(path, { files, mode: "overlay", sourceDateEpoch, without });
+    return await writeLayer(store.content, pieces, "gzip");
+  } finally {
+    closeSync(upper);
+  }
 }
 
 /** As the container runs, as docker has it; what only an image has is the image's. */
