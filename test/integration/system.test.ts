@@ -87,11 +87,16 @@ describe("check finds, and repair puts right,", () => {
     expect((await store.teu("system", "check")).status).toBe(1);
     expect((await lines("check")).map(({ kind }) => kind)).toContain("blob");
     expect(await lines("check", "--quick")).toEqual([]);
+    // An image that its own registry has not is whole again with the other one that has this layer.
+    const other = image.replace("/test/", "/away/");
+    await store.done("tag", image, other);
     const repaired = await lines("repair");
     expect(repaired.map(({ kind, done }) => [kind, done])).toEqual([
       ["blob", "removed"],
       ["image", "fetched again"],
+      ["image", "fetched again with another image"],
     ]);
+    await store.done("rmi", other);
     expect(await lines("check")).toEqual([]);
   });
 

@@ -61,7 +61,7 @@ export async function ensureImage(
   if (options.pull === "never") throw new NoSuchImage({ text });
   return await withFullName(text, signal, async (full) => {
     const name = familiarReference(parseReference(full));
-    options.onMissing?.(name);
+    if (options.pull !== "always") options.onMissing?.(name); // that may be here
     const image = await pullImage(store, full, options, signal);
     return { reference: name, asked: isSame(text, name) ? text : name, image };
   });

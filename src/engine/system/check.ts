@@ -101,7 +101,8 @@ async function* blobProblems({ content }: Store, { isDeep, signal }: CheckOption
   }
 }
 
-function* imageProblems(store: Store): Generator<Problem> {
+/** What is missing of images. */
+export function* imageProblems(store: Store): Generator<Problem> {
   for (const record of listImages(store.database, store.namespace)) {
     const subject = familiarReference(parseReference(record.reference));
     const problem = whatIsMissing(store, record);

@@ -15,7 +15,7 @@ import { inTransaction } from "../store/database.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 import { addVolume, findVolume } from "../store/volumes.ts";
 import { dataDirectory } from "../volume/place.ts";
-import { type CheckOptions, checkStore, type Problem, type Remedy } from "./check.ts";
+import { type CheckOptions, checkStore, imageProblems, type Problem, type Remedy } from "./check.ts";
 import { unpackAgain } from "./repair-layers.ts";
 
 /** What became of a problem. */
@@ -25,10 +25,8 @@ export interface Repaired extends Problem {
   readonly done: string;
 }
 
-/** The order: what lost bits goes before what is missing is fetched, and that before layers are unpacked. */
+/** The order of what is left when what lost bits is gone and what was missing is fetched: layers are unpacked first. */
 const ORDER: readonly Remedy["kind"][] = [
-  "delete-blob",
-  "fetch",
   "unpack",
   "remove-bundle",
   "remove-path",
@@ -50,14 +48,45 @@ export async function* repairStore(store: Store, options: CheckOptions): AsyncGe
   // Layers that differ are found by a thorough look alone.
   if (damaged.length > 0) rest.push(...found.filter(({ remedy }) => remedy.kind === "unpack"));
   const seen = new Set<string>();
-  for (const problem of rest.toSorted(
-    (a, b) => ORDER.indexOf(a.remedy.kind) - ORDER.indexOf(b.remedy.kind),
-  )) {
+  const [early, late] = [rest.filter(isFetched), rest.filter((problem) => !isFetched(problem))];
+  yield* fetched(store, once(early, seen), options);
+  const inOrder = late.toSorted((a, b) => ORDER.indexOf(a.remedy.kind) - ORDER.indexOf(b.remedy.kind));
+  for (const problem of once(inOrder, seen)) yield await repaired(store, problem, options);
+}
+
+function isFetched({ remedy }: Problem): boolean {
+  return remedy.kind === "fetch";
+}
+
+function* once(problems: readonly Problem[], seen: Set<string>): Generator<Problem> {
+  for (const problem of problems) {
     const key = `${problem.kind} ${problem.subject}`;
     if (seen.has(key)) continue;
     seen.add(key);
-    yield await repaired(store, problem, options);
+    yield problem;
   }
+}
+
+/** What images share comes with the first one that can be had: the others, whose registries may be gone, are whole by that. */
+async function* fetched(
+  store: Store,
+  problems: Iterable<Problem>,
+  options: CheckOptions,
+): AsyncGenerator<Repaired> {
+  const isWhole = ({ subject }: Problem) =>
+    !imageProblems(store).some((problem) => problem.subject === subject);
+  const withAnother = (problem: Problem): Repaired => ({
+    ...problem,
+    isRepaired: true,
+    done: "fetched again with another image",
+  });
+  const failed: Repaired[] = [];
+  for (const problem of problems) {
+    const result = isWhole(problem) ? withAnother(problem) : await repaired(store, problem, options);
+    if (result.isRepaired) yield result;
+    else failed.push(result);
+  }
+  for (const result of failed) yield isWhole(result) ? withAnother(result) : result;
 }
 
 async function repaired(store: Store, problem: Problem, { signal }: CheckOptions): Promise<Repaired> {
