@@ -307,7 +307,9 @@ describe("what stays", () => {
 
     const inUse = await store.teu("rmi", image);
     expect(inUse.status).toBe(1);
-    expect(inUse.stderr).toContain("container kept is using its referenced image");
+    expect(inUse.stderr).toMatch(
+      /container [0-9a-f]{12} is using its referenced image .*\nhint: .*teu rm kept\n$/,
+    );
 
     expect(await store.done("rm", "kept")).toBe("kept\n");
     expect(await store.done("ps", "-aq")).toBe("");
