@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { TeuError, writeAll } from "../base/index.ts";
 import { errno, isTerminal, SystemCallFailed } from "../sys/index.ts";
+import { ReaderGone } from "./reader.ts";
 
 /** What is done with the archive, for messages. */
 const PURPOSES = {
@@ -90,7 +91,7 @@ async function writePieces(file: number, path: string, pieces: Pieces): Promise<
   // What is cut short is no archive, and there may be much more of it that nobody wants.
   for await (const piece of pieces)
     if (!onFile("write", path, () => writeAll(file, piece)))
-      throw new SystemCallFailed("write", errno.EPIPE, path);
+      throw file === 1 ? new ReaderGone() : new SystemCallFailed("write", errno.EPIPE, path);
 }
 
 /** What the system says of the file becomes an error of ours. */

@@ -1,6 +1,6 @@
 /** What a person sees of an error: one line that says what, which and why; a second that says what to do, if we know. */
 import { statfsSync } from "node:fs";
-import { isTeuError, messageOf, printError, stateRoot, UnknownFlag } from "../base/index.ts";
+import { hasCode, isTeuError, messageOf, printError, stateRoot, UnknownFlag } from "../base/index.ts";
 import { errnoOf, errnoSentence } from "../sys/index.ts";
 import { whyNoFlag } from "./foreign-flags.ts";
 import { printable } from "./text.ts";
@@ -29,6 +29,7 @@ const NEXT_TO_NOTHING_KIB = 512;
 /** Prints `error` to standard error; with TEU_DEBUG its stack too. @returns the exit status for `command` */
 export function report(caught: unknown, command?: string): number {
   const error = firstOf(caught);
+  if (hasCode(error, "reader-gone")) return statusOf(error, command);
   const { message, hint } = inWords(error);
   printError(`teu: ${oneLine(message)}\n`);
   if (hint !== undefined) printError(`hint: ${oneLine(hint)}\n`);

@@ -286,6 +286,31 @@ describe("a container that runs", () => {
     await store.done("rm", "-f", "shell");
   });
 
+  // A program that draws all of its screen does so when the size changes: who comes to one of the same size would see nothing.
+  test("that draws its screen draws it anew for who comes to it", async () => {
+    await start("drawn", "trap 'echo drawn $(stty size)' WINCH; while :; do sleep 0.02; done", "-it");
+    for (const _time of ["first", "again"]) {
+      const attach = `stty rows 33 cols 101; exec ${TEU} attach drawn`;
+      const child = Bun.spawn(["script", "-qec", attach, "/dev/null"], {
+        env: { ...store.env, PATH: "/usr/bin:/bin" },
+        stdio: ["pipe", "pipe", "ignore"],
+      });
+      let seen = "";
+      const cut = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      // Its size is ours when all has been said.
+      for await (const bytes of child.stdout) {
+        seen += new TextDecoder().decode(bytes);
+        if (seen.includes("drawn 33 101")) break;
+      }
+      child.stdin.write("\u0010\u0011");
+      child.stdin.end();
+      await child.exited;
+      clearTimeout(cut);
+      expect(seen).toContain("drawn 33 101");
+    }
+    await store.done("rm", "-f", "drawn");
+  });
+
   // The monitor was never given the file that counts them.
   test("that needs more memory than it may have tells how often it was killed", async () => {
     const own = [] as string[];

@@ -12,8 +12,8 @@ import {
   type Store,
 } from "../../engine/index.ts";
 import { type ByteString, decodeName } from "../../image/index.ts";
-import { errno, SystemCallFailed } from "../../sys/index.ts";
 import { teuCommand } from "../context.ts";
+import { ReaderGone } from "../reader.ts";
 
 export const command = teuCommand({
   name: "teu cp",
@@ -85,5 +85,5 @@ function endOf(store: Store, text: ByteString): CopyEnd | undefined {
 
 /** What is cut short is no archive. */
 function writeWhole(piece: Uint8Array): void {
-  if (!writeAll(1, piece)) throw new SystemCallFailed("write", errno.EPIPE, "standard output");
+  if (!writeAll(1, piece)) throw new ReaderGone();
 }

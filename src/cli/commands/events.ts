@@ -8,6 +8,7 @@ import {
   watchEvents,
 } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { onReaderGone, READER_GONE } from "../reader.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { printable } from "../text.ts";
 
@@ -73,6 +74,11 @@ export const command = teuCommand({
     const store = await openEngine(environment);
     const stop = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+    let isGone = false;
+    using _reader = onReaderGone(() => {
+      isGone = true;
+      stop.abort();
+    });
     const range = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
     for await (const event of watchEvents(store, range, stop.signal)) {
       if (!isWanted(event)) continue;
@@ -83,9 +89,9 @@ export const command = teuCommand({
         : format
           ? formatList(format, [fields], {})
           : line(event);
-      if (!print(text)) break;
+      if (!print(text)) return READER_GONE;
     }
-    return 0;
+    return isGone ? READER_GONE : 0;
   },
 });
 

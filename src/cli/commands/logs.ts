@@ -2,6 +2,7 @@
 import { writeAll } from "../../base/index.ts";
 import { type LogEntry, logDetails, openEngine, parseMoment, readContainerLog } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
+import { onReaderGone, READER_GONE } from "../reader.ts";
 
 export const command = teuCommand({
   name: "teu logs",
@@ -36,8 +37,11 @@ Times are RFC 3339, seconds since 1970, or how long ago: 90s, 10m, 1h30m.`,
     };
     const details = flags.details ? `${logDetails(store, name)} ` : "";
     const print = entryPrinter(flags.timestamps, details);
-    for await (const entry of readContainerLog(store, name, range)) if (!print(entry)) break;
-    return 0;
+    const gone = new AbortController();
+    using _reader = follow ? onReaderGone(() => gone.abort()) : undefined;
+    for await (const entry of readContainerLog(store, name, range, gone.signal))
+      if (!print(entry)) return READER_GONE;
+    return gone.signal.aborted ? READER_GONE : 0;
   },
 });
 

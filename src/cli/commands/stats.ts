@@ -2,6 +2,7 @@
 import { print } from "../../base/index.ts";
 import { type ContainerUsage, openEngine, watchUsage } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { isReaderGone, READER_GONE } from "../reader.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeSize, encodeTable } from "../text.ts";
 
@@ -54,7 +55,10 @@ export const command = teuCommand({
         : format
           ? formatList(format, rows, HEADINGS)
           : table();
-      if (!print(text) || isOnce) return 0;
+      if (!print(text)) return READER_GONE;
+      if (isOnce) return 0;
+      // Nothing was to be written where nothing runs.
+      if (isReaderGone()) return READER_GONE;
     }
     return 0;
   },

@@ -13,24 +13,26 @@ import { encodeExtras, extrasOf } from "./extras.ts";
 import { type LogRange, readLog } from "./read.ts";
 import { fieldName, LogNotReadable } from "./sink.ts";
 
-/** What the container that `text` names has written. Ends at ctrl-C too. */
+/** What the container that `text` names has written. Ends at ctrl-C too, and with `signal`. */
 export async function* readContainerLog(
   store: Store,
   text: string,
   range: LogRange,
+  signal?: AbortSignal,
 ): AsyncGenerator<LogEntry> {
   const { id, phase, settings } = findContainer(store, text);
   const { driver = "local" } = settings.log ?? {};
   if (driver === "none" || (settings.log && !isCached(settings.log)))
     throw new LogNotReadable({ driver }, "All are but none, and what was not to be kept: cache-disabled");
   using interrupt = abortOnSignal();
+  const ended = signal === undefined ? interrupt.signal : AbortSignal.any([interrupt.signal, signal]);
   // One that has ended writes no more, whoever saw its end.
   const follow = range.follow && phase !== "exited";
   const directory = containerDirectory(store, id);
   if (driver === "journald") {
     const { readJournal } = await import("./journal.ts");
-    yield* readJournal(id, directory, { ...range, follow }, interrupt.signal);
-  } else yield* readLog(directory, { ...range, follow }, interrupt.signal);
+    yield* readJournal(id, directory, { ...range, follow }, ended);
+  } else yield* readLog(directory, { ...range, follow }, ended);
 }
 
 /** What `labels`, `env` and `tag` of its --log-opt tell of the container beside its lines, as one word. */
