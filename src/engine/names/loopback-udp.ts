@@ -27,7 +27,9 @@ export async function leadUDP(first: LoopbackPort): Promise<LoopbackListener | u
     socket: {
       data(socket, message, port, address) {
         const asker = `${address} ${port}`;
-        const answer = (bytes: Uint8Array) => socket.closed || socket.send(bytes, port, address);
+        const answer = (bytes: Uint8Array) => {
+          if (!socket.closed) sendOrLose(() => socket.send(bytes, port, address));
+        };
         const flow = flows.get(asker) ?? new Flow(target, answer, () => forget(asker));
         flows.delete(asker);
         flows.set(asker, flow);
@@ -88,14 +90,15 @@ class Flow {
         return;
       }
       this.#socket = socket;
-      for (const message of this.#waiting) socket.send(message);
+      for (const message of this.#waiting) sendOrLose(() => socket.send(message));
       this.#waiting = [];
     }, onEnd);
   }
 
   send(message: Uint8Array): void {
     this.#timer.refresh();
-    if (this.#socket !== undefined) this.#socket.send(message);
+    const socket = this.#socket;
+    if (socket !== undefined) sendOrLose(() => socket.send(message));
     // It is the caller's buffer.
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(Uint8Array.from(message));
   }
@@ -104,5 +107,14 @@ class Flow {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#socket?.close();
+  }
+}
+
+/** UDP loses what it cannot send: nothing listens in the container, as the answer to an earlier datagram said, or the device takes no more. */
+function sendOrLose(send: () => boolean): void {
+  try {
+    send();
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code !== "string") throw error;
   }
 }
