@@ -166,6 +166,14 @@ describe("a container of a plain user", () => {
     expect(lower.stderr).toStartWith("teu: Cannot set --oom-score-adj -999: only root may go below");
   });
 
+  test("changes an image that is mounted with rw for itself alone", async () => {
+    const words = ["--rm", "--network", "none", "--mount", `type=image,source=${image},target=/img,rw`];
+    const script = "rm -r /img/dir; mkdir /img/dir; echo mine > /img/dir/mine; ls /img/dir";
+    for (const _time of ["first", "again"])
+      expect(await store.done("run", ...words, image, "sh", "-c", script)).toBe("mine\n");
+    expect(await store.done("run", ...words, image, "ls", "/img/dir")).toBe("new\n");
+  });
+
   test("lives on by itself: exec, logs, top, cp, commit, diff, restart, stop", async () => {
     const script =
       "trap 'exit 3' TERM; echo begun; rm -r /dir; mkdir /dir; echo mine > /dir/mine; touch /data/x; while :; do sleep 0.05; done";
