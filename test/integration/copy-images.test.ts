@@ -194,6 +194,52 @@ describe("teu copy", () => {
     });
   });
 
+  test("--dest-compress-format packs the layers of each platform anew; what they hold stays", async () => {
+    const names = ["amd64", "arm64"].map((architecture) => `${registry.address}/packed/${architecture}:1`);
+    for (const name of names) {
+      const architecture = name.includes("arm64") ? "arm64" : "amd64";
+      await pushLayers(name, [{ same: "same" }, { file: architecture }], { architecture });
+      await store.done("pull", "-q", "--platform", `linux/${architecture}`, name);
+    }
+    await store.done("image", "index", "create", "-a", "kept=yes", "-t", "packed:1", ...names);
+    const layersIn = async (layout: string) => {
+      const { manifests, annotations } = JSON.parse(
+        await peer("skopeo", "inspect", "--raw", `oci:${layout}:x`),
+      );
+      expect(annotations).toEqual({ kept: "yes" });
+      return manifests.flatMap(({ digest: one }: { digest: string }) => {
+        const path = (of: string): string => join(layout, "blobs", of.replace(":", "/"));
+        const { config, layers } = JSON.parse(readFileSync(path(one), "utf8"));
+        const diffIDs = JSON.parse(readFileSync(path(config.digest), "utf8")).rootfs.diff_ids;
+        return layers.map((layer: { mediaType: string; digest: string }, number: number) => [
+          layer.mediaType.split(".").at(-1),
+          layer.digest === diffIDs[number],
+        ]);
+      });
+    };
+    let from = "store:packed:1";
+    for (const [words, type, isPlain] of [
+      [["--dest-compress-format", "zstd"], "tar+zstd", false],
+      [["--dest-decompress"], "tar", true],
+      [["--dest-compress-format", "gzip"], "tar+gzip", false],
+    ] as const) {
+      const layout = at("packed");
+      const { digest: made } = await done("--all", ...words, from, `oci:${layout}:x`);
+      expect(await layersIn(layout)).toEqual(Array.from({ length: 4 }, () => [type, isPlain]));
+      from = `oci:${layout}:x`;
+      // Nothing is to be done again.
+      const again = await done("--all", "--preserve-digests", ...words, from, `oci:${at("again")}:x`);
+      expect(again["digest"]).toBe(made);
+      await done("--all", from, "store:unpacked:1");
+      expect(await store.done("image", "verify", "unpacked:1")).toBe("Everything is right\n");
+    }
+    const kept = await copy("--all", "--preserve-digests", "--dest-decompress", from, `oci:${at("no")}:x`);
+    expect(kept.stderr).toContain("under its digest: another compression makes it another image");
+    const wrong = await copy("--dest-compress-format", "lz4", from, `oci:${at("no")}:x`);
+    expect(wrong.stderr).toContain('Invalid compression "lz4": wants gzip or zstd');
+    for (const name of ["packed:1", "unpacked:1", ...names]) await store.done("rmi", name);
+  }, 60_000);
+
   test("prints where the image is, writes the digest to a file, and gives more tags", async () => {
     const [place, file] = [`docker://${registry.address}/tags/app`, at("digest")];
     const output = await store.done(

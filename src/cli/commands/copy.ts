@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { print } from "../../base/index.ts";
 import { type Copied, copyImage, InvalidOption } from "../../engine/index.ts";
 import type { ImageFormat } from "../../image/index.ts";
+import type { LayerCompression } from "../../spec/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
@@ -15,7 +16,7 @@ export const command = teuCommand({
   name: "teu copy",
   summary: "Copy an image between registries, archives, layouts and this machine",
   description: `Places are docker://IMAGE, oci:FOLDER[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], dir:FOLDER, and names of images of this machine
-(or store:NAME); to read, also docker-daemon:IMAGE, containers-storage:IMAGE and containerd:[NAMESPACE/]IMAGE. Bytes and digests stay as they are, unless --format says otherwise; what the destination has already is not sent.`,
+(or store:NAME); to read, also docker-daemon:IMAGE, containers-storage:IMAGE and containerd:[NAMESPACE/]IMAGE. Bytes and digests stay as they are, unless --format or --dest-compress-format say otherwise; what the destination has already is not sent.`,
   flags: {
     all: { kind: "boolean", short: "a", summary: "All platforms of an index, and the index itself" },
     platform: PLATFORM_FLAG,
@@ -26,6 +27,13 @@ export const command = teuCommand({
     },
     "preserve-digests": { kind: "boolean", summary: "Fail rather than give the image another digest" },
     format: { kind: "string", short: "f", value: "oci|docker", summary: "Write manifests of this format" },
+    "dest-compress-format": {
+      kind: "string",
+      value: "gzip|zstd",
+      aliases: ["compression-format"],
+      summary: "Pack layers anew that are packed otherwise",
+    },
+    "dest-decompress": { kind: "boolean", summary: "Copy layers unpacked, as plain tar" },
     referrers: { kind: "boolean", summary: "Take signatures and whatever else refers to the image along" },
     "additional-tag": {
       kind: "list",
@@ -70,6 +78,7 @@ export const command = teuCommand({
       isAll: flags.all,
       platform: platformOf(flags.platform),
       format: formatOf(format),
+      compression: compressionOf(flags["dest-compress-format"], flags["dest-decompress"]),
       isSameDigestRequired: flags["preserve-digests"],
       hasReferrers: flags.referrers,
       names: flags["additional-tag"],
@@ -87,6 +96,21 @@ export const command = teuCommand({
     return 0;
   },
 });
+
+/** How layers shall be packed. @throws {InvalidOption} */
+function compressionOf(format: string | undefined, isNone: boolean): LayerCompression | undefined {
+  if (format === undefined) return isNone ? "none" : undefined;
+  if (isNone)
+    throw new InvalidOption(
+      { option: "--dest-decompress", value: "" },
+      "--dest-decompress and --dest-compress-format are mutually exclusive",
+    );
+  if (format === "gzip" || format === "zstd") return format;
+  throw new InvalidOption(
+    { option: "--dest-compress-format", value: format },
+    `Invalid compression ${JSON.stringify(format)}: wants gzip or zstd`,
+  );
+}
 
 /** The value of --format. @throws {InvalidOption} */
 export function formatOf(text: string | undefined): ImageFormat | undefined {

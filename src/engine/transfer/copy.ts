@@ -1,5 +1,8 @@
 /** `teu copy`: opens both places and copies from one to the other. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Unsupported } from "../../base/index.ts";
+import { ContentStore } from "../../content/index.ts";
 import type { RegistryClient } from "../../distribution/client/index.ts";
 import {
   archiveDestination,
@@ -16,7 +19,7 @@ import {
   copyImage as move,
   unpackedSource,
 } from "../../image/index.ts";
-import { type Digest, isTag, type Platform, type Tag } from "../../spec/index.ts";
+import { type Digest, isTag, type LayerCompression, type Platform, type Tag } from "../../spec/index.ts";
 import { admitImage } from "../image/admit.ts";
 import { choosePlatform } from "../image/platform.ts";
 import type { Signers } from "../image/sign.ts";
@@ -33,6 +36,8 @@ export interface CopyRequest {
   /** Absent: this machine's. */
   readonly platform?: Platform | undefined;
   readonly format?: ImageFormat | undefined;
+  /** How layers shall be packed; absent: as they are. */
+  readonly compression?: LayerCompression | undefined;
   readonly isSameDigestRequired?: boolean;
   readonly hasReferrers?: boolean;
   /** More names at the destination: tags at a registry, whole references elsewhere. */
@@ -72,8 +77,13 @@ async function copyPlaces(
   await using writing = await openDestination(to, from, request);
   const reference = from.kind === "docker" ? from.reference : undefined;
   const { isAll, platform, signaturePolicy } = request;
+  using work = request.compression === undefined ? undefined : workFolder(request.environment);
   const copied = await move(reading, writing, {
     ...request,
+    recompression:
+      request.compression === undefined || work === undefined
+        ? undefined
+        : { to: request.compression, store: work.store },
     platform: isAll ? undefined : choosePlatform(platform).platform,
     ...(reference !== undefined &&
       client !== undefined && {
@@ -85,6 +95,15 @@ async function copyPlaces(
   });
   await sign?.(copied.root.digest, signal);
   return { source: reading.name, destination: writing.name, ...copied };
+}
+
+/** Where layers lie until they are copied: beside other large files, as skopeo has it. */
+function workFolder(environment: CopyRequest["environment"]): Disposable & { readonly store: ContentStore } {
+  const folder = mkdtempSync(join(environment["TMPDIR"] || "/var/tmp", "teu-copy-"));
+  return {
+    store: ContentStore.open(join(folder, "layers")),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** @returns undefined: nobody signs */

@@ -10,6 +10,7 @@ import { type CollectedDocument, type CollectedImage, Collector } from "./collec
 import { convertImage, type ImageFormat } from "./convert.ts";
 import { DigestWouldChange } from "./errors.ts";
 import type { ImageDestination, ImageSource } from "./place.ts";
+import { type BlobSource, isPackedAnew, type Recompression, recompressImage } from "./recompress.ts";
 
 /** What is copied and how. */
 export interface CopyOptions {
@@ -19,6 +20,8 @@ export interface CopyOptions {
   readonly isIndexKept?: boolean;
   /** Absent: as it is. */
   readonly format?: ImageFormat | undefined;
+  /** How layers shall be packed; absent: as they are. */
+  readonly recompression?: Recompression | undefined;
   /** Whether another digest is an error. */
   readonly isSameDigestRequired?: boolean;
   /** Whether what refers to the image comes along. */
@@ -67,11 +70,18 @@ export async function copyImage(
   const { chosen, chain } = await choose(collector, options.platform);
   await options.admit?.(chain.map(({ descriptor }) => descriptor.digest));
   const found = await collector.collect(chosen);
-  const image = options.format === undefined ? found : convertImage(found, options.format);
+  const { recompression } = options;
+  // Before everything is packed.
+  if (recompression !== undefined && isPackedAnew(found, recompression.to)) refuseOtherDigest(found, options);
+  const packed =
+    recompression === undefined
+      ? { image: found, source }
+      : await recompressImage(found, source, recompression, signal);
+  const image = options.format === undefined ? packed.image : convertImage(packed.image, options.format);
   if (image.root !== found.root) refuseOtherDigest(found, options);
   destination.admit?.(image.root.descriptor, image.documents);
   const referrers = list === undefined ? [] : await collector.referrers(found.documents, list);
-  const moving = new Moving(source, destination, options.onEvent ?? (() => undefined));
+  const moving = new Moving(packed.source, destination, options.onEvent ?? (() => undefined));
   const blobs = [image, ...referrers].flatMap((one) => one.blobs);
   await forEachParallel(blobs, options.parallel ?? PARALLEL_BLOBS, signal, (blob, either) =>
     moving.move(blob, either),
@@ -124,23 +134,24 @@ function referrersOf(
 
 function refuseOtherDigest(
   { root: { descriptor } }: CollectedImage,
-  { format, isSameDigestRequired, hasReferrers }: CopyOptions,
+  { format, recompression, isSameDigestRequired, hasReferrers }: CopyOptions,
 ): void {
+  const flag = recompression === undefined ? `--format ${format}` : "another compression";
   if (isSameDigestRequired)
     throw new DigestWouldChange({
       digest: descriptor.digest,
-      why: `--format ${format} makes it another image`,
+      why: `${flag} makes it another image`,
     });
   if (hasReferrers)
     throw new Unsupported({
-      what: `--referrers with --format ${format}`,
+      what: `--referrers with ${flag}`,
       why: "they refer to the image as it is",
     });
 }
 
 /** Moves blobs, and counts them. */
 class Moving {
-  readonly #source: ImageSource;
+  readonly #source: BlobSource;
   readonly #destination: ImageDestination;
   readonly #tell: (event: CopyEvent) => void;
   #sent = 0;
@@ -148,7 +159,7 @@ class Moving {
   #present = 0;
   #sentBytes = 0;
 
-  constructor(source: ImageSource, destination: ImageDestination, tell: (event: CopyEvent) => void) {
+  constructor(source: BlobSource, destination: ImageDestination, tell: (event: CopyEvent) => void) {
     this.#source = source;
     this.#destination = destination;
     this.#tell = tell;

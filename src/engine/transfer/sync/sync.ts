@@ -42,7 +42,7 @@ import { registryDestination, registrySource } from "../registry-place.ts";
 import { readSyncFile, type Selection } from "./file.ts";
 
 /** What is synchronised and how. */
-export interface SyncRequest extends Omit<CopyRequest, "names" | "hasReferrers"> {
+export interface SyncRequest extends Omit<CopyRequest, "names" | "hasReferrers" | "compression"> {
   readonly sourceKind: "docker" | "dir" | "oci" | "yaml";
   readonly destinationKind: "docker" | "dir" | "oci";
   /** Whether the whole name of the source stands below the destination, not only its last component. */
