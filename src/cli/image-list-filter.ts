@@ -53,7 +53,8 @@ function ruleOf(key: string, value: string, text: string, all: readonly ImageSum
   }
 }
 
-function builtAt({ created }: ImageSummary): number {
+/** In milliseconds since 1970; 0: nobody says. */
+export function builtAt({ created }: ImageSummary): number {
   return created === undefined ? 0 : Date.parse(created);
 }
 

@@ -2,13 +2,13 @@
 import { print } from "../../base/index.ts";
 import { type ImageSummary, listImages, openEngine } from "../../engine/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
-import { imageListFilter, isNamed } from "../image-list-filter.ts";
+import { builtAt, imageListFilter, isNamed } from "../image-list-filter.ts";
 import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeAge, encodeMoment, encodeSize, encodeTable } from "../text.ts";
 
 export const command = teuCommand({
   name: "teu images",
-  summary: "List images",
+  summary: "List images, the newest first",
   description:
     "An image's ID is the digest of what its name points at, as at its registry. The size is that of its layers as stored.",
   flags: {
@@ -36,9 +36,9 @@ export const command = teuCommand({
     const format = formatOf(flags.format);
     const all = listImages(await openEngine(environment));
     const isWanted = imageListFilter(flags.filter, all);
-    const images = all.filter(
-      (image) => isWanted(image) && (pattern === undefined || isNamed(image, pattern)),
-    );
+    const images = all
+      .filter((image) => isWanted(image) && (pattern === undefined || isNamed(image, pattern)))
+      .sort((a, b) => builtAt(b) - builtAt(a)); // those of one moment stay by name
     const columns = flags.digests ? [...COLUMNS.slice(0, 2), "Digest", ...COLUMNS.slice(2)] : COLUMNS;
     if (flags.json) print(`${JSON.stringify(images)}\n`);
     else if (flags.quiet) print(images.map(({ id }) => `${flags["no-trunc"] ? id : shortID(id)}\n`).join(""));
