@@ -11,6 +11,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   buildx: BUILD,
   compose: "it reads no compose files yet: 'teu network create' and 'teu run' do what they say",
   context: "there is no daemon to choose: TEU_ROOT and TEU_RUN choose a store",
+  "generate-sigstore-key": "it is 'teu generate-key-pair'",
   trust: "signatures are 'teu sign' and 'teu verify'",
   checkpoint: "'teu runtime checkpoint' and 'teu runtime restore' do it for bundles",
   plugin: "there are none: networks, volumes and logs are teu's own",

@@ -14,7 +14,7 @@ export {
   parsePublicKey,
 } from "./key.ts";
 // Signatures beside registries.
-export { requireWritableLookaside, storeSignature } from "./lookaside.ts";
+export { lookasideSignatures, requireWritableLookaside, storeSignature } from "./lookaside.ts";
 export { signImage } from "./sign.ts";
 export { trustIdentity, trustKeys } from "./trust.ts";
 export { parseTrustedRoot } from "./trusted-root.ts";

@@ -78,6 +78,65 @@ describe.each(["ours", "cosign"])("an encrypted key: %s", (key) => {
   });
 });
 
+describe("teu sync --sign-by-sigstore-private-key", () => {
+  /** The names under which an image is signed. */
+  const signedNames = async (repository: string, digest: string): Promise<string[]> => {
+    const api = `http://${registry.address}/v2/${repository}`;
+    const headers = { accept: "application/vnd.oci.image.manifest.v1+json" };
+    const manifest = await fetch(`${api}/manifests/${digest.replace(":", "-")}.sig`, { headers });
+    const { layers = [] } = (await manifest.json()) as { layers?: { digest: string }[] };
+    const payloads = layers.map(async (one) => (await fetch(`${api}/blobs/${one.digest}`)).text());
+    return (await Promise.all(payloads))
+      .map((text) => JSON.parse(text).critical.identity["docker-reference"])
+      .sort();
+  };
+  const by = () => [
+    "--sign-by-sigstore-private-key",
+    at("cosign.key"),
+    "--sign-passphrase-file",
+    at("password"),
+  ];
+
+  test("signs what it copies, each tag of one image, and once what is there already", async () => {
+    const many = image.replace("app:1", "many");
+    const tags = ["1", "2", "3"];
+    const digests = new Set<string>();
+    for (const tag of tags)
+      digests.add((await pushLayers(`${many}:${tag}`, [{ name: "many" }])).manifest.digest);
+    const [digest = "", ...others] = digests;
+    expect(others).toEqual([]);
+    const to = `${registry.address}/synced`;
+    const sync = (...words: string[]) => store.teu("sync", "--src", "docker", "--dest", "docker", ...words);
+    // There before, and not signed.
+    expect((await sync(many, to)).stdout).toContain("3 images copied");
+    for (const _ of [1, 2]) {
+      const { status, stderr, stdout } = await sync(...by(), many, to);
+      expect([status, stderr, stdout]).toEqual([0, "", expect.stringContaining("3 unchanged, 0 failed")]);
+      expect(await signedNames("synced/many", digest)).toEqual(tags.map((tag) => `${to}/many:${tag}`));
+    }
+    const fresh = await sync(...by(), many, `${to}/fresh`);
+    expect([fresh.status, fresh.stdout]).toEqual([0, expect.stringContaining("3 images copied")]);
+    expect(await signedNames("synced/fresh/many", digest)).toEqual(
+      tags.map((tag) => `${to}/fresh/many:${tag}`),
+    );
+    await verified("cosign", `${to}/fresh/many:3`);
+  });
+
+  test("signs nothing in a folder, and nothing by --dry-run", async () => {
+    const words = ["sync", "-s", "docker", ...by()];
+    const folder = await store.teu(...words, "-d", "dir", image, at("folder"));
+    expect([folder.status, folder.stderr]).toEqual([
+      1,
+      expect.stringContaining("Cannot sign an image in dir"),
+    ]);
+    const dry = `${registry.address}/dry`;
+    await store.done("sync", "-s", "docker", "-d", "docker", image, dry);
+    await store.done(...words, "-d", "docker", "--dry-run", image, dry);
+    const unsigned = await store.teu("verify", "--key", at("cosign.pub"), `${dry}/app:1`);
+    expect([unsigned.status, unsigned.stderr]).toEqual([1, expect.stringContaining("it has no signature")]);
+  });
+});
+
 const type = (words: readonly string[], ...answers: [question: string, text: string][]) =>
   typeInto(words, { ...store.env }, answers);
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { needs, program, root } from "../support/needs.ts";
 import { pushLayers } from "./support/make-image.ts";
@@ -359,6 +359,22 @@ describe("--sign-by", () => {
     expect(existsSync(signed("locked"))).toBe(false);
     expect(await copy("locked:1", ...by("right"))).toMatchObject({ status: 0 });
     expect(existsSync(signed("locked"))).toBe(true);
+  });
+
+  test("of teu sync is made once, and is asked for before anything is copied", async () => {
+    const sync = (who: string) => {
+      const words = ["-s", "docker", "-d", "docker", "--sign-by", who];
+      return run([TEU, "sync", ...words, name("from:1"), `${registry.address}/team/synced`], { env });
+    };
+    expect((await sync("nobody@example.com")).stderr).toContain("no secret key that goes by that name");
+    const head = await run([TEU, "manifest", "head", name("synced/from:1")], { env });
+    expect(head.status).toBe(1);
+    for (const outcome of ["1 images copied", "1 unchanged"]) {
+      const { status, stdout } = await sync("release@example.com");
+      expect([status, stdout]).toEqual([0, expect.stringContaining(outcome)]);
+      expect(await teu(byRelease(), "synced/from:1")).toMatchObject({ status: 0 });
+      expect(readdirSync(dirname(signed("synced/from")))).toEqual(["signature-1"]);
+    }
   });
 
   test("refuses what cannot be signed before anything is pushed", async () => {

@@ -1,4 +1,5 @@
 /** `teu generate-key-pair`: keys to sign images with. Cosign's word. */
+import { existsSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { printError, TeuError } from "../../base/index.ts";
 import { encryptPrivateKey, generateKeyPair } from "../../signature/index.ts";
@@ -41,6 +42,9 @@ in --passphrase-file, else in COSIGN_PASSWORD, else typed at a terminal, PREFIX.
   ],
   async run({ flags }, { environment }) {
     const prefix = flags["output-key-prefix"] ?? "teu";
+    // Before somebody types a password for nothing.
+    for (const path of [`${prefix}.key`, `${prefix}.pub`])
+      if (existsSync(path)) throw new KeyExists({ path });
     const password = passphraseIn(flags["passphrase-file"]) ?? askNewPassword(environment);
     const { privateKey: plain, publicKey } = generateKeyPair();
     const privateKey = password === undefined ? plain : await encryptPrivateKey(plain, password);

@@ -6,6 +6,7 @@ import { JSON_FLAG, teuCommand } from "../context.ts";
 import { PLATFORM_FLAG, platformOf, QUIET_FLAG, SIGNATURE_POLICY_FLAG } from "../image-flags.ts";
 import { PROGRESS_FLAG, progressPrinter } from "../progress.ts";
 import { accessOf, SIDE_FLAGS } from "../registry-flags.ts";
+import { SIGN_FLAGS, signersOf } from "../sign-flags.ts";
 import { encodeSize, printable } from "../text.ts";
 import { formatOf } from "./copy.ts";
 
@@ -14,7 +15,7 @@ export const command = teuCommand({
   summary: "Copy many images, those that changed, between registries and folders",
   description: `SOURCE is, by --src, docker: a repository with all its tags, or one image; yaml: a file that lists registries and images, as skopeo reads it; dir: a folder
 of folders that hold images; oci: a layout with its named images, or one of them as FOLDER:NAME. DESTINATION is, by --dest, docker: a registry, or a path at one;
-dir: a folder; oci: a layout, in which images share their blobs. What is there under the same digest is left.`,
+dir: a folder; oci: a layout, in which images share their blobs. What is there under the same digest is left, and signed where it is not yet.`,
   flags: {
     src: { kind: "string", short: "s", value: "docker|yaml|dir|oci", summary: "What SOURCE is" },
     dest: { kind: "string", short: "d", value: "docker|dir|oci", summary: "What DESTINATION is" },
@@ -29,6 +30,7 @@ dir: a folder; oci: a layout, in which images share their blobs. What is there u
     format: { kind: "string", short: "f", value: "oci|docker", summary: "Write manifests of this format" },
     ...SIDE_FLAGS,
     "signature-policy": { ...SIGNATURE_POLICY_FLAG, aliases: ["policy"] },
+    ...SIGN_FLAGS,
     digestfile: { kind: "string", value: "FILE", summary: "Write digests and names of the copies to FILE" },
     progress: PROGRESS_FLAG,
     quiet: QUIET_FLAG,
@@ -65,6 +67,7 @@ dir: a folder; oci: a layout, in which images share their blobs. What is there u
       from: accessOf("src", { flags, given }),
       to: accessOf("dest", { flags, given }),
       signaturePolicy: flags["signature-policy"],
+      signers: await signersOf({ flags }, environment),
       environment,
       onEvent: progress.update,
       onImage: (image) => {

@@ -112,16 +112,21 @@ async function openSigning(
   { to = {}, signers, environment }: CopyRequest,
 ): Promise<((digest: Digest, signal: AbortSignal) => Promise<void>) | undefined> {
   if (signers === undefined) return undefined;
-  if (place.kind !== "docker")
-    throw new InvalidOption(
-      { option: "--sign-by", value: "" },
-      `Cannot sign an image in ${place.kind}: signatures are of images at registries`,
-    );
+  if (place.kind !== "docker") return refuseUnsigned(place.kind);
   const { reference } = place;
   const { openSigners } = await import("../image/sign.ts");
   const sign = await openSigners(signers, reference);
   return async (digest, signal) =>
     await sign(await openClient(reference, { access: to, environment }), reference, digest, signal);
+}
+
+/** Refuses to sign where there is nowhere to put it. @param kind  Of the destination. @throws {InvalidOption} */
+export function refuseUnsigned(kind: string): undefined {
+  if (kind === "docker") return undefined;
+  throw new InvalidOption(
+    { option: "--sign-by", value: "" },
+    `Cannot sign an image in ${kind}: signatures are of images at registries`,
+  );
 }
 
 async function openSource(

@@ -34,10 +34,11 @@ import {
 } from "../../../spec/index.ts";
 import { admitImage } from "../../image/admit.ts";
 import { choosePlatform } from "../../image/platform.ts";
+import type { Signers } from "../../image/sign.ts";
 import { InvalidOption } from "../../options/error.ts";
 import { openClient, openPlaces, type Places, type RegistryAccess } from "../../remote/access.ts";
 import { abortOnSignal } from "../../run/signals.ts";
-import type { CopyRequest } from "../copy.ts";
+import { type CopyRequest, refuseUnsigned } from "../copy.ts";
 import { registryDestination, registrySource } from "../registry-place.ts";
 import { readSyncFile, type Selection } from "./file.ts";
 
@@ -106,6 +107,7 @@ export async function syncImages(
       { option: "--dest", value: "dir" },
       "Cannot synchronise a folder with a folder: rsync does that",
     );
+  if (request.signers !== undefined) refuseUnsigned(request.destinationKind);
   using interrupt = abortOnSignal();
   const { signal } = interrupt;
   const sync = new Sync(destination, request);
@@ -128,12 +130,34 @@ interface Reading {
   readonly places?: Places;
 }
 
+type Signing = (digest: Digest, signal: AbortSignal) => Promise<void>;
+
+/** What is to happen one after the other. */
+class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  async inTurn(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    try {
+      signal.throwIfAborted();
+      await act();
+    } finally {
+      resolve();
+    }
+  }
+}
+
 class Sync {
   readonly #destination: string;
   readonly #request: SyncRequest;
   /** One client for a repository, so that one token serves for all its tags. */
   readonly #places = new Map<string, Promise<Places>>();
   readonly #clients = new Map<string, Promise<RegistryClient>>();
+  /** Tags may name one image, whose signatures are in one manifest. */
+  readonly #signing = new Turns();
 
   constructor(destination: string, request: SyncRequest) {
     this.#destination = destination;
@@ -221,10 +245,15 @@ class Sync {
       const reading = await this.#openSource(wanted);
       await using _reading = reading.source;
       const same = await this.#sameDigest(wanted, destination, reading, signal);
-      if (same !== undefined) return { ...names, outcome: "unchanged", digest: same, sentBytes: 0 };
+      if (same !== undefined) {
+        await this.#signOld(destination, same, signal);
+        return { ...names, outcome: "unchanged", digest: same, sentBytes: 0 };
+      }
       if (this.#request.isDryRun) return { ...names, outcome: "planned", sentBytes: 0 };
+      const sign = await this.#openSigning(destination, this.#request.signers);
       await using writing = await this.#openDestination(destination, wanted);
       const { root, sentBytes } = await this.#copy(wanted, reading, writing, signal);
+      await sign?.(root.digest, signal);
       return { ...names, outcome: "copied", digest: root.digest, sentBytes };
     } catch (error) {
       signal.throwIfAborted();
@@ -250,6 +279,30 @@ class Sync {
         }),
       signal,
     });
+  }
+
+  /** Sees to it that what comes to `name` can be signed, before it comes. */
+  async #openSigning(name: string, signers: Signers | undefined): Promise<Signing | undefined> {
+    if (signers === undefined) return undefined;
+    const { openSigners } = await import("../../image/sign.ts");
+    const reference = parseReference(name);
+    const sign = await openSigners(signers, reference);
+    return async (digest, signal) =>
+      await this.#signing.inTurn(signal, async () => {
+        await sign(await this.#clientOf(reference, undefined), reference, digest, signal);
+      });
+  }
+
+  /** Signs what was there before, if it is not signed yet: else each run would add a signature. */
+  async #signOld(name: string, digest: Digest, signal: AbortSignal): Promise<void> {
+    const { signers, isDryRun } = this.#request;
+    if (signers === undefined || isDryRun) return;
+    const { missingSigners } = await import("../../image/sign.ts");
+    const reference = parseReference(name);
+    const client = await this.#clientOf(reference, undefined);
+    const missing = await missingSigners(signers, client, reference, digest, signal);
+    const sign = await this.#openSigning(name, missing);
+    await sign?.(digest, signal);
   }
 
   /** As skopeo: the last component, or all of it, below the destination; of a layout the name in it. */
