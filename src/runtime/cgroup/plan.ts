@@ -11,8 +11,8 @@ import { devicesV1, limitsV1 } from "./v1.ts";
 import { limitsV2 } from "./v2.ts";
 import type { CgroupWrite } from "./write.ts";
 
-/** The v2 controllers that a runtime's limits and statistics need. */
-const CONTROLLERS = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"];
+/** The v2 controllers that a runtime's limits and statistics need, and what a container may pass on. */
+const CONTROLLERS = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"];
 
 /** A directory to make. */
 export interface CgroupDirectory {

@@ -50,6 +50,19 @@ export class CannotExec extends TeuError<"cannot-exec", { id: string; status: "s
   }
 }
 
+/** A sub-cgroup is not there, or takes no process. The words are runc's. */
+export class CannotEnterCgroup extends TeuError<"cannot-enter-cgroup", { paths: readonly string[] }> {
+  constructor(context: { paths: readonly string[] }, cause: unknown) {
+    super(
+      "cannot-enter-cgroup",
+      "failed-precondition",
+      context,
+      `error adding pid of the process to cgroups ${context.paths.join(", ")}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
 /** What the caller of exec says, beside the process. */
 export interface ExecOptions
   extends Pick<
@@ -210,9 +223,11 @@ function launchInside(
   try {
     return enter(unified);
   } catch (error) {
-    // A container that passes controllers down to cgroups of its own has its processes there, and can have none beside them.
-    const isMoved = hasCode(error, "system-call-failed") && error.context["errno"] === "EBUSY";
-    if (!isMoved || subCgroups.length > 0) throw error;
+    if (!hasCode(error, "system-call-failed")) throw error;
+    if (subCgroups.length > 0) throw new CannotEnterCgroup({ paths: subCgroups }, error);
+    // A container that passes controllers down to cgroups of its own has its processes there, and can have none beside them; and
+    // what they have left somebody may have removed.
+    if (error.context["errno"] !== "EBUSY" && error.context["errno"] !== "ENOENT") throw error;
     return enter(cgroupOf(pid));
   }
 }

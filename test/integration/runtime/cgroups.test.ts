@@ -214,6 +214,26 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     expect(status).toBe(255);
   });
 
+  test("exec goes to where init is when somebody has moved it and removed the cgroup that it was in", async () => {
+    await using container = new Container();
+    await container.configure("exec sleep 1000").call(["run", "-d", container.id]);
+    const { pid } = await container.state();
+    const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
+    const at = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+    const moved = `${own}-moved`;
+    mkdirSync(`${at}${moved}`);
+    writeFileSync(`${at}${moved}/cgroup.procs`, String(pid));
+    rmdirSync(`${at}${own}`);
+    const { stdout, stderr } = await container.call(["exec", container.id, "cat", "/proc/self/cgroup"]);
+    expect(stdout).toContain(`0::${moved}\n`);
+    expect(stderr).toBe("");
+    const missing = await container.call(["exec", "--cgroup", "nowhere", container.id, "true"]);
+    expect(missing.status).toBe(255);
+    expect(missing.stderr).toContain("error adding pid of the process to cgroups nowhere: ");
+    await container.call(["delete", "--force", container.id]);
+    rmdirSync(`${at}${moved}`);
+  });
+
   test("a cgroup that is in use or frozen is refused in runc's words", async () => {
     await using first = new Container();
     const path = `/teu-test-shared-${process.pid}`;
