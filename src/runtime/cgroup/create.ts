@@ -3,7 +3,7 @@
 import { TeuError } from "../../base/index.ts";
 import { errnoOf, mkdirSync, rmdirSync } from "../../sys/index.ts";
 import { readCgroupFile, readCgroupFileIfAny, writeAllToCgroup, writeCgroupFile } from "./file.ts";
-import { isFrozen } from "./freezer.ts";
+import { isEffectivelyFrozen } from "./freezer.ts";
 import type { CgroupDirectory, CgroupPlan } from "./plan.ts";
 
 /** A cgroup of this path exists and is in use. */
@@ -56,7 +56,8 @@ export function createCgroup(plan: CgroupPlan, { isUnit = false }: { isUnit?: bo
       if (!makeDirectory(directory, directory.path, made) && !isUnit) refuseUsed(directory.path);
       passControllersDown(directory);
     }
-    if (made.length < plan.directories.length) refuseFrozen(plan);
+    // Also a new one is frozen where one above it is, and init would stop there and never be heard of.
+    refuseFrozen(plan);
   } catch (error) {
     for (const path of made.reverse()) removeQuietly(path);
     throw error;
@@ -108,7 +109,7 @@ function refuseUsed(path: string): void {
 }
 
 function refuseFrozen({ paths }: CgroupPlan): void {
-  if (isFrozen(paths)) throw new CgroupFrozen({ path: paths["freezer"] ?? paths[""] ?? "" });
+  if (isEffectivelyFrozen(paths)) throw new CgroupFrozen({ path: paths["freezer"] ?? paths[""] ?? "" });
 }
 
 /**

@@ -29,6 +29,14 @@ export function isFrozen(paths: CgroupPaths): boolean {
   return unified !== undefined && readCgroupFileIfAny(`${unified}/cgroup.freeze`) === "1";
 }
 
+/** Whether who enters stops: the cgroup is frozen, or one above it. */
+export function isEffectivelyFrozen(paths: CgroupPaths): boolean {
+  const v1 = paths["freezer"];
+  if (v1 !== undefined) return (readCgroupFileIfAny(`${v1}/freezer.state`) ?? "THAWED") !== "THAWED";
+  const unified = paths[""];
+  return unified !== undefined && /^frozen 1$/m.test(readCgroupFileIfAny(`${unified}/cgroup.events`) ?? "");
+}
+
 const V1_ATTEMPTS = 1000;
 const V2_WAITS = 1000;
 

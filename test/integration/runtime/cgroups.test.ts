@@ -256,6 +256,10 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     second.configure("true", withLinux({ cgroupsPath: `${path}-frozen` }));
     const frozen = await second.call(["create", second.id]);
     expect(frozen.stderr).toContain("container's cgroup unexpectedly frozen");
+    // One above it, of which the other hierarchies know nothing, stops who enters too.
+    second.configure("true", withLinux({ cgroupsPath: `${path}-frozen/a/b` }));
+    const below = await second.call(["create", second.id], { timeoutMs: 5000 });
+    expect(below.stderr).toContain("container's cgroup unexpectedly frozen");
     writeFileSync(`${directory}/${file}`, off);
     rmdirSync(directory);
   });
