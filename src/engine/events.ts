@@ -63,11 +63,11 @@ export async function* watchEvents(
   }
 }
 
-/** Both by time, and each in its own order, whatever was done to the clock. */
+/** Both by time, and each in its own order, whatever was done to the clock. Of one moment, what passes came first: what a record tells of follows it. */
 function* merge(recorded: readonly EventMessage[], passed: readonly EventMessage[]): Generator<EventMessage> {
   let next = 0;
   for (const event of recorded) {
-    for (let other = passed[next]; other !== undefined && other.time < event.time; other = passed[next]) {
+    for (let other = passed[next]; other !== undefined && other.time <= event.time; other = passed[next]) {
       yield other;
       next++;
     }
