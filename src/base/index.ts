@@ -58,5 +58,7 @@ export { NIL_LIST, NIL_MAP, withQuiet } from "./quiet.ts";
 export { randomChoice, randomHex } from "./random.ts";
 // Where it keeps what it keeps.
 export { NoHome, runRoot, stateRoot } from "./state.ts";
+// One thing at a time.
+export { Turns } from "./turns.ts";
 // Which teu this is.
 export { commit, version } from "./version.ts";

@@ -1,12 +1,11 @@
 /** All that a registry keeps, behind one name: what requests, the collector and the commands work on. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { TeuError } from "../../../base/index.ts";
+import { TeuError, Turns } from "../../../base/index.ts";
 import { type BlobStore, ContentStore } from "../../../content/index.ts";
 import type { Digest } from "../../../spec/index.ts";
 import { tryLockFile } from "../../../sys/index.ts";
 import { PullTimes } from "../upkeep/pull-times.ts";
-import { Turns } from "../upkeep/turns.ts";
 import { asRecordsLost } from "./database.ts";
 import { HashThread } from "./hash-thread.ts";
 import { Pins } from "./pins.ts";

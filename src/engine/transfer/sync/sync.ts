@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { forEachParallel, hasCode, TeuError } from "../../../base/index.ts";
+import { forEachParallel, hasCode, TeuError, Turns } from "../../../base/index.ts";
 import type { RegistryClient } from "../../../distribution/client/index.ts";
 import {
   chooseEntry,
@@ -131,24 +131,6 @@ interface Reading {
 }
 
 type Signing = (digest: Digest, signal: AbortSignal) => Promise<void>;
-
-/** What is to happen one after the other. */
-class Turns {
-  #last: Promise<void> = Promise.resolve();
-
-  async inTurn(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    await before;
-    try {
-      signal.throwIfAborted();
-      await act();
-    } finally {
-      resolve();
-    }
-  }
-}
 
 class Sync {
   readonly #destination: string;
@@ -288,9 +270,9 @@ class Sync {
     const reference = parseReference(name);
     const sign = await openSigners(signers, reference);
     return async (digest, signal) =>
-      await this.#signing.inTurn(signal, async () => {
+      await this.#signing.take(async () => {
         await sign(await this.#clientOf(reference, undefined), reference, digest, signal);
-      });
+      }, signal);
   }
 
   /** Signs what was there before, if it is not signed yet: else each run would add a signature. */
