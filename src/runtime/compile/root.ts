@@ -74,8 +74,9 @@ function compilePropagation(
   const { type, recursive } = propagationOf(word);
   // Of an unbindable tree no bind mount could be made: it becomes so in the end.
   setHostPropagation(plan, "/", type === MS_UNBINDABLE ? MS_PRIVATE : type, recursive);
-  // The root is attached to this one, and moved or left afterwards: nobody else may be told.
-  if (rootMount !== undefined) setHostPropagation(plan, rootMount, MS_PRIVATE, false);
+  // The root is attached to this one, and moved or left afterwards: nobody else may be told. What it is, the root then is.
+  if (rootMount !== undefined)
+    setHostPropagation(plan, rootMount, type === MS_SLAVE ? MS_SLAVE : MS_PRIVATE, false);
 }
 
 /** `path` is a mount point of the host's. */

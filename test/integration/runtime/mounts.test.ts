@@ -388,6 +388,19 @@ describe(`mounts of a container of ${TESTED.name} that runc 1.1 makes otherwise,
     expect(readFileSync("/proc/self/mountinfo", "utf8").split("\n").slice(0, 5)).toEqual(before);
   });
 
+  test.each(["slave", "rslave"])(
+    "config-linux.md#rootfs-mount-propagation: the root of a shared tree is its slave: %s",
+    async (word) => {
+      await using container = new Container();
+      const script = "cut -d' ' -f5,7 /proc/self/mountinfo | head -1";
+      container.configure(script, withLinux({ rootfsPropagation: word }));
+      const run = container.words("run", "--bundle", container.bundle.path, container.id);
+      const apart = 'mount --make-rshared / && exec "$@"';
+      const { stdout } = Bun.spawnSync(["unshare", "--mount", "sh", "-c", apart, "sh", ...run]);
+      expect(stable(stdout.toString())).toBe("/ master:N\n");
+    },
+  );
+
   test.each(
     ["shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable"].flatMap(
       (word) =>
