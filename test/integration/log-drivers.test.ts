@@ -233,7 +233,7 @@ describe("sockets", () => {
           CONTAINER_ID_FULL: Id,
           CONTAINER_NAME: "kept",
           CONTAINER_TAG: "t",
-          IMAGE_NAME: `${image}:latest`,
+          IMAGE_NAME: image,
           SHOP: "blue",
           MESSAGE: "said",
         });

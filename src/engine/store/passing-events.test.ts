@@ -65,3 +65,12 @@ test("a full file is put away, once, and both are read", () => {
   expect(actionsOf(all)).toEqual(["first", "a", "b", "c"]);
   expect(statSync(before).size).toBeGreaterThan(4 << 20);
 });
+
+test("notePassing() tells nothing where nothing can be written, and goes on", () => {
+  const { paths } = store;
+  notePassing({ ...store, paths: { ...paths, run: `${paths.run}/none` } } as Records, web as never, {
+    top: {},
+  });
+  using tail = new PassingTail(store, false);
+  expect(tail.read()).toEqual([]);
+});

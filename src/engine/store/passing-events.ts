@@ -10,6 +10,7 @@ import {
   O,
   openSync,
   renameSync,
+  SystemCallFailed,
   statSync,
   syscall,
 } from "../../sys/index.ts";
@@ -56,7 +57,11 @@ export function tellPassing(store: Records, events: readonly Omit<EventMessage, 
   const lines = events.map(
     (event) => `${JSON.stringify({ namespace, time, ...event } satisfies PassingEvent)}\n`,
   );
-  append(passingPaths(store), new TextEncoder().encode(lines.join("")));
+  try {
+    append(passingPaths(store), new TextEncoder().encode(lines.join("")));
+  } catch (error) {
+    if (!(error instanceof SystemCallFailed)) throw error; // a full disk has no room for a new file either
+  }
 }
 
 /** Tells that what nobody needs of this kind was removed. Docker's word and attribute. */
