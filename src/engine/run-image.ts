@@ -12,7 +12,7 @@ import { defaultFilter, type Filter } from "./default-filter.ts";
 import { type EnsuredImage, type EnsureOptions, ensureImage, type PullPolicy } from "./image/ensure.ts";
 import { choosePlatform } from "./image/platform.ts";
 import type { TransferObserver } from "./image/pull.ts";
-import { parseExposed } from "./options/publish.ts";
+import { parseExposedOfImage } from "./options/publish.ts";
 import { seccompOfProfile } from "./options/seccomp-profile.ts";
 import { userOf } from "./options/user.ts";
 import type { ImageMount } from "./options/volume.ts";
@@ -175,7 +175,7 @@ async function unpack(
     asked,
     target: image.target,
     process: processOf(image.config),
-    exposed: Object.keys(ExposedPorts).flatMap(parseExposed),
+    exposed: Object.keys(ExposedPorts).flatMap(parseExposedOfImage),
     labels: Labels,
     user: User,
     health: Healthcheck,

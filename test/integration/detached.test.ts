@@ -103,7 +103,7 @@ describe("run -d", () => {
   test("fails as run does, and leaves nothing", async () => {
     const { status, stderr, stdout } = await store.teu("run", "-d", image, "/nope");
     expect([status, stdout]).toEqual([127, ""]);
-    expect(stderr).toStartWith("teu: Cannot start the container");
+    expect(stderr).toStartWith("teu: Cannot start the program: exec: ");
     expect([bundles(), await store.done("ps", "-aq")]).toEqual([[], ""]);
   });
 

@@ -356,6 +356,10 @@ describe("what a container sees", () => {
   });
 
   test("-P leads free ports to what the image and --expose say is served", async () => {
+    // What cannot be published is no reason not to run its image: that was an error.
+    const serving = image.replace("/test/", "/serving/");
+    const ExposedPorts = { "443/tcp": {}, "3868/sctp": {} };
+    await pushLayers(serving, [busyboxLayer()], { config: { ExposedPorts } });
     await store.done(
       "run",
       "-d",
@@ -366,14 +370,16 @@ describe("what a container sees", () => {
       "8080",
       "--expose",
       "53/udp",
-      image,
+      serving,
       "sleep",
       "1000",
     );
     const ports = await store.done("port", "served");
     expect(ports).toMatch(/^8080\/tcp -> 0\.0\.0\.0:\d+$/m);
     expect(ports).toMatch(/^53\/udp -> 0\.0\.0\.0:\d+$/m);
+    expect(ports).toMatch(/^443\/tcp -> 0\.0\.0\.0:\d+$/m);
     await store.done("rm", "-f", "served");
+    await store.done("rmi", serving);
   });
 });
 

@@ -24,7 +24,7 @@ export class ProgramNotFound extends TeuError<"program-not-found", { program: st
       "program-not-found",
       "not-found",
       context,
-      `Cannot start the container: exec: ${JSON.stringify(context.program)}: ${whyNotFound(context.program)}`,
+      `Cannot start the program: exec: ${JSON.stringify(context.program)}: ${whyNotFound(context.program)}`,
       options,
     );
   }
@@ -47,7 +47,7 @@ export class ProgramNotExecutable extends TeuError<
       "program-not-executable",
       "permission-denied",
       context,
-      `Cannot start the container: exec: ${JSON.stringify(context.program)}: ${context.why}`,
+      `Cannot start the program: exec: ${JSON.stringify(context.program)}: ${context.why}`,
       options,
     );
   }

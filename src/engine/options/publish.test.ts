@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parsePublish } from "./publish.ts";
+import { parseExposed, parseExposedOfImage, parsePublish } from "./publish.ts";
 
 const cases = [
   { text: "80", want: [{ protocol: "tcp", containerPort: 80 }] },
@@ -68,3 +68,20 @@ test("parsePublish() takes udp at [::1], spelt as the kernel does", () =>
   expect(parsePublish("[0::1]:80:80/udp")).toEqual([
     { protocol: "udp", hostAddress: "::1", hostPort: 80, containerPort: 80 },
   ]));
+
+test.each([
+  ["80-81/UDP", [80, 81]],
+  ["443", [443]],
+])("parseExposed() reads %s", (text, ports) => {
+  expect(parseExposed(text).map(({ containerPort }) => containerPort)).toEqual(ports);
+  expect(parseExposedOfImage(text)).toEqual(parseExposed(text));
+});
+
+test.each([
+  ["80:80", "invalid port format for --expose: 80:80"],
+  ["x", "invalid range format for --expose: x"],
+  ["80/sctp", "only tcp and udp are built yet"],
+])("parseExposed() refuses %s, of which an image may speak", (text, why) => {
+  expect(() => parseExposed(text)).toThrow(why);
+  expect(parseExposedOfImage(text)).toEqual([]);
+});

@@ -7,9 +7,29 @@ import { InvalidOption } from "./error.ts";
 /** A port that a container serves. */
 export type ExposedPort = Pick<PublishedPort, "protocol" | "containerPort">;
 
-/** `--expose PORT[-PORT][/PROTOCOL]`, and what an image says. @throws {InvalidOption} {Unsupported} */
+/** `--expose PORT[-PORT][/PROTOCOL]`. @throws {InvalidOption} {Unsupported} */
 export function parseExposed(text: string): ExposedPort[] {
-  return parsePublish(text).map(({ protocol, containerPort }) => ({ protocol, containerPort }));
+  if (text.includes(":"))
+    throw new InvalidOption({ option: "--expose", value: text }, `invalid port format for --expose: ${text}`);
+  try {
+    return parsePublish(text).map(({ protocol, containerPort }) => ({ protocol, containerPort }));
+  } catch (error) {
+    if (!(error instanceof InvalidOption)) throw error;
+    throw new InvalidOption(
+      { option: "--expose", value: text },
+      `invalid range format for --expose: ${text}`,
+    );
+  }
+}
+
+/** What an image says of its program. It may be more than can be published (`EXPOSE 3868/sctp`), which is no reason not to run it. */
+export function parseExposedOfImage(text: string): ExposedPort[] {
+  try {
+    return parseExposed(text);
+  } catch (error) {
+    if (error instanceof InvalidOption || error instanceof Unsupported) return [];
+    throw error;
+  }
 }
 
 /** One port that is published. */
@@ -28,7 +48,8 @@ export interface PublishedPort {
 export function parsePublish(text: string): PublishedPort[] {
   const invalid = (why: string) =>
     new InvalidOption({ option: "--publish", value: text }, `Invalid port mapping '${text}': ${why}`);
-  const [mapping = "", protocol = "tcp", ...more] = text.split("/");
+  const [mapping = "", spelt = "tcp", ...more] = text.split("/");
+  const protocol = spelt.toLowerCase();
   if (more.length > 0) throw invalid("more than one protocol");
   if (protocol === "sctp")
     throw new Unsupported({ what: `port ${JSON.stringify(text)}`, why: "only tcp and udp are built yet" });

@@ -34,5 +34,5 @@ test.each([
   ["apparmor=", 'invalid --security-opt: "apparmor="'],
   ["label=colour:red", "wants label=user|role|type|level|filetype:VALUE"],
   ["label=type:", "wants label=user|role|type|level|filetype:VALUE"],
-  ["seccomp=/nothing", "opening seccomp profile (/nothing) failed"],
+  ["seccomp=/nothing", "opening seccomp profile (/nothing) failed: no such file or directory"],
 ])("parseSecurity() refuses %s: %s", (option, why) => expect(() => parseSecurity([option])).toThrow(why));

@@ -1,6 +1,7 @@
 /** `--security-opt`. Source: docker run reference, security configuration; moby daemon/daemon_unix.go, parseSecurityOpt. */
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../base/index.ts";
+import { errnoSentence } from "../../sys/index.ts";
 import { InvalidOption } from "./error.ts";
 import { parseSeccompProfile, type SeccompProfile } from "./seccomp-profile.ts";
 
@@ -63,6 +64,12 @@ export function parseSecurity(options: readonly string[]): Security {
   };
 }
 
+/** The system's words, without the name of the file. */
+function whyUnread(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException;
+  return errno === undefined ? messageOf(error) : errnoSentence(-errno);
+}
+
 function seccompOf(value: string, invalid: (why: string) => InvalidOption): Pick<Security, "seccomp"> {
   if (value === "unconfined") return { seccomp: "unconfined" };
   if (value === "builtin") return {};
@@ -70,7 +77,7 @@ function seccompOf(value: string, invalid: (why: string) => InvalidOption): Pick
   try {
     text = readFileSync(value, "utf8");
   } catch (error) {
-    throw invalid(`: opening seccomp profile (${value}) failed: ${messageOf(error)}`);
+    throw invalid(`: opening seccomp profile (${value}) failed: ${whyUnread(error)}`);
   }
   return { seccomp: parseSeccompProfile(text, (why) => invalid(`: seccomp profile (${value}): ${why}`)) };
 }
