@@ -2,7 +2,7 @@
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
 import { abortOnSignal, forwardSignals } from "../run/signals.ts";
-import { type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
+import { NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findRestart } from "../store/restarts.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
@@ -17,16 +17,13 @@ import { remainingMs } from "./restart-policy.ts";
 import { settle } from "./settle.ts";
 import { startMonitored } from "./start.ts";
 import { forgetStartError, noteStartError } from "./start-error.ts";
-import { findSettled, UNKNOWN_STATUS } from "./wait.ts";
+import { findIdle, findSettled, UNKNOWN_STATUS } from "./wait.ts";
 
 /** Somebody may stop it, or start it, while it waits. */
 const LOOK_AGAIN_MS = 500;
 
 /** Who copies a file out of it has it for a few of these. */
 const BUSY_MS = 20;
-/** How long another teu that is at a container is waited for, and how often is looked. */
-const PATIENCE_MS = 10_000;
-const LOOK_SOON_MS = 20;
 
 /** Another teu is at work on the container. */
 export class ContainerBusy extends TeuError<"container-busy", { id: string }> {
@@ -49,15 +46,6 @@ export class NotAttachable extends TeuError<"not-running-to-attach", { id: strin
       context,
       "cannot attach to a stopped container, start it first",
     );
-  }
-}
-
-/** As findSettled; another teu that is at it is given the time to start it, or to remove it. */
-async function findIdle(store: Store, text: string): Promise<ContainerRecord> {
-  for (const end = performance.now() + PATIENCE_MS; ; await Bun.sleep(LOOK_SOON_MS)) {
-    const container = await findSettled(store, text);
-    const isAtWork = container.phase === "exited" && isAlive(container.owner);
-    if (!isAtWork || performance.now() > end) return container;
   }
 }
 

@@ -32,10 +32,12 @@ export function afterExit({ paths }: Records, id: string): { words: string[]; en
 /** Notes that a container has been started. @param isByHand  Its attempts begin anew. */
 export function noteStart(store: Records, { id, settings }: ContainerRecord, isByHand: boolean): void {
   if (settings.restart === undefined) return;
-  const { attempts = 0, delayMs = 0 } = (isByHand ? undefined : findRestart(store.database, id)) ?? {};
+  const known = isByHand ? undefined : findRestart(store.database, id);
+  // Somebody may have stopped it while its policy started it: then it is started no more after this.
+  const { attempts = 0, delayMs = 0, wasStopped = false } = known ?? {};
   putRestart(store.database, {
     ...{ container: id, dueAt: null, startedAt: Date.now(), attempts, delayMs },
-    wasStopped: false,
+    wasStopped,
   });
 }
 

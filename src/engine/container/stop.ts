@@ -9,7 +9,7 @@ import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
 import { noteStop } from "./restart.ts";
-import { findSettled, monitorSays, waitForContainer } from "./wait.ts";
+import { findIdle, findSettled, monitorSays, waitForContainer } from "./wait.ts";
 
 /** No signal goes by this text. Docker's words. */
 export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> {
@@ -57,12 +57,11 @@ export async function stopContainer(
   text: string,
   options: { readonly seconds?: number; readonly signal?: number },
 ): Promise<void> {
-  const container = findContainer(store, text);
-  if (container.phase !== "running") {
-    // It may be waiting to be started again.
-    inTransaction(store.database, () => noteStop(store, container));
-    return;
-  }
+  const found = findContainer(store, text);
+  // It may be waiting to be started again, or be started by another teu at this moment: that was first then.
+  if (found.phase !== "running") inTransaction(store.database, () => noteStop(store, found));
+  const container = found.phase === "running" ? found : await findIdle(store, found.id);
+  if (container.phase !== "running") return;
   const { signal = stopSignalOf(container) } = options;
   const seconds = options.seconds ?? container.settings.stopTimeoutSeconds ?? STOP_SECONDS;
   inTransaction(store.database, () => noteStop(store, container));
@@ -77,6 +76,9 @@ export async function stopContainer(
     await ask(SIGKILL);
   await ended;
   await togetherWithOthers(store.database, () => noteContainerEvent(store.database, container.id, "stop"));
+  // What we found may have ended by itself before we said that it is to be stopped, and be started again by now.
+  if (container.settings.restart !== undefined && (await findIdle(store, container.id)).phase === "running")
+    await stopContainer(store, container.id, options);
 }
 
 /** Told beside the end itself, which is what has to outlive a loss of power. */

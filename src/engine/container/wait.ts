@@ -1,5 +1,5 @@
 /** Waits for the end of containers. */
-import { hasCode } from "../../base/index.ts";
+import { hasCode, isAlive } from "../../base/index.ts";
 import { decodeWaitStatus } from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
@@ -12,6 +12,8 @@ import { settle } from "./settle.ts";
 /** The exit status of one whose owner was killed before it could tell. */
 export const UNKNOWN_STATUS = 137;
 const LOOK_AGAIN_MS = 20;
+/** How long another teu that is at a container is waited for. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Waits until the container that `text` names has ended, and what follows has been done.
@@ -48,6 +50,15 @@ export async function findSettled(store: Store, text: string): Promise<Container
   if (!hasEnded) return container;
   await waitForContainer(store, container.id);
   return findContainer(store, container.id);
+}
+
+/** As findSettled; another teu that is at it is given the time to start it, or to remove it. */
+export async function findIdle(store: Store, text: string): Promise<ContainerRecord> {
+  for (const end = performance.now() + PATIENCE_MS; ; await Bun.sleep(LOOK_AGAIN_MS)) {
+    const container = await findSettled(store, text);
+    const isAtWork = container.phase === "exited" && isAlive(container.owner);
+    if (!isAtWork || performance.now() > end) return container;
+  }
 }
 
 /** The container, if it is still there. */
