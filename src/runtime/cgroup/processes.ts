@@ -16,10 +16,20 @@ export function cgroupPids(paths: CgroupPaths): number[] {
 }
 
 function pidsBelow(directory: string): number[] {
-  const text = readCgroupFileIfAny(`${directory}/cgroup.procs`);
+  const text = processesIn(directory);
   if (text === undefined) return [];
   const pids = text === "" ? [] : text.split("\n").map(Number);
   return [...pids, ...subdirectories(directory).flatMap((name) => pidsBelow(`${directory}/${name}`))];
+}
+
+/** Undefined when it is gone. A threaded cgroup (v2) does not say: the one above that it is a part of has its processes. */
+function processesIn(directory: string): string | undefined {
+  try {
+    return readCgroupFileIfAny(`${directory}/cgroup.procs`);
+  } catch (error) {
+    if (errnoOf(error) === "EOPNOTSUPP") return "";
+    throw error;
+  }
 }
 
 /** The cgroups right below one; none when it is gone. */

@@ -214,6 +214,22 @@ describe(`cgroups of a container of ${TESTED.name}`, () => {
     expect(status).toBe(255);
   });
 
+  testV2("a container with a threaded cgroup below its own is shown and deleted", async () => {
+    await using container = new Container();
+    await container.configure("exec sleep 1000").call(["run", "-d", container.id]);
+    const { pid } = await container.state();
+    const path = directoryOf(pid, "pids");
+    mkdirSync(`${path}/threads`);
+    writeFileSync(`${path}/threads/cgroup.type`, "threaded");
+    writeFileSync(`${path}/threads/cgroup.threads`, String(pid));
+    expect((await container.call(["ps", "-f", "json", container.id])).stdout).toBe(`[${pid}]\n`);
+    expect(await container.call(["delete", "--force", container.id])).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("exec goes to where init is when somebody has moved it and removed the cgroup that it was in", async () => {
     await using container = new Container();
     await container.configure("exec sleep 1000").call(["run", "-d", container.id]);
