@@ -81,8 +81,8 @@ export function tarOf(tree: string, files: LayerFiles): Uint8Array<ArrayBuffer> 
       copyFileSync(Bun.which(content.slice(2)) ?? content.slice(2), path);
     else writeFileSync(path, content);
   }
-  // The same files make the same layer, whenever that is.
-  const same = ["--numeric-owner", "--sort=name", "--mtime=@1000000"];
+  // The same files make the same layer, whenever and by whomever.
+  const same = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@1000000"];
   const packed = Bun.spawnSync(["tar", ...same, "-C", tree, "-cf", "-", "."]);
   if (!packed.success) throw new Error(`tar: ${packed.stderr.toString()}`);
   return new Uint8Array(packed.stdout);
