@@ -44,6 +44,7 @@ export class Foreground implements Disposable {
   /** What came before there was a process to send it to. */
   readonly #early: NodeJS.Signals[] = [];
   #pidfd: number | undefined;
+  #master: number | undefined;
   #output: Promise<void> = Promise.resolve();
 
   constructor() {
@@ -67,9 +68,15 @@ export class Foreground implements Disposable {
     this.#cleanUp.defer(() => process.off("SIGWINCH", resize));
     // Newlines are made into lines where they are shown, so that a file or a pipe gets them as they were written.
     keepNewlines(ours);
+    this.#master = ours;
     if (isTerminal(0)) this.#cleanUp.use(makeRaw(0, { keepsOutput: true }));
     this.#output = relayTerminal(ours, 1);
     this.#cleanUp.use(relayInput(ours));
+  }
+
+  /** After a restore: the terminal has got the modes back that it was saved with. */
+  restored(): void {
+    if (this.#master !== undefined) keepNewlines(this.#master);
   }
 
   /** Sends on what has come already, and from now on, to the process behind `pidfd`, which stays the caller's. */

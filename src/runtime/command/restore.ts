@@ -86,6 +86,7 @@ export const restore = runtimeCommand({
       const { pid, pidfd, notify: opened, isReady } = restoreContainer(options, choices);
       using notify = opened;
       try {
+        foreground?.restored();
         writePidFile(flags["pid-file"], pid);
         if (isReady) notify?.tellReady(pid, { thenLeave: foreground === undefined });
         else if (foreground === undefined) notify?.wait(pid, pidfd);

@@ -329,12 +329,12 @@ describe(`checkpoints of ${TESTED.name}`, () => {
     expect(await container.quietly(run)).toEqual(ENDED);
     const first = socket.take();
     writeSync(first, "one\n");
-    expect(await readUntil(first, "1-one")).toContain("one\r\n1-one\r\n");
+    expect(await readUntil(first, "1-one\r\n")).toContain("one\r\n1-one\r\n");
     expect(await container.checkpoint()).toEqual(ENDED);
     expect(await container.restore("--console-socket", socket.path)).toEqual(ENDED);
     const second = socket.take();
     writeSync(second, "two\n");
-    expect(await readUntil(second, "2-two")).toContain("two\r\n2-two\r\n");
+    expect(await readUntil(second, "2-two\r\n")).toContain("two\r\n2-two\r\n");
   });
 
   // runc 1.1 gives the terminal to nobody, and waits.
