@@ -13,6 +13,8 @@ interface Known {
   /** Undefined: it did not come. */
   readonly entries: Promise<readonly unknown[] | undefined>;
   untilMs: number;
+  /** How many they are. */
+  count: number;
 }
 
 /** See the file's head. */
@@ -33,10 +35,12 @@ export class Lists {
     if (before !== undefined && Date.now() < before.untilMs)
       return (await before.entries) as readonly T[] | undefined; // see `key`
     const entries = list().catch(() => undefined); // why is told of pulls; a list has what stands in for it
-    const known: Known = { entries, untilMs: Number.POSITIVE_INFINITY };
+    const known: Known = { entries, untilMs: Number.POSITIVE_INFINITY, count: 0 };
     this.#known.set(key, known);
+    this.#count -= before?.count ?? 0;
     const got = await entries;
-    this.#count += got?.length ?? 0;
+    known.count = this.#known.get(key) === known ? (got?.length ?? 0) : 0; // all may have been forgotten meanwhile
+    this.#count += known.count;
     known.untilMs = Date.now() + (got === undefined ? FAILED_MS : freshMs);
     if (this.#count > MAX_ENTRIES || this.#known.size > MAX_LISTS) {
       this.#known.clear();
