@@ -1,6 +1,6 @@
 /** Containers that are there already: started once more, joined. */
 import { hasCode, isAlive, TeuError, thisOwner } from "../../base/index.ts";
-import { readExitRecord } from "../monitor/exit-record.ts";
+import { readExitRecord, UNKNOWN_STATUS } from "../monitor/exit-record.ts";
 import { abortOnSignal, forwardSignals } from "../run/signals.ts";
 import { NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -17,7 +17,7 @@ import { remainingMs } from "./restart-policy.ts";
 import { settle } from "./settle.ts";
 import { startMonitored } from "./start.ts";
 import { forgetStartError, noteStartError } from "./start-error.ts";
-import { findIdle, findSettled, UNKNOWN_STATUS } from "./wait.ts";
+import { findIdle, findSettled } from "./wait.ts";
 
 /** Somebody may stop it, or start it, while it waits. */
 const LOOK_AGAIN_MS = 500;

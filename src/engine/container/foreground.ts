@@ -4,13 +4,13 @@
  */
 import { isTerminal } from "../../sys/index.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
-import { readExitRecord } from "../monitor/exit-record.ts";
+import { readExitRecord, UNKNOWN_STATUS } from "../monitor/exit-record.ts";
 import { forwardSignals } from "../run/signals.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { type AttachOptions, ContainerStreams } from "./attach.ts";
 import { settle } from "./settle.ts";
-import { findIfAny, UNKNOWN_STATUS } from "./wait.ts";
+import { findIfAny } from "./wait.ts";
 
 /** Descriptors of ours that a container gets as they are, in the place of pipes to its monitor. */
 export interface HandedOver {

@@ -1,16 +1,13 @@
 /** What follows the end of a container, done by whichever teu comes first. */
 import { thisOwner } from "../../base/index.ts";
-import { readExitRecord } from "../monitor/exit-record.ts";
+import { readExitRecord, UNKNOWN_STATUS } from "../monitor/exit-record.ts";
 import { type ContainerRecord, markExited, recordFate, takeOver } from "../store/containers.ts";
 import { togetherWithOthers } from "../store/database.ts";
-import { noteContainerEvent, noteEnd as noteEndEvent } from "../store/events.ts";
+import { noteContainerEvent, noteEndEvents } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { hasEnded } from "./ended.ts";
 import { removeContainer, stopAndUnmount } from "./remove.ts";
 import { noteEnd, sendFor } from "./restart.ts";
-
-/** What a process that is killed reports: 128 + SIGKILL. */
-const KILLED = 137;
 
 /** How long a command waits for a runtime of somebody else's that has to clean up. */
 const PATIENCE_MS = 2000;
@@ -37,14 +34,14 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   if (container.settings.autoRemove || isCreating) {
     if (!isCreating)
       await recordFate(store.database, container, () =>
-        noteEndEvent(store.database, container.id, exit?.status ?? KILLED),
+        noteEndEvents(store.database, container.id, exit?.status ?? UNKNOWN_STATUS),
       );
     await removeContainer(store, container, { force: true });
     return;
   }
   await stopAndUnmount(store, container);
   const wasShortOfMemory = (exit?.oomKills ?? 0) > 0;
-  const { status = KILLED, finishedAt = Date.now() } = exit ?? {};
+  const { status = UNKNOWN_STATUS, finishedAt = Date.now() } = exit ?? {};
   const isDue = await togetherWithOthers(store.database, () => {
     if (wasShortOfMemory) noteContainerEvent(store.database, container.id, "oom");
     markExited(store.database, container.id, status, finishedAt);

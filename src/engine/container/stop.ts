@@ -1,10 +1,10 @@
 /** Ends containers: by asking, and by force when that does not help. Docker's words and times. */
 import { TeuError } from "../../base/index.ts";
 import { parseSignalNumber } from "../../sys/index.ts";
-import { readExitRecord } from "../monitor/exit-record.ts";
+import { readExitRecord, UNKNOWN_STATUS } from "../monitor/exit-record.ts";
 import { type ContainerRecord, notePaused } from "../store/containers.ts";
 import { inTransaction, togetherWithOthers, withoutWaiting } from "../store/database.ts";
-import { noteContainerEvent, noteEnd } from "../store/events.ts";
+import { noteContainerEvent, noteEndEvents } from "../store/events.ts";
 import { containerDirectory, type Store } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
@@ -19,8 +19,6 @@ export class InvalidSignal extends TeuError<"invalid-signal", { text: string }> 
 }
 
 const [SIGINT, SIGQUIT, SIGKILL, SIGTERM] = [2, 3, 9, 15];
-/** What a process that is killed reports: 128 + SIGKILL. */
-const KILLED = 137;
 /** Docker's. */
 const STOP_SECONDS = 10;
 const ENDS: ReadonlySet<number> = new Set([SIGKILL, SIGTERM, SIGINT, SIGQUIT]);
@@ -104,11 +102,11 @@ export async function killForRemoval(store: Store, container: ContainerRecord): 
 /** Docker tells of the end of what is removed by force before it tells of the removal. */
 function noteRemoval(store: Store, { id }: ContainerRecord): void {
   const { database } = store;
-  const { status = KILLED } = readExitRecord(containerDirectory(store, id)) ?? {};
+  const { status = UNKNOWN_STATUS } = readExitRecord(containerDirectory(store, id)) ?? {};
   withoutWaiting(database, () =>
     inTransaction(database, () => {
       noteContainerEvent(database, id, "kill", { signal: `${SIGKILL}` });
-      noteEnd(database, id, status);
+      noteEndEvents(database, id, status);
     }),
   );
 }

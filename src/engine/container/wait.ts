@@ -2,15 +2,13 @@
 import { hasCode, isAlive } from "../../base/index.ts";
 import { decodeWaitStatus } from "../../sys/index.ts";
 import { Attachment } from "../monitor/attachment.ts";
-import { readExitRecord } from "../monitor/exit-record.ts";
+import { readExitRecord, UNKNOWN_STATUS } from "../monitor/exit-record.ts";
 import type { Wants } from "../monitor/protocol.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { bundleDirectory, containerDirectory, type Store } from "../store/store.ts";
 import { findContainer } from "./find.ts";
 import { settle } from "./settle.ts";
 
-/** The exit status of one whose owner was killed before it could tell. */
-export const UNKNOWN_STATUS = 137;
 const LOOK_AGAIN_MS = 20;
 /** How long another teu that is at a container is waited for. */
 const PATIENCE_MS = 10_000;

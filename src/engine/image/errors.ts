@@ -1,6 +1,7 @@
 /** What goes wrong with images. Docker's words where its users know them. */
 import { TeuError } from "../../base/index.ts";
 import { type Digest, digestEncoded } from "../../spec/index.ts";
+import { shortID } from "../options/name.ts";
 
 /** No image goes by this text. */
 export class NoSuchImage extends TeuError<"no-such-image", { text: string }> {
@@ -44,7 +45,7 @@ export class ImageInUse extends TeuError<"image-in-use", { image: string; contai
     { image, byID, digest }: { image: string; byID: boolean; digest: Digest },
     container: { readonly id: string; readonly name: string; readonly isRunning: boolean },
   ) {
-    const [user, id] = [container.id.slice(0, SHORT_CHARACTERS), digestEncoded(digest)];
+    const [user, id] = [shortID(container.id), shortID(digestEncoded(digest))];
     const state = container.isRunning ? "running" : "stopped";
     super(
       "image-in-use",
@@ -52,14 +53,11 @@ export class ImageInUse extends TeuError<"image-in-use", { image: string; contai
       { image, container: container.name },
       byID
         ? `conflict: unable to delete ${image} (must be forced) - image is being used by ${state} container ${user}`
-        : `conflict: unable to remove repository reference ${JSON.stringify(image)} (must force) - container ${user} is using its referenced image ${id.slice(0, SHORT_CHARACTERS)}`,
+        : `conflict: unable to remove repository reference ${JSON.stringify(image)} (must force) - container ${user} is using its referenced image ${id}`,
       { hint: `Remove the container first: teu rm ${container.name}` },
     );
   }
 }
-
-/** Of an ID, as lists show it. */
-const SHORT_CHARACTERS = 12;
 
 /** An ID by which several names would go. */
 export class ImageHasNames extends TeuError<"image-has-names", { image: string; names: readonly string[] }> {

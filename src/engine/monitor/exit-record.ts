@@ -17,6 +17,9 @@ export interface ExitRecord {
   readonly finishedAt: number;
 }
 
+/** The exit status of one whose owner was killed before it could tell: 128 + SIGKILL. */
+export const UNKNOWN_STATUS = 137;
+
 /** The record in `directory`, if the container has ended under a monitor that lived to see it. */
 export function readExitRecord(directory: HostPath): ExitRecord | undefined {
   const file = `${directory}/exit`;

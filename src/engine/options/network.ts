@@ -48,8 +48,8 @@ export function parseNetworks({
   address6,
   hardwareAddress,
 }: NetworkWords): NetworkChoice {
-  const priorities = new Map<NetworkAttachment, number>();
-  const parsed = networks.map((text) => parseAttachment(text, priorities));
+  const said = networks.map(parseAttachment);
+  const parsed = said.map(({ attachment }) => attachment);
   const [first, ...others] = parsed;
   const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
   if (first === undefined) throw invalid("", "--network names no network");
@@ -87,9 +87,11 @@ export function parseNetworks({
     ...(address6 !== undefined && { address6: checkAddress6(address6, "--ip6") }),
     ...(hardwareAddress !== undefined && { hardwareAddress: checkHardwareAddress(hardwareAddress) }),
   };
-  priorities.set(whole, priorities.get(first) ?? 0);
   // The default route is by the first one: the sort leaves those of equal priority as they are.
-  const attachments = [whole, ...others].sort((a, b) => (priorities.get(b) ?? 0) - (priorities.get(a) ?? 0));
+  const attachments = said
+    .map(({ attachment, priority }) => ({ attachment: attachment === first ? whole : attachment, priority }))
+    .sort((a, b) => b.priority - a.priority)
+    .map(({ attachment }) => attachment);
   return { network: attachments[0]?.name ?? first.name, attachments };
 }
 
@@ -109,9 +111,12 @@ export function isOf(
   return name === network.name || network.id.startsWith(name);
 }
 
-/** @param priorities  Where what the text says of it as a way out is noted. */
-function parseAttachment(text: string, priorities: Map<NetworkAttachment, number>): NetworkAttachment {
-  if (!text.includes("=")) return { name: predefinedNetwork(text) ?? text };
+/** What a text says of a network, and of it as a way out: the highest priority is that. */
+function parseAttachment(text: string): {
+  readonly attachment: NetworkAttachment;
+  readonly priority: number;
+} {
+  if (!text.includes("=")) return { attachment: { name: predefinedNetwork(text) ?? text }, priority: 0 };
   let name = "";
   let address: string | undefined;
   let address6: string | undefined;
@@ -139,8 +144,7 @@ function parseAttachment(text: string, priorities: Map<NetworkAttachment, number
     ...(address6 !== undefined && { address6 }),
     ...(hardwareAddress !== undefined && { hardwareAddress }),
   };
-  priorities.set(attachment, priority);
-  return attachment;
+  return { attachment, priority };
 }
 
 /** Docker's, and why teu has them not. */

@@ -11,7 +11,7 @@ import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { StorageOptions } from "../options/storage.ts";
 import type { BindMount, ImageMount, VolumeMount } from "../options/volume.ts";
 import { inTransaction, togetherWithOthers, withoutWaiting } from "./database.ts";
-import { noteContainerEvent, noteEnd, noteStart } from "./events.ts";
+import { noteContainerEvent, noteEndEvents, noteStartEvents } from "./events.ts";
 import { deleteHealth } from "./health.ts";
 import { deleteRestart } from "./restarts.ts";
 import { deleteVolumeUses } from "./volumes.ts";
@@ -226,7 +226,7 @@ export function markRunning(database: Database, id: string, owner: Owner): void 
          owner_pid = ?2, owner_start = ?3, owner_boot = ?4, owner_inode = ?5, started_at = ?6 WHERE id = ?1`,
     )
     .run(id, owner.pid, owner.startTime, owner.bootID, owner.inode ?? null, Date.now());
-  noteStart(database, id);
+  noteStartEvents(database, id);
 }
 
 /** The container has ended; nobody owns it from here on, until somebody starts it again. */
@@ -242,7 +242,7 @@ export function markExited(
          owner_pid = 0, owner_start = 0, owner_boot = '', owner_inode = NULL WHERE id = ?1`,
     )
     .run(id, exitStatus, finishedAt);
-  noteEnd(database, id, exitStatus);
+  noteEndEvents(database, id, exitStatus);
 }
 
 /** The container is whole and has never been started; nobody owns it. */

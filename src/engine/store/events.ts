@@ -57,7 +57,7 @@ export function noteContainerEvent(
 }
 
 /** A container runs: before its start it is told what it has of others, its volumes and the host's network or none. */
-export function noteStart(database: Database, id: string): void {
+export function noteStartEvents(database: Database, id: string): void {
   const row = containerRow(database, id);
   if (row === undefined) return;
   noteNetwork(database, id, row, "connect");
@@ -69,7 +69,7 @@ export function noteStart(database: Database, id: string): void {
 }
 
 /** It has ended, and has nothing any more. */
-export function noteEnd(database: Database, id: string, exitStatus: number): void {
+export function noteEndEvents(database: Database, id: string, exitStatus: number): void {
   const row = containerRow(database, id);
   if (row === undefined) return;
   noteOf(database, id, row, "die", { exitCode: `${exitStatus}` });

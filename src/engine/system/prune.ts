@@ -13,6 +13,7 @@ import { thisPlatform } from "../image/platform.ts";
 import { removeNetworks } from "../network/connect.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
+import type { EventType } from "../store/events.ts";
 import { deleteImage, type ImageRecord, listImages } from "../store/images.ts";
 import { listLeases } from "../store/leases.ts";
 import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
@@ -52,19 +53,19 @@ export interface Pruned {
 
 /** Yields what goes, or would go. Each kind is told of when its last one is gone. */
 export async function* prune(store: Store, options: PruneOptions): AsyncGenerator<Pruned> {
-  const freed = new Map(typesOf(options).map((type) => [type, 0]));
+  const types = typesOf(options);
+  const freed = new Map<EventType, number>();
   for await (const gone of pruneAll(store, options)) {
     // Of an image it is what it shares, too: what goes is the content.
     const type = gone.kind === "content" ? "image" : gone.kind;
     if (gone.kind !== "image") freed.set(type, (freed.get(type) ?? 0) + gone.bytes);
     yield gone;
   }
-  if (!options.isDryRun)
-    for (const [type, bytes] of freed) if (type !== "volume") notePrune(store, type, bytes);
+  if (!options.isDryRun) for (const type of types) notePrune(store, type, freed.get(type) ?? 0);
 }
 
-/** Volumes tell of themselves. */
-function typesOf({ kinds, budgetBytes }: PruneOptions): ("container" | "network" | "volume" | "image")[] {
+/** Of which is told: volumes tell of themselves. */
+function typesOf({ kinds, budgetBytes }: PruneOptions): EventType[] {
   if (budgetBytes !== undefined) return ["image"];
   const others = (["container", "network"] as const).filter((kind) => kinds.has(kind));
   return [...others, ...(kinds.has("image") || kinds.has("content") ? (["image"] as const) : [])];
