@@ -1,16 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, lstatSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import {
@@ -22,6 +11,7 @@ import {
   tar,
   tree as treeBelow,
 } from "../../test/support/layer-archive.ts";
+import { type LayerTarget, makeLayerTarget } from "../../test/support/layer-target.ts";
 import { type DiffID, digestOf } from "../spec/index.ts";
 import { layerFiles } from "../sys/index.ts";
 import { type AppliedLayer, type ApplyOptions, applyLayer } from "./apply-layer.ts";
@@ -31,19 +21,14 @@ import { END_OF_ARCHIVE, encodeEntry } from "./tar/writer.ts";
 
 const files = layerFiles<ByteString>();
 const isRoot = process.getuid?.() === 0;
-let folder: string;
+let place: LayerTarget;
 let target: string;
-/** Outside the target: nothing may happen to it. */
 let canary: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "teu-layer-"));
-  target = join(folder, "target");
-  canary = join(folder, "canary");
-  mkdirSync(target);
-  mkdirSync(canary, { mode: 0o700 });
-  writeFileSync(join(canary, "file"), "untouched", { mode: 0o600 });
+  place = makeLayerTarget();
+  ({ target, canary } = place);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => place[Symbol.dispose]());
 
 function apply(bytes: Uint8Array, options: Partial<ApplyOptions> = {}, to = target): Promise<AppliedLayer> {
   const ownership = isRoot ? "restore" : "none";
@@ -460,7 +445,7 @@ describe("applyLayer() of a hostile layer touches nothing outside (distribution.
   const outside = () => {
     expect(tree(canary)).toEqual({ file: "600 untouched" });
     expect(lstatSync(canary).mode & 0o7777).toBe(0o700);
-    expect(readdirSync(folder).sort()).toEqual(["canary", "target"]);
+    expect(readdirSync(place.folder).sort()).toEqual(["canary", "target"]);
   };
   const attempt = async (bytes: Uint8Array, options: Partial<ApplyOptions> = {}): Promise<string> => {
     const outcome = await apply(bytes, options).then(

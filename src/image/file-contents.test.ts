@@ -1,15 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import {
@@ -20,6 +10,7 @@ import {
   tar,
   tree as treeBelow,
 } from "../../test/support/layer-archive.ts";
+import { type LayerTarget, makeLayerTarget } from "../../test/support/layer-target.ts";
 import { layerFiles } from "../sys/index.ts";
 import { type AppliedLayer, type ApplyOptions, applyLayer } from "./apply-layer.ts";
 import type { ByteString } from "./byte-string.ts";
@@ -27,19 +18,14 @@ import type { EntryType } from "./tar/entry.ts";
 
 const files = layerFiles<ByteString>();
 const isRoot = process.getuid?.() === 0;
-let folder: string;
+let place: LayerTarget;
 let target: string;
-/** Outside the target: nothing may happen to it. */
 let canary: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "teu-contents-"));
-  target = join(folder, "target");
-  canary = join(folder, "canary");
-  mkdirSync(target);
-  mkdirSync(canary, { mode: 0o700 });
-  writeFileSync(join(canary, "file"), "untouched", { mode: 0o600 });
+  place = makeLayerTarget();
+  ({ target, canary } = place);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => place[Symbol.dispose]());
 
 const tree = (at = target): Record<string, string> => treeBelow(at);
 
@@ -140,7 +126,7 @@ describe("files that are made together", () => {
         .map(([name, time]) => `${name} ${time < 1e6 ? time : "now"}`);
     let round = 0;
     const outcome = async (members: readonly Member[], size: number): Promise<unknown> => {
-      const at = join(folder, `${round++}`);
+      const at = join(place.folder, `${round++}`);
       mkdirSync(at);
       const bytes = tar(...members.map((one) => (one.type === "file" ? one : { ...one, content: "" })));
       const ownership = isRoot ? "restore" : "none";

@@ -56,7 +56,8 @@ needs(program("podman"))("podman finds a repository by a part of its name, and t
   const storage = ["--root", join(folder, "root"), "--runroot", join(folder, "run")];
   const words = [...storage, "search", "--tls-verify=false", "--format", "{{.Name}}", `${address}/find`];
   const { status, stdout, stderr } = await run(["podman", ...words], { env: { HOME: folder } });
-  expect([status, stdout, stderr]).toEqual([0, `${address}/search/find-me\n`, ""]);
+  // What else it says is of users and mounts of this machine.
+  expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: `${address}/search/find-me\n` });
 });
 
 function put(content: string | Uint8Array, mediaType: string, fields: Partial<Descriptor> = {}): Descriptor {
