@@ -375,6 +375,7 @@ function save(made: Made, pid: number, segment: number): void {
 export function laterHooks({ hooks }: RuntimeConfig): HookName[] {
   return (["poststart", "poststop"] as const).filter((name) => hooks?.[name]?.length);
 }
+
 function partition<T>(list: readonly T[], test: (element: T) => boolean): [T[], T[]] {
   return [list.filter(test), list.filter((element) => !test(element))];
 }
