@@ -77,7 +77,8 @@ function validateIDMap(
   if (!isBind) issues.push({ field, says: "id-mapped mounts are only supported for bind-mounts" });
   if (hasMap && (!uidMappings?.length || !gidMappings?.length))
     issues.push({ field, says: "id-mapped mounts must have both uid and gid mappings specified" });
-  if (!hasMap && !(linux?.uidMappings?.length && linux.gidMappings?.length))
+  const joinsOne = linux?.namespaces?.some(({ type, path }) => type === "user" && path) ?? false;
+  if (!hasMap && !joinsOne && !(linux?.uidMappings?.length && linux.gidMappings?.length))
     issues.push({ field, says: "id-mapped mounts need mappings: their own, or those of a user namespace" });
   return [
     ...issues,

@@ -230,6 +230,15 @@ const wrong: { clause: string; says: string; input: Partial<RuntimeConfig>; want
     want: ["mounts[0]: id-mapped mounts need mappings: their own, or those of a user namespace"],
   },
   {
+    clause: "config-linux.md#idmap",
+    says: "that may be a namespace which is joined",
+    input: {
+      mounts: [{ destination: "/a", source: "/b", options: ["rbind", "ridmap"] }],
+      linux: { namespaces: [{ type: "mount" }, { type: "uts" }, { type: "user", path: "/proc/1/ns/user" }] },
+    },
+    want: [],
+  },
+  {
     clause: "config.md#mounts",
     says: "id maps are for binds and come in pairs",
     input: { mounts: [{ destination: "/a", type: "tmpfs", uidMappings: MAP }] },

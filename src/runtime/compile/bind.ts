@@ -5,6 +5,7 @@
 import { resolvePath } from "../../base/index.ts";
 import type { Mount } from "../../spec/index.ts";
 import type { PlanBuilder } from "../plan/builder.ts";
+import type { IDMapSource } from "../plan/host-step.ts";
 import { S_IFDIR, S_IFMT } from "./constants.ts";
 import { MODE, T1 } from "./context.ts";
 import { componentsOf } from "./destination.ts";
@@ -35,14 +36,9 @@ export function compileBind(
   const source = bindSource(mount, world.bundle);
   const kind = world.sources.get(source) ?? "directory";
   const recursive = options.bind !== "bind";
-  const { uidMappings = linux.uidMappings, gidMappings = linux.gidMappings } = mount;
   if (options.idmap !== "no" || mount.uidMappings !== undefined) {
     // Mapped by the parent: in a namespace of the container's there is no right to.
-    const idmap = {
-      uidMappings: uidMappings ?? [],
-      gidMappings: gidMappings ?? [],
-      recursive: options.idmap === "ridmap",
-    };
+    const idmap = { ...mapOf(mount, linux), recursive: options.idmap === "ridmap" };
     takeTree(plan, T1, { path: source, recursive, inside: inUserNamespace || kind === "inside", idmap });
   } else cloneTree(plan, source, T1, { recursive, byParent: inUserNamespace && !world.isRootless });
   setAttributes(plan, T1, options.attributes, false);
@@ -51,6 +47,17 @@ export function compileBind(
   if (componentsOf(mount.destination).join("/") === "proc") refuseProc(plan, T1, "!=");
   if (kind === "inside") placeAsItIs(plan, mount.destination, options);
   else place(plan, mount.destination, kind, options);
+}
+
+/** The mount's own; else that of the container's user namespace, which is a new one or one that it joins. */
+function mapOf(
+  { uidMappings, gidMappings }: Mount,
+  { namespaces = [], ...linux }: MountContext["linux"],
+): IDMapSource {
+  const namespace = namespaces.find(({ type }) => type === "user")?.path;
+  if (uidMappings === undefined && namespace) return { namespace };
+  const { uidMappings: uids = [], gidMappings: gids = [] } = linux;
+  return { uidMappings: uidMappings ?? uids, gidMappings: gidMappings ?? gids };
 }
 
 /** Whether the destination has to be a directory or a file shows only now. */

@@ -31,7 +31,7 @@ const TMPFS_MODE = 0o1777;
 export interface MountContext {
   readonly world: Circumstances;
   readonly inUserNamespace: boolean;
-  readonly linux: Pick<Linux, "uidMappings" | "gidMappings" | "mountLabel">;
+  readonly linux: Pick<Linux, "namespaces" | "uidMappings" | "gidMappings" | "mountLabel">;
 }
 
 /** All mounts of config.json. Read-only tmpfs stay writable until `finishReadonly`: destinations are made in them. */

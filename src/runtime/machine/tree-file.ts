@@ -1,7 +1,7 @@
 /**
  * Trees of the host's for bind mounts, as detached clones, with their ids mapped where that is asked for. The mapping is
- * that of a user namespace, which a process has to make and to which somebody has to write: init makes it, and is killed
- * as soon as the namespace is held by a descriptor.
+ * that of a user namespace: one that the container joins, or else one that a process has to make and to which somebody has to
+ * write: init makes it, and is killed as soon as the namespace is held by a descriptor.
  * Source: open_tree(2); mount_setattr(2), ID-mapped mounts; user_namespaces(7).
  */
 import { TeuError } from "../../base/index.ts";
@@ -66,7 +66,7 @@ function openTreeInside(pid: number, path: string, flags: number): number {
 }
 
 function mapTree(tree: number, path: string, idmap: IDMap): void {
-  const namespace = openUserNamespace(idmap);
+  const namespace = "namespace" in idmap ? openFile(idmap.namespace) : makeUserNamespace(idmap);
   try {
     const attr = BigUint64Array.of(BigInt(MOUNT_ATTR_IDMAP), 0n, 0n, BigInt(namespace));
     const flags = AT_EMPTY_PATH | (idmap.recursive ? AT_RECURSIVE : 0);
@@ -78,7 +78,10 @@ function mapTree(tree: number, path: string, idmap: IDMap): void {
 }
 
 /** A descriptor of a user namespace with these maps. The caller closes it. */
-function openUserNamespace({ uidMappings, gidMappings }: IDMap): number {
+function makeUserNamespace({
+  uidMappings,
+  gidMappings,
+}: Extract<IDMap, { readonly uidMappings: unknown }>): number {
   const plan = new PlanBuilder();
   plan.sync("id-maps");
   using helper = new Helper(plan.finish(), CLONE_NEWUSER);
@@ -86,6 +89,9 @@ function openUserNamespace({ uidMappings, gidMappings }: IDMap): number {
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
   });
-  const path = `/proc/${helper.pid}/ns/user`;
+  return openFile(`/proc/${helper.pid}/ns/user`);
+}
+
+function openFile(path: string): number {
   return check(syscall("openat", AT_FDCWD, cString(path), O_CLOEXEC), "openat", path);
 }

@@ -49,12 +49,13 @@ export type HostStep =
   /** Makes state.json visible: the container is created. */
   | { readonly kind: "state" };
 
+/** What maps ids: mappings, or a user namespace that is there. */
+export type IDMapSource =
+  | { readonly uidMappings: readonly IDMapping[]; readonly gidMappings: readonly IDMapping[] }
+  | { readonly namespace: string };
+
 /** How the ids of a tree are mapped, and whether in the mounts below it, too. */
-export interface IDMap {
-  readonly uidMappings: readonly IDMapping[];
-  readonly gidMappings: readonly IDMapping[];
-  readonly recursive: boolean;
-}
+export type IDMap = IDMapSource & { readonly recursive: boolean };
 
 /** A detached clone of a tree. */
 export interface TreeStep {

@@ -714,6 +714,33 @@ describe(`id-mapped mounts of a container of ${TESTED.name}`, () => {
     expect(lstatSync(join(data.path, "new")).uid).toBe(0);
   });
 
+  // As pods share one: the mapping is that of the namespace, whoever made it.
+  needs(
+    root,
+    program("busybox"),
+    program("mkfs.ext4"),
+  )("config-linux.md#idmap: a user namespace that the container joins", async () => {
+    await using first = new Container();
+    first.configure("exec sleep 1000", withUserNamespace(100_000));
+    await first.call(["run", "-d", first.id]);
+    const { pid } = JSON.parse((await first.call(["state", first.id])).stdout) as { pid: number };
+    await using container = new Container();
+    using data = volume(container);
+    mkdirSync(join(container.bundle.rootfs, "data"));
+    const path = `/proc/${pid}/ns/user`;
+    const joined: Change = (config) => ({
+      ...config,
+      linux: { ...config.linux, namespaces: [...(config.linux?.namespaces ?? []), { type: "user", path }] },
+    });
+    container.configure(
+      `${listing}; stat -c '%u' /data/new`,
+      changes(joined, withMounts(mount("/data", "bind", data.path, "rbind", "ridmap"))),
+    );
+    const { stdout, stderr } = await container.run();
+    expect(stderr).toBe("");
+    expect(stdout).toBe("/data/file 1000 1000\n/data/sub 0 0\n/data/sub/file 1000 1000\n0\n0\n");
+  });
+
   test("config-linux.md#idmap: a file system that cannot is one clear error", async () => {
     await using container = new Container();
     const change = withMounts({
