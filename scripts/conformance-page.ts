@@ -45,14 +45,14 @@ export function encodeRows(what: string, rows: readonly Row[]): string {
   return [`| ${what} | teu | runc | why not |`, "| --- | --- | --- | --- |", ...lines].join("\n");
 }
 
-/** What was compared, where and when, as a sentence. */
-export function provenance(): string {
+/** What was compared, where and when, as a sentence. @param program  The runc beside teu: Debian's unless another is named. */
+export function provenance(program = "runc"): string {
   const first = (...command: string[]): string =>
     Bun.spawnSync(command).stdout.toString().trim().split("\n")[0] ?? "";
   const cgroups = readFileSync("/proc/mounts", "utf8").includes(" /sys/fs/cgroup cgroup2 ")
     ? "v2"
     : "v1 and hybrid";
   const day = new Date().toISOString().slice(0, 10);
-  const [teu, runc] = [first(TEU, "runtime", "--version"), first("runc", "--version")];
+  const [teu, runc] = [first(TEU, "runtime", "--version"), first(program, "--version")];
   return `Run on ${day}: ${teu.replace("teu runtime", "teu")} and ${runc}, Linux ${release().split("-")[0]}, cgroup ${cgroups}.`;
 }
