@@ -33,11 +33,10 @@ test("refuseConflicts() lets the ends of ranges be, and a name with a namespace 
   for (const score of [-1000, 0, 1000]) refuseConflicts({ "oom-score-adj": score, hostname: "x" });
 });
 
-const PLAIN = { isolation: undefined, link: [], "volume-driver": undefined };
+const PLAIN = { isolation: undefined, "volume-driver": undefined };
 test.each([
   [{ userns: "keep-id" }, "Unsupported --userns keep-id"],
   [{ isolation: "hyperv" }, "Unsupported --isolation hyperv"],
-  [{ link: ["db:db"] }, "Unsupported --link"],
   [{ "volume-driver": "nfs" }, "Unsupported --volume-driver nfs"],
 ])("refuseForeign(%j)", (flags, says) => {
   expect(() => refuseForeign({ ...PLAIN, ...flags })).toThrow(says);

@@ -12,6 +12,7 @@ import {
   parseExposed,
   parseHost,
   parseHostname,
+  parseLink,
   parseLog,
   parseMount,
   parseName,
@@ -182,6 +183,11 @@ export const CONTAINER_FLAGS = {
   },
   interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
   tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
+  link: {
+    kind: "list",
+    value: "CONTAINER[:ALIAS]",
+    summary: "Find another container by a name of one's own for it",
+  },
   "mac-address": { kind: "string", value: "ADDRESS", summary: "Hardware address in the first network" },
   ...FOREIGN_FLAGS,
   runtime: { kind: "string", value: "PATH", summary: "Let another OCI runtime do it: /usr/sbin/runc" },
@@ -210,6 +216,7 @@ export function containerRequest(
     address: flags.ip || undefined,
     address6: flags.ip6 || undefined,
     hardwareAddress: flags["mac-address"] || undefined,
+    links: flags.link.map(parseLink),
   });
   refuseForeign(flags);
   refuseConflicts(flags);

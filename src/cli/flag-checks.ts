@@ -12,12 +12,6 @@ export const FOREIGN_FLAGS = {
     summary: "As it is anyhow: see --signature-policy",
     hidden: true,
   },
-  link: {
-    kind: "list",
-    value: "CONTAINER",
-    summary: "Use a network of your own: names are found there",
-    hidden: true,
-  },
   "kernel-memory": {
     kind: "string",
     value: "SIZE",
@@ -28,17 +22,16 @@ export const FOREIGN_FLAGS = {
 
 /** What means nothing here, or what nobody should be left to believe in. @throws {Unsupported} */
 export function refuseForeign(
-  flags: Pick<ParsedArguments<typeof FOREIGN_FLAGS>["flags"], "isolation" | "link" | "volume-driver"> & {
+  flags: Pick<ParsedArguments<typeof FOREIGN_FLAGS>["flags"], "isolation" | "volume-driver"> & {
     readonly userns?: string | undefined;
   },
 ): void {
-  const { userns, isolation, link, "volume-driver": driver } = flags;
+  const { userns, isolation, "volume-driver": driver } = flags;
   const refuse = (what: string, why: string): never => {
     throw new Unsupported({ what, why });
   };
   if (userns && userns !== "host") refuse(`--userns ${userns}`, "containers have the host's users");
   if (isolation && isolation !== "default") refuse(`--isolation ${isolation}`, "it is of Windows");
-  if (link.length > 0) refuse("--link", "make a network by 'teu network create': names are found there");
   if (driver && driver !== "local") refuse(`--volume-driver ${driver}`, "there is the driver local only");
 }
 

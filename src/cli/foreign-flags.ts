@@ -17,13 +17,11 @@ export const FOREIGN_FLAGS_OF_DOCKER: Readonly<Record<string, string>> = {
   "load --platform": "an archive is loaded whole: 'teu copy --platform' takes one",
   "save --platform": "an image is saved whole: 'teu copy --platform' takes one",
   "rmi --platform": "an image is removed whole",
-  "rm --link": "names are found in networks of your own: 'teu network disconnect' ends that",
   "start --checkpoint --checkpoint-dir":
     "checkpoints are of bundles: 'teu runtime checkpoint' and 'teu runtime restore'",
   "network create --config-from --config-only --ingress --scope": "it is of a cluster",
   "network create --ipam-driver --ipam-opt": "there are no plugins: teu gives addresses by itself",
   "network connect --driver-opt --gw-priority --link-local-ip": "it is not built",
-  "network connect --link": "names are found in networks of your own: see --alias",
   "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
     "it is of a cluster",
   "volume ls --cluster": "it is of a cluster",

@@ -55,7 +55,6 @@ export { logDetails, parseMoment, readContainerLog } from "./logs/container-log.
 export type { LogEntry } from "./logs/entry.ts";
 export { serveNames } from "./names/server.ts";
 export { createNetwork } from "./network/create.ts";
-export { DEFAULT_NETWORK } from "./network/find.ts";
 export {
   collectPluginNetworks,
   describeNetwork,
@@ -64,6 +63,7 @@ export {
   pruneNetworks,
   removeNetwork,
 } from "./network/list.ts";
+export { DEFAULT_NETWORK } from "./network/predefined.ts";
 // The store: opened by each command, cleaned of what killed commands left.
 export { openEngine } from "./open.ts";
 export { openEngineRecords } from "./open-records.ts";
@@ -88,6 +88,7 @@ export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseHealth } from "./options/health.ts";
 export { parseSize } from "./options/limits.ts";
+export { parseLink } from "./options/link.ts";
 export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { parseName } from "./options/name.ts";
@@ -120,6 +121,7 @@ export { listRemoteReferrers } from "./remote/referrers.ts";
 export { type SearchResult, searchRemote } from "./remote/search.ts";
 export { removeContainers } from "./remove-containers.ts";
 export { removeImages } from "./remove-images.ts";
+export { removeLinks } from "./remove-links.ts";
 // What a run tells while it goes on.
 export { Interrupted } from "./run/signals.ts";
 export type { Step, StepObserver } from "./run/steps.ts";

@@ -713,7 +713,6 @@ describe("what is refused", () => {
     { flags: ["--uts", "x"], says: "--uts: invalid UTS mode: x" },
     { flags: ["--cgroupns", "x"], says: "--cgroupns: invalid CGROUP mode: x" },
     { flags: ["--userns", "x"], says: "Unsupported --userns x" },
-    { flags: ["--link", "a:b"], says: "Unsupported --link" },
     { flags: ["--uts", "host", "-h", "x"], says: "conflicting options: hostname and the UTS mode" },
     {
       flags: ["--uts", "host", "--domainname", "x"],

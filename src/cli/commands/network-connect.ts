@@ -1,5 +1,5 @@
 /** `teu network connect`. Docker's flags. */
-import { checkAddress, checkAddress6, connectToNetwork, openEngine } from "../../engine/index.ts";
+import { checkAddress, checkAddress6, connectToNetwork, openEngine, parseLink } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -8,6 +8,11 @@ export const command = teuCommand({
   description: "One that runs is in it at once.",
   flags: {
     alias: { kind: "list", value: "NAME", summary: "A further name by which the others find it" },
+    link: {
+      kind: "list",
+      value: "CONTAINER[:ALIAS]",
+      summary: "Let it find another container there by a name of its own for it",
+    },
     ip: { kind: "string", value: "ADDRESS", summary: "Its address; absent: one that is free" },
     ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address" },
   },
@@ -18,6 +23,7 @@ export const command = teuCommand({
     const address6 = flags.ip6 === undefined ? undefined : checkAddress6(flags.ip6, "--ip6");
     await connectToNetwork(await openEngine(environment), container, {
       name,
+      ...(flags.link.length > 0 && { links: flags.link.map(parseLink) }),
       ...(flags.alias.length > 0 && { aliases: flags.alias }),
       ...(address !== undefined && { address }),
       ...(address6 !== undefined && { address6 }),

@@ -128,7 +128,7 @@ function shortImage({ imageNow, imageDigest }: ContainerSummary): string {
 type Shown = ContainerSummary & Partial<ContainerSizes>;
 
 function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
-  const { id, imageNow, command, createdAt, name, labels, networks, volumes, mounts } = container;
+  const { id, imageNow, command, createdAt, name, linkedAs, labels, networks, volumes, mounts } = container;
   // As docker has it: an argument with a space is shown to be one.
   const line = printable(command.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" "));
   const isLong = !isWhole && line.length > COMMAND_CHARACTERS;
@@ -142,7 +142,7 @@ function fieldsOf(container: Shown, isWhole: boolean): Record<string, unknown> {
     Status: status(container, now),
     State: statusOf(container),
     Ports: encodePorts(container),
-    Names: name,
+    Names: [name, ...(isWhole ? linkedAs : [])].join(","),
     ...labelFields(labels),
     Networks: networks.join(","),
     Mounts: mounts.map(({ source }) => (isWhole ? source : shortened(source))).join(","),

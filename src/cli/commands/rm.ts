@@ -1,6 +1,6 @@
 /** `teu rm`: takes containers away, with what they wrote. Docker's words. */
 import { print } from "../../base/index.ts";
-import { openEngine, removeContainers } from "../../engine/index.ts";
+import { openEngine, removeContainers, removeLinks } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { keepWithinBudget } from "../keep-budget.ts";
 
@@ -10,6 +10,7 @@ export const command = teuCommand({
   description: "A container is named by its name, its ID, or the beginning of its ID.",
   flags: {
     force: { kind: "boolean", short: "f", summary: "Kill those that run, and do not mind missing ones" },
+    link: { kind: "boolean", short: "l", summary: "Remove links, CONTAINER/ALIAS, instead of containers" },
     volumes: { kind: "boolean", short: "v", summary: "Remove the volumes too that were made for them alone" },
   },
   arguments: [{ name: "CONTAINER", isRepeated: true }],
@@ -20,6 +21,10 @@ export const command = teuCommand({
   async run({ flags, arguments: names }, { environment }) {
     const store = await openEngine(environment);
     const { force, volumes } = flags;
+    if (flags.link) {
+      await removeLinks(store, names, (name) => print(`${name}\n`));
+      return 0;
+    }
     await removeContainers(store, names, { force, volumes, onRemoved: (name) => print(`${name}\n`) });
     await keepWithinBudget(store, false);
     return 0;

@@ -4,8 +4,9 @@ import { withPlaces } from "../network/cni/configuration.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { connectLive, disconnectLive } from "../network/connect.ts";
 import { findNetwork } from "../network/find.ts";
-import { predefinedNetwork } from "../network/predefined.ts";
-import { CNI_PREFIX, isOf, type NetworkAttachment } from "../options/network.ts";
+import { DEFAULT_NETWORK, predefinedNetwork } from "../network/predefined.ts";
+import { InvalidOption } from "../options/error.ts";
+import { CNI_PREFIX, isOf, type NetworkAttachment, refuseLinks } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -84,6 +85,12 @@ export async function connectToNetwork(
   const container = findContainer(store, text);
   refusePredefined(container, attachment.name);
   const network = networkOf(store, attachment.name);
+  if (attachment.links !== undefined && network.name === DEFAULT_NETWORK)
+    throw new InvalidOption(
+      { option: "--link", value: attachment.links.map(({ alias }) => alias).join(",") },
+      "links are only supported for user-defined networks",
+    );
+  if (attachment.links !== undefined && network.isOfPlugins) refuseLinks(network.name);
   const { networks } = container.settings;
   if (networks === undefined) throw new NotConnectable({ container: container.name });
   if (networks.some((other) => isOf(other, network)))

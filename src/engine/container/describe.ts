@@ -13,6 +13,7 @@ import { dataDirectory } from "../volume/place.ts";
 import { runningPid } from "./driver-of.ts";
 import { executionConfigOf, readConfig } from "./execution-config.ts";
 import { hostConfigOf } from "./host-config.ts";
+import { encodeLinks } from "./links.ts";
 import { lately } from "./list.ts";
 import { networkSettingsOf } from "./network-settings.ts";
 import { readStartError } from "./start-error.ts";
@@ -27,6 +28,7 @@ export async function describeContainer(store: Store, container: ContainerRecord
   const config = readConfig(store, container);
   const state = await stateOf(store, container);
   const hostConfig = hostConfigOf(container, config);
+  const links = encodeLinks(store, container);
   const [program = "", ...args] = settings.command;
   return {
     Id: id,
@@ -48,7 +50,7 @@ export async function describeContainer(store: Store, container: ContainerRecord
     AppArmorProfile: config?.process?.apparmorProfile ?? "",
     ExecIDs: NIL_LIST,
     GraphDriver: graphDriverOf(store, container),
-    HostConfig: hostConfig,
+    HostConfig: { ...hostConfig, Links: links.length > 0 ? links : NIL_LIST },
     Mounts: mountsOf(store, container),
     Config: configOf(container, config),
     NetworkSettings: networkSettingsOf(store, container, hostConfig.NetworkMode, state.Pid),

@@ -12,7 +12,6 @@ import { SHAREABLE, SHARED_MEMORY_BYTES } from "./shared-memory.ts";
 
 /** Of what teu does without, docker's zero values. */
 const NOT_HERE = {
-  Links: NIL_LIST,
   VolumeDriver: "",
   Isolation: "",
   UsernsMode: "",

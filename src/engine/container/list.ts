@@ -21,6 +21,8 @@ import { type ImageNames, imageNamer } from "./image-names.ts";
 export interface ContainerSummary extends ImageNames {
   readonly id: string;
   readonly name: string;
+  /** Names that others have for it in the pre-defined network, `CONTAINER/ALIAS`. */
+  readonly linkedAs: readonly string[];
   /** As it was named when the container was made. */
   readonly image: string;
   readonly imageDigest: string;
@@ -59,7 +61,13 @@ export function listContainers(store: Records): ContainerSummary[] {
   const checked = listHealth(store.database);
   const waiting = listWaiting(store.database);
   const imageNamesOf = imageNamer(store);
-  return listRecords(store.database, store.namespace).map((record) => {
+  const records = listRecords(store.database, store.namespace);
+  const links = records.flatMap(({ name, settings }) =>
+    (settings.networks ?? []).flatMap((network) =>
+      (network.links ?? []).map(({ id, alias }) => ({ id, name: `${name}/${alias}` })),
+    ),
+  );
+  return records.map((record) => {
     const { id, name, image, createdAt, startedAt, isPaused } = record;
     const { phase, exitStatus, finishedAt } = lately(store, record);
     const { command, labels = {} } = record.settings;
@@ -75,6 +83,7 @@ export function listContainers(store: Records): ContainerSummary[] {
       .map(({ container: _, ...port }) => port);
     return {
       ...{ id, name, image, imageDigest, command, labels, phase, exitStatus },
+      linkedAs: links.filter((link) => link.id === id).map((link) => link.name),
       ...imageNamesOf(record),
       ...{ createdAt, startedAt, finishedAt, isPaused },
       isRestarting: phase === "exited" && startedAt !== null && waiting.has(id),

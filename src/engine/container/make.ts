@@ -14,9 +14,11 @@ import { REAPER_PATH, reaperMount } from "../bundle/reaper.ts";
 import { hasSwapLimit } from "../bundle/swap.ts";
 import type { Filter } from "../default-filter.ts";
 import { withPlaces } from "../network/cni/configuration.ts";
+import { DEFAULT_NETWORK } from "../network/predefined.ts";
 import { InvalidOption } from "../options/error.ts";
 import { healthCheckOf } from "../options/health.ts";
 import { makeID, makeName, shortID } from "../options/name.ts";
+import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import { storageBytes } from "../options/storage.ts";
 import { cgroupsPath } from "../paths.ts";
@@ -73,7 +75,7 @@ export function recordContainer(
     interactive,
     terminal: options.terminal,
     ...(request.networks.length > 0 && {
-      networks: request.networks.map(withPlaces),
+      networks: withTargets(store, request.networks).map(withPlaces),
       ports: portsOf(request, image),
     }),
     ...(Object.keys(joins).length > 0 && { joins }),
@@ -127,6 +129,18 @@ export function recordContainer(
     });
   const isOnDisk = request.name !== undefined ? add(request.name) : addWithMadeName(add);
   return { container: findContainer(store, id), isOnDisk };
+}
+
+/** `networks` with the IDs of what is linked to in the pre-defined one: it may be called otherwise later. @throws {NoSuchContainer} */
+function withTargets(store: Store, networks: readonly NetworkAttachment[]): readonly NetworkAttachment[] {
+  return networks.map((attachment) =>
+    attachment.name !== DEFAULT_NETWORK || attachment.links === undefined
+      ? attachment
+      : {
+          ...attachment,
+          links: attachment.links.map((link) => ({ ...link, id: findContainer(store, link.target).id })),
+        },
+  );
 }
 
 /** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */

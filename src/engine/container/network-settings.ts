@@ -5,7 +5,7 @@ import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/find.ts";
 import { addressIn6 } from "../network/list.ts";
-import { PREDEFINED_NETWORKS } from "../network/predefined.ts";
+import { DEFAULT_NETWORK, PREDEFINED_NETWORKS } from "../network/predefined.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
@@ -127,14 +127,15 @@ function addressesOf({ gateway, address, prefixLength, hardwareAddress, in6 }: P
 }
 
 function shapeOf(place: Place): object {
-  const { address, address6 } = place.asked ?? {};
+  const { address, address6, links } = place.asked ?? {};
+  const isDefault = place.name === DEFAULT_NETWORK; // HostConfig has them
   const aliases = place.asked === undefined ? NIL_LIST : (place.asked.aliases ?? []);
   const isAsked = address !== undefined || address6 !== undefined;
   return {
     IPAMConfig: isAsked
       ? { ...(address && { IPv4Address: address }), ...(address6 && { IPv6Address: address6 }) }
       : null,
-    Links: NIL_LIST,
+    Links: isDefault ? NIL_LIST : (links?.map(({ target, alias }) => `${target}:${alias}`) ?? NIL_LIST),
     Aliases: aliases,
     NetworkID: place.id,
     EndpointID: "",

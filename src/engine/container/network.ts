@@ -64,8 +64,19 @@ export async function disconnect(store: Store, { id, settings }: ContainerRecord
   if (disconnectContainer(store, id)) await tellNameServer(store);
 }
 
-/** Tells the container its addresses and whom to ask for names, and the name server of it. */
-export async function tellAddresses(store: Store, { id, name, settings }: ContainerRecord): Promise<void> {
+/** Tells the container its addresses and whom to ask for names, and of it the name server and those that are linked to it. */
+export async function tellAddresses(store: Store, container: ContainerRecord): Promise<void> {
+  await writeAddresses(store, container);
+  await tellNameServer(store);
+  // Nobody is linked to one that has never run.
+  if (container.startedAt === null) return;
+  const { linkedTo } = await import("./links.ts");
+  for (const other of linkedTo(store, container)) await writeAddresses(store, other);
+}
+
+/** Writes what a container is told in its /etc/hosts and resolv.conf. */
+async function writeAddresses(store: Store, container: ContainerRecord): Promise<void> {
+  const { id, name, settings } = container;
   const directory = containerDirectory(store, id);
   const networks = listNetworks(store.database, store.namespace);
   const endpoints = endpointsOf(store, id).map((endpoint) => ({
@@ -93,7 +104,7 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
       ],
       names: [...new Set([config.hostname ?? name, name])],
     },
-    (settings.hosts ?? []).map(resolved),
+    [...(settings.hosts ?? []).map(resolved), ...(await linkedHostsOf(store, container))],
   );
   const asked = nameServerOf(endpoints.flatMap(({ network }) => network ?? []));
   const nameServer = typeof asked === "object" ? encodeAddress(asked.subnet.gateway) : asked;
@@ -106,7 +117,11 @@ export async function tellAddresses(store: Store, { id, name, settings }: Contai
     searchDomains: said(searchDomains, (place) => place.searchDomains),
     options: said(resolverOptions, (place) => place.options),
   });
-  await tellNameServer(store);
+}
+
+async function linkedHostsOf(store: Store, container: ContainerRecord): Promise<HostEntry[]> {
+  if (!container.settings.networks?.some(({ links }) => links !== undefined)) return [];
+  return (await import("./links.ts")).linkedHosts(store, container);
 }
 
 /** Of `10.0.0.2/24` the address. */

@@ -51,14 +51,17 @@ interface StartOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Starts `container`, of which `bundle` is ready. */
+/** Starts `container`, of which the bundle is `made`. */
 export async function startMonitored(
   store: Store,
   container: ContainerRecord,
-  bundle: Bundle,
+  made: Bundle,
   observe: StepObserver,
   { isByHand = true, foreground, signal }: StartOptions = {},
 ): Promise<void> {
+  const bundle = hasLinks(container)
+    ? (await import("./links.ts")).withLinkedEnvironment(store, container, made)
+    : made;
   const driver = await driverOf(store, container.settings.runtime);
   using cgroups = openMonitorCgroups();
   using failing = new DisposableStack();
@@ -102,6 +105,10 @@ export async function startMonitored(
   failing.dispose();
   // It may have ended while we were there to do what follows.
   await settle(store, findContainer(store, container.id));
+}
+
+function hasLinks({ settings }: ContainerRecord): boolean {
+  return settings.networks?.some(({ links }) => links !== undefined) ?? false;
 }
 
 async function create(

@@ -2,7 +2,7 @@
 
 import { addressBytes, encodeAddress } from "../network/address.ts";
 import { addressBytes6, parseAddress6 } from "../network/address6.ts";
-import { DEFAULT_NETWORK } from "../network/find.ts";
+import { DEFAULT_NETWORK } from "../network/predefined.ts";
 import { shortID } from "../options/name.ts";
 import { isOf } from "../options/network.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
@@ -52,7 +52,7 @@ export function answersTo(store: Store, asker: Asker, { name, type }: Query): An
   }
   const named = seen.filter(({ network, endpoint }) => {
     const container = all.get(endpoint.container);
-    return container !== undefined && namesOf(container, network).includes(name);
+    return container !== undefined && namesOf(container, network).includes(meantBy(name, asker, network));
   });
   if (named.length === 0) return undefined;
   // A name of ours without the records that are asked for is a name all the same.
@@ -63,6 +63,16 @@ export function answersTo(store: Store, asker: Asker, { name, type }: Query): An
     });
   if (type !== recordType.a) return [];
   return named.map(({ endpoint }) => ({ type: "a", address: addressBytes(endpoint.address) }));
+}
+
+/** What the asker's own name for another container stands for in that network; a name that is not its own stands for itself. */
+function meantBy(name: string, { container }: Asker, network: NetworkRecord): string {
+  const { links = [] } = (container.settings.networks ?? []).find((other) => isOf(other, network)) ?? {};
+  const link = links.find(({ alias }) =>
+    [alias, `${alias}.${network.name}`].some((text) => text.toLowerCase() === name),
+  );
+  const target = link?.target ?? name;
+  return (/^[0-9a-f]{64}$/.test(target) ? shortID(target) : target).toLowerCase();
 }
 
 /** In lower case, as questions are compared. */

@@ -1,5 +1,5 @@
 /** Whether containers need a name server. */
-import { DEFAULT_NETWORK } from "../network/find.ts";
+import { DEFAULT_NETWORK } from "../network/predefined.ts";
 import { allNetworks, listEndpoints, type NetworkRecord } from "../store/networks.ts";
 import type { Records } from "../store/store.ts";
 import { loopbackPorts } from "./loopback.ts";

@@ -7,7 +7,8 @@ import { encodeSubnet, freeAddress, isIn, parseAddress } from "./address.ts";
 import { encodeAddress6, freeAddress6, isIn6, parseAddress6 } from "./address6.ts";
 import { ownAddresses, ownAddresses6 } from "./devices.ts";
 import { AddressRefused, NoAddressLeft } from "./errors.ts";
-import { DEFAULT_NETWORK, endpointsOf, subnet6Of } from "./find.ts";
+import { endpointsOf, subnet6Of } from "./find.ts";
+import { DEFAULT_NETWORK } from "./predefined.ts";
 
 export interface Allocated {
   readonly address: number;

@@ -32,11 +32,12 @@ import { bridgeOf } from "./bridge.ts";
 import { makeNetwork } from "./create.ts";
 import { connectProcess, moveDefaultRoute, removeBridge, removeDevice } from "./devices.ts";
 import { NetworkInUse } from "./errors.ts";
-import { DEFAULT_NETWORK, endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
+import { endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
 import { restoreGuards } from "./forwarding.ts";
 import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
 import { noteNetworks } from "./note-networks.ts";
+import { DEFAULT_NETWORK } from "./predefined.ts";
 import { encodeRules } from "./rules.ts";
 import {
   connectToParent,

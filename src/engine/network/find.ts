@@ -11,9 +11,6 @@ import { poolOf6 } from "./address-plan.ts";
 import { type Pool6, parseSubnet6 } from "./address6.ts";
 import { NoSuchNetwork } from "./errors.ts";
 
-/** The network that a container is in when nothing else is said; made when it is first needed. */
-export const DEFAULT_NETWORK = "bridge";
-
 /** The network that `text` names. @throws {NoSuchNetwork} */
 export function findNetwork(store: Records, text: string): NetworkRecord {
   const [network, ...others] = findNetworks(store.database, store.namespace, text);

@@ -13,8 +13,9 @@ import { bridgeOf } from "./bridge.ts";
 import { describeCNINetworks } from "./cni/list.ts";
 import { removeNetworks } from "./connect.ts";
 import { NetworkPredefined } from "./errors.ts";
-import { DEFAULT_NETWORK, findNetwork, subnet6Of } from "./find.ts";
+import { findNetwork, subnet6Of } from "./find.ts";
 import {
+  DEFAULT_NETWORK,
   PREDEFINED_NAMES,
   PREDEFINED_NETWORKS,
   type PredefinedNetwork,

@@ -1,4 +1,7 @@
-/** The networks that are none of ours and that everybody has: the machine's own, and none. Docker's names and drivers. */
+/** The networks that everybody has: one of ours, and the machine's own and none. Docker's names and drivers. */
+
+/** The network that a container is in when nothing else is said; made when it is first needed. */
+export const DEFAULT_NETWORK = "bridge";
 
 /** By its name: what it is called in lists, the same in every store. */
 export const PREDEFINED_NETWORKS = {

@@ -7,6 +7,7 @@ import { parseAddress } from "../network/address.ts";
 import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
 import { predefinedNetwork } from "../network/predefined.ts";
 import { InvalidOption } from "./error.ts";
+import type { ContainerLink } from "./link.ts";
 
 /** What a container is to be in a network. */
 export interface NetworkAttachment {
@@ -20,6 +21,8 @@ export interface NetworkAttachment {
   readonly address6?: string;
   /** `02:42:ac:11:00:02`; absent: made of the address. */
   readonly hardwareAddress?: string;
+  /** Others that it finds there by names of its own for them. */
+  readonly links?: readonly ContainerLink[];
   /** Of a CNI network, `cni:NAME`: where its file and its plugins were looked for. */
   readonly cni?: { readonly configurations: string; readonly plugins: readonly string[] };
 }
@@ -31,6 +34,7 @@ export interface NetworkWords {
   readonly address: string | undefined;
   readonly address6?: string | undefined;
   readonly hardwareAddress?: string | undefined;
+  readonly links?: readonly ContainerLink[];
 }
 
 /** Which network a container sees, and which ones of ours it is in. */
@@ -47,6 +51,7 @@ export function parseNetworks({
   address,
   address6,
   hardwareAddress,
+  links = [],
 }: NetworkWords): NetworkChoice {
   const said = networks.map(parseAttachment);
   const parsed = said.map(({ attachment }) => attachment);
@@ -63,6 +68,7 @@ export function parseNetworks({
   if (twice !== undefined)
     throw invalid(twice.name, `Network ${JSON.stringify(twice.name)} is specified multiple times`);
   if (foreign !== undefined) {
+    if (links.length > 0) throw invalid(foreign.name, conflictWithLinks(foreign.name));
     if (
       aliases.length > 0 ||
       address !== undefined ||
@@ -86,13 +92,26 @@ export function parseNetworks({
     ...(address !== undefined && { address }),
     ...(address6 !== undefined && { address6: checkAddress6(address6, "--ip6") }),
     ...(hardwareAddress !== undefined && { hardwareAddress: checkHardwareAddress(hardwareAddress) }),
+    ...(links.length > 0 && { links }),
   };
+  if (links.length > 0 && first.name.startsWith(CNI_PREFIX)) refuseLinks(first.name);
   // The default route is by the first one: the sort leaves those of equal priority as they are.
   const attachments = said
     .map(({ attachment, priority }) => ({ attachment: attachment === first ? whole : attachment, priority }))
     .sort((a, b) => b.priority - a.priority)
     .map(({ attachment }) => attachment);
   return { network: attachments[0]?.name ?? first.name, attachments };
+}
+
+/** @param network  Of the Container Network Interface. @throws {Unsupported} */
+export function refuseLinks(network: string): never {
+  throw new Unsupported({ what: `--link in ${network}`, why: "its plugins say who is found there" });
+}
+
+/** Docker's words. */
+function conflictWithLinks(network: string): string {
+  if (network === "none") return "conflicting options: links need a network";
+  return `conflicting options: ${network === "host" ? "host type networking" : "container type network"} can't be used with links. This would result in undefined behavior`;
 }
 
 /** With which networks of the Container Network Interface are named among ours. */

@@ -363,6 +363,14 @@ export function checkedContainers(database: Database): ContainerRecord[] {
     .map(fromRow);
 }
 
+/** Containers of any namespace that run and have names of their own for others. */
+export function containersWithLinks(database: Database): ContainerRecord[] {
+  return database
+    .query<Row, []>(`SELECT * FROM containers WHERE status = 'running' AND instr(record, '"links"') > 0`)
+    .all()
+    .map(fromRow);
+}
+
 /** The images of every container of any namespace: what content must be kept for. */
 export function containerTargets(database: Database): ImageTarget[] {
   return database
