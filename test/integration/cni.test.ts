@@ -106,7 +106,7 @@ needs(...WANTED, REAL)(
     );
     expect(await store.done("network", "ls")).toMatch(/cni:pods +cni /);
     const serve = "mkdir /www; echo pods > /www/index.html; exec busybox httpd -f -p 80 -h /www";
-    const flags = ["--network", "cni:pods", "--ip", "10.89.0.9", "-p", "8085:80"];
+    const flags = ["--network", "cni:pods", "--ip", "10.89.0.9", "-p", "8085:80", "-p", "3868:3867/sctp"];
     await store.done("run", "-d", "--name", "pod", ...flags, image, "sh", "-c", serve);
     const seen = await store.done(
       "exec",
@@ -122,8 +122,10 @@ needs(...WANTED, REAL)(
     expect(pod.NetworkSettings).toMatchObject({
       IPAddress: "10.89.0.9",
       Networks: { "cni:pods": { IPAddress: "10.89.0.9", IPPrefixLen: 24, Gateway: "10.89.0.1" } },
-      Ports: { "80/tcp": [{ HostPort: "8085" }] },
+      Ports: { "80/tcp": [{ HostPort: "8085" }], "3867/sctp": [{ HostPort: "3868" }] },
     });
+    const rules = await run([...network.host, "iptables-save", "-t", "nat"]);
+    expect(rules.stdout).toMatch(/-p sctp .*--dport 3868 .*--to-destination 10\.89\.0\.9:3867$/m);
     for (const end = Date.now() + 10_000; ; ) {
       if ((await network.ask(network.outside, "http://192.0.2.1:8085/")).stdout === "pods\n") break;
       if (Date.now() > end) throw new Error("nobody answered at the published port");

@@ -356,9 +356,9 @@ describe("what a container sees", () => {
   });
 
   test("-P leads free ports to what the image and --expose say is served", async () => {
-    // What cannot be published is no reason not to run its image: that was an error.
+    // What is no port is no reason not to run its image: that was an error.
     const serving = image.replace("/test/", "/serving/");
-    const ExposedPorts = { "443/tcp": {}, "3868/sctp": {} };
+    const ExposedPorts = { "443/tcp": {}, "3868/sctp": {}, "1/icmp": {} };
     await pushLayers(serving, [busyboxLayer()], { config: { ExposedPorts } });
     await store.done(
       "run",
@@ -378,6 +378,7 @@ describe("what a container sees", () => {
     expect(ports).toMatch(/^8080\/tcp -> 0\.0\.0\.0:\d+$/m);
     expect(ports).toMatch(/^53\/udp -> 0\.0\.0\.0:\d+$/m);
     expect(ports).toMatch(/^443\/tcp -> 0\.0\.0\.0:\d+$/m);
+    expect(ports).toMatch(/^3868\/sctp -> 0\.0\.0\.0:\d+$/m);
     await store.done("rm", "-f", "served");
     await store.done("rmi", serving);
   });

@@ -289,6 +289,13 @@ describe("the network of a plain user", () => {
       expect(out.stderr).toContain("can't connect to remote host (10.0.2.2): Network is unreachable");
       const second = await store.teu("run", "--rm", "-p", `127.0.0.1:${port}:80`, image, "true");
       expect(second.stderr).toContain("port is already allocated");
+      const sctp = await store.teu("run", "--rm", "-p", "3868:3867/sctp", image, "true");
+      expect(sctp.stderr).toBe(
+        "teu: Unsupported port 3867/sctp of a plain user's container: neither slirp4netns nor pasta leads SCTP\n",
+      );
+      expect(await store.done("run", "--rm", "-P", "--expose", "3867/sctp", image, "echo", "up")).toBe(
+        "up\n",
+      );
       await store.done("rm", "-f", "web");
       await store.done("network", "rm", "own");
       expect(store.processOf("uplink.json")).toBeUndefined();

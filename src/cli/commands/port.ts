@@ -36,7 +36,7 @@ export const command = teuCommand({
 
 /** `80`, `53/udp`. @throws {InvalidOption} */
 function privatePort(text: string): { readonly number: number; readonly protocol: string } {
-  const [, number = "", protocol = "tcp"] = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const [, number = "", protocol = "tcp"] = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
   if (number === "" || Number(number) > 65_535)
     throw new InvalidOption({ option: "PORT", value: text }, `Invalid port: ${text}`);
   return { number: Number(number), protocol };

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type HostPath, hasCode, thisOwner } from "../../base/index.ts";
+import { type HostPath, hasCode, thisOwner, Unsupported } from "../../base/index.ts";
 import { parseRuntimeConfig } from "../../spec/index.ts";
 import { isInUserNamespace } from "../../sys/index.ts";
 import { type Bundle, encodeConfig } from "../bundle/bundle.ts";
@@ -76,7 +76,7 @@ export function recordContainer(
     terminal: options.terminal,
     ...(request.networks.length > 0 && {
       networks: withTargets(store, request.networks).map(withPlaces),
-      ports: portsOf(request, image),
+      ports: portsOf(store, request, image),
     }),
     ...(Object.keys(joins).length > 0 && { joins }),
     ...(request.resolvers.length > 0 && { resolvers: request.resolvers }),
@@ -144,10 +144,19 @@ function withTargets(store: Store, networks: readonly NetworkAttachment[]): read
 }
 
 /** Those that were asked for; with `-P` also what is served and leads nowhere yet, to free ports. */
-function portsOf(request: ContainerRequest, image: UnpackedImage): PublishedPort[] {
+function portsOf({ home }: Store, request: ContainerRequest, image: UnpackedImage): PublishedPort[] {
   const { ports, publishesAll } = request;
+  // What leads ports into a plain user's network leads those of sockets. An image that serves others, too, can be run all the same.
+  const canLead = ({ protocol }: ExposedPort) => home === undefined || protocol !== "sctp";
+  const refused = ports.find((port) => !canLead(port));
+  if (refused !== undefined)
+    throw new Unsupported({
+      what: `port ${refused.containerPort}/${refused.protocol} of a plain user's container`,
+      why: "neither slirp4netns nor pasta leads SCTP",
+    });
   const isLed = (port: ExposedPort) => ports.some((other) => isSamePort(port, other));
-  return [...ports, ...(publishesAll ? exposedOf(request, image).filter((port) => !isLed(port)) : [])];
+  const served = publishesAll ? exposedOf(request, image) : [];
+  return [...ports, ...served.filter((port) => canLead(port) && !isLed(port))];
 }
 
 /** What its program serves, as the image says and the caller; a port that is published is served. */

@@ -32,6 +32,7 @@ export function loopbackPorts({ database }: Records): LoopbackPort[] {
   );
   const endpoints = listEndpoints(database).filter(({ network }) => open.has(network));
   return ports.flatMap(({ container, protocol, hostAddress, hostPort, containerPort }) => {
+    if (protocol === "sctp") return []; // see options/publish.ts
     const endpoint = endpoints.find((other) => other.container === container);
     if (endpoint === undefined) return [];
     const { address, address6 } = endpoint;

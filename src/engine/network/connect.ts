@@ -300,7 +300,10 @@ function putIntoForce({ database, paths, home }: Store): void {
   const published =
     home === undefined
       ? []
-      : listPorts(database).map((port) => ({ ...port, isIPv6: hasIPv6(port.container) }));
+      : listPorts(database).flatMap(({ protocol, ...port }) =>
+          // Of a plain user's containers there is none: see container/make.ts.
+          protocol === "sctp" ? [] : [{ ...port, protocol, isIPv6: hasIPv6(port.container) }],
+        );
   const id = networkID(home);
   const markOf = (where: string) => `${where}\n${rules}${JSON.stringify(published)}`;
   const file = join(paths.run, RULES);

@@ -4,7 +4,7 @@ import type { NetlinkSocket } from "../../sys/index.ts";
 /** Who is asked for names in a home's network, in place of a resolver on the machine's own loopback address. */
 export const UPLINK_RESOLVER = "10.0.2.3";
 
-/** A port of the machine that leads into the home's network, at the same number. */
+/** A port of the machine that leads into the home's network, at the same number. Of SCTP there are none: no program leads them. */
 export interface ForwardedPort {
   readonly protocol: "tcp" | "udp";
   /** "": every address of the machine. */

@@ -1,6 +1,13 @@
-/** Ports of this machine: whether one is free, and a free one. What listens already would be cut off by a published port. */
+/**
+ * Ports of this machine: whether one is free, and a free one. What listens already would be cut off by a published port.
+ *
+ * Of SCTP nobody listens on a machine whose kernel has no such sockets, or has their module not loaded, and any port is free there: the packet
+ * filter leads it all the same. Docker opens a socket whatever the kernel has: it loads the module, or fails with "protocol not supported".
+ */
+import { existsSync, readFileSync } from "node:fs";
 import { TeuError } from "../../base/index.ts";
 import { check, errno, syscall } from "../../sys/index.ts";
+import type { Protocol } from "../options/publish.ts";
 import { addressBytes, parseAddress } from "./address.ts";
 import { addressBytes6, parseAddress6 } from "./address6.ts";
 
@@ -25,24 +32,26 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
-const SOCK = { tcp: 1, udp: 2 } as const;
+/** Its type and its protocol, as socket(2) wants them; 0: the one of that type. */
+const SOCKETS = { tcp: [1, 0], udp: [2, 0], sctp: [1, 132] } as const;
 const SOCK_CLOEXEC = 0x80000;
 /** `struct sockaddr_in` and `sockaddr_in6`. */
 const ADDRESS_BYTES = 16;
 const ADDRESS6_BYTES = 28;
 const ATTEMPTS = 64;
+/** In each network namespace, where the kernel has sockets of SCTP. */
+const SCTP = "/proc/thread-self/net/sctp";
+/** Where ports are that no one asks for by number. */
+const RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /** Whether nobody listens there. @param address  "": everywhere */
-export function isPortFree(protocol: "tcp" | "udp", address: string, port: number): boolean {
-  return bind(protocol, address, port) !== undefined;
+export function isPortFree(protocol: Protocol, address: string, port: number): boolean {
+  return !hasSockets(protocol) || bind(protocol, address, port) !== undefined;
 }
 
 /** A port that nobody listens on and `isWanted` takes. */
-export function freePort(
-  protocol: "tcp" | "udp",
-  address: string,
-  isWanted: (port: number) => boolean,
-): number {
+export function freePort(protocol: Protocol, address: string, isWanted: (port: number) => boolean): number {
+  if (!hasSockets(protocol)) return anyPort(protocol, isWanted);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = bind(protocol, address, 0);
     if (port !== undefined && isWanted(port)) return port;
@@ -50,11 +59,28 @@ export function freePort(
   return check(-errno.EADDRINUSE, "bind", protocol);
 }
 
+function hasSockets(protocol: Protocol): boolean {
+  return protocol !== "sctp" || existsSync(SCTP);
+}
+
+/** From somewhere in the range on, so that one that was free a moment ago is not given again at once. */
+function anyPort(protocol: Protocol, isWanted: (port: number) => boolean): number {
+  const [first = 0, last = 0] = readFileSync(RANGE, "latin1").split("\t").map(Number);
+  const count = last - first + 1;
+  const start = Math.floor(Math.random() * count);
+  for (let step = 0; step < count; step++) {
+    const port = first + ((start + step) % count);
+    if (isWanted(port)) return port;
+  }
+  return check(-errno.EADDRINUSE, "bind", protocol);
+}
+
 /** Binds a socket for a moment. @returns its port; undefined where that is taken */
-function bind(protocol: "tcp" | "udp", address: string, port: number): number | undefined {
+function bind(protocol: Protocol, address: string, port: number): number | undefined {
   const isIPv6 = address.includes(":");
   const family = isIPv6 ? AF_INET6 : AF_INET;
-  const socket = check(syscall("socket", family, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket");
+  const [type, number] = SOCKETS[protocol];
+  const socket = check(syscall("socket", family, type | SOCK_CLOEXEC, number), "socket");
   try {
     const name = Buffer.from(new ArrayBuffer(isIPv6 ? ADDRESS6_BYTES : ADDRESS_BYTES));
     const one = Uint32Array.of(1);

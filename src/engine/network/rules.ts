@@ -7,6 +7,7 @@
  * reached from this machine alone, though the kernel must be allowed to route loopback addresses to the bridge (CVE-2020-8558).
  * Source: nft(8); moby libnetwork, drivers/bridge.
  */
+import type { Protocol } from "../options/publish.ts";
 import { encodeAddress, encodeSubnet, type Pool } from "./address.ts";
 import { encodeSubnet6, type Subnet6 } from "./address6.ts";
 
@@ -27,7 +28,7 @@ export interface RuledNetwork {
 
 /** One published port of a container that runs. */
 export interface RuledPort {
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Protocol;
   /** Absent: every address of the host. */
   readonly hostAddress?: string;
   readonly hostPort: number;

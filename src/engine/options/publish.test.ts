@@ -14,6 +14,12 @@ const cases = [
     text: "127.0.0.1:8080:80",
     want: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, containerPort: 80 }],
   },
+  {
+    text: "[fd00::1]:3868-3869:3868-3869/SCTP",
+    want: [3868, 3869].map((port) => ({
+      ...{ protocol: "sctp", hostAddress: "fd00::1", hostPort: port, containerPort: port },
+    })),
+  },
   { text: "127.0.0.1::80", want: [{ protocol: "tcp", hostAddress: "127.0.0.1", containerPort: 80 }] },
   {
     text: "[::1]:8080:80",
@@ -54,7 +60,7 @@ const refused = [
   "1.2.3:80:80",
   "1:2:3:4",
   "-80",
-  "80/sctp",
+  "[::1]:80:80/sctp",
   "[::1]:80",
   "[127.0.0.1]:80:80",
   "[::1:80:80",
@@ -71,6 +77,7 @@ test("parsePublish() takes udp at [::1], spelt as the kernel does", () =>
 
 test.each([
   ["80-81/UDP", [80, 81]],
+  ["3868/sctp", [3868]],
   ["443", [443]],
 ])("parseExposed() reads %s", (text, ports) => {
   expect(parseExposed(text).map(({ containerPort }) => containerPort)).toEqual(ports);
@@ -80,7 +87,7 @@ test.each([
 test.each([
   ["80:80", "invalid port format for --expose: 80:80"],
   ["x", "invalid range format for --expose: x"],
-  ["80/sctp", "only tcp and udp are built yet"],
+  ["80/icmp", "invalid range format for --expose: 80/icmp"],
 ])("parseExposed() refuses %s, of which an image may speak", (text, why) => {
   expect(() => parseExposed(text)).toThrow(why);
   expect(parseExposedOfImage(text)).toEqual([]);

@@ -4,6 +4,7 @@ import { TeuError } from "../../base/index.ts";
 import { encodeSubnet, type Pool, parseSubnet, type Subnet } from "../network/address.ts";
 import { type AddressPlan, poolOf } from "../network/address-plan.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
+import type { Protocol } from "../options/publish.ts";
 import { noteEvent } from "./events.ts";
 
 /** A network of the engine's own. */
@@ -42,7 +43,7 @@ export interface EndpointRecord {
 /** A port of the host that leads to a container, while that runs. */
 export interface PortRecord {
   readonly container: string;
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Protocol;
   /** "": every address. */
   readonly hostAddress: string;
   readonly hostPort: number;

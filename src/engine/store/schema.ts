@@ -234,4 +234,18 @@ export const MIGRATIONS: readonly string[] = [
   -- Of the owner's pidfd; null: it is known by when it began.
   ALTER TABLE containers ADD COLUMN owner_inode INTEGER;
   `,
+  `
+  -- Ports of SCTP, too.
+  ALTER TABLE ports RENAME TO ports_before;
+  CREATE TABLE ports (
+    container TEXT NOT NULL REFERENCES containers (id),
+    protocol TEXT NOT NULL CHECK (protocol IN ('tcp', 'udp', 'sctp')),
+    host_address TEXT NOT NULL,
+    host_port INTEGER NOT NULL,
+    container_port INTEGER NOT NULL,
+    PRIMARY KEY (protocol, host_address, host_port)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO ports SELECT * FROM ports_before;
+  DROP TABLE ports_before;
+  `,
 ];
