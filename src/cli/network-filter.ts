@@ -1,4 +1,4 @@
-/** `--filter` of the commands that list and remove networks. Docker's keys: values of one key are alternatives, keys are not. */
+/** `--filter` of the commands that list and remove networks. Docker's keys: values of one key are alternatives, keys and labels are not. */
 import { DEFAULT_NETWORK, InvalidOption, type NetworkSummary, parseMoment } from "../engine/index.ts";
 import { hasLabel } from "./label-filter.ts";
 import { matches } from "./matches.ts";
@@ -55,5 +55,8 @@ export function networkFilter(
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   return (network) =>
-    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key](network, value)));
+    [...wanted].every(([key, values]) => {
+      const fits = (value: string): boolean => FILTERS[key](network, value);
+      return key.startsWith("label") ? values.every(fits) : values.some(fits);
+    });
 }

@@ -37,6 +37,8 @@ export function networkShape(network: NetworkSummary): object {
       Internal: isInternal,
       Attachable: false,
       Ingress: false,
+      ConfigFrom: { Network: "" },
+      ConfigOnly: false,
       EnableIPv6: subnet6 !== undefined,
       Options: options,
       Labels: labels,

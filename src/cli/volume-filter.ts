@@ -1,11 +1,12 @@
-/** `--filter` of the commands that list and remove volumes. Docker's keys: values of one key are alternatives, keys are not. */
+/** `--filter` of the commands that list and remove volumes. Docker's keys: values of one key are alternatives, keys and labels are not. */
 import { InvalidOption, type VolumeSummary } from "../engine/index.ts";
 import { hasLabel } from "./label-filter.ts";
+import { matches } from "./matches.ts";
 
 type Filter = (volume: VolumeSummary, value: string) => boolean;
 
 const FILTERS = {
-  name: ({ name }, value) => name.includes(value),
+  name: ({ name }, value) => matches(value, name),
   driver: ({ driver }, value) => driver === value,
   label: ({ labels }, value) => hasLabel(labels, value),
   "label!": ({ labels }, value) => !hasLabel(labels, value),
@@ -30,5 +31,8 @@ export function volumeFilter(
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   return (volume) =>
-    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key](volume, value)));
+    [...wanted].every(([key, values]) => {
+      const fits = (value: string): boolean => FILTERS[key](volume, value);
+      return key.startsWith("label") ? values.every(fits) : values.some(fits);
+    });
 }

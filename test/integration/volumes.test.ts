@@ -350,6 +350,18 @@ describe("a volume without a name", () => {
       expect(await names()).toEqual(["mine"]);
     }));
 
+  test("that nobody named stays when its container goes, if it was there before, and goes with a prune", () =>
+    cleanly(async () => {
+      const name = (await store.done("volume", "create", "--label", "a=b")).trim();
+      await sh("touch /v/x", "-v", `${name}:/v`, "-v", "/w");
+      expect(await store.done("volume", "inspect", "-f", "{{json .Labels}}", name)).toBe(
+        `${JSON.stringify({ a: "b", "com.docker.volume.anonymous": "" })}\n`,
+      );
+      expect(await store.done("volume", "prune", "-f", "--filter", "label=a=c")).not.toContain(name);
+      expect(await store.done("volume", "prune", "-f")).toContain(name);
+      expect(await names()).toEqual([]);
+    }));
+
   test("is made where the image asks for one, within the container's root, unless something else is there", () =>
     cleanly(async () => {
       const run = (...flags: string[]) =>

@@ -73,6 +73,10 @@ const HEADINGS: Readonly<Record<string, string>> = {
   CreatedSince: "CREATED",
   CreatedAt: "CREATED AT",
   Size: "SIZE",
+  VirtualSize: "SIZE",
+  SharedSize: "SHARED SIZE",
+  UniqueSize: "UNIQUE SIZE",
+  Containers: "CONTAINERS",
 };
 const COLUMNS = ["Repository", "Tag", "ID", "CreatedSince", "Size"];
 
@@ -93,6 +97,9 @@ function fieldsOf({ name, id, created, size }: ImageSummary, isWhole: boolean): 
     CreatedSince: age,
     CreatedAt: created === undefined ? "" : encodeMoment(Date.parse(created)),
     Size: shownSize,
+    VirtualSize: shownSize,
+    // A list does not count them: `teu system df -v` does.
+    ...{ SharedSize: "N/A", UniqueSize: "N/A", Containers: "N/A" },
   };
 }
 

@@ -24,7 +24,7 @@ export const command = teuCommand({
     };
     if (flags.format !== undefined) {
       const { dockerInfo } = await import("../docker-info.ts");
-      printFacts(flags.format, { ...facts, ...dockerInfo(await openEngine(environment), facts) });
+      printFacts(flags.format, dockerInfo(await openEngine(environment), facts));
     } else if (flags.json) print(`${JSON.stringify(facts)}\n`);
     else
       print(

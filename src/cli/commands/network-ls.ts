@@ -36,11 +36,12 @@ export const command = teuCommand({
       print(
         formatList(
           format,
-          networks.map(({ id, name, driver, isInternal, createdAt, subnet6, labels }) => ({
+          networks.map(({ id, name, driver, isInternal, createdAt, subnet, subnet6, labels }) => ({
             ...{ ID: short(id), Name: name, Driver: driver, Scope: "local" },
             ...{
-              Internal: isInternal,
-              IPv6: subnet6 !== undefined,
+              Internal: `${isInternal}`,
+              IPv4: `${subnet !== ""}`,
+              IPv6: `${subnet6 !== undefined}`,
               CreatedAt: encodeMoment(createdAt),
             },
             ...labelFields(labels),
@@ -52,6 +53,7 @@ export const command = teuCommand({
             Scope: "SCOPE",
             Internal: "INTERNAL",
             CreatedAt: "CREATED",
+            IPv4: "IPV4",
             IPv6: "IPV6",
             ...LABEL_HEADINGS,
           },

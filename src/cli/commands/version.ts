@@ -1,4 +1,5 @@
 /** `teu version`: which teu this is, and what it is built on. */
+import { release } from "node:os";
 import { commit, print, version } from "../../base/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
 import { INSPECT_FLAG, printFacts } from "../template/inspections.ts";
@@ -18,7 +19,12 @@ export const command = teuCommand({
       Os: "linux",
       Arch: process.arch === "arm64" ? "arm64" : "amd64",
     };
-    if (flags.format !== undefined) printFacts(flags.format, { ...facts, Client: side, Server: side });
+    if (flags.format !== undefined)
+      printFacts(flags.format, {
+        ...facts,
+        Client: side,
+        Server: { ...side, KernelVersion: release() },
+      });
     else if (flags.json) print(`${JSON.stringify(facts)}\n`);
     else print(`teu version ${version}\ncommit: ${commit}\nbun: ${Bun.version}\n`);
     return 0;

@@ -1,4 +1,5 @@
 /** `teu volume inspect`. */
+import { NIL_MAP } from "../../base/index.ts";
 import { describeVolume, openEngine, type VolumeSummary } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 import { INSPECT_FLAG, printInspections } from "../template/inspections.ts";
@@ -30,11 +31,15 @@ export function volumeShape({
   return {
     CreatedAt: new Date(createdAt).toISOString(),
     Driver: driver,
-    Labels: labels,
+    Labels: orNil(labels),
     Mountpoint: mountpoint,
     Name: name,
-    Options: options,
+    Options: orNil(options),
     Scope: scope,
     Containers: containers,
   };
+}
+
+function orNil(words: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.keys(words).length === 0 ? NIL_MAP : words;
 }

@@ -7,6 +7,10 @@ import { FORMAT_FLAG, formatList, formatOf } from "../template/list.ts";
 import { encodeTable } from "../text.ts";
 import { volumeFilter } from "../volume-filter.ts";
 
+/** Docker's fields of clusters, and of what a list does not measure: `teu system df -v` does. */
+const UNKNOWN = { Availability: "N/A", Group: "N/A", Size: "N/A", Status: "N/A" };
+const UNKNOWN_HEADINGS = { Availability: "AVAILABILITY", Group: "GROUP", Size: "SIZE", Status: "STATUS" };
+
 export const command = teuCommand({
   name: "teu volume ls",
   summary: "List volumes",
@@ -37,7 +41,8 @@ export const command = teuCommand({
         formatList(
           format,
           volumes.map(({ name, driver, scope, mountpoint, containers, labels }) => ({
-            ...{ Name: name, Driver: driver, Scope: scope, Mountpoint: mountpoint, Links: containers.length },
+            ...{ Name: name, Driver: driver, Scope: scope, Mountpoint: mountpoint },
+            ...{ Links: `${containers.length}`, ...UNKNOWN },
             ...labelFields(labels),
           })),
           {
@@ -46,6 +51,7 @@ export const command = teuCommand({
             Scope: "SCOPE",
             Mountpoint: "MOUNTPOINT",
             Links: "LINKS",
+            ...UNKNOWN_HEADINGS,
             ...LABEL_HEADINGS,
           },
         ),

@@ -11,9 +11,9 @@ export const INSPECT_FLAG = {
   summary: "Show this of each: '{{.Name}}'",
 } as const;
 
-/** Prints what is known of one thing. @throws {InvalidOption} */
+/** Prints what is known of one thing, which is no list, as JSON either. @throws {InvalidOption} */
 export function printFacts(format: string, facts: object): void {
-  print(`${format === "json" ? encode([facts], true) : compileTemplate(format)(facts)}\n`);
+  print(`${format === "json" ? encode(facts, true) : compileTemplate(format)(facts)}\n`);
 }
 
 /**
@@ -41,7 +41,7 @@ export async function printInspections(
 }
 
 /** JSON may have these as they are, and some terminals obey them: U+009B is ESC [. */
-function encode(found: readonly object[], isOneLine: boolean): string {
+function encode(found: object, isOneLine: boolean): string {
   const json = JSON.stringify(found, undefined, isOneLine ? undefined : 2);
   return json.replace(/[\u007f-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
 }

@@ -28,6 +28,13 @@ test.each(cases)("--change $text", ({ text, before = {}, want }) => {
   expect(changed(before, text)).toEqual(want);
 });
 
+test("applyConfigChanges() keeps the command that comes with an entry point, in either order", () => {
+  const want = { Entrypoint: ["x"], Cmd: ["new"] };
+  const before = { Cmd: ["old"] };
+  expect(changed(before, 'CMD ["new"]', 'ENTRYPOINT ["x"]')).toEqual(want);
+  expect(changed(before, 'ENTRYPOINT ["x"]', 'CMD ["new"]')).toEqual(want);
+});
+
 test.each(["FROM x", "CMD", "ENV A", "LABEL =x", "EXPOSE many"])("parseConfigChange() refuses %s", (text) => {
   expect(() => parseConfigChange(text)).toThrow("Invalid change");
 });

@@ -13,8 +13,7 @@ type Apply = (config: ExecutionConfig, value: string) => ExecutionConfig;
 
 const INSTRUCTIONS: Readonly<Record<string, Apply>> = {
   CMD: (config, value) => ({ ...config, Cmd: commandOf(value) }),
-  // As docker has it: the command of before was for another program.
-  ENTRYPOINT: ({ Cmd: _, ...config }, value) => ({ ...config, Entrypoint: commandOf(value) }),
+  ENTRYPOINT: (config, value) => ({ ...config, Entrypoint: commandOf(value) }),
   ENV: (config, value) => ({ ...config, Env: withVariables(config.Env ?? [], pairsOf(value, "ENV")) }),
   EXPOSE: (config, value) => ({
     ...config,
@@ -48,14 +47,16 @@ export function parseConfigChange(text: string): ConfigChange {
   return { instruction, value: value.trim() };
 }
 
-/** The config after all changes, in order. */
+/** The config after all changes, in order. As docker has it, the command of before was for another program than a new ENTRYPOINT. */
 export function applyConfigChanges(
   config: ExecutionConfig,
   changes: readonly ConfigChange[],
 ): ExecutionConfig {
+  const isAsked = (wanted: string): boolean => changes.some(({ instruction }) => instruction === wanted);
+  const { Cmd: _, ...withoutCommand } = config;
   return changes.reduce(
     (changed, { instruction, value }) => INSTRUCTIONS[instruction]?.(changed, value) ?? changed,
-    config,
+    isAsked("ENTRYPOINT") && !isAsked("CMD") ? withoutCommand : config,
   );
 }
 

@@ -27,6 +27,9 @@ interface Row {
   created_at: number;
 }
 
+/** Docker's, of volumes that nobody named. */
+export const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
+
 const COLUMNS = "name, options, labels, anonymous, created_at";
 
 /** Records a volume whose name is free. The caller is in a transaction. */

@@ -4,7 +4,14 @@ import { makeFolder } from "../../content/index.ts";
 import { makeID } from "../options/name.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
-import { addVolume, findVolume, listVolumes, listVolumeUses, type VolumeRecord } from "../store/volumes.ts";
+import {
+  ANONYMOUS_LABEL,
+  addVolume,
+  findVolume,
+  listVolumes,
+  listVolumeUses,
+  type VolumeRecord,
+} from "../store/volumes.ts";
 import { checkVolumeOptions } from "./local-driver.ts";
 import { makeVolumeFolder } from "./make-folder.ts";
 import { checkDiffers, dataDirectory, NoSuchVolume } from "./place.ts";
@@ -25,13 +32,15 @@ export interface VolumeRequest extends Pick<VolumeRecord, "options" | "labels"> 
 }
 
 /**
- * Makes a volume; one that is there, with the same options or none asked for, is left as it is. It is nobody's own, whoever named it.
+ * Makes a volume; one that is there, with the same options or none asked for, is left as it is. It is nobody's own, whoever named it, so it
+ * does not go with a container; one that nobody named goes with a prune, as docker has it.
  * @returns its name
  * @throws {VolumeDiffers} {InvalidOption}
  */
 export function createVolume(store: Store, request: VolumeRequest): string {
   const { database, namespace } = store;
-  const { name = makeID(), options, labels } = request;
+  const { name = makeID(), options } = request;
+  const labels = request.name === undefined ? { ...request.labels, [ANONYMOUS_LABEL]: "" } : request.labels;
   checkVolumeOptions(options);
   // The limit comes before the record: where there can be none, there is no volume.
   if (options["size"] !== undefined && findVolume(database, namespace, name) === undefined)

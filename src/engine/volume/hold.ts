@@ -9,7 +9,7 @@ import { makeID } from "../options/name.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
 import { type ContainerRecord, listContainers, type NamedVolume } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
-import { addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
+import { ANONYMOUS_LABEL, addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
 import { checkDiffers, dataDirectory, volumeDirectory } from "./place.ts";
 
 /** Gives volumes without a name one. */
@@ -30,9 +30,13 @@ export function holdVolumes(
 ): void {
   for (const { name, options = {}, labels = {} } of volumes) {
     const known = findVolume(database, namespace, name);
-    if (known === undefined)
-      addVolume(database, namespace, { name, options, labels, isAnonymous: isAnonymous(name) });
-    else checkDiffers(known, options);
+    if (known !== undefined) checkDiffers(known, options);
+    else if (isAnonymous(name))
+      addVolume(database, namespace, {
+        ...{ name, options, isAnonymous: true },
+        labels: { ...labels, [ANONYMOUS_LABEL]: "" },
+      });
+    else addVolume(database, namespace, { name, options, labels, isAnonymous: false });
     addVolumeUse(database, namespace, { container, volume: name });
   }
 }

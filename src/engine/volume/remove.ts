@@ -11,7 +11,14 @@ import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
 import { notePrune } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
-import { deleteVolume, findVolume, listVolumeUses, markRemoving, removingVolumes } from "../store/volumes.ts";
+import {
+  ANONYMOUS_LABEL,
+  deleteVolume,
+  findVolume,
+  listVolumeUses,
+  markRemoving,
+  removingVolumes,
+} from "../store/volumes.ts";
 import { describeVolumes, type VolumeSummary } from "./create.ts";
 import { dataDirectory, NoSuchVolume, VolumeInUse, volumeDirectory } from "./place.ts";
 import { treeSize } from "./size.ts";
@@ -56,7 +63,8 @@ export function pruneVolumes(
 ): { name: string; bytes: number }[] {
   const pruned: { name: string; bytes: number }[] = [];
   for (const volume of describeVolumes(store)) {
-    const { name, isAnonymous, containers } = volume;
+    const { name, containers } = volume;
+    const isAnonymous = volume.isAnonymous || Object.hasOwn(volume.labels, ANONYMOUS_LABEL);
     if (containers.length > 0 || !(all || isAnonymous) || !isWanted(volume)) continue;
     const bytes = treeSize(dataDirectory(store, name));
     try {
