@@ -22,6 +22,8 @@ export { DiffIDMismatch, InvalidLayer, LayerFileFailed, LayerTooLarge } from "./
 // What unpacking needs of Linux, as a value.
 export type { FileStatus, LayerFiles } from "./layer-files.ts";
 export type { LayerLimits, PendingLink, Unsettled } from "./layer-writer.ts";
+// Where something is to be mounted.
+export { makePlaceBelow } from "./make-place.ts";
 export { packLayer, packMember } from "./pack-layer.ts";
 export { chooseEntry, type Image, imageOf, readImage, requireImageConfig } from "./read-image.ts";
 export { resolveUser, rootFileReader } from "./root-user.ts";

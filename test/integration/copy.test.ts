@@ -164,6 +164,9 @@ describe.each(["running", "stopped"])("a container that is %s", (state) => {
     );
     expect(await read("/w/directory/kept")).toBe("x\n");
     expect(await said("box:/a", "box:/b")).toContain("copying between containers is not supported");
+    expect(await said("box:/w/old", "/dev/stdout")).toStartWith(
+      'teu: Cannot copy to "/dev/stdout": must be a directory or a regular file',
+    );
     expect(await said("/a", "/b")).toContain("must specify at least one container source");
     expect(await said("nobody:/a", "/b")).toBe("teu: No such container: nobody\n");
     expect(existsSync(here("x"))).toBe(false);
@@ -260,4 +263,39 @@ test("a container that is read-only stays so", async () => {
   const { stderr } = await store.teu("cp", here("tree/below/file"), "fixed:/w");
   expect(stderr).toContain("ead-only file system");
   await store.done("rm", "-f", "fixed");
+});
+
+/**
+ * A volume where the image has nothing was not seen before the first start: files went below it, and a file in its place kept the
+ * container from starting at all.
+ */
+test("what is mounted in a container that has never run is there, in one another too", async () => {
+  const file = here("tree/below/file");
+  const mounts = ["inner:/new/volume/inner", `${file}:/new/volume/one`, "outer:/new/volume"];
+  const volumes = mounts.flatMap((mount) => ["-v", mount]);
+  const script = "cd /new/volume; cat file inner/file one; ls";
+  const words = ["--name", "new", "--network", "none", ...volumes, image, "sh", "-c", script];
+  await store.done("create", ...words);
+  await store.done("cp", file, "new:/new/volume");
+  await store.done("cp", file, "new:/new/volume/inner/");
+  await store.done("cp", "new:/new/volume/one", here("back"));
+  expect(readFileSync(here("back"), "utf8")).toBe("of this machine\n");
+  expect((await store.teu("start", "-a", "new")).stdout).toBe(
+    `${"of this machine\n".repeat(3)}file\ninner\none\n`,
+  );
+  await store.done("rm", "new");
+});
+
+/** What was copied went to the folder below the mount, where nobody has seen it again. */
+test("a volume that is another folder is mounted for the copy, and no longer", async () => {
+  mkdirSync(here("device"));
+  const options = ["type=none", "o=bind", `device=${here("device")}`].flatMap((option) => ["-o", option]);
+  await store.done("volume", "create", ...options, "elsewhere");
+  await store.done("create", "--name", "new", "--network", "none", "-v", "elsewhere:/other", image, "true");
+  await store.done("cp", here("tree/below/file"), "new:/other/before");
+  await store.done("start", "-a", "new");
+  await store.done("cp", here("tree/below/file"), "new:/other/after");
+  expect(list(here("device"))).toEqual(["after", "before"]);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(folder);
+  await store.done("rm", "new");
 });

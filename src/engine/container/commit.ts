@@ -138,7 +138,7 @@ function configOf(store: Store, container: ContainerRecord, ofImage: ExecutionCo
 /** All files of a container as a tar archive, as it sees them but for what is mounted. Each piece is valid until the next is asked for. */
 export async function* exportContainer(store: Store, text: string): AsyncGenerator<Uint8Array> {
   const container = findContainer(store, text);
-  using root = await openContainerRoot(store, container, { withMounts: false });
+  await using root = await openContainerRoot(store, container, { withMounts: false });
   notePassing(store, container, { export: {} });
   const files = layerFiles<ByteString>();
   const names = files.list(root.descriptor);

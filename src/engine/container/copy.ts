@@ -3,15 +3,22 @@
  * through an archive, as with docker, and no program of the container's is run (CVE-2019-14271).
  * Source: docker cp reference, which says what goes where.
  */
-import { closeSync, constants } from "node:fs";
+import { closeSync, constants, statSync } from "node:fs";
 import { posix } from "node:path";
 import { TeuError } from "../../base/index.ts";
-import { applyLayer, type ByteString, decodeName, END_OF_ARCHIVE, packMember } from "../../image/index.ts";
+import {
+  applyLayer,
+  type ByteString,
+  bytesOf,
+  decodeName,
+  END_OF_ARCHIVE,
+  packMember,
+} from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { notePassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
-import { openContainerRoot } from "./root.ts";
+import { type ContainerRoot, openContainerRoot } from "./root.ts";
 
 /** One end. Names are bytes, in any encoding or none. */
 export type CopyEnd =
@@ -81,10 +88,11 @@ export async function copyBetween(
   to: CopyEnd,
   options: CopyOptions,
 ): Promise<void> {
-  using source = await openEnd(store, from);
-  using target = await openEnd(store, to);
+  await using source = await openEnd(store, from);
+  await using target = await openEnd(store, to);
   using found = findSource(source.descriptor, from, options);
   using place = findPlace(target.descriptor, to, true);
+  if (to.kind === "host" && place.type !== "directory") refuseSpecialFile(to.path);
   if (place.type === "none" && found.type !== "directory" && to.path.endsWith("/"))
     throw new CannotCopy({ path: decodeName(to.path), why: "no such directory" });
   if (found.type === "directory" && place.type === "other")
@@ -111,7 +119,7 @@ export async function copyToArchive(
   write: (piece: Uint8Array) => void,
   options: CopyOptions,
 ): Promise<void> {
-  using source = await openEnd(store, from);
+  await using source = await openEnd(store, from);
   using found = findSource(source.descriptor, from, options);
   tell(store, from, "archive-path");
   const pieces =
@@ -129,7 +137,7 @@ export async function copyFromArchive(
   to: CopyEnd,
   options: CopyOptions,
 ): Promise<void> {
-  using target = await openEnd(store, to);
+  await using target = await openEnd(store, to);
   using place = findPlace(target.descriptor, to, true);
   if (place.type === "none") throw new NoSuchPath({ path: decodeName(to.path), where: whereOf(to) });
   if (place.type !== "directory")
@@ -141,6 +149,15 @@ export async function copyFromArchive(
   } finally {
     closeSync(directory);
   }
+}
+
+/** What a device or a pipe leads to has no place in a directory: `/dev/stdout`. @throws {CannotCopy} */
+function refuseSpecialFile(path: ByteString): void {
+  const place = path.replace(/\/+\.?$/, "") as ByteString; // a part of `path`, which leads through no file
+  const found = statSync(bytesOf(place), { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory() || found.isFile()) return;
+  const why = 'must be a directory or a regular file ("-" is our output, as an archive)';
+  throw new CannotCopy({ path: decodeName(path), why });
 }
 
 /** Docker's words. */
@@ -185,10 +202,10 @@ function* packContents({ directory, base }: Place): Generator<Buffer> {
   }
 }
 
-async function openEnd(store: Store, end: CopyEnd): Promise<Disposable & { readonly descriptor: number }> {
+async function openEnd(store: Store, end: CopyEnd): Promise<ContainerRoot> {
   if (end.kind === "container") return await openContainerRoot(store, end.container);
   const descriptor = check(layerFiles().openDirectory("/"), "open", "/");
-  return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+  return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
 }
 
 function openDirectory(parent: number, base: ByteString): number {

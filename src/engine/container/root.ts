@@ -2,18 +2,18 @@
  * A container's files as it sees them, from outside: an open directory, below which every path is resolved by the kernel as if it were the
  * root (openat2, RESOLVE_IN_ROOT), so that no link of the container's leads out, whatever it does meanwhile (CVE-2018-15664).
  */
-import { closeSync, mkdirSync, rmdirSync } from "node:fs";
+import { closeSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, randomHex, thisOwner } from "../../base/index.ts";
-import { type ByteString, byteString } from "../../image/index.ts";
+import { type ByteString, byteString, makePlaceBelow } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import { bindTree, unmount } from "../mount/calls.ts";
-import { closePlaces, placeOf, showPart } from "../mount/places.ts";
+import { closePlaces, placeOf } from "../mount/places.ts";
 import { type ContainerMount, type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
-import { dataDirectory } from "../volume/place.ts";
+import { closeVolumes, openVolume } from "../volume/hold.ts";
 import { ContainerBusy } from "./again.ts";
 import { runningPid } from "./driver-of.ts";
 import { mountRoot } from "./make.ts";
@@ -21,7 +21,7 @@ import { mountRoot } from "./make.ts";
 const O_PATH = 0o10000000;
 
 /** The root: a descriptor, which is closed when it is disposed of. */
-export interface ContainerRoot extends Disposable {
+export interface ContainerRoot extends AsyncDisposable {
   readonly descriptor: number;
 }
 
@@ -41,7 +41,7 @@ export async function openContainerRoot(
     // Where its runtime found it.
     const path = join(bundleDirectory(store, container.id), "rootfs");
     const descriptor = check(layerFiles().openDirectory(path), "open", path);
-    return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+    return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
   }
   // What is mounted in there is seen too: the directory is one of its mount namespace.
   const descriptor = check(layerFiles().openDirectory(`/proc/${pid}/root`), "open", `/proc/${pid}/root`);
@@ -50,7 +50,7 @@ export async function openContainerRoot(
     closeSync(descriptor);
     throw new ContainerBusy({ id: container.id });
   }
-  return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
+  return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
 }
 
 /** Its layers and what it sees of the host, mounted for us. Whoever is killed leaves that to the next command, with the lease. */
@@ -62,8 +62,9 @@ async function mountStopped(
   const claim = () => takeOver(store.database, container, thisOwner());
   if (isAlive(container.owner) || !inTransaction(store.database, claim))
     throw new ContainerBusy({ id: container.id });
-  using cleanUp = new DisposableStack();
+  await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => void takeOver(store.database, { ...container, owner: thisOwner() }, NOBODY));
+  if (withMounts) cleanUp.defer(() => closeVolumes(store, container));
   const directory = `new-${randomHex(4)}`;
   const lease = takeLease(store.database, `copy ${container.id}`, directory);
   const around = join(store.paths.snapshots, directory) as HostPath;
@@ -75,12 +76,12 @@ async function mountStopped(
   const descriptor = check(layerFiles().openDirectory(place), "open", place);
   cleanUp.defer(() => closeSync(descriptor));
   cleanUp.defer(() => closePlaces(around));
-  for (const [index, mount] of withMounts ? (container.settings.mounts ?? []).entries() : []) {
+  for (const [index, mount] of withMounts ? outermostFirst(container.settings.mounts ?? []) : []) {
     const source = await sourceOf(store, container, index, mount, placeOf(around, index));
     showAt(descriptor, source, byteString(mount.destination));
   }
   const kept = cleanUp.move();
-  return { descriptor, [Symbol.dispose]: () => kept.dispose() };
+  return { descriptor, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Where what is mounted is, at `place` where it is a part. */
@@ -94,14 +95,25 @@ async function sourceOf(
   if (mount.kind === "bind") return mount.source;
   if (mount.kind === "image")
     return await (await import("../mount/image.ts")).showImage(store, container, mount, index, place);
-  const data = dataDirectory(store, mount.name);
-  return mount.subpath === undefined ? data : showPart(data, mount.subpath, place, `volume ${mount.name}`);
+  return await openVolume(store, mount, place);
 }
 
-/** Shows `source` at `destination`, where the container has had it; where there is nothing it has never run. */
+/** With their numbers: what lies in another mount is shown in that one. */
+function outermostFirst(mounts: readonly ContainerMount[]): [number, ContainerMount][] {
+  const depth = ({ destination }: ContainerMount) => destination.split("/").length;
+  return [...mounts.entries()].sort(([, a], [, b]) => depth(a) - depth(b));
+}
+
+/** Shows `source` at `destination`, which is made where the container has never run: its start would make it too. */
 function showAt(root: number, source: HostPath, destination: ByteString): void {
-  const target = layerFiles<ByteString>().openInRoot(root, destination, O_PATH);
-  if (target === -errno.ENOENT || target === -errno.ENOTDIR) return;
+  const files = layerFiles<ByteString>();
+  const open = () => files.openInRoot(root, destination, O_PATH);
+  let target = open();
+  if (target === -errno.ENOENT) {
+    makePlaceBelow(files, root, destination, statSync(source).isDirectory() ? "directory" : "file");
+    target = open();
+  }
+  if (target === -errno.ENOTDIR) return;
   check(target, "open", destination);
   try {
     bindTree(source, target);

@@ -58,17 +58,22 @@ export async function openVolumes(
     const source =
       mount.kind === "image"
         ? await (await import("../mount/image.ts")).showImage(store, container, mount, index, place)
-        : await openVolume(store, mount, { place, rootfs, isNew });
+        : await openVolume(store, mount, place, isNew ? rootfs : undefined);
     const { destination, readonly } = mount;
     opened.push({ kind: "bind", source, destination, readonly, propagation: "rprivate" });
   }
   return opened;
 }
 
-async function openVolume(
+/**
+ * Makes one volume ready. @param place  Where a part of it is shown. @param rootfs  A new container's root, to fill it from.
+ * @returns where its files are
+ */
+export async function openVolume(
   store: Store,
   { name, destination, copies, subpath }: NamedVolume,
-  { place, rootfs, isNew }: { readonly place: HostPath; readonly rootfs: HostPath; readonly isNew: boolean },
+  place: HostPath,
+  rootfs?: HostPath,
 ): Promise<HostPath> {
   const { completePopulation, populateVolume } = await import("./populate.ts");
   const around = volumeDirectory(store, name);
@@ -80,7 +85,7 @@ async function openVolume(
   await mountIfNeeded(store, name, data);
   const isMounted = isMountPoint(data);
   if (!isMounted) completePopulation({ around, data });
-  if (isNew && copies) populateVolume({ around, data, isMounted }, rootfs, destination);
+  if (rootfs !== undefined && copies) populateVolume({ around, data, isMounted }, rootfs, destination);
   return subpath === undefined ? data : showPart(data, subpath, place, `volume ${name}`);
 }
 
