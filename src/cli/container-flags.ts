@@ -2,10 +2,12 @@
 import { type Flags, type ParsedArguments, Unsupported } from "../base/index.ts";
 import {
   askedWords,
+  bindShape,
   type ContainerRequest,
   DEFAULT_NETWORK,
   HOST_GATEWAY,
   InvalidOption,
+  mountShape,
   type PublishedPort,
   parseAssignments,
   parseEnvironment,
@@ -209,7 +211,8 @@ export function containerRequest(
       "Conflicting options: --restart and --rm",
     );
   const mounts = flags.mount.map(parseMount);
-  const volumes = [...flags.volume.map(parseVolume), ...mounts.filter((mount) => mount.kind !== "tmpfs")];
+  const shown = flags.volume.map((text) => ({ text, mount: parseVolume(text) }));
+  const volumes = [...shown.map(({ mount }) => mount), ...mounts.filter((mount) => mount.kind !== "tmpfs")];
   const { network, attachments } = parseNetworks({
     networks: networks.length > 0 ? networks : [DEFAULT_NETWORK],
     aliases: flags["network-alias"],
@@ -287,6 +290,11 @@ export function containerRequest(
         ...security.asked,
         groups: flags["group-add"],
         volumesFrom: flags["volumes-from"],
+        binds: shown.flatMap(({ text, mount }) => bindShape(text, mount) ?? []),
+        mounts: mounts.map(mountShape),
+        tmpfs: Object.fromEntries(
+          flags.tmpfs.map((text) => text.split(/:(.*)/s)).map(([path, options = ""]) => [path, options]),
+        ),
         publishesAll: flags["publish-all"],
         ...(flags.cidfile && { idFile: flags.cidfile }),
       }),

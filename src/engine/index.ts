@@ -91,6 +91,7 @@ export { parseSize } from "./options/limits.ts";
 export { parseLink } from "./options/link.ts";
 export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
+export { bindShape, mountShape } from "./options/mount-shape.ts";
 export { parseName } from "./options/name.ts";
 export { checkAddress, checkAddress6, parseNetworks } from "./options/network.ts";
 export { parseAddresses } from "./options/network-addresses.ts";

@@ -494,7 +494,7 @@ describe("what is kept and told", () => {
       ],
       Sysctls: { "net.ipv4.ip_forward": "1" },
       ShmSize: 1 << 20,
-      Tmpfs: { "/t": "noexec,nosuid,nodev,size=1m" },
+      Tmpfs: { "/t": "size=1m" },
       Annotations: { "a.b": "c" },
       PublishAllPorts: true,
       ContainerIDFile: id,

@@ -101,7 +101,6 @@ describe("a part of a volume", () => {
         { Type: "volume", Name: "parted", Source: join(Mountpoint, "a/b/file") },
       ]);
       expect(parts.HostConfig).toMatchObject({
-        Binds: [],
         Mounts: [
           { Type: "volume", Source: "parted", Target: "/part", VolumeOptions: { Subpath: "a/b/file" } },
         ],

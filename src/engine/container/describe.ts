@@ -1,8 +1,9 @@
 /** All that is known of one container, in the shape of docker's inspect, for templates and programs that know it. Source: Docker Engine API, ContainerInspect. */
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
 import type { RuntimeConfig } from "../../spec/index.ts";
 import { readExitRecord } from "../monitor/exit-record.ts";
+import type { AskedWords } from "../options/asked.ts";
 import { filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import type { ContainerMount, ContainerRecord } from "../store/containers.ts";
 import { findHealth } from "../store/health.ts";
@@ -27,8 +28,7 @@ export async function describeContainer(store: Store, container: ContainerRecord
   const directory = containerDirectory(store, id);
   const config = readConfig(store, container);
   const state = await stateOf(store, container);
-  const hostConfig = hostConfigOf(container, config);
-  const links = encodeLinks(store, container);
+  const hostConfig = hostConfigOf(container, config, encodeLinks(store, container));
   const [program = "", ...args] = settings.command;
   return {
     Id: id,
@@ -50,7 +50,7 @@ export async function describeContainer(store: Store, container: ContainerRecord
     AppArmorProfile: config?.process?.apparmorProfile ?? "",
     ExecIDs: NIL_LIST,
     GraphDriver: graphDriverOf(store, container),
-    HostConfig: { ...hostConfig, Links: links.length > 0 ? links : NIL_LIST },
+    HostConfig: hostConfig,
     Mounts: mountsOf(store, container),
     Config: configOf(container, config),
     NetworkSettings: networkSettingsOf(store, container, hostConfig.NetworkMode, state.Pid),
@@ -112,16 +112,29 @@ function graphDriverOf(store: Store, { id, snapshot }: ContainerRecord): object 
 }
 
 function mountsOf(store: Store, { settings }: ContainerRecord): object[] {
-  const all = (settings.mounts ?? []).map((mount) => ({
+  const { mounts = [], asked = {} } = settings;
+  const all = mounts.map((mount) => ({
     Type: mount.kind,
     ...(mount.kind === "volume" && { Name: mount.name, Driver: "local" }),
     Source: sourceOf(store, mount),
     Destination: mount.destination,
-    Mode: mount.readonly ? "ro" : "",
+    Mode: modeOf(asked, mount),
     RW: !mount.readonly,
     Propagation: mount.kind === "bind" ? mount.propagation : "",
   }));
-  return all.map((mount) => withQuiet(mount, { Name: "", Driver: "" }));
+  const inMemory = (asked.mounts ?? [])
+    .filter(({ Type }) => Type === "tmpfs")
+    .map(({ Type, Target, ReadOnly = false }) => ({
+      ...{ Type, Source: "", Destination: Target, Mode: "", RW: !ReadOnly, Propagation: "" },
+    }));
+  return [...all, ...inMemory].map((mount) => withQuiet(mount, { Name: "", Driver: "" }));
+}
+
+/** The options of its `-v`, as they were said; of a `--mount` docker says `z` of a volume, and nothing else. */
+function modeOf({ binds = [], mounts = [] }: AskedWords, { kind, destination }: ContainerMount): string {
+  if (mounts.some(({ Target }) => Target === destination)) return kind === "volume" ? "z" : "";
+  const fields = binds.map((text) => text.split(":"));
+  return fields.find(([, target = ""]) => normalize(target) === destination)?.[2] ?? "";
 }
 
 /** A part of a volume is where it is in the volume, as docker has it. */

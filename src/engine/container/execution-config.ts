@@ -29,8 +29,12 @@ export function executionConfigOf(
   const { cwd = "/", env = [] } = config?.process ?? {};
   const ours = [`HOSTNAME=${config?.hostname ?? ""}`, ...(settings.terminal ? ["TERM=xterm"] : [])];
   const args = command.slice(entrypoint.length);
+  // What a `--mount` asked for is in HostConfig.
+  const isAskedFor = (path: string) => settings.asked?.mounts?.some(({ Target }) => Target === path) ?? false;
   const volumes = mounts.flatMap((mount) =>
-    mount.kind === "volume" && MADE_UP.test(mount.name) ? [mount.destination] : [],
+    mount.kind === "volume" && MADE_UP.test(mount.name) && !isAskedFor(mount.destination)
+      ? [mount.destination]
+      : [],
   );
   return {
     User: user ?? "",

@@ -1,13 +1,13 @@
 /** How a container was asked for, in the shape of docker's HostConfig. Source: Docker Engine API, ContainerInspect. */
 import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
-import { NIL_LIST } from "../../base/index.ts";
+import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
 import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
 import type { PublishedPort } from "../options/publish.ts";
-import type { ContainerMount, ContainerRecord, HeldImageMount, NamedVolume } from "../store/containers.ts";
+import type { ContainerRecord } from "../store/containers.ts";
 import { SHAREABLE, SHARED_MEMORY_BYTES } from "./shared-memory.ts";
 
 /** Of what teu does without, docker's zero values. */
@@ -25,41 +25,19 @@ const NOT_HERE = {
   IOMaximumBandwidth: 0,
 };
 
-type Part = HeldImageMount | (NamedVolume & { readonly subpath: string });
-
-/** What docker's `Binds` have no words for. */
-function isPart(mount: ContainerMount): mount is Part {
-  return mount.kind === "image" || (mount.kind === "volume" && mount.subpath !== undefined);
-}
-
-function mountShape(mount: Part): object {
-  const { kind, destination, readonly, subpath } = mount;
-  return {
-    ...{ Type: kind, Source: kind === "image" ? mount.image : mount.name, Target: destination },
-    ReadOnly: readonly,
-    ...(subpath !== undefined && {
-      [kind === "image" ? "ImageOptions" : "VolumeOptions"]: { Subpath: subpath },
-    }),
-  };
-}
-
-/** Docker's keys. */
+/** Docker's keys. @param links  See `encodeLinks`. */
 export function hostConfigOf(
   { settings }: ContainerRecord,
   config: RuntimeConfig | undefined,
+  links: readonly string[],
 ): Record<string, unknown> & { readonly NetworkMode: string } {
-  const { restart, mounts = [], networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
+  const { restart, networks, joins, ports = [], hosts = [], resolvers = [] } = settings;
   const { resources, namespaces, sysctl, maskedPaths = [], readonlyPaths = [] } = config?.linux ?? {};
   const has = (kind: string) => namespaces?.some(({ type }) => type === kind) ?? true;
   const own = networks?.[0]?.name ?? (has("network") ? "none" : "host");
-  return {
+  const shown = {
     ...NOT_HERE,
-    Binds: mounts.flatMap((mount) => {
-      if (isPart(mount)) return [];
-      const source = mount.kind === "bind" ? mount.source : mount.name;
-      return [`${source}:${mount.destination}${mount.readonly ? ":ro" : ""}`];
-    }),
-    ...(mounts.some(isPart) && { Mounts: mounts.filter(isPart).map(mountShape) }),
+    Links: links.length > 0 ? links : NIL_LIST,
     Privileged: settings.isPrivileged ?? false,
     IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
     PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,
@@ -69,7 +47,7 @@ export function hostConfigOf(
     ...(settings.storage && { StorageOpt: settings.storage }),
     ...askedOf(settings.asked ?? {}),
     ...limitsOf(resources ?? {}),
-    ...memoryFilesOf(config, settings),
+    ...sharedMemoryOf(config, settings),
     Ulimits: (config?.process?.rlimits ?? []).map(({ type, soft, hard }) => ({
       Name: type.replace("RLIMIT_", "").toLowerCase(),
       Soft: limitOf(soft),
@@ -93,6 +71,7 @@ export function hostConfigOf(
     OomScoreAdj: config?.process?.oomScoreAdj ?? 0,
     Runtime: settings.runtime ?? "teu",
   };
+  return withQuiet(shown, { Mounts: NIL_LIST, Tmpfs: NIL_MAP });
 }
 
 function bindingsOf(ports: readonly PublishedPort[]): object {
@@ -113,6 +92,9 @@ function askedOf(asked: AskedWords): object {
     SecurityOpt: asked.securityOptions ?? NIL_LIST,
     GroupAdd: asked.groups ?? NIL_LIST,
     VolumesFrom: asked.volumesFrom ?? NIL_LIST,
+    Binds: asked.binds ?? NIL_LIST,
+    ...(asked.mounts && { Mounts: asked.mounts }),
+    ...(asked.tmpfs && { Tmpfs: asked.tmpfs }),
     ContainerIDFile: asked.idFile ?? "",
     PublishAllPorts: asked.publishesAll ?? false,
     DeviceCgroupRules: asked.deviceRules ?? NIL_LIST,
@@ -160,19 +142,15 @@ function limitsOf({ memory, cpu, pids, blockIO }: Resources): object {
   };
 }
 
-/** The file systems in memory, but for /dev. */
-function memoryFilesOf(
+function sharedMemoryOf(
   config: RuntimeConfig | undefined,
   { ipc, sharedMemoryBytes: asked }: ContainerRecord["settings"],
 ): object {
   const sharedMemoryBytes = ipc === SHAREABLE ? (asked ?? SHARED_MEMORY_BYTES) : 0;
-  const all = (config?.mounts ?? []).filter(({ type }) => type === "tmpfs");
-  const shared = all.find(({ source }) => source === "shm");
+  const shared = (config?.mounts ?? []).find(({ type, source }) => type === "tmpfs" && source === "shm");
   const size = shared?.options?.find((word) => word.startsWith("size="));
-  const own = all.filter(({ destination }) => destination !== "/dev" && destination !== shared?.destination);
   return {
     ShmSize: Number(size?.slice("size=".length) ?? sharedMemoryBytes),
-    Tmpfs: Object.fromEntries(own.map(({ destination, options = [] }) => [destination, options.join(",")])),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { MountShape } from "./mount-shape.ts";
+
 /** What was said of a container in words that its config.json no longer shows apart. Kept for those who look; nothing is made of it again. */
 export interface AskedWords {
   /** As docker spells them: `CAP_NET_ADMIN`, `ALL`. */
@@ -11,6 +13,11 @@ export interface AskedWords {
   readonly cdiDevices?: readonly string[];
   readonly deviceRules?: readonly string[];
   readonly volumesFrom?: readonly string[];
+  /** Of `-v` and of `--mount`, as docker's HostConfig has them. */
+  readonly binds?: readonly string[];
+  readonly mounts?: readonly MountShape[];
+  /** Options of `--tmpfs`, by where it is. */
+  readonly tmpfs?: Readonly<Record<string, string>>;
   readonly idFile?: string;
   readonly publishesAll?: boolean;
 }
@@ -24,7 +31,7 @@ export function askedWords(words: AskedWords): AskedWords | undefined {
 }
 
 function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
 /** `net_admin` → `CAP_NET_ADMIN`, as docker keeps it. */
