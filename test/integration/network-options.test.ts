@@ -25,6 +25,8 @@ const create = (...words: string[]) => store.done("network", "create", ...words)
 const said = async (...words: string[]) => (await store.teu(...words)).stderr.trim();
 const sh = async (script: string, ...flags: string[]) =>
   (await store.teu("run", "--rm", ...flags, image, "sh", "-c", `${script}; exit`)).stdout.trim();
+const nameOf = async (id: string) =>
+  (await store.done("inspect", "--format", "{{.Name}}", id)).trim().replace("/", "");
 /** Whether somebody answers there: @param seconds  How long it waits: whoever expects nobody need not wait long. */
 const pings = async (seconds: number, address: string, ...flags: string[]) =>
   (await sh(`timeout ${seconds} ping -c 1 ${address} >/dev/null 2>&1; echo $?`, ...flags)) === "0";
@@ -79,13 +81,62 @@ describe("addresses", () => {
   });
 });
 
-test("the pre-defined network is as it is made by hand, before anybody needs it", async () => {
-  const subnets = ["--subnet", "10.128.0.0/24", ...(hasIPv6 ? ["--ipv6", "--subnet", "fd00:128::/64"] : [])];
-  await create(...subnets, "-o", "mtu=1300", "bridge");
-  const shown = await sh("ip -o addr show eth0; cat /sys/class/net/eth0/mtu");
-  expect(shown).toContain("inet 10.128.0.2/24");
-  if (hasIPv6) expect(shown).toContain("inet6 fd00:128::2/64");
-  expect(shown).toEndWith("1300");
+describe("the pre-defined network", () => {
+  const shown = async () => JSON.parse(await store.done("network", "inspect", "bridge"))[0];
+  const devices = () => here("ip -o link | sed -n 's/^[0-9]*: \\(teu-[^:]*\\):.*/\\1/p'");
+
+  // A new store had none: scripts that ask for its gateway, and tools that look for it, failed.
+  test("is there before anybody needs it, and is the same from then on", async () => {
+    const { Id, IPAM, bridge, Created } = await shown();
+    const [{ Subnet, Gateway }] = IPAM.Config;
+    expect(await store.done("network", "ls", "--no-trunc", "--filter", "type=builtin", "-q")).toContain(Id);
+    expect(await store.done("network", "ls")).toMatch(/ bridge +bridge +172\.\d+\.0\.0\/16 +0\n/);
+    expect(await devices()).toBe("");
+    await create("apart");
+    const id = (await store.done("create", "--network", "apart", image, "true")).trim();
+    await store.done("network", "connect", Id.slice(0, 12), id);
+    const refused = await said("network", "connect", "bridge", id);
+    expect(refused).toBe(`teu: endpoint with name ${await nameOf(id)} already exists in network bridge`);
+    await store.done("rm", id);
+    await store.done("network", "rm", "apart");
+    expect(await sh("ip route", "--network", Id)).toContain(`default via ${Gateway} dev eth0`);
+    expect(await shown()).toMatchObject({ Id, Created, IPAM: { Config: [{ Subnet, Gateway }] } });
+    expect(await devices()).toBe(bridge);
+    for (const text of ["bridge", Id, Id.slice(0, 12)])
+      expect(await said("network", "rm", text)).toStartWith(
+        "teu: bridge is a pre-defined network and cannot be removed\n",
+      );
+    // Its device goes, and it stays.
+    expect(await store.done("network", "prune", "-f")).toBe("");
+    expect(await devices()).toBe("");
+    expect(await shown()).toMatchObject({ Id, Created });
+    expect(await said("network", "rm", "bridge")).toContain("cannot be removed");
+    expect(
+      await store.done("events", "--since", "1h", "--until", "0s", "--filter", "type=network"),
+    ).not.toMatch(/network (create|destroy) .*name=bridge/);
+  });
+
+  test("is as it is made by hand, while nobody is in it, and stays so", async () => {
+    const { Id } = await shown();
+    await sh("true");
+    const subnets = [
+      ...["--subnet", "10.128.0.0/24", ...(hasIPv6 ? ["--ipv6", "--subnet", "fd00:128::/64"] : [])],
+    ];
+    expect((await create(...subnets, "-o", "mtu=1300", "bridge")).trim()).toBe(Id);
+    expect(await devices()).toBe("");
+    const inside = await sh("ip -o addr show eth0; cat /sys/class/net/eth0/mtu");
+    expect(inside).toContain("inet 10.128.0.2/24");
+    if (hasIPv6) expect(inside).toContain("inet6 fd00:128::2/64");
+    expect(inside).toEndWith("1300");
+    await store.done("network", "prune", "-f");
+    expect((await shown()).IPAM.Config[0]).toEqual({ Subnet: "10.128.0.0/24", Gateway: "10.128.0.1" });
+    await serve("inside");
+    expect(await said("network", "create", "bridge")).toBe("teu: network with name bridge already exists");
+    await store.done("rm", "-f", "inside");
+    // As it is by itself.
+    expect((await create("bridge")).trim()).toBe(Id);
+    expect(await sh("ip -o -4 addr show eth0")).toContain(" 172.");
+  });
 });
 
 describe("a bridge", () => {

@@ -304,6 +304,7 @@ describe("the network of a plain user", () => {
 
   needs(...NETWORK, program("pasta"))("goes out by pasta where there is nothing else", async () => {
     await using other = new HomeStore({ hidden: ["slirp4netns"] });
+    expect(await other.done("network", "ls")).toMatch(/ bridge +bridge +172\./);
     const words = ["run", "--rm", "--quiet"];
     expect(await other.done(...words, image, "ip", "route")).toMatch(/^default via (172|192)\./);
     // Nobody in there is believed to be a router of IPv6 (CVE-2020-13401), which is off.

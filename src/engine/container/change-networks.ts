@@ -3,7 +3,7 @@ import { TeuError } from "../../base/index.ts";
 import { withPlaces } from "../network/cni/configuration.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { connectLive, disconnectLive } from "../network/connect.ts";
-import { findNetwork } from "../network/find.ts";
+import { findNetwork, identifyNetwork } from "../network/find.ts";
 import { DEFAULT_NETWORK, predefinedNetwork } from "../network/predefined.ts";
 import { InvalidOption } from "../options/error.ts";
 import { CNI_PREFIX, isOf, type NetworkAttachment, refuseLinks } from "../options/network.ts";
@@ -129,7 +129,7 @@ export async function disconnectFromNetwork(store: Store, text: string, name: st
 /** One of ours, or of CNI files, of which the name is all. */
 function networkOf(store: Store, text: string): { id: string; name: string; isOfPlugins: boolean } {
   if (text.startsWith(CNI_PREFIX)) return { id: networkIDOf(text), name: text, isOfPlugins: true };
-  return { ...findNetwork(store, text), isOfPlugins: false };
+  return { ...identifyNetwork(store, text), isOfPlugins: false };
 }
 
 async function remember(

@@ -32,7 +32,7 @@ import { bridgeOf } from "./bridge.ts";
 import { makeNetwork } from "./create.ts";
 import { connectProcess, moveDefaultRoute, removeBridge, removeDevice } from "./devices.ts";
 import { NetworkInUse } from "./errors.ts";
-import { endpointsOf, findNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
+import { endpointsOf, findNetwork, isDefaultNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
 import { restoreGuards } from "./forwarding.ts";
 import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
@@ -166,9 +166,9 @@ function disconnect(store: Store, container: string): void {
 export function removeNetworks(store: Store, networks: readonly NetworkRecord[]): void {
   using _lock = lock(store);
   inTransaction(store.database, () => {
-    for (const { id, name } of networks) {
-      if (listEndpoints(store.database, id).length > 0) throw new NetworkInUse({ name });
-      deleteNetwork(store.database, id);
+    for (const network of networks) {
+      if (listEndpoints(store.database, network.id).length > 0) throw new NetworkInUse(network);
+      deleteNetwork(store.database, network);
     }
   });
   noteNetworks(store);
@@ -182,8 +182,8 @@ export function removeNetworks(store: Store, networks: readonly NetworkRecord[])
 
 function networkOf(store: Store, name: string): NetworkRecord {
   const [known] = findNetworks(store.database, store.namespace, name);
-  if (known === undefined && name === DEFAULT_NETWORK)
-    return makeNetwork(store, name, { driver: "bridge", options: {}, isInternal: false });
+  if (known === undefined && isDefaultNetwork(store, name))
+    return makeNetwork(store, DEFAULT_NETWORK, { driver: "bridge", options: {}, isInternal: false });
   return findNetwork(store, name);
 }
 

@@ -1,4 +1,5 @@
 /** Networks and who is in them, looked up in the records. */
+import { digestEncoded, digestOf } from "../../spec/index.ts";
 import {
   allNetworks,
   type EndpointRecord,
@@ -10,12 +11,34 @@ import type { Records } from "../store/store.ts";
 import { poolOf6 } from "./address-plan.ts";
 import { type Pool6, parseSubnet6 } from "./address6.ts";
 import { NoSuchNetwork } from "./errors.ts";
+import { DEFAULT_NETWORK } from "./predefined.ts";
 
 /** The network that `text` names. @throws {NoSuchNetwork} */
 export function findNetwork(store: Records, text: string): NetworkRecord {
   const [network, ...others] = findNetworks(store.database, store.namespace, text);
   if (network === undefined || others.length > 0) throw new NoSuchNetwork({ text });
   return network;
+}
+
+/** What the pre-defined network is called, before it is recorded and from then on. */
+export function defaultNetworkID({ paths, namespace }: Records): string {
+  return digestEncoded(digestOf(`${paths.root}\n${namespace}\n${DEFAULT_NETWORK}`));
+}
+
+/** Whether `text` names the pre-defined network, which need not be recorded. */
+export function isDefaultNetwork(store: Records, text: string): boolean {
+  if (text === DEFAULT_NETWORK) return true;
+  const [known, ...others] = findNetworks(store.database, store.namespace, text);
+  if (known !== undefined) return others.length === 0 && known.name === DEFAULT_NETWORK;
+  return /^[0-9a-f]{12,64}$/.test(text) && defaultNetworkID(store).startsWith(text);
+}
+
+/** The network that `text` names, recorded or not. @throws {NoSuchNetwork} */
+export function identifyNetwork(store: Records, text: string): Pick<NetworkRecord, "id" | "name"> {
+  const [known] = findNetworks(store.database, store.namespace, text);
+  return known === undefined && isDefaultNetwork(store, text)
+    ? { id: defaultNetworkID(store), name: DEFAULT_NETWORK }
+    : findNetwork(store, text);
 }
 
 export function networkByID({ database }: Records, id: string): NetworkRecord {

@@ -3,17 +3,24 @@ import { statSync } from "node:fs";
 import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import { listContainers, nameOfContainer } from "../store/containers.ts";
-import { type EndpointRecord, listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import {
+  type EndpointRecord,
+  findNetworks,
+  listEndpoints,
+  listNetworks,
+  type NetworkRecord,
+} from "../store/networks.ts";
 import { notePrune } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
 import { encodeAddress, encodeSubnet } from "./address.ts";
-import type { AddressPlan } from "./address-plan.ts";
+import { type AddressPlan, poolOf } from "./address-plan.ts";
 import { encodeAddress6 } from "./address6.ts";
 import { bridgeOf } from "./bridge.ts";
 import { describeCNINetworks } from "./cni/list.ts";
 import { removeNetworks } from "./connect.ts";
+import { nextSubnet } from "./create.ts";
 import { NetworkPredefined } from "./errors.ts";
-import { findNetwork, subnet6Of } from "./find.ts";
+import { defaultNetworkID, findNetwork, isDefaultNetwork, subnet6Of } from "./find.ts";
 import {
   DEFAULT_NETWORK,
   PREDEFINED_NAMES,
@@ -55,7 +62,12 @@ export interface NetworkSummary {
 /** The networks, by name, and after ours those that files describe. */
 export function describeNetworks(store: Store): NetworkSummary[] {
   const own = listNetworks(store.database, store.namespace).map((network) => describe(store, network));
-  const all = [...own, ...PREDEFINED_NAMES.map((name) => describePredefined(store, name))];
+  const hasDefault = own.some(({ name }) => name === DEFAULT_NETWORK);
+  const all = [
+    ...own,
+    ...(hasDefault ? [] : [describeDefault(store)]),
+    ...PREDEFINED_NAMES.map((name) => describePredefined(store, name)),
+  ];
   return [...all.sort((a, b) => (a.name < b.name ? -1 : 1)), ...describeCNINetworks(store)];
 }
 
@@ -64,25 +76,50 @@ export function describeNetwork(store: Store, text: string): NetworkSummary {
   const ofFiles = text.startsWith(CNI_PREFIX) ? describeCNINetworks(store) : [];
   const predefined = predefinedNetwork(text);
   if (predefined !== undefined) return describePredefined(store, predefined);
-  return ofFiles.find(({ name }) => name === text) ?? describe(store, findNetwork(store, text));
+  const described = ofFiles.find(({ name }) => name === text);
+  if (described !== undefined) return described;
+  const [known] = findNetworks(store.database, store.namespace, text);
+  if (known === undefined && isDefaultNetwork(store, text)) return describeDefault(store);
+  return describe(store, findNetwork(store, text));
 }
 
-/** It is as old as the store. */
-function describePredefined({ database, namespace, paths }: Store, name: PredefinedNetwork): NetworkSummary {
+/** The pre-defined network before anybody needs it: nothing is made for it, and its addresses are those that it would get now. */
+function describeDefault(store: Store): NetworkSummary {
+  const id = defaultNetworkID(store);
+  const base = { id, name: DEFAULT_NETWORK, driver: "bridge", options: {}, isInternal: false } as const;
+  const subnet = nextSubnet(store);
+  return {
+    ...base,
+    subnet: subnet === undefined ? "" : encodeSubnet(subnet),
+    gateway: subnet === undefined ? "" : encodeAddress(poolOf(subnet, {}).gateway),
+    ...{ labels: {}, plan: {}, bridge: bridgeOf(base).name },
+    ...{ createdAt: ageOf(store), containers: [] },
+  };
+}
+
+/** Since when the store is there, and what is in it by itself. */
+function ageOf({ paths }: Store): number {
+  return Math.floor(statSync(paths.root).birthtimeMs);
+}
+
+function describePredefined(store: Store, name: PredefinedNetwork): NetworkSummary {
+  const { database, namespace } = store;
   const { id, driver } = PREDEFINED_NETWORKS[name];
   return {
     ...{ id, name, driver, options: {}, subnet: "", gateway: "", isInternal: false },
-    createdAt: Math.floor(statSync(paths.root).birthtimeMs),
+    createdAt: ageOf(store),
     containers: listContainers(database, namespace)
       .filter(({ phase, settings }) => phase === "running" && settings.networkMode === name)
       .map((container) => ({ id: container.id, name: container.name, address: "" })),
   };
 }
 
-function describe({ database }: Store, network: NetworkRecord): NetworkSummary {
+function describe(store: Store, network: NetworkRecord): NetworkSummary {
+  const { database } = store;
   const { id, name, driver, options, labels, subnet, subnet6, plan, isInternal, createdAt } = network;
   return {
-    ...{ id, name, driver, options, labels, plan, isInternal, createdAt },
+    ...{ id, name, driver, options, labels, plan, isInternal },
+    createdAt: name === DEFAULT_NETWORK ? ageOf(store) : createdAt,
     subnet: encodeSubnet(subnet),
     gateway: encodeAddress(subnet.gateway),
     ...(subnet6 !== undefined && { subnet6, gateway6: gatewayIn6(network) }),
@@ -123,11 +160,9 @@ export function addressIn6(
 export function removeNetwork(store: Store, text: string): void {
   const predefined = predefinedNetwork(text);
   if (predefined !== undefined) throw new NetworkPredefined({ name: predefined });
-  const network = findNetwork(store, text);
-  const { name } = network;
-  if (name === DEFAULT_NETWORK)
-    throw new NetworkPredefined({ name }, "'teu network prune' takes its bridge away");
-  removeNetworks(store, [network]);
+  if (isDefaultNetwork(store, text))
+    throw new NetworkPredefined({ name: DEFAULT_NETWORK }, "'teu network prune' takes its bridge away");
+  removeNetworks(store, [findNetwork(store, text)]);
 }
 
 /** Has plugins of CNI networks give back what belongs to no container. @returns what went wrong */
@@ -135,15 +170,32 @@ export async function collectPluginNetworks(store: Store): Promise<string[]> {
   return store.home === undefined ? await (await import("./cni/check.ts")).collectCNI(store) : [];
 }
 
-/** Removes every network that is wanted gone and that nobody is connected to; the pre-defined one comes back when it is needed. @returns their names */
+/** Removes every network that is wanted gone and that nobody is connected to. @returns their names */
 export function pruneNetworks(
   store: Store,
   isWanted: (network: Pick<NetworkSummary, "id">) => boolean,
 ): string[] {
-  const idle = listNetworks(store.database, store.namespace).filter(
-    (network) => isWanted(network) && listEndpoints(store.database, network.id).length === 0,
-  );
-  if (idle.length > 0) removeNetworks(store, idle);
+  const pruned = removeIdle(store, isWanted);
   notePrune(store, "network", 0);
-  return idle.map(({ name }) => name);
+  return pruned;
+}
+
+/**
+ * Removes the networks that are wanted gone and that nobody is in. Of the pre-defined one, what is in the kernel goes, which comes back when it is
+ * needed, unless somebody has asked for what it is. @returns the names of the others
+ */
+export function removeIdle(
+  store: Store,
+  isWanted: (network: NetworkRecord) => boolean,
+  isDryRun = false,
+): string[] {
+  const { database, namespace } = store;
+  const idle = listNetworks(database, namespace).filter(
+    (network) =>
+      (network.name !== DEFAULT_NETWORK || network.isByItself) &&
+      listEndpoints(database, network.id).length === 0 &&
+      isWanted(network),
+  );
+  if (!isDryRun && idle.length > 0) removeNetworks(store, idle);
+  return idle.map(({ name }) => name).filter((name) => name !== DEFAULT_NETWORK);
 }

@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { TeuError } from "../../base/index.ts";
 import { encodeSubnet, type Pool, parseSubnet, type Subnet } from "../network/address.ts";
 import { type AddressPlan, poolOf } from "../network/address-plan.ts";
+import { DEFAULT_NETWORK } from "../network/predefined.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
 import type { Protocol } from "../options/publish.ts";
 import { noteEvent } from "./events.ts";
@@ -21,6 +22,8 @@ export interface NetworkRecord {
   /** Of the driver, checked, as they were asked for. */
   readonly options: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
+  /** The pre-defined network as it is where nobody has asked for another: recorded when it is first needed. */
+  readonly isByItself: boolean;
   /** Given to a container last; 0: none yet. */
   readonly lastAddress: number;
   /** Where the name server listens at the gateway's address; null: nowhere yet. */
@@ -65,6 +68,7 @@ interface NetworkRow {
   plan: string;
   labels: string;
   internal: number;
+  by_itself: number;
   driver: NetworkDriver;
   options: string;
   last_address: number;
@@ -74,21 +78,23 @@ interface NetworkRow {
 
 /** A network that is to be recorded; in files of before there were plans, it has none. */
 export interface NewNetwork
-  extends Omit<NetworkRecord, "subnet" | "plan" | "createdAt" | "lastAddress" | "namePort"> {
+  extends Omit<NetworkRecord, "subnet" | "plan" | "createdAt" | "lastAddress" | "namePort" | "isByItself"> {
   readonly subnet: Subnet;
   readonly plan?: AddressPlan;
+  readonly isByItself?: boolean;
 }
 
 /** Records a network. The caller is in a transaction. @throws {NetworkExists} */
 export function addNetwork(database: Database, namespace: string, network: NewNetwork): NetworkRecord {
   const { id, name, subnet, subnet6, plan = {}, labels, isInternal, driver, options } = network;
+  const { isByItself = false } = network;
   if (findNetworks(database, namespace, name).some((other) => other.name === name))
     throw new NetworkExists({ name });
   const createdAt = Date.now();
   database
     .query(
-      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options, subnet6, labels, plan)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
+      `INSERT INTO networks (id, namespace, name, subnet, internal, created_at, driver, options, subnet6, labels, plan, by_itself)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`,
     )
     .run(
       id,
@@ -102,14 +108,16 @@ export function addNetwork(database: Database, namespace: string, network: NewNe
       subnet6 ?? null,
       JSON.stringify(labels),
       JSON.stringify(plan),
+      isByItself ? 1 : 0,
     );
-  noteNetworkEvent(database, id, "create");
-  return { ...network, subnet: poolOf(subnet, plan), plan, lastAddress: 0, namePort: null, createdAt };
+  if (name !== DEFAULT_NETWORK) noteNetworkEvent(database, id, "create");
+  const pool = poolOf(subnet, plan);
+  return { ...network, subnet: pool, plan, isByItself, lastAddress: 0, namePort: null, createdAt };
 }
 
 /** Forgets a network that nobody is connected to. */
-export function deleteNetwork(database: Database, id: string): void {
-  noteNetworkEvent(database, id, "destroy");
+export function deleteNetwork(database: Database, { id, name }: Pick<NetworkRecord, "id" | "name">): void {
+  if (name !== DEFAULT_NETWORK) noteNetworkEvent(database, id, "destroy");
   database.query("DELETE FROM networks WHERE id = ?1").run(id);
 }
 
@@ -138,6 +146,7 @@ function fromRow({
   name,
   subnet,
   internal,
+  by_itself,
   driver,
   options,
   subnet6,
@@ -156,6 +165,7 @@ function fromRow({
     ...(subnet6 !== null && { subnet6 }),
     labels: JSON.parse(labels),
     isInternal: internal !== 0,
+    isByItself: by_itself !== 0,
     createdAt: created_at,
   };
 }

@@ -248,4 +248,10 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO ports SELECT * FROM ports_before;
   DROP TABLE ports_before;
   `,
+  `
+  -- The pre-defined network as it is where nobody has asked for another.
+  ALTER TABLE networks ADD COLUMN by_itself INTEGER NOT NULL DEFAULT 0;
+  UPDATE networks SET by_itself = 1
+    WHERE name = 'bridge' AND driver = 'bridge' AND options = '{}' AND labels = '{}' AND plan = '{}' AND subnet6 IS NULL AND internal = 0;
+  `,
 ];

@@ -10,13 +10,13 @@ import { type Collected, collectGarbage } from "../image/collect.ts";
 import { readImage } from "../image/content.ts";
 import { publishNames } from "../image/names.ts";
 import { thisPlatform } from "../image/platform.ts";
-import { removeNetworks } from "../network/connect.ts";
+import { removeIdle } from "../network/list.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { EventType } from "../store/events.ts";
 import { deleteImage, type ImageRecord, listImages } from "../store/images.ts";
 import { listLeases } from "../store/leases.ts";
-import { listEndpoints, listNetworks, type NetworkRecord } from "../store/networks.ts";
+import type { NetworkRecord } from "../store/networks.ts";
 import { notePrune } from "../store/passing-events.ts";
 import { containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { pruneVolumes } from "../volume/remove.ts";
@@ -122,11 +122,10 @@ function* pruneNetworks(store: Store, options: PruneOptions): Generator<Pruned> 
       (settings.networks ?? []).map(({ name }) => name),
     ),
   );
-  const isIdle = ({ id, name, createdAt }: NetworkRecord): boolean =>
-    !wanted.has(name) && listEndpoints(database, id).length === 0 && isOld(createdAt, options);
-  const idle = listNetworks(database, namespace).filter(isIdle);
-  if (!options.isDryRun && idle.length > 0) removeNetworks(store, idle);
-  for (const { name } of idle) yield { kind: "network", name, bytes: 0, reason: "no container is in it" };
+  const isWanted = ({ name, createdAt }: NetworkRecord): boolean =>
+    !wanted.has(name) && isOld(createdAt, options);
+  for (const name of removeIdle(store, isWanted, options.isDryRun))
+    yield { kind: "network", name, bytes: 0, reason: "no container is in it" };
 }
 
 function* volumesOf(store: Store, options: PruneOptions): Generator<Pruned> {

@@ -13,8 +13,9 @@ export function networkIDOf(name: string): string {
   return digestEncoded(digestOf(name));
 }
 
-/** The networks that files describe; files that describe none are left out: who names their network is told why. */
+/** The networks that files describe; files that describe none are left out: who names their network is told why. Plain users have none of them. */
 export function describeCNINetworks(store: Store): NetworkSummary[] {
+  if (store.home !== undefined) return [];
   const { lists } = readLists(placesOf(process.env).configurations);
   return lists.map((list) => describe(store, list));
 }
