@@ -1,19 +1,20 @@
 /*
  * monitor.c: one per container, and all that outlives the teu that made it. It is the parent of the container's first
- * process and the reaper of what its runtime leaves behind; it keeps the standard streams or the terminal, writes the log, serves
- * whoever attaches, and when the container has ended puts the exit record on disk before it tells anyone, then starts teu
- * for what follows. Freestanding and static: no libc, no allocation but a client's backlog.
+ * process, of what exec leaves alone in it, and the reaper of what its runtime leaves behind; it keeps the standard streams or the
+ * terminal, writes the log, serves whoever attaches, tells how what exec left alone has ended, and when the container has ended puts
+ * the exit record on disk before it tells anyone, then starts teu for what follows. Freestanding and static: no libc, and no
+ * allocation but a client's backlog and what there is to tell.
  *
  * Descriptor 3 is the control socket to the teu that starts the container (SOCK_SEQPACKET); every other descriptor comes over it. While
  * nobody has named the container's process, the end of that socket is the end of the monitor and of all that it started; afterwards
- * the monitor needs nobody. src/engine/monitor/protocol.ts is the other side of both protocols; VERSION belongs to both.
+ * the monitor needs nobody. A later teu that has a program started in the container sends a socket like it. src/engine/monitor/protocol.ts is the other side of both protocols; VERSION belongs to both.
  */
 #include "spawn.h"
 
 #if defined(__x86_64__)
 enum {
   SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_lseek = 8, SYS_mmap = 9, SYS_munmap = 11, SYS_ioctl = 16, SYS_pread64 = 17, SYS_getpid = 39, SYS_sendmsg = 46, SYS_recvmsg = 47, SYS_wait4 = 61,
-  SYS_kill = 62, SYS_fsync = 74, SYS_fdatasync = 75, SYS_ftruncate = 77, SYS_setsid = 112, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271,
+  SYS_kill = 62, SYS_fsync = 74, SYS_fdatasync = 75, SYS_setsid = 112, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271,
   SYS_signalfd4 = 289, SYS_accept4 = 288, SYS_renameat2 = 316,
 };
 #if !defined(TEU_STUB)
@@ -22,7 +23,7 @@ __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall teu_
 #else
 enum {
   SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_lseek = 62, SYS_mmap = 222, SYS_munmap = 215, SYS_ioctl = 29, SYS_pread64 = 67, SYS_getpid = 172, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_wait4 = 260,
-  SYS_kill = 129, SYS_fsync = 82, SYS_fdatasync = 83, SYS_ftruncate = 46, SYS_setsid = 157, SYS_prctl = 167, SYS_clock_gettime = 113, SYS_exit_group = 94, SYS_openat = 56, SYS_ppoll = 73,
+  SYS_kill = 129, SYS_fsync = 82, SYS_fdatasync = 83, SYS_setsid = 157, SYS_prctl = 167, SYS_clock_gettime = 113, SYS_exit_group = 94, SYS_openat = 56, SYS_ppoll = 73,
   SYS_signalfd4 = 74, SYS_accept4 = 242, SYS_renameat2 = 276,
 };
 __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monitor\n\tbrk 1");
@@ -31,9 +32,9 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl teu_monito
 #define CALL_(nr, a, b, c, d, e, f, ...) call6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { VERSION = 1, CONTROL = 3 };
-enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, EARLY = 16, SPAWNED = 16, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 5, MEMBERS = 8 << 10 };
+enum { CLIENTS = 32, CHUNK = 32 << 10, LINE = 16 << 10, OUTBOX = 64 << 10, BACKLOG = 64 << 10, MESSAGE = 64 << 10, WORDS = 128, LAST_READS = 64, LAST_WORDS = 256, LAST_SECONDS = 10, SINK_TEXTS = 5, MEMBERS = 8 << 10, TAIL = 64 };
 enum {
-  EINTR = 4, EAGAIN = 11, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
+  EINTR = 4, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EINVAL = 22, ENOTTY = 25, EMSGSIZE = 90, AT_FDCWD = -100, O_WRONLY = 1, O_CREAT = 0100, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000, O_RDWR = 2,
   F_GETFL = 3, F_SETFL = 4, SEEK_END = 2, POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000,
   MSG_CMSG_CLOEXEC = 0x40000000, MSG_TRUNC = 0x20, MSG_CTRUNC = 8, SOCK_NONBLOCK = 04000, SIG_BLOCK = 0, SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, WALL = 0x40000000, CLOCK_REALTIME = 0,
   PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PROT_RW = 3, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, TIOCSWINSZ = 0x5414, SFD_NONBLOCK = 04000,
@@ -47,7 +48,7 @@ struct time { int64_t seconds, nanoseconds; };
 /* ---- the protocols ----------------------------------------------------------------------------------------------- */
 
 /* On the control socket, a message each. Numbers are little endian, texts end with NUL and follow the fixed part. */
-enum request { REQUEST_CONFIGURE = 1, REQUEST_SPAWN = 2, REQUEST_TERMINAL = 3, REQUEST_CONTAINER = 4 };
+enum request { REQUEST_CONFIGURE = 1, REQUEST_SPAWN = 2, REQUEST_TERMINAL = 3, REQUEST_CONTAINER = 4, REQUEST_TELL = 5 };
 enum reply { REPLY_DONE = 1, REPLY_SPAWNED = 2, REPLY_ENDED = 3 };
 struct control_reply { uint32_t kind, version; int64_t value, error; };
 
@@ -65,10 +66,12 @@ struct configure {
   uint32_t passing;              /* what is written may be lost with the machine's power */
 };
 struct spawn_request { uint32_t kind, arguments, variables, in_cgroup; uint64_t flags; }; /* descriptors: program, cgroup if so, 0, 1, 2 … */
-struct container_request { uint32_t kind, pid; }; /* descriptor, if any: the file of its cgroup that counts kills for want of memory */
+/* CONTAINER: a descriptor, if any, is the file of its cgroup that counts kills for want of memory. TELL, of a program that exec has left alone:
+   texts are a file, and what is written there before the exit status, the time and the end of its line of JSON. */
+struct named_request { uint32_t kind, pid; };
 
-/* On the socket of those who attach: a stream of frames. */
-enum frame { FRAME_SUBSCRIBE = 1, FRAME_INPUT = 2, FRAME_INPUT_END = 3, FRAME_RESIZE = 4, FRAME_REOPEN = 5 };
+/* On the socket of those who attach: a stream of frames. FRAME_COMMAND comes with a socket like the control socket, which takes the place of this one. */
+enum frame { FRAME_SUBSCRIBE = 1, FRAME_INPUT = 2, FRAME_INPUT_END = 3, FRAME_RESIZE = 4, FRAME_REOPEN = 5, FRAME_COMMAND = 6 };
 enum frame_out { FRAME_HELLO = 1, FRAME_OUTPUT = 2, FRAME_LOST = 3, FRAME_EXIT = 4, FRAME_DONE = 5 };
 struct frame_header { uint8_t kind, stream; uint16_t reserved; uint32_t length; };
 /* What a client wants: streams by number, to write, that the container waits rather than lose a byte for it, to do what follows the end itself, and to remove the container with all that is told of it. */
@@ -81,32 +84,33 @@ enum state { STATE_STARTING, STATE_RUNNING, STATE_ENDED };
 
 struct stream { int fd; uint8_t number; uint32_t used; uint8_t line[LINE]; };
 struct client {
-  int fd;
-  uint32_t wants, payload, filled;      /* of the frame that is coming in: what is left of its payload, bytes of its header */
+  int fd, commands;
+  uint32_t wants;
+  uint64_t filled;                      /* of the frame that is coming in: bytes of its header, of its payload */
   struct frame_header frame;
-  uint8_t small[8];                     /* payload of the frames that have little */
+  uint8_t small[8];                     /* behind it: payload of the frames that have little */
   uint8_t *backlog;                     /* what the client has not taken yet; BACKLOG bytes, mapped while needed */
   uint32_t first, last;
   uint64_t lost;
 };
+/* Whose end is told in a file of others; in a mapping of its own. */
+struct execution { struct execution *next; long pid; uint64_t length; uint8_t texts[MESSAGE + TAIL]; };
 
 static struct {
   enum state state;
   int control, signals, directory, listener, events, log, sink, input, is_terminal;
   const char *log_texts[SINK_TEXTS + 1];
-  uint32_t format, log_files, once, passing;
-  uint64_t log_bytes, log_size, log_lost, sink_lost;
+  struct configure wanted;              /* as it was asked for */
+  uint64_t log_size, log_lost, sink_lost;
   int log_torn;
   long container;
   uint32_t status;                      /* as wait4 gives it */
   struct time ended;
   uint32_t last_reads;
-  long spawned[SPAWNED];                /* what to end when the control socket ends too soon */
-  struct { long pid; uint32_t status; } early[EARLY]; /* who ended before anyone said which is the container */
-  uint32_t early_count;
+  struct execution *executions;
   uint8_t handler[MESSAGE];             /* texts of the sink, and of the program that is started in the end */
   const uint8_t *handler_texts;         /* where those of the program begin */
-  uint32_t handler_size, handler_arguments, handler_variables;
+  uint32_t handler_size;
 } monitor;
 
 static struct stream streams[2]; /* standard output, or the terminal; standard error */
@@ -114,6 +118,9 @@ static struct client clients[CLIENTS];
 static uint8_t chunk[CHUNK], outbox[OUTBOX], pending_input[CHUNK], message[MESSAGE];
 static uint32_t outbox_used, input_first, input_last;
 static int input_ends;
+static struct { uint64_t length; int level, type; int32_t descriptors[DESCRIPTORS]; } rights; /* what came with the last message; where it has been kept, -1 */
+static uint32_t rights_count;
+enum { RIGHTS_HEADER = 16 };
 
 /* ---- small things ------------------------------------------------------------------------------------------------ */
 
@@ -167,6 +174,37 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
+/* Reads what has come over a socket, with its descriptors; `rights_count` of them. */
+static long receive(int fd, void *to, uint64_t most) {
+  struct vector vector = {to, most};
+  struct message_header header = {0, 0, &vector, 1, &rights, sizeof rights, 0};
+  long size = CALL(SYS_recvmsg, fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  rights_count = size >= 0 && header.control_length >= RIGHTS_HEADER && rights.type == SCM_RIGHTS ? (uint32_t)((rights.length - RIGHTS_HEADER) / 4) : 0;
+  return size > 0 && header.flags & (MSG_TRUNC | MSG_CTRUNC) ? -EMSGSIZE : size;
+}
+
+static void answer(int to, enum reply kind, int64_t value, int64_t error, int descriptor) {
+  struct control_reply reply = {kind, VERSION, value, error};
+  struct vector vector = {&reply, sizeof reply};
+  struct { uint64_t length; int level, type; int32_t descriptors[2]; } passed = {RIGHTS_HEADER + 4, SOL_SOCKET, SCM_RIGHTS, {descriptor, 0}};
+  struct message_header header = {0, 0, &vector, 1, 0, 0, 0};
+  if (descriptor >= 0) {
+    header.control = &passed;
+    header.control_length = RIGHTS_HEADER + 8;
+  }
+  CALL(SYS_sendmsg, to, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* What nobody has kept. */
+static void close_rights(void) {
+  while (rights_count) close_fd(&rights.descriptors[--rights_count]);
+}
+
+static void *map(uint64_t length) {
+  long area = CALL(SYS_mmap, 0, length, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return area < 0 && area >= -4095 ? 0 : (void *)area;
+}
+
 static void make_nonblocking(int fd) { CALL(SYS_fcntl, fd, F_SETFL, CALL(SYS_fcntl, fd, F_GETFL) | O_NONBLOCK); }
 
 static struct time now(void) {
@@ -193,12 +231,11 @@ static uint8_t *put_time(uint8_t *to, struct time time) {
     known_day = day;
   }
   copy(to, date, 11);
-  to = put_number(to + 11, (uint64_t)(second / 3600), 2);
-  *to++ = ':';
-  to = put_number(to, (uint64_t)(second / 60 % 60), 2);
-  *to++ = ':';
-  to = put_number(to, (uint64_t)(second % 60), 2);
-  *to++ = '.';
+  to += 11;
+  for (int64_t unit = 3600; unit; unit /= 60) {
+    to = put_number(to, (uint64_t)(second / unit % 60), 2);
+    *to++ = unit > 1 ? ':' : '.';
+  }
   to = put_number(to, (uint64_t)time.nanoseconds, 9);
   *to++ = 'Z';
   return to;
@@ -216,18 +253,15 @@ static void open_log(int flags) {
 }
 
 static void log_name(char *to, uint32_t number) {
-  uint8_t *end = put_text((uint8_t *)to, "log");
-  if (number) {
-    *end++ = '.';
-    end = put_number(end, number, 1);
-  }
+  uint8_t *end = put_text((uint8_t *)to, number ? "log." : "log");
+  if (number) end = put_number(end, number, 1);
   *end = 0;
 }
 
 /* log.1 is the one before the present one; the oldest is replaced. */
 static void rotate_log(void) {
   char from[24], to[24];
-  for (uint32_t number = monitor.log_files - 1; number > 0; number--) {
+  for (uint32_t number = monitor.wanted.log_files - 1; number > 0; number--) {
     log_name(from, number - 1);
     log_name(to, number);
     CALL(SYS_renameat2, monitor.directory, from, monitor.directory, to, 0);
@@ -252,10 +286,10 @@ static void tell_loss(void) {
   uint64_t lost = monitor.log_lost;
   uint8_t text[256], *at = text;
   if (monitor.log_torn) *at++ = '\n';
-  if (monitor.format == FORMAT_JSON) at = put_text(at, "{\"log\":\"");
+  if (monitor.wanted.format == FORMAT_JSON) at = put_text(at, "{\"log\":\"");
   else at = put_text(put_time(at, now()), " stderr F ");
   at = put_text(put_number(put_text(at, "teu: "), lost, 1), " bytes of the log were lost: it could not be written");
-  if (monitor.format == FORMAT_JSON) at = put_text(put_time(put_text(at, "\\n\",\"stream\":\"stderr\",\"time\":\""), now()), "\"}");
+  if (monitor.wanted.format == FORMAT_JSON) at = put_text(put_time(put_text(at, "\\n\",\"stream\":\"stderr\",\"time\":\""), now()), "\"}");
   *at++ = '\n';
   monitor.log_lost = 0;
   write_log(text, (uint64_t)(at - text));
@@ -291,41 +325,38 @@ static void log_to_sink(const struct stream *stream, const uint8_t *before, uint
 
 static void flush_log(void) {
   if (!outbox_used) return;
-  if (monitor.log_bytes && monitor.log_size && monitor.log_size + outbox_used > monitor.log_bytes) rotate_log();
+  if (monitor.wanted.log_bytes && monitor.log_size && monitor.log_size + outbox_used > monitor.wanted.log_bytes) rotate_log();
   if (monitor.log_lost) tell_loss();
   if (monitor.log_lost) monitor.log_lost += outbox_used;
   else write_log(outbox, outbox_used);
   outbox_used = 0;
 }
 
-/* One byte of a JSON string. Bytes beyond ASCII are kept as they are: a reader decides what they mean. */
-static uint8_t *put_escaped(uint8_t *to, uint8_t byte) {
-  static const char hex[] = "0123456789abcdef";
-  if (byte == '"' || byte == '\\') { *to++ = '\\'; *to++ = byte; return to; }
-  if (byte >= 0x20) { *to++ = byte; return to; }
-  if (byte == '\n') return put_text(to, "\\n");
-  to = put_text(to, "\\u00");
-  *to++ = (uint8_t)hex[byte >> 4];
-  *to++ = (uint8_t)hex[byte & 15];
-  return to;
-}
-
+/* Of a JSON string. Bytes beyond ASCII are kept as they are: a reader decides what they mean. */
 static uint8_t *put_json(uint8_t *to, const uint8_t *bytes, uint32_t length) {
-  for (uint32_t i = 0; i < length; i++) to = put_escaped(to, bytes[i]);
+  static const char hex[] = "0123456789abcdef";
+  for (; length; length--, bytes++) {
+    if (*bytes == '"' || *bytes == '\\') *to++ = '\\';
+    if (*bytes >= 0x20) { *to++ = *bytes; continue; }
+    to = put_text(to, *bytes == '\n' ? "\\n" : "\\u00");
+    if (*bytes == '\n') continue;
+    *to++ = (uint8_t)hex[*bytes >> 4];
+    *to++ = (uint8_t)hex[*bytes & 15];
+  }
   return to;
 }
 
 /* One entry: `before` and `bytes` together are at most LINE long, half of it in JSON, which needs six bytes for one at worst. */
 static void log_line(const struct stream *stream, const uint8_t *before, uint32_t before_length, const uint8_t *bytes, uint32_t length, int is_whole, struct time time) {
-  if (monitor.format >= FORMAT_SINK) log_to_sink(stream, before, before_length, bytes, length, is_whole);
-  if (monitor.format == FORMAT_SINK) return;
-  const char *members = monitor.format == FORMAT_JSON && monitor.log_texts[0] ? monitor.log_texts[0] : "";
-  uint32_t most = (monitor.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128 + (uint32_t)text_length(members);
-  int is_full = monitor.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.log_bytes;
+  if (monitor.wanted.format >= FORMAT_SINK) log_to_sink(stream, before, before_length, bytes, length, is_whole);
+  if (monitor.wanted.format == FORMAT_SINK) return;
+  const char *members = monitor.wanted.format == FORMAT_JSON && monitor.log_texts[0] ? monitor.log_texts[0] : "";
+  uint32_t most = (monitor.wanted.format == FORMAT_JSON ? 6 : 1) * (before_length + length) + 128 + (uint32_t)text_length(members);
+  int is_full = monitor.wanted.log_bytes && monitor.log_size + outbox_used + before_length + length > monitor.wanted.log_bytes;
   if (most > OUTBOX - outbox_used || is_full) flush_log();
   uint8_t *at = outbox + outbox_used;
   const char *name = stream->number == 1 ? "stdout" : "stderr";
-  if (monitor.format == FORMAT_JSON) {
+  if (monitor.wanted.format == FORMAT_JSON) {
     at = put_json(put_json(put_text(at, "{\"log\":\""), before, before_length), bytes, length);
     if (is_whole) at = put_text(at, "\\n");
     at = put_text(put_text(put_text(put_text(at, "\",\"stream\":\""), name), "\","), members);
@@ -344,8 +375,8 @@ static void log_line(const struct stream *stream, const uint8_t *before, uint32_
 
 /* Cuts what was read into lines. A line longer than LINE becomes several entries, all but the last of them partial. */
 static void log_chunk(struct stream *stream, const uint8_t *bytes, uint32_t length) {
-  if (monitor.format == FORMAT_NONE) return;
-  const uint32_t limit = monitor.format == FORMAT_JSON ? LINE / 2 : LINE;
+  if (monitor.wanted.format == FORMAT_NONE) return;
+  const uint32_t limit = monitor.wanted.format == FORMAT_JSON ? LINE / 2 : LINE;
   struct time time = now();
   while (length) {
     uint32_t room = limit - stream->used, end = 0, most = length < room ? length : room;
@@ -371,6 +402,184 @@ static void log_rest(struct stream *stream) {
   flush_log();
 }
 
+/* ---- children ---------------------------------------------------------------------------------------------------- */
+
+/* As shells have it, of what wait4 gives. */
+static uint32_t exit_status(uint32_t status) { return status & 0x7f ? 128 + (status & 0x7f) : (status >> 8) & 0xff; }
+
+/* There is room behind the texts; the line goes in one write, between those of others. */
+static void tell_end(struct execution *execution, uint32_t status) {
+  const char *path = (const char *)execution->texts;
+  uint8_t *line = execution->texts + text_length(path) + 1, *at = put_number(execution->texts + execution->length - 1, exit_status(status), 1);
+  struct time time = now();
+  at = put_number(put_text(at, "\"},\"time\":"), (uint64_t)(time.seconds * 1000 + time.nanoseconds / 1000000), 1);
+  at = put_text(at, "}\n");
+  int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd >= 0) CALL(SYS_write, fd, line, at - line);
+  close_fd(&fd);
+}
+
+/* Whether a child, `pid` or any, has ended; -errno where there is none. */
+static long on_child(long pid, int options) {
+  uint32_t status = 0;
+  pid = CALL(SYS_wait4, pid, &status, options | WALL, 0);
+  if (pid <= 0) return pid;
+  /* Of orphans that end later no starter is told: one that stays does not read. */
+  if (monitor.state == STATE_STARTING) answer(monitor.control, REPLY_ENDED, pid, status, -1);
+  for (int i = 0; i < CLIENTS; i++)
+    if (clients[i].commands) answer(clients[i].fd, REPLY_ENDED, pid, status, -1);
+  if (monitor.state == STATE_RUNNING && pid == monitor.container) {
+    monitor.status = status;
+    monitor.ended = now();
+    monitor.state = STATE_ENDED;
+  }
+  for (struct execution **at = &monitor.executions, *execution = *at; execution; at = &execution->next, execution = *at) {
+    if (execution->pid != pid) continue;
+    tell_end(execution, status);
+    *at = execution->next;
+    CALL(SYS_munmap, execution, sizeof *execution);
+    break;
+  }
+  return pid;
+}
+
+/* ---- the control socket ------------------------------------------------------------------------------------------ */
+
+/* Splits `count` texts off; returns 0 when there are fewer. */
+static int split(const uint8_t **at, const uint8_t *end, const char **table, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    table[i] = (const char *)*at;
+    while (*at < end && **at) (*at)++;
+    if (*at == end) return 0;
+    (*at)++;
+  }
+  table[count] = 0;
+  return 1;
+}
+
+static int configure(uint32_t size) {
+  const struct configure *request = (const void *)message;
+  if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
+  if (request->format > FORMAT_BOTH || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
+  int is_sink = request->format >= FORMAT_SINK, is_json = request->format == FORMAT_JSON;
+  if (request->texts != (is_sink ? SINK_TEXTS : 0) && (!is_json || request->texts != 1)) return -EINVAL;
+  if (is_sink != !!(request->given & GIVEN_SINK)) return -EINVAL;
+  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.sink};
+  uint32_t next = 0;
+  for (uint32_t i = 0; i < 6; i++) {
+    if (!(request->given & (1U << i))) continue;
+    if (next == rights_count) return -EINVAL;
+    close_fd(places[i]);
+    *places[i] = rights.descriptors[next];
+    rights.descriptors[next++] = -1;
+    if (i >= 1) make_nonblocking(*places[i]);
+  }
+  /* What else was given are files by which one enters a cgroup: the monitor's own, not that of the session it was started from. */
+  for (; next < rights_count; next++) CALL(SYS_write, rights.descriptors[next], "0", 1);
+  monitor.wanted = *request;
+  monitor.handler_size = size - sizeof *request;
+  copy(monitor.handler, message + sizeof *request, monitor.handler_size);
+  monitor.handler_texts = monitor.handler;
+  if (!split(&monitor.handler_texts, monitor.handler + monitor.handler_size, monitor.log_texts, request->texts) || (is_json && request->texts && text_length(monitor.log_texts[0]) > MEMBERS)) {
+    monitor.wanted.format = FORMAT_NONE;
+    return -EINVAL;
+  }
+  int is_file = monitor.wanted.format != FORMAT_NONE && monitor.wanted.format != FORMAT_SINK;
+  if (is_file) open_log(0);
+  return is_file && monitor.log < 0 ? monitor.log : 0;
+}
+
+static void spawn_child(int fd, uint32_t size) {
+  static struct spawn spawn;
+  static const char *arguments[WORDS + 1], *variables[WORDS + 1];
+  const struct spawn_request *request = (const void *)message;
+  const uint8_t *at = message + sizeof *request, *end = message + size;
+  uint32_t fixed = 1 + (size >= sizeof *request && request->in_cgroup ? 1 : 0);
+  if (size < sizeof *request || rights_count < fixed || request->arguments > WORDS || request->variables > WORDS ||
+      !split(&at, end, arguments, request->arguments) || !split(&at, end, variables, request->variables)) {
+    answer(fd, REPLY_SPAWNED, -EINVAL, 0, -1);
+    return;
+  }
+  spawn = (struct spawn){.flags = request->flags, .exit_signal = SIGCHLD, .executable = (uint64_t)rights.descriptors[0], .argv = (uint64_t)arguments, .envp = (uint64_t)variables, .count = rights_count - fixed};
+  if (request->in_cgroup) {
+    spawn.flags |= 0x200000000UL; /* CLONE_INTO_CGROUP */
+    spawn.cgroup = (uint64_t)rights.descriptors[1];
+  }
+  for (uint32_t i = fixed; i < rights_count; i++) spawn.descriptors[i - fixed] = rights.descriptors[i];
+  long pid = spawn_program(&spawn);
+  answer(fd, REPLY_SPAWNED, pid, spawn.error, pid > 0 ? (int)spawn.pidfd : -1);
+  if (pid > 0) CALL(SYS_close, spawn.pidfd);
+}
+
+/* From here on the monitor needs nobody. */
+static int name_container(uint32_t size) {
+  const struct named_request *request = (const void *)message;
+  if (size < sizeof *request || monitor.directory < 0 || monitor.state != STATE_STARTING) return -EINVAL;
+  if (on_child(request->pid, WNOHANG)) return -ECHILD;
+  monitor.container = request->pid;
+  monitor.state = STATE_RUNNING;
+  if (rights_count) {
+    monitor.events = rights.descriptors[0];
+    rights.descriptors[0] = -1;
+  }
+  return 0;
+}
+
+/* In the place of the pipes. */
+static int take_terminal(void) {
+  if (!rights_count || monitor.is_terminal || monitor.directory < 0 || monitor.state != STATE_STARTING) return -EINVAL;
+  close_fd(&monitor.input);
+  close_fd(&streams[0].fd);
+  monitor.input = streams[0].fd = rights.descriptors[0];
+  rights.descriptors[0] = -1;
+  monitor.is_terminal = 1;
+  make_nonblocking(monitor.input);
+  return 0;
+}
+
+/* One that has ended already is no child of ours any more; whoever asks was told how. */
+static int tell_of(uint32_t size) {
+  const struct named_request *request = (const void *)message;
+  const char *texts[3];
+  const uint8_t *at = message + sizeof *request, *end = message + size;
+  if (size < sizeof *request || size > MESSAGE - TAIL || !split(&at, end, texts, 2) || at != end) return -EINVAL;
+  if (on_child(request->pid, WNOHANG)) return -ECHILD;
+  struct execution *execution = map(sizeof *execution);
+  if (!execution) return -ENOMEM;
+  execution->pid = request->pid;
+  execution->length = size - sizeof *request;
+  copy(execution->texts, texts[0], execution->length);
+  execution->next = monitor.executions;
+  monitor.executions = execution;
+  return 0;
+}
+
+/* One message, which is answered. Returns as recvmsg does. */
+static long on_command(int fd) {
+  long size = receive(fd, message, sizeof message);
+  if (size <= 0 && size != -EMSGSIZE) return size;
+  int64_t error = size < 0 ? size : -EINVAL;
+  switch (size < 4 ? 0 : *(const uint32_t *)message) {
+    case REQUEST_SPAWN: spawn_child(fd, (uint32_t)size); return size;
+    case REQUEST_CONFIGURE: error = configure((uint32_t)size); break;
+    case REQUEST_TERMINAL: error = take_terminal(); break;
+    case REQUEST_CONTAINER: error = name_container((uint32_t)size); break;
+    case REQUEST_TELL: error = tell_of((uint32_t)size); break;
+  }
+  answer(fd, REPLY_DONE, 0, error, -1);
+  return 1;
+}
+
+static void on_control(void) {
+  long size = on_command(monitor.control);
+  close_rights();
+  if (size > 0 || size == -EINTR || size == -EAGAIN) return;
+  close_fd(&monitor.control);
+  if (monitor.state != STATE_STARTING) return;
+  CALL(SYS_kill, 0, SIGKILL); /* ourselves, and what we have started: it is all of our process group */
+  leave(1);
+}
+
 /* ---- those who attach -------------------------------------------------------------------------------------------- */
 
 static uint32_t backlog_of(const struct client *client) { return client->last - client->first; }
@@ -380,7 +589,7 @@ static void drop_client(struct client *client) {
   close_fd(&client->fd);
   if (client->backlog) CALL(SYS_munmap, client->backlog, BACKLOG);
   *client = (struct client){.fd = -1};
-  if (!wrote || !monitor.once) return;
+  if (!wrote || !monitor.wanted.once) return;
   for (int i = 0; i < CLIENTS; i++)
     if (clients[i].fd >= 0 && clients[i].wants & WANT_STDIN) return;
   input_ends = 1;
@@ -404,11 +613,7 @@ static void push_backlog(struct client *client) {
 }
 
 static int append_backlog(struct client *client, const void *bytes, uint32_t length) {
-  if (!client->backlog) {
-    long area = CALL(SYS_mmap, 0, BACKLOG, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (area < 0 && area >= -4095) return 0;
-    client->backlog = (uint8_t *)area;
-  }
+  if (!client->backlog && !(client->backlog = map(BACKLOG))) return 0;
   if (BACKLOG - client->last < length && client->first) { /* to the front */
     for (uint32_t i = 0; i < backlog_of(client); i++) client->backlog[i] = client->backlog[client->first + i];
     client->last -= client->first;
@@ -430,11 +635,9 @@ static void send_frame(struct client *client, enum frame_out kind, uint8_t strea
     return;
   }
   if (client->lost) {
-    struct frame_header loss = {FRAME_LOST, 0, 0, 8};
-    uint64_t lost = client->lost;
+    struct { struct frame_header header; uint64_t lost; } loss = {{FRAME_LOST, 0, 0, 8}, client->lost};
     client->lost = 0;
     append_backlog(client, &loss, sizeof loss);
-    append_backlog(client, &lost, sizeof lost);
   }
   if (append_backlog(client, &header, sizeof header) && length) append_backlog(client, payload, length);
   push_backlog(client);
@@ -488,75 +691,69 @@ static void push_input(void) {
   input_ends = 0;
 }
 
-static void resize(struct client *client, const uint8_t *payload) {
-  int64_t error = monitor.is_terminal && streams[0].fd >= 0 ? CALL(SYS_ioctl, streams[0].fd, TIOCSWINSZ, payload) : -ENOTTY;
-  send_frame(client, FRAME_DONE, 0, &error, sizeof error);
-}
-
 /* A frame has come whole, but for FRAME_INPUT, whose bytes have gone where they go. */
 static void on_frame(struct client *client) {
   int64_t done = 0;
   switch ((enum frame)client->frame.kind) {
     case FRAME_SUBSCRIBE:
       client->wants = client->small[0];
-      if (client->wants & WANT_REMOVE) monitor.passing = 1; /* nobody waits for the disk to take what goes */
-      send_frame(client, FRAME_DONE, 0, &done, sizeof done);
+      if (client->wants & WANT_REMOVE) monitor.wanted.passing = 1; /* nobody waits for the disk to take what goes */
       break;
-    case FRAME_INPUT: break;
-    case FRAME_INPUT_END: input_ends = 1; push_input(); break;
-    case FRAME_RESIZE: resize(client, client->small); break;
+    case FRAME_INPUT: return;
+    case FRAME_INPUT_END: input_ends = 1; push_input(); return;
+    case FRAME_RESIZE: done = monitor.is_terminal && streams[0].fd >= 0 ? CALL(SYS_ioctl, streams[0].fd, TIOCSWINSZ, client->small) : -ENOTTY; break;
     case FRAME_REOPEN:
       if (monitor.directory >= 0) open_log(0);
       done = monitor.log < 0 ? monitor.log : 0;
-      send_frame(client, FRAME_DONE, 0, &done, sizeof done);
       break;
+    case FRAME_COMMAND:
+      close_fd(&client->fd);
+      *client = (struct client){.fd = rights.descriptors[0], .commands = 1};
+      rights.descriptors[0] = -1;
+      answer(client->fd, REPLY_DONE, 0, 0, -1);
+      return;
   }
+  send_frame(client, FRAME_DONE, 0, &done, sizeof done);
 }
 
 static int is_sound(const struct client *client) {
   switch ((enum frame)client->frame.kind) {
     case FRAME_SUBSCRIBE: case FRAME_RESIZE: return client->frame.length == sizeof client->small;
     case FRAME_REOPEN: return client->frame.length == 0;
+    case FRAME_COMMAND: return client->frame.length == 0 && rights_count == 1 && !backlog_of(client) && !client->wants;
     case FRAME_INPUT: return (client->wants & WANT_STDIN) != 0;
     case FRAME_INPUT_END: return client->wants & WANT_STDIN && client->frame.length == 0;
   }
   return 0;
 }
 
-/* Reads one piece: of a frame's header, of its payload. A client that speaks another language is dropped. Returns whether there may be more. */
-static int on_client(struct client *client) {
-  uint8_t *to;
-  uint32_t most;
-  if (client->filled < sizeof client->frame) {
-    to = (uint8_t *)&client->frame + client->filled;
-    most = sizeof client->frame - client->filled;
-  } else if (client->frame.kind == FRAME_INPUT) {
-    to = pending_input + input_last;
-    most = CHUNK - input_last < client->payload ? CHUNK - input_last : client->payload;
-    if (most == 0) return 0; /* another client's turn left no room */
-  } else {
-    to = client->small + (sizeof client->small - client->payload);
-    most = client->payload;
+/* Reads one piece: of a frame's header, of its payload. Returns as recvmsg does; 0 where a client speaks another language. */
+static long on_piece(struct client *client) {
+  const uint64_t header = sizeof client->frame;
+  int is_input = client->filled >= header && client->frame.kind == FRAME_INPUT;
+  uint64_t most = header + (client->filled < header ? 0 : client->frame.length) - client->filled;
+  if (is_input && most > CHUNK - input_last) most = CHUNK - input_last;
+  if (!most) return -EAGAIN; /* another client's turn left no room */
+  long length = receive(client->fd, is_input ? pending_input + input_last : (uint8_t *)&client->frame + client->filled, most);
+  if (length <= 0) return length;
+  client->filled += (uint64_t)length;
+  if (client->filled == header && !is_sound(client)) return 0;
+  if (is_input) {
+    input_last += (uint32_t)length;
+    push_input();
   }
-  long length = CALL(SYS_read, client->fd, to, most);
-  if (length == -EINTR || length == -EAGAIN) return 0;
-  if (length <= 0) { drop_client(client); return 0; }
-  if (client->filled < sizeof client->frame) {
-    client->filled += (uint32_t)length;
-    if (client->filled < sizeof client->frame) return 1;
-    if (!is_sound(client)) { drop_client(client); return 0; }
-    client->payload = client->frame.length;
-  } else {
-    client->payload -= (uint32_t)length;
-    if (client->frame.kind == FRAME_INPUT) {
-      input_last += (uint32_t)length;
-      push_input();
-    }
-  }
-  if (client->payload) return 1;
+  if (client->filled < header || client->filled < header + client->frame.length) return length;
   client->filled = 0;
   on_frame(client);
-  return 1;
+  return length;
+}
+
+/* Returns whether there may be more. */
+static int on_client(struct client *client) {
+  long length = client->commands ? on_command(client->fd) : on_piece(client);
+  close_rights();
+  if (length <= 0 && length != -EINTR && length != -EAGAIN) drop_client(client);
+  return length > 0;
 }
 
 /* Returns whether somebody came. */
@@ -578,57 +775,36 @@ static int on_listener(void) {
 
 /* How often the kernel has killed a process of the cgroup for want of memory: the number after "oom_kill ", in v1's memory.oom_control as in v2's memory.events. */
 static uint64_t oom_kills(void) {
-  static const char word[] = "oom_kill ";
-  long length = monitor.events < 0 ? 0 : CALL(SYS_pread64, monitor.events, chunk, CHUNK - 1, 0);
+  static const char word[] = "\noom_kill "; /* in neither file on the first line */
+  long length = monitor.events < 0 ? 0 : CALL(SYS_pread64, monitor.events, chunk, CHUNK, 0);
   uint64_t number = 0;
-  for (long at = 0; at + (long)sizeof word <= length; at++) {
-    uint32_t same = 0;
-    while (word[same] && (uint8_t)word[same] == chunk[at + same]) same++;
-    if (word[same] || (at && chunk[at - 1] != '\n')) continue;
-    for (at += same; at < length && chunk[at] >= '0' && chunk[at] <= '9'; at++) number = number * 10 + (chunk[at] - '0');
-    break;
+  for (long at = 0, same = 0; at < length; at++) {
+    if (word[same]) same = chunk[at] == word[same] ? same + 1 : chunk[at] == '\n';
+    else if (chunk[at] >= '0' && chunk[at] <= '9') number = number * 10 + (chunk[at] - '0');
+    else break;
   }
   return number;
 }
 
 /* On disk whole or not at all, before anyone is told. */
 static void write_exit_record(void) {
-  uint32_t signal = monitor.status & 0x7f, status = signal ? 128 + signal : (monitor.status >> 8) & 0xff;
+  uint32_t signal = monitor.status & 0x7f;
   uint64_t killed = oom_kills();
   uint8_t text[256], *at = put_number(put_text(text, "{\"version\":"), VERSION, 1);
   at = put_number(put_text(at, ",\"monitor\":"), (uint64_t)CALL(SYS_getpid, 0), 1);
   at = put_number(put_text(at, ",\"pid\":"), (uint64_t)monitor.container, 1);
-  at = put_number(put_text(at, ",\"status\":"), status, 1);
+  at = put_number(put_text(at, ",\"status\":"), exit_status(monitor.status), 1);
   at = put_number(put_text(at, ",\"signal\":"), signal, 1);
   at = put_number(put_text(at, ",\"oomKills\":"), killed, 1);
   at = put_text(put_time(put_text(at, ",\"finishedAt\":\""), monitor.ended), "\"}\n");
   long fd = CALL(SYS_openat, monitor.directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
-  long length = at - text, written = CALL(SYS_write, fd, text, length), synced = monitor.passing ? 0 : CALL(SYS_fsync, fd);
+  long length = at - text, written = CALL(SYS_write, fd, text, length), synced = monitor.wanted.passing ? 0 : CALL(SYS_fsync, fd);
   CALL(SYS_close, fd);
   /* Without it the next teu finds that monitor and container are gone, and says that the status is not known. */
   if (written != length || synced < 0) return;
   CALL(SYS_renameat2, monitor.directory, "exit.new", monitor.directory, "exit", 0);
-  if (!monitor.passing) CALL(SYS_fsync, monitor.directory);
-}
-
-/* Splits `count` texts off; returns 0 when there are fewer. */
-static int split(const uint8_t **at, const uint8_t *end, const char **table, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    table[i] = (const char *)*at;
-    while (*at < end && **at) (*at)++;
-    if (*at == end) return 0;
-    (*at)++;
-  }
-  table[count] = 0;
-  return 1;
-}
-
-/* A starter that holds the control socket to the end does what follows itself. */
-static int has_starter(void) {
-  struct poll poll = {monitor.control, POLLIN, 0};
-  struct time none = {0, 0};
-  return monitor.control >= 0 && CALL(SYS_ppoll, &poll, 1, &none, 0, 8) >= 0 && !(poll.revents & POLLHUP);
+  if (!monitor.wanted.passing) CALL(SYS_fsync, monitor.directory);
 }
 
 /* teu, for what follows: it is told by the record, and we do not wait for it. */
@@ -636,7 +812,7 @@ static void start_handler(void) {
   static struct spawn spawn;
   static const char *path[2], *arguments[WORDS + 1], *variables[WORDS + 1];
   const uint8_t *at = monitor.handler_texts, *end = monitor.handler + monitor.handler_size;
-  if (!monitor.handler_size || at == end || !split(&at, end, path, 1) || !split(&at, end, arguments, monitor.handler_arguments) || !split(&at, end, variables, monitor.handler_variables)) return;
+  if (!monitor.handler_size || at == end || !split(&at, end, path, 1) || !split(&at, end, arguments, monitor.wanted.arguments) || !split(&at, end, variables, monitor.wanted.variables)) return;
   long null = CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
   spawn = (struct spawn){.exit_signal = SIGCHLD, .path = (uint64_t)path[0], .directory = (uint64_t)"/", .argv = (uint64_t)arguments, .envp = (uint64_t)variables, .count = 3, .descriptors = {null, null, null}};
   spawn_program(&spawn);
@@ -647,11 +823,12 @@ __attribute__((noreturn)) static void finish(void) {
   uint64_t status = monitor.status;
   int is_settled = 0;
   for (int i = 0; i < 2; i++) log_rest(&streams[i]);
-  if (monitor.log >= 0 && !monitor.passing) CALL(SYS_fdatasync, monitor.log);
+  if (monitor.log >= 0 && !monitor.wanted.passing) CALL(SYS_fdatasync, monitor.log);
   write_exit_record();
   while (on_listener()) ;
   for (int i = 0; i < CLIENTS; i++) {
     while (clients[i].fd >= 0 && on_client(&clients[i])) ; /* what was asked too late is answered all the same */
+    if (clients[i].commands) drop_client(&clients[i]);
     if (clients[i].fd >= 0 && clients[i].wants & WANT_SETTLE) is_settled = 1;
     send_frame(&clients[i], FRAME_EXIT, 0, &status, sizeof status);
     if (clients[i].fd >= 0 && !backlog_of(&clients[i])) drop_client(&clients[i]);
@@ -661,7 +838,14 @@ __attribute__((noreturn)) static void finish(void) {
     struct time patience = {2, 0};
     while (clients[i].fd >= 0 && backlog_of(&clients[i]) && CALL(SYS_ppoll, &poll, 1, &patience, 0, 8) > 0) push_backlog(&clients[i]);
   }
-  if (!is_settled && !has_starter()) start_handler();
+  /* A starter that holds the control socket to the end does what follows itself. */
+  if (monitor.control >= 0) on_control();
+  if (!is_settled && monitor.control < 0) start_handler();
+  close_fd(&monitor.control);
+  close_fd(&monitor.listener);
+  for (int i = 0; i < CLIENTS; i++) drop_client(&clients[i]);
+  /* What shares the machine's process IDs outlives the first process, until whoever does what follows ends it. */
+  while (monitor.executions && on_child(-1, 0) > 0) ;
   leave(0);
 }
 
@@ -671,174 +855,6 @@ static void wind_up(void) {
   for (int i = 0; i < 2; i++)
     if (streams[i].fd >= 0 && (monitor.last_reads++ >= LAST_READS || !on_output(&streams[i]))) close_stream(&streams[i]);
   if (streams[0].fd < 0 && streams[1].fd < 0 && !must_wait()) finish();
-}
-
-static void container_ended(uint32_t status) {
-  monitor.status = status;
-  monitor.ended = now();
-  monitor.state = STATE_ENDED;
-}
-
-struct rights { uint64_t length; int level, type; int32_t descriptors[DESCRIPTORS]; };
-static struct rights rights;
-enum { RIGHTS_HEADER = 16 };
-
-static void answer(enum reply kind, int64_t value, int64_t error, int descriptor) {
-  struct control_reply reply = {kind, VERSION, value, error};
-  struct vector vector = {&reply, sizeof reply};
-  struct rights passed = {.length = RIGHTS_HEADER + 4, .level = SOL_SOCKET, .type = SCM_RIGHTS};
-  struct message_header header = {0, 0, &vector, 1, 0, 0, 0};
-  if (descriptor >= 0) {
-    passed.descriptors[0] = descriptor;
-    header.control = &passed;
-    header.control_length = RIGHTS_HEADER + 8;
-  }
-  CALL(SYS_sendmsg, monitor.control, &header, MSG_NOSIGNAL);
-}
-
-static void on_child(void) {
-  uint8_t info[128];
-  int was_starting = monitor.state == STATE_STARTING;
-  while (CALL(SYS_read, monitor.signals, info, sizeof info) > 0) ;
-  for (;;) {
-    uint32_t status = 0;
-    long pid = CALL(SYS_wait4, -1, &status, WNOHANG | WALL, 0);
-    if (pid == -EINTR) continue;
-    if (pid <= 0) return;
-    for (int i = 0; i < SPAWNED; i++)
-      if (monitor.spawned[i] == pid) monitor.spawned[i] = 0;
-    if (monitor.state == STATE_RUNNING && pid == monitor.container) {
-      container_ended(status);
-    } else if (monitor.state == STATE_STARTING) {
-      monitor.early[monitor.early_count++ % EARLY].pid = pid;
-      monitor.early[(monitor.early_count - 1) % EARLY].status = status;
-    }
-    /* Of orphans that end later nobody is told: a starter that stays does not read. */
-    if (monitor.control >= 0 && was_starting) answer(REPLY_ENDED, pid, (int64_t)status, -1);
-  }
-}
-
-/* ---- the control socket ------------------------------------------------------------------------------------------ */
-
-static int configure(uint32_t size, uint32_t count) {
-  const struct configure *request = (const void *)message;
-  if (size < sizeof *request || request->version != VERSION || request->given & ~(uint32_t)GIVEN_ALL) return -EINVAL;
-  if (request->format > FORMAT_BOTH || request->arguments > WORDS || request->variables > WORDS || request->log_files == 0 || !(request->given & GIVEN_DIRECTORY) || monitor.directory >= 0) return -EINVAL;
-  int is_sink = request->format >= FORMAT_SINK, is_json = request->format == FORMAT_JSON;
-  if (request->texts != (is_sink ? SINK_TEXTS : 0) && (!is_json || request->texts != 1)) return -EINVAL;
-  if (is_sink != !!(request->given & GIVEN_SINK)) return -EINVAL;
-  int *places[] = {&monitor.directory, &monitor.listener, &monitor.input, &streams[0].fd, &streams[1].fd, &monitor.sink};
-  uint32_t next = 0;
-  for (uint32_t i = 0; i < 6; i++) {
-    if (!(request->given & (1U << i))) continue;
-    if (next == count) return -EINVAL;
-    close_fd(places[i]);
-    *places[i] = rights.descriptors[next];
-    rights.descriptors[next++] = -1;
-    if (i >= 1) make_nonblocking(*places[i]);
-  }
-  /* What else was given are files by which one enters a cgroup: the monitor's own, not that of the session it was started from. */
-  for (; next < count; next++) CALL(SYS_write, rights.descriptors[next], "0", 1);
-  monitor.format = request->format;
-  monitor.log_bytes = request->log_bytes;
-  monitor.log_files = request->log_files;
-  monitor.once = request->once;
-  monitor.passing = request->passing;
-  monitor.handler_arguments = request->arguments;
-  monitor.handler_variables = request->variables;
-  monitor.handler_size = size - sizeof *request;
-  copy(monitor.handler, message + sizeof *request, monitor.handler_size);
-  monitor.handler_texts = monitor.handler;
-  if (!split(&monitor.handler_texts, monitor.handler + monitor.handler_size, monitor.log_texts, request->texts) || (is_json && request->texts && text_length(monitor.log_texts[0]) > MEMBERS)) {
-    monitor.format = FORMAT_NONE;
-    return -EINVAL;
-  }
-  int is_file = monitor.format != FORMAT_NONE && monitor.format != FORMAT_SINK;
-  if (is_file) open_log(0);
-  return is_file && monitor.log < 0 ? monitor.log : 0;
-}
-
-static void spawn_child(uint32_t size, uint32_t count) {
-  static struct spawn spawn;
-  static const char *arguments[WORDS + 1], *variables[WORDS + 1];
-  const struct spawn_request *request = (const void *)message;
-  const uint8_t *at = message + sizeof *request, *end = message + size;
-  int slot = 0;
-  while (slot < SPAWNED && monitor.spawned[slot]) slot++;
-  uint32_t fixed = 1 + (size >= sizeof *request && request->in_cgroup ? 1 : 0);
-  if (size < sizeof *request || count < fixed || slot == SPAWNED || request->arguments > WORDS || request->variables > WORDS ||
-      !split(&at, end, arguments, request->arguments) || !split(&at, end, variables, request->variables)) {
-    answer(REPLY_SPAWNED, -EINVAL, 0, -1);
-    return;
-  }
-  spawn = (struct spawn){.flags = request->flags, .exit_signal = SIGCHLD, .executable = (uint64_t)rights.descriptors[0], .argv = (uint64_t)arguments, .envp = (uint64_t)variables, .count = count - fixed};
-  if (request->in_cgroup) {
-    spawn.flags |= 0x200000000UL; /* CLONE_INTO_CGROUP */
-    spawn.cgroup = (uint64_t)rights.descriptors[1];
-  }
-  for (uint32_t i = fixed; i < count; i++) spawn.descriptors[i - fixed] = rights.descriptors[i];
-  long pid = spawn_program(&spawn);
-  if (pid > 0 && spawn.error >= 0) monitor.spawned[slot] = pid;
-  answer(REPLY_SPAWNED, pid, spawn.error, pid > 0 ? (int)spawn.pidfd : -1);
-  if (pid > 0) CALL(SYS_close, spawn.pidfd);
-}
-
-/* From here on the monitor needs nobody; the container may even have ended already. */
-static int name_container(uint32_t size, uint32_t count) {
-  const struct container_request *request = (const void *)message;
-  if (size < sizeof *request || monitor.directory < 0 || monitor.state != STATE_STARTING) return -EINVAL;
-  long pid = monitor.container = request->pid;
-  monitor.state = STATE_RUNNING;
-  if (count) {
-    monitor.events = rights.descriptors[0];
-    rights.descriptors[0] = -1;
-  }
-  for (uint32_t i = 0; i < EARLY; i++)
-    if (monitor.early[i].pid == pid) container_ended(monitor.early[i].status);
-  return 0;
-}
-
-/* In the place of the pipes. */
-static int take_terminal(uint32_t count) {
-  if (!count || monitor.is_terminal || monitor.directory < 0) return -EINVAL;
-  close_fd(&monitor.input);
-  close_fd(&streams[0].fd);
-  monitor.input = streams[0].fd = rights.descriptors[0];
-  rights.descriptors[0] = -1;
-  monitor.is_terminal = 1;
-  make_nonblocking(monitor.input);
-  return 0;
-}
-
-static void on_control(void) {
-  struct vector vector = {message, sizeof message};
-  struct message_header header = {0, 0, &vector, 1, &rights, sizeof rights, 0};
-  long size = CALL(SYS_recvmsg, monitor.control, &header, MSG_CMSG_CLOEXEC);
-  if (size == -EINTR) return;
-  if (size <= 0) {
-    close_fd(&monitor.control);
-    if (monitor.state != STATE_STARTING) return;
-    for (int i = 0; i < SPAWNED; i++)
-      if (monitor.spawned[i]) CALL(SYS_kill, monitor.spawned[i], SIGKILL);
-    leave(1);
-  }
-  uint32_t count = header.control_length >= RIGHTS_HEADER && rights.type == SCM_RIGHTS ? (uint32_t)((rights.length - RIGHTS_HEADER) / 4) : 0;
-  uint32_t kind = size >= 4 ? *(const uint32_t *)message : 0;
-  if (header.flags & (MSG_TRUNC | MSG_CTRUNC)) answer(REPLY_DONE, 0, -EMSGSIZE, -1);
-  else
-    switch (kind) {
-      case REQUEST_CONFIGURE: answer(REPLY_DONE, 0, configure((uint32_t)size, count), -1); break;
-      case REQUEST_SPAWN: spawn_child((uint32_t)size, count); break;
-      case REQUEST_TERMINAL:
-        answer(REPLY_DONE, 0, take_terminal(count), -1);
-        break;
-      case REQUEST_CONTAINER:
-        answer(REPLY_DONE, 0, name_container((uint32_t)size, count), -1);
-        break;
-      default: answer(REPLY_DONE, 0, -EINVAL, -1);
-    }
-  for (uint32_t i = 0; i < count; i++)
-    if (rights.descriptors[i] >= 0) CALL(SYS_close, rights.descriptors[i]);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
@@ -883,7 +899,10 @@ __attribute__((noreturn, used)) void teu_monitor(void) {
   for (;;) {
     wait_for_events(polls);
     if (polls[POLL_CONTROL].revents) on_control();
-    if (polls[POLL_SIGNALS].revents) on_child();
+    if (polls[POLL_SIGNALS].revents) {
+      while (CALL(SYS_read, monitor.signals, chunk, CHUNK) > 0) ;
+      while (on_child(-1, WNOHANG) > 0) ;
+    }
     if (polls[POLL_LISTENER].revents) on_listener();
     for (int i = 0; i < 2; i++)
       if (polls[POLL_STDOUT + i].revents && streams[i].fd >= 0 && monitor.state != STATE_ENDED) on_output(&streams[i]);

@@ -106,9 +106,7 @@ async function answer([folder = "", bundle = "", sleeping = ""]: readonly string
   const once = async (question: Question): Promise<number> => {
     if (question === "exec true")
       return await ticks.of(async () => {
-        const { pid, pidfd } = await execProcess(root, idle, program, { stdio });
-        reap(pid, { wait: true });
-        closeSync(pidfd);
+        reap(await execProcess(root, idle, program, { stdio }), { wait: true });
       });
     const containerID = `teu-bench-${process.pid}-${++count}`;
     let made = { pid: 0, pidfd: -1 };

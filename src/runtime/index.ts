@@ -24,7 +24,7 @@ export {
   planContainer,
 } from "./machine/create.ts";
 export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine/errors.ts";
-export { CannotExec, type ExecOptions, type ExecutedProcess, execProcess } from "./machine/exec.ts";
+export { CannotExec, type ExecOptions, execProcess } from "./machine/exec.ts";
 export type { InitParent } from "./machine/launch.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
 export { pauseContainer, resumeContainer } from "./pause.ts";

@@ -1,5 +1,5 @@
 /** `teu events`: everything that happens is told, in order, to whoever asks later and to whoever listens. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
@@ -138,6 +138,61 @@ test("programs of health checks are told of", async () => {
     "container exec_die",
   ]);
   await store.done("rm", "-f", "checked");
+});
+
+describe("the end of what exec -d left alone is told by the container's monitor", () => {
+  const end = "{{.Actor.ID}} {{.Action}} {{.Actor.Attributes.execID}} {{.Actor.Attributes.exitCode}}";
+  /** Of all that has been started in `name`: status by execID, when `count` ends have been told. */
+  const ends = async (name: string, count: number): Promise<Map<string, string>> => {
+    const told = async () =>
+      (await past("--filter", `container=${name}`, "--format", end)).map((line) => line.split(" "));
+    const isEnd = (words: readonly string[]) => words[1] === "exec_die";
+    while ((await told()).filter(isEnd).length < count) await Bun.sleep(20);
+    return new Map((await told()).filter(isEnd).map(([, , execID = "", status = ""]) => [execID, status]));
+  };
+  const run = async (name: string, ...flags: string[]) =>
+    await store.done("run", "-d", "--name", name, "--network", "none", ...flags, image, "sleep", "1000");
+
+  test("with its status, in the order in which they end", async () => {
+    await run("left", "--label", "exitCode=label");
+    await store.done("exec", "-d", "left", "sh", "-c", "sleep 0.3; exit 5");
+    await store.done("exec", "-d", "left", "true");
+    await store.done("exec", "-d", "left", "sh", "-c", "kill -9 $$");
+    expect((await store.teu("exec", "-d", "left", "none")).status).toBe(127);
+    const told = await ends("left", 3);
+    expect([...told.values()].sort()).toEqual(["0", "137", "5"]);
+    // Each is one that was begun.
+    const begun = await past(
+      "--filter",
+      "container=left",
+      "--filter",
+      "event=exec_start",
+      "--format",
+      "{{.Actor.Attributes.execID}}",
+    );
+    expect(begun).toEqual(expect.arrayContaining([...told.keys()]));
+    await store.done("rm", "-f", "left");
+  });
+
+  test.each([[], ["--pid", "host"]])("when it ends with the container, %p", async (...flags) => {
+    const name = `ending${flags.length}`;
+    await run(name, ...flags);
+    await store.done("exec", "-d", name, "sleep", "1000");
+    await store.done("exec", "-d", name, "sh", "-c", "sleep 1000");
+    const pid = Number(await store.done("inspect", "-f", "{{.State.Pid}}", name));
+    process.kill(pid, "SIGKILL");
+    await store.done("wait", name);
+    expect([...(await ends(name, 2)).values()]).toEqual(["137", "137"]);
+    await store.done("rm", name);
+  });
+
+  needs(...WANTED, program("runc"))("under another runtime", async () => {
+    await run("foreign", "--runtime", Bun.which("runc") ?? "");
+    await store.done("exec", "-d", "foreign", "sh", "-c", "exit 6");
+    await store.done("exec", "-d", "foreign", "sh", "-c", "sleep 0.3; exit 7");
+    expect([...(await ends("foreign", 2)).values()]).toEqual(["6", "7"]);
+    await store.done("rm", "-f", "foreign");
+  });
 });
 
 // Whoever cleans up tells of it.

@@ -61,5 +61,6 @@ test.skipIf(!able)("monitor.c keeps to its memory and its descriptors, whoever s
     expect(counts["ended"]).toBeGreaterThan(count / 2);
     expect(counts["frames"]).toBeGreaterThan(count / 2);
     expect(counts["spawns"]).toBeGreaterThan(count / 2);
+    expect(counts["tells"]).toBeGreaterThan(count / 50);
   }
 });

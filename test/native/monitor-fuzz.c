@@ -21,10 +21,10 @@
 enum { CALLS = 4000, FDS = 4096, FIRST_FD = 4 };
 
 static jmp_buf left;
-static unsigned long calls, ended, told, frames, spawns;
+static unsigned long calls, ended, told, frames, spawns, tells;
 static uint8_t is_open[FDS];
 static int next_fd;
-static void *mapped[CLIENTS + 8];
+static void *mapped[CLIENTS + 64];
 
 static int new_fd(void) {
   if (next_fd == FDS) longjmp(left, 2);
@@ -61,7 +61,7 @@ static long fill(uint8_t *to, long most) {
       for (long i = 0; i < length; i++) to[i] = one_in(20) ? '\n' : (uint8_t)('a' + i % 26);
   }
   if (most <= (long)sizeof(struct frame_header) && length == most && !one_in(8)) {
-    struct frame_header header = {(uint8_t)(1 + below(5)), 0, 0, 0};
+    struct frame_header header = {(uint8_t)(1 + below(6)), 0, 0, 0};
     header.length = header.kind == FRAME_INPUT ? (uint32_t)below(2 * CHUNK) : header.kind == FRAME_SUBSCRIBE || header.kind == FRAME_RESIZE ? 8 : 0;
     if (one_in(20)) header.length = (uint32_t)draw();
     memcpy(to, &header, sizeof header < (size_t)most ? sizeof header : (size_t)most);
@@ -70,15 +70,38 @@ static long fill(uint8_t *to, long most) {
   return length;
 }
 
-static long receive(struct message_header *header) {
+static void pass(struct message_header *header, uint32_t count) {
+  struct { uint64_t length; int level, type; int32_t descriptors[DESCRIPTORS]; } *passed = header->control;
+  passed->length = RIGHTS_HEADER + 4UL * count;
+  passed->level = SOL_SOCKET;
+  passed->type = SCM_RIGHTS;
+  for (uint32_t i = 0; i < count; i++) passed->descriptors[i] = new_fd();
+  header->control_length = count ? passed->length : 0;
+}
+
+/* From a client: a piece of its stream, sometimes with descriptors. */
+static long receive_piece(struct message_header *header) {
+  check_memory(header->control, header->control_length);
+  long length = fill(header->vector->base, (long)header->vector->length);
+  if (length >= 0) pass(header, one_in(3) ? 1 : one_in(10) ? (uint32_t)below(DESCRIPTORS + 1) : 0);
+  return length;
+}
+
+static int is_client(long fd) {
+  for (int i = 0; i < CLIENTS; i++)
+    if (clients[i].fd == fd) return !clients[i].commands;
+  return 0;
+}
+
+static long receive_message(struct message_header *header) {
   uint8_t *to = header->vector->base;
-  if (one_in(40)) return -EINTR;
-  if (one_in(30)) return 0;
   check_memory(to, header->vector->length);
   check_memory(header->control, header->control_length);
+  if (one_in(40)) return -EINTR;
+  if (one_in(30)) { header->control_length = 0; return 0; }
   long length = (long)below(one_in(10) ? MESSAGE + 1 : 512);
   for (long i = 0; i < length; i++) to[i] = one_in(4) ? 0 : (uint8_t)draw();
-  uint32_t count = (uint32_t)below(one_in(10) ? DESCRIPTORS + 1 : 10), kind = (uint32_t)(one_in(20) ? draw() : 1 + below(4));
+  uint32_t count = (uint32_t)below(one_in(10) ? DESCRIPTORS + 1 : 10), kind = (uint32_t)(one_in(20) ? draw() : 1 + below(5));
   if (length >= 4) memcpy(to, &kind, 4);
   if (kind == REQUEST_CONFIGURE && length >= (long)sizeof(struct configure) && !one_in(8)) {
     struct configure request = {kind, VERSION, (uint32_t)below(2 * (GIVEN_ALL + 1)), (uint32_t)below(4), below(4096), (uint32_t)(1 + below(4)), (uint32_t)below(2), (uint32_t)below(4), (uint32_t)below(4), 0, 0};
@@ -91,13 +114,13 @@ static long receive(struct message_header *header) {
     struct spawn_request request = {kind, (uint32_t)below(4), (uint32_t)below(4), (uint32_t)below(2), draw()};
     memcpy(to, &request, sizeof request);
   }
-  if (kind == REQUEST_CONTAINER && length >= 8) memcpy(to + 4, &(uint32_t){(uint32_t)(1 + below(20))}, 4);
-  struct rights *passed = header->control;
-  passed->length = RIGHTS_HEADER + 4UL * count;
-  passed->level = SOL_SOCKET;
-  passed->type = SCM_RIGHTS;
-  for (uint32_t i = 0; i < count; i++) passed->descriptors[i] = new_fd();
-  header->control_length = count ? passed->length : 0;
+  if (kind == REQUEST_TELL && length >= 16 && !one_in(8)) {
+    for (long i = 8; i < length; i++) to[i] = to[i] ? to[i] : 'a';
+    to[8 + below((uint64_t)length - 9)] = 0;
+    to[length - 1] = 0;
+  }
+  if ((kind == REQUEST_CONTAINER || kind == REQUEST_TELL) && length >= 8) memcpy(to + 4, &(uint32_t){(uint32_t)(1 + below(20))}, 4);
+  pass(header, count);
   header->flags = one_in(30) ? MSG_TRUNC : 0;
   return length;
 }
@@ -150,7 +173,7 @@ long call6(long nr, long a, long b, long c, long d, long e, long f) {
       told++;
       return one_in(4) ? (long)below(header->vector->length + 1) : (long)header->vector->length;
     }
-    case SYS_recvmsg: check_fd(a, "recvmsg"); return receive((struct message_header *)b);
+    case SYS_recvmsg: check_fd(a, "recvmsg"); return is_client(a) ? receive_piece((struct message_header *)b) : receive_message((struct message_header *)b);
     case SYS_close: check_fd(a, "close"); is_open[a] = 0; return 0;
     case SYS_accept4: check_fd(a, "accept4"); return one_in(3) ? new_fd() : -EAGAIN;
     case SYS_openat: if (a != AT_FDCWD) check_fd(a, "openat"); return one_in(6) ? -28 : new_fd();
@@ -167,14 +190,18 @@ long call6(long nr, long a, long b, long c, long d, long e, long f) {
       fprintf(stderr, "munmap of what was not mapped\n");
       abort();
     case SYS_wait4: {
-      if (one_in(2)) return 0;
+      /* In the end it is waited for, until there are none. */
+      if (one_in(a > 0 || !(c & WNOHANG) ? 10 : 20)) return -ECHILD;
+      if (c & WNOHANG && one_in(2)) return 0;
       *(uint32_t *)b = (uint32_t)below(0x8000);
-      return (long)(2 + below(20));
+      long pid = a > 0 ? a : (long)(2 + below(20));
+      for (const struct execution *one = monitor.executions; one; one = one->next) tells += one->pid == pid;
+      return pid;
     }
     case SYS_clock_gettime: *(struct time *)b = (struct time){(int64_t)below(4102444800UL), (int64_t)below(1000000000)}; return 0;
     case SYS_lseek: check_fd(a, "lseek"); return (long)below(8192);
     case SYS_ioctl: check_fd(a, "ioctl"); return 0;
-    case SYS_kill: if (a <= 1) abort(); return 0;
+    case SYS_kill: if (a != 0 || monitor.state != STATE_STARTING) abort(); return 0; /* its own group, and so itself */
     case SYS_fsync: case SYS_fdatasync: check_fd(a, "fsync"); return one_in(10) ? -5 : 0;
     case SYS_fcntl: check_fd(a, "fcntl"); return 0;
     case SYS_renameat2: return one_in(5) ? -2 : 0;
@@ -187,7 +214,7 @@ static void run_case(void) {
   memset(streams, 0, sizeof streams);
   memset(clients, 0, sizeof clients);
   memset(is_open, 0, sizeof is_open);
-  outbox_used = input_first = input_last = 0;
+  outbox_used = input_first = input_last = rights_count = 0;
   input_ends = 0;
   calls = 0;
   next_fd = FIRST_FD;
@@ -216,7 +243,7 @@ int main(int argc, char **argv) {
     state = number * 0xd1342543de82ef95;
     run_case();
   }
-  printf("{\"cases\":%lu,\"ended\":%lu,\"told\":%lu,\"frames\":%lu,\"spawns\":%lu}\n", count, ended, told, frames, spawns);
+  printf("{\"cases\":%lu,\"ended\":%lu,\"told\":%lu,\"frames\":%lu,\"spawns\":%lu,\"tells\":%lu}\n", count, ended, told, frames, spawns, tells);
   return 0;
 }
 #endif

@@ -9,7 +9,7 @@ import { mergeEnvironment } from "../options/environment.ts";
 import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
 import type { ContainerRecord } from "../store/containers.ts";
-import { notePassing } from "../store/passing-events.ts";
+import { endToBeTold, notePassing } from "../store/passing-events.ts";
 import { bundleDirectory, type Records } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
@@ -62,7 +62,7 @@ export async function execInContainer(store: Records, text: string, request: Exe
   }
   const told = tellOfExec(store, container, request.args);
   if (isDetached) {
-    await startDetached(store, id, driver, asked);
+    await startDetached(store, container, driver, asked, told);
     return 0;
   }
   using streams = new Streams({ interactive, terminal });
@@ -82,12 +82,14 @@ export async function execInContainer(store: Records, text: string, request: Exe
   return status;
 }
 
+/** What is told of one more program. */
+interface ToldExec {
+  readonly execID: string;
+  ended(status: number): void;
+}
+
 /** Tells, by docker's words, that a program is about to run in a container. @returns what tells how it ended */
-export function tellOfExec(
-  store: Records,
-  container: ContainerRecord,
-  args: readonly string[],
-): { ended(status: number): void } {
+export function tellOfExec(store: Records, container: ContainerRecord, args: readonly string[]): ToldExec {
   const execID = randomHex(32);
   const [program = "", ...rest] = args;
   const command = `${program} ${rest.join(" ")}`;
@@ -96,23 +98,34 @@ export function tellOfExec(
     [`exec_start: ${command}`]: { execID },
   });
   return {
+    execID,
     ended: (status) => notePassing(store, container, { exec_die: { execID, exitCode: `${status}` } }),
   };
 }
 
+/** It becomes a child of the container's monitor, which tells of its end. */
 async function startDetached(
   store: Records,
-  id: string,
+  container: ContainerRecord,
   driver: RuntimeDriver,
   process: Process,
+  told: ToldExec,
 ): Promise<void> {
+  const { id } = container;
+  const bundle = bundleDirectory(store, id);
+  const { MonitorControl } = await import("../monitor/control.ts");
+  // A monitor that an older teu has started has nobody's children: of what becomes of this one nobody is told.
+  using monitor = MonitorControl.of(bundle);
   const nothing = openSync("/dev/null", O.RDWR);
   try {
     // The other side of a terminal that nobody looks at would be closed at once, and the program be told so.
     const alone = { ...process, terminal: false };
-    const bundle = bundleDirectory(store, id);
     const stdio = [nothing, nothing, nothing] as const;
-    await driver.exec({ id, bundle, process: alone, stdio, onTerminal: closeSync, isDetached: true });
+    const request = { id, bundle, process: alone, stdio, onTerminal: closeSync, isDetached: true };
+    const { pid } = await driver.exec({ ...request, parent: monitor });
+    const { file, line } = endToBeTold(store, container, told.execID);
+    const ended = monitor?.tellEnd(pid, file, line);
+    if (ended !== undefined) told.ended(ended.status);
   } finally {
     closeSync(nothing);
   }

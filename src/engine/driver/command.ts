@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { type HostPath, TeuError } from "../../base/index.ts";
 import type { RuntimeState } from "../../spec/index.ts";
 import { acceptWaiting, check, listenUnix, receiveMessage, syscall } from "../../sys/index.ts";
-import type { Monitor } from "../monitor/monitor.ts";
+import type { MonitorControl } from "../monitor/control.ts";
 import type { Created, CreateRequest, ExecProcessRequest, RuntimeDriver, RuntimeStats } from "./driver.ts";
 import { RuntimeFailed, runtimeError } from "./errors.ts";
 import { endChildren, processEnd } from "./wait.ts";
@@ -125,11 +125,15 @@ async function exec(path: string, state: HostPath, request: ExecProcessRequest):
       folder,
       terminal: process.terminal ?? false,
       program: process.args?.[0],
+      ...(request.parent && { monitor: request.parent }),
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** With its pid while nothing but what we want started is its child. */
+type MonitorOf = MonitorControl & { readonly pid?: number };
 
 /** An operation of the runtime that leaves a process behind, which it tells by a file in `folder`. */
 async function leaveProcess(
@@ -138,7 +142,7 @@ async function leaveProcess(
   [operation = "", ...words]: readonly string[],
   request: Omit<CreateRequest, "bundle" | "monitor"> & {
     /** Whose child it becomes; absent: ours. */
-    readonly monitor?: Monitor;
+    readonly monitor?: MonitorOf;
     readonly folder: HostPath;
     readonly program: string | undefined;
   },
@@ -175,7 +179,7 @@ async function callOurselves(words: string[], stdio: CreateRequest["stdio"]): Pr
 
 /** Runs the runtime as a child of the monitor. @returns its exit status @throws the reason of `signal`, when nothing of it is left */
 async function callBy(
-  monitor: Monitor,
+  monitor: MonitorOf,
   words: readonly string[],
   stdio: CreateRequest["stdio"],
   signal: AbortSignal | undefined,
@@ -188,7 +192,7 @@ async function callBy(
     try {
       await processEnd(pidfd, signal);
     } catch (error) {
-      await endChildren(monitor.pid);
+      if (monitor.pid !== undefined) await endChildren(monitor.pid);
       throw error;
     } finally {
       closeSync(pidfd);

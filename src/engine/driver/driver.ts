@@ -2,6 +2,7 @@
 import type { HostPath } from "../../base/index.ts";
 import type { Process, Resources } from "../../spec/index.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import type { MonitorControl } from "../monitor/control.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 
 /** What a runtime needs to make a container. */
@@ -25,11 +26,13 @@ export interface ExecProcessRequest extends Pick<CreateRequest, "id" | "stdio" |
   readonly process: Process;
   /** Whether it goes on without us: then nobody reaps it here. */
   readonly isDetached?: boolean;
+  /** Whose child it becomes, and who reaps it; absent: ours. */
+  readonly parent?: MonitorControl | undefined;
 }
 
 /** A container whose first process waits for `start`. */
 export interface Created {
-  /** Of the first process: a child of the monitor; of one more: ours, which we reap. */
+  /** Of the first process: a child of the monitor; of one more: a child of its parent's. */
   readonly pid: number;
   /** Further facts for people; another runtime does not tell them. */
   readonly systemCalls?: number;
@@ -60,7 +63,7 @@ export interface RuntimeDriver {
   prepareEnd?(): Promise<unknown>;
   create(request: CreateRequest): Promise<Created>;
   start(id: string): Promise<void>;
-  /** Runs one more process in the container; it is a child of ours, which we reap. */
+  /** Runs one more process in the container. */
   exec(request: ExecProcessRequest): Promise<Created>;
   /** The container's first process; undefined when there is none, or none any more. */
   pidOf(id: string): Promise<number | undefined>;

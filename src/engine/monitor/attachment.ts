@@ -1,7 +1,7 @@
 /** A connection to a container's monitor: what the container writes arrives, what is typed goes there. */
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, readSync, writeSync } from "node:fs";
 import { type HostPath, isTeuError, TeuError } from "../../base/index.ts";
-import { connectUnix, listenUnix, type TerminalSize, writeFully } from "../../sys/index.ts";
+import { type TerminalSize, writeFully } from "../../sys/index.ts";
 import {
   encodeInput,
   encodeInputEnd,
@@ -14,19 +14,7 @@ import {
   VERSION,
   type Wants,
 } from "./protocol.ts";
-
-/** The container's monitor does not listen: it has ended, or was killed. */
-export class NotAttachable extends TeuError<"not-attachable", { directory: string }> {
-  constructor(context: { directory: string }, cause: unknown) {
-    super(
-      "not-attachable",
-      "unavailable",
-      context,
-      `Cannot attach to the container: nobody listens in ${JSON.stringify(context.directory)}`,
-      { cause },
-    );
-  }
-}
+import { connectIn, NotAttachable } from "./socket.ts";
 
 /** The monitor's protocol is newer than this teu. */
 export class MonitorTooNew extends TeuError<"monitor-too-new", { version: number }> {
@@ -40,24 +28,8 @@ export class MonitorTooNew extends TeuError<"monitor-too-new", { version: number
   }
 }
 
-const SOCKET = "attach.sock";
 /** Longer pieces of input would not fit the monitor's buffer at once. */
 const MAX_INPUT_BYTES = 16 << 10;
-
-/** The socket on which the monitor of the container in `directory` shall listen. The caller closes it. */
-export function listenIn(directory: HostPath): number {
-  return inDirectory(directory, (path) => listenUnix(path));
-}
-
-/** A socket's path is bounded by 107 bytes, a directory's is not: the way leads through a descriptor. */
-function inDirectory<T>(directory: HostPath, use: (path: string) => T): T {
-  const descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return use(`/proc/self/fd/${descriptor}/${SOCKET}`);
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 /** One client of a monitor. */
 export class Attachment implements Disposable {
@@ -71,11 +43,7 @@ export class Attachment implements Disposable {
    * seen. @throws {NotAttachable} @throws {MonitorTooNew}
    */
   constructor(directory: HostPath, wants: Wants) {
-    try {
-      this.#socket = inDirectory(directory, (path) => connectUnix(path));
-    } catch (error) {
-      throw new NotAttachable({ directory }, error);
-    }
+    this.#socket = connectIn(directory);
     try {
       this.#subscribe(wants);
     } catch (error) {

@@ -17,10 +17,11 @@ import { join } from "node:path";
 import { needs, program, root } from "../../../test/support/needs.ts";
 import { type HostPath, startTimeOf } from "../../base/index.ts";
 import { openTerminal, pipe } from "../../sys/index.ts";
-import { Attachment, listenIn } from "./attachment.ts";
+import { Attachment } from "./attachment.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { Monitor } from "./monitor.ts";
 import type { Configuration, Kept, LogFormat, Wants } from "./protocol.ts";
+import { listenIn } from "./socket.ts";
 
 let directory: HostPath;
 beforeEach(() => {
@@ -174,14 +175,12 @@ describe("a container under a monitor", () => {
     expect(readExitRecord(directory)).toMatchObject({ status: 1, oomKills: 12 });
   });
 
-  test("may have ended before anyone said which process it is", async () => {
+  test("that has ended before anyone said which process it is was never one", () => {
     const { monitor, pid, go } = start("exit 3");
+    using _ = monitor;
     go();
     expect(monitor.reap(pid)).toMatchObject({ pid, status: 3 });
-    monitor.nameContainer(pid);
-    monitor[Symbol.dispose]();
-    await until(() => existsSync(join(directory, "exit")));
-    expect(readExitRecord(directory)).toMatchObject({ pid, status: 3 });
+    expect(() => monitor.nameContainer(pid)).toThrow("monitor: the container's first process has ended");
   });
 
   test("ends with the monitor's starter, as long as it has not been named", async () => {

@@ -2,12 +2,12 @@
  * What is said to a monitor and what it says, as bytes. The other side is native/monitor.c; both protocols have one version, and a
  * newer teu goes on speaking to the monitors that it finds. Little endian throughout.
  *
- * Control socket: a message each, for the teu that starts the container. Attach socket: a stream of frames, for everybody else.
+ * Control socket: a message each, for the teu that starts the container, and for one that has a program started in it. Attach socket: a stream of frames, for everybody else.
  */
 
 export const VERSION = 1;
 
-const REQUEST = { configure: 1, spawn: 2, terminal: 3, container: 4 } as const;
+const REQUEST = { configure: 1, spawn: 2, terminal: 3, container: 4, tell: 5 } as const;
 const REPLY = { done: 1, spawned: 2, ended: 3 } as const;
 /** Bits of `given`; descriptors come in their order. */
 const GIVEN = { directory: 1, listener: 2, stdin: 4, stdout: 8, stderr: 16, sink: 32 } as const;
@@ -132,6 +132,13 @@ export function encodeContainer(pid: number, oomEvents: number | undefined): Mes
   };
 }
 
+/** @param line  What is written before the exit status; with `file`, at most 65,000 bytes. Neither holds a NUL. */
+export function encodeTell(pid: number, file: string, line: string): Message {
+  const bytes = withTexts(8, [file, line]);
+  bytes.set(words(REQUEST.tell, pid));
+  return { bytes, descriptors: [] };
+}
+
 /** What the monitor answers, or tells of a process that has ended. */
 export type Reply =
   | { readonly kind: "done"; readonly error: number }
@@ -156,7 +163,7 @@ export function decodeReply(bytes: Uint8Array): Reply {
   }
 }
 
-const FRAME = { subscribe: 1, input: 2, inputEnd: 3, resize: 4, reopen: 5 } as const;
+const FRAME = { subscribe: 1, input: 2, inputEnd: 3, resize: 4, reopen: 5, command: 6 } as const;
 const FRAME_OUT = { hello: 1, output: 2, lost: 3, exit: 4, done: 5 } as const;
 const WANT = { stdin: 1, stdout: 2, stderr: 4, allBytes: 8, settles: 16, removes: 32 } as const;
 const FRAME_HEADER_BYTES = 8;
@@ -198,6 +205,11 @@ export function encodeResize(size: {
 
 export function encodeReopen(): Uint8Array<ArrayBuffer> {
   return frame(FRAME.reopen, new Uint8Array());
+}
+
+/** `socket` takes the place of the connection that it is sent over: as a control socket. */
+export function encodeCommand(socket: number): Message {
+  return { bytes: frame(FRAME.command, new Uint8Array()), descriptors: [socket] };
 }
 
 /** One frame of a monitor. */

@@ -3,6 +3,7 @@
  * one call that takes no lock and waits for no disk and for nobody; a reboot forgets it. What changes a record is told with the record: see events.ts.
  * Source: docker events reference, containers.
  */
+import type { HostPath } from "../../base/index.ts";
 import {
   closeSync,
   fstatSync,
@@ -49,6 +50,21 @@ export function notePassing(
     return { type: "container", action, actor: id, attributes } as const;
   });
   tellPassing(store, events);
+}
+
+/**
+ * What a monitor adds to `file` when a program has ended: `line`, the exit status, the time and the end of both. Of two members of one name the last one
+ * counts, should a label be called so.
+ */
+export function endToBeTold(
+  { paths, namespace }: Records,
+  { id, name, image, settings }: ContainerRecord,
+  execID: string,
+): { readonly file: HostPath; readonly line: string } {
+  const attributes = { ...settings.labels, image, name, execID };
+  const event = { namespace, type: "container", action: "exec_die", actor: id, attributes } as const;
+  const line = JSON.stringify(event satisfies Omit<PassingEvent, "time">).slice(0, -"}}".length);
+  return { file: passingPaths({ paths }).now as HostPath, line: `${line},"exitCode":"` };
 }
 
 /** The same of whatever it is done with. */

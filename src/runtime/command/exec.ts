@@ -1,9 +1,9 @@
 /** `exec`: one more process in a running container. Source: runc exec. */
 import { TeuError } from "../../base/index.ts";
 import { type Capabilities, type Process, parseProcess } from "../../spec/index.ts";
-import { readTextSync, reap, syscall } from "../../sys/index.ts";
+import { check, readTextSync, reap, syscall } from "../../sys/index.ts";
 import { SIGKILL } from "../compile/constants.ts";
-import { type ExecutedProcess, execProcess } from "../machine/exec.ts";
+import { execProcess } from "../machine/exec.ts";
 import { loadState, savedConfig } from "../state.ts";
 import { InvalidConfig, validateProcess } from "../validate.ts";
 import { containerArgument, runtimeCommand } from "./context.ts";
@@ -90,7 +90,7 @@ export const exec = runtimeCommand({
       const { detach, "console-socket": consoleSocket, "ignore-paused": ignorePaused } = flags;
       using foreground = detach ? undefined : new Foreground();
       const onConsole = foreground && ((master: number): void => foreground.attach(master));
-      const { pid, pidfd } = await execProcess(root, containerID, process, {
+      const pid = await execProcess(root, containerID, process, {
         stdio: [0, 1, 2],
         preserveFds: flags["preserve-fds"],
         ignorePaused,
@@ -99,7 +99,8 @@ export const exec = runtimeCommand({
         ...(consoleSocket && { consoleSocket }),
         ...(onConsole && { onConsole }),
       });
-      orKill({ pid, pidfd }, () => {
+      const pidfd = check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid));
+      orKill(pid, pidfd, () => {
         sendPidfd(flags["pidfd-socket"], pidfd, "setns");
         writePidFile(flags["pid-file"], pid);
       });
@@ -116,7 +117,7 @@ export const exec = runtimeCommand({
 });
 
 /** A caller who cannot be told of the process would have it run unknown to anybody. */
-function orKill({ pid, pidfd }: ExecutedProcess, step: () => void): void {
+function orKill(pid: number, pidfd: number, step: () => void): void {
   try {
     step();
   } catch (error) {

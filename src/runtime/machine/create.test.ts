@@ -389,8 +389,7 @@ test.skipIf(!canRun)("exec runs in the container's namespaces, with its own user
       env: ["PATH=/bin"],
     };
     const executed = await execProcess(root, made.id, process, { stdio: [0, output, output] });
-    expect(reap(executed.pid, { wait: true })?.status).toBe(7);
-    syscall("close", executed.pidfd);
+    expect(reap(executed, { wait: true })?.status).toBe(7);
     expect(readFileSync(file, "utf8")).toBe(
       "box\n1000\n5\n/etc\n/home/user\nls: can't open '/proc/1/fd': Permission denied\n",
     );

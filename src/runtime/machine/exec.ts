@@ -1,15 +1,7 @@
 /** Starts one more process in a running container. Source: runc exec. */
 import { hasCode, messageOf, TeuError } from "../../base/index.ts";
 import type { Process, RuntimeConfig } from "../../spec/index.ts";
-import {
-  check,
-  closeSync,
-  isInUserNamespace,
-  openSync,
-  readTextSync,
-  reap,
-  syscall,
-} from "../../sys/index.ts";
+import { closeSync, isInUserNamespace, openSync, readTextSync, syscall } from "../../sys/index.ts";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { parseCgroupLayout } from "../cgroup/layout.ts";
 import type { CgroupPaths } from "../cgroup/path.ts";
@@ -67,22 +59,16 @@ export class CannotEnterCgroup extends TeuError<"cannot-enter-cgroup", { paths: 
 export interface ExecOptions
   extends Pick<
     CreateOptions,
-    "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent" | "onWarning"
+    "stdio" | "consoleSocket" | "onConsole" | "preserveFds" | "dieWithParent" | "parent" | "onWarning"
   > {
   readonly ignorePaused?: boolean;
   /** Below the container's cgroup, as `path` or `controller[,controller]:path`. */
   readonly subCgroups?: readonly string[];
 }
 
-/** A process that runs; it is a child of the calling process, which reaps it. */
-export interface ExecutedProcess {
-  readonly pid: number;
-  /** The caller closes it. */
-  readonly pidfd: number;
-}
-
 /**
- * Runs `given` in the container and returns once it is the program.
+ * Runs `given` in the container and returns once it is the program. It is a child of the calling process, which reaps it, or of the parent that was named.
+ * @returns its pid
  * @throws {ContainerNotFound} {CannotExec} {ProgramNotRunnable} {PlanFailed}
  */
 export async function execProcess(
@@ -90,7 +76,7 @@ export async function execProcess(
   containerID: string,
   given: Process,
   options: ExecOptions,
-): Promise<ExecutedProcess> {
+): Promise<number> {
   const state = loadState(root, containerID);
   if (startTimeOf(state.pid) !== state.startTime)
     throw new CannotExec({ id: containerID, status: "stopped" });
@@ -111,7 +97,6 @@ export async function execProcess(
   const init = onCPUs(process.execCPUAffinity?.initial, () =>
     launchInside(plan, paths, state.pid, { ...options, stdio }),
   );
-  let pid: number | undefined;
   try {
     const onMaster = (master: number): void =>
       console === undefined ? options.onConsole?.(master) : sendMaster(console, master);
@@ -127,14 +112,13 @@ export async function execProcess(
       stateOf: () => ociState(state, config, "running", state.pid),
       rest: () => undefined,
     };
-    pid = conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));
-    return { pid, pidfd: check(syscall("pidfd_open", pid, 0), "pidfd_open", String(pid)) };
+    return conduct(plan, { process }, init, (step, said, about) => perform(context, step, said, about));
   } catch (error) {
     throw explainDeath(error, state.cgroupPaths, `${messageOf(error)} (possibly OOM-killed)`);
   } finally {
     for (const descriptor of [init.socket, init.pidfd]) syscall("close", descriptor);
     // The stage that joined the namespaces has told the pid and left.
-    reap(init.pid, { wait: true });
+    init.parent.reap(init.pid);
   }
 }
 
@@ -208,14 +192,14 @@ function launchInside(
   plan: CreatePlan,
   paths: CgroupPaths,
   pid: number,
-  { stdio, subCgroups = [] }: ExecOptions,
+  { stdio, parent, subCgroups = [] }: ExecOptions,
 ): ReturnType<typeof launch> {
   const unified = paths[""];
-  if (unified === undefined) return launch(plan, { stdio, cloneFlags: 0 });
+  if (unified === undefined) return launch(plan, { stdio, parent, cloneFlags: 0 });
   const enter = (path: string): ReturnType<typeof launch> => {
     const directory = openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     try {
-      return launch(plan, { stdio, cloneFlags: 0, cgroup: directory });
+      return launch(plan, { stdio, parent, cloneFlags: 0, cgroup: directory });
     } finally {
       closeSync(directory);
     }
