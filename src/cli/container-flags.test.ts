@@ -35,12 +35,11 @@ test("refuseConflicts() lets the ends of ranges be, and a name with a namespace 
 
 const PLAIN = { isolation: undefined, "volume-driver": undefined };
 test.each([
-  [{ userns: "keep-id" }, "Unsupported --userns keep-id"],
   [{ isolation: "hyperv" }, "Unsupported --isolation hyperv"],
   [{ "volume-driver": "nfs" }, "Unsupported --volume-driver nfs"],
 ])("refuseForeign(%j)", (flags, says) => {
   expect(() => refuseForeign({ ...PLAIN, ...flags })).toThrow(says);
-  refuseForeign({ ...PLAIN, userns: "host", isolation: "default", "volume-driver": "local" });
+  refuseForeign({ ...PLAIN, isolation: "default", "volume-driver": "local" });
 });
 
 test.each([

@@ -29,6 +29,7 @@ import {
   parseStorage,
   parseTmpfs,
   parseUlimit,
+  parseUsers,
   parseVolume,
   parseVolumesFrom,
 } from "../engine/index.ts";
@@ -124,7 +125,19 @@ export const CONTAINER_FLAGS = {
     value: "private|shareable|none|host|container:NAME",
     summary: "Share memory with the host or another container, or let others share it",
   },
-  userns: { kind: "string", value: "host", summary: "The host's users; containers have no others" },
+  userns: {
+    kind: "string",
+    value: "auto|private|host|container:NAME",
+    summary: "Whose ids its users have here (host); auto, auto:size=N: nobody else's",
+  },
+  uidmap: {
+    kind: "list",
+    value: "CONTAINER:HOST[:SIZE]",
+    summary: "Users that are others on this machine (--userns private)",
+  },
+  gidmap: { kind: "list", value: "CONTAINER:HOST[:SIZE]", summary: "The same of groups" },
+  subuidname: { kind: "string", value: "NAME", summary: "The ids of this name in /etc/subuid, from 0 on" },
+  subgidname: { kind: "string", value: "NAME", summary: "The same of /etc/subgid" },
   uts: { kind: "string", value: "host", summary: "Share the host's name" },
   "add-host": {
     kind: "list",
@@ -225,6 +238,7 @@ export function containerRequest(
   refuseConflicts(flags);
   const security = securityOf(flags);
   const ipc = ipcOf(flags.ipc);
+  const users = parseUsers(flags);
   return {
     options: {
       command: words,
@@ -260,7 +274,10 @@ export function containerRequest(
     images: volumes.filter((volume) => volume.kind === "image"),
     volumesFrom: flags["volumes-from"].map(parseVolumesFrom),
     networks: attachments,
-    joins: joinsOf(network, flags),
+    joins: {
+      ...joinsOf(network, flags),
+      ...(users?.kind === "container" && { user: users.container }),
+    },
     ports: portsOf(flags.publish, network),
     labels: parseAssignments("--label", [...flags["label-file"].flatMap(readLines), ...flags.label], false),
     hosts: hostsOf(flags["add-host"], network),
@@ -283,6 +300,7 @@ export function containerRequest(
       stopSignal: checkedSignal(flags["stop-signal"]),
       stopTimeoutSeconds: flags["stop-timeout"],
       seccomp: security.seccomp,
+      users,
       cgroupParent: flags["cgroup-parent"] || undefined,
       storage: parseStorage(flags["storage-opt"]),
       idFile: flags.cidfile || undefined,

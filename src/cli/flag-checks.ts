@@ -22,15 +22,12 @@ export const FOREIGN_FLAGS = {
 
 /** What means nothing here, or what nobody should be left to believe in. @throws {Unsupported} */
 export function refuseForeign(
-  flags: Pick<ParsedArguments<typeof FOREIGN_FLAGS>["flags"], "isolation" | "volume-driver"> & {
-    readonly userns?: string | undefined;
-  },
+  flags: Pick<ParsedArguments<typeof FOREIGN_FLAGS>["flags"], "isolation" | "volume-driver">,
 ): void {
-  const { userns, isolation, "volume-driver": driver } = flags;
+  const { isolation, "volume-driver": driver } = flags;
   const refuse = (what: string, why: string): never => {
     throw new Unsupported({ what, why });
   };
-  if (userns && userns !== "host") refuse(`--userns ${userns}`, "containers have the host's users");
   if (isolation && isolation !== "default") refuse(`--isolation ${isolation}`, "it is of Windows");
   if (driver && driver !== "local") refuse(`--volume-driver ${driver}`, "there is the driver local only");
 }

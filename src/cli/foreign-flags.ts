@@ -39,8 +39,6 @@ const OF_PODMAN: Readonly<Record<string, string>> = {
   chrootdirs: "use --volume for /etc/hosts and /etc/resolv.conf there",
   "env-host http-proxy": "use --env NAME for each variable of ours, or --env-file",
   "env-merge unsetenv unsetenv-all": "use 'teu run IMAGE env -u NAME COMMAND'",
-  "gidmap uidmap subgidname subuidname":
-    "containers have the host's users: those of a plain user are in that user's ranges",
   "hostuser passwd passwd-entry": "/etc/passwd is the image's: give --user a number",
   "no-hosts": "use --volume to show another /etc/hosts",
   "image-volume": "volumes of an image are anonymous ones, and go with --rm",

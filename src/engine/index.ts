@@ -100,6 +100,7 @@ export { type PublishedPort, parseExposed, parsePublish } from "./options/publis
 export { parseResources } from "./options/resources.ts";
 export { parseSecurity } from "./options/security.ts";
 export { parseStorage } from "./options/storage.ts";
+export { parseUsers } from "./options/users.ts";
 export { parseVolume, parseVolumeName, parseVolumesFrom } from "./options/volume.ts";
 // Where state lies.
 export { type EnginePaths, enginePaths } from "./paths.ts";

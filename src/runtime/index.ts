@@ -27,6 +27,7 @@ export { InitDied, OutsideRoot, PlanFailed, ProgramNotRunnable } from "./machine
 export { CannotExec, type ExecOptions, execProcess } from "./machine/exec.ts";
 export type { InitParent } from "./machine/launch.ts";
 export { CannotStart, StartFailed, startContainer } from "./machine/start.ts";
+export { makeUserNamespace, mapMount } from "./machine/user-namespace.ts";
 export { pauseContainer, resumeContainer } from "./pause.ts";
 // Stopping a container where it is; its processes, and what they use.
 export { containerPids } from "./pids.ts";

@@ -49,6 +49,8 @@ const NUMBERS = {
   setgroups: [116, 159],
   setresuid: [117, 147],
   setresgid: [119, 149],
+  setfsuid: [122, 151],
+  setfsgid: [123, 152],
   capset: [126, 91],
   fstatfs: [138, 44],
   prctl: [157, 167],

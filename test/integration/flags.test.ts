@@ -713,7 +713,7 @@ describe("what is refused", () => {
     { flags: ["--ipc", "x"], says: "--ipc: invalid IPC mode: x" },
     { flags: ["--uts", "x"], says: "--uts: invalid UTS mode: x" },
     { flags: ["--cgroupns", "x"], says: "--cgroupns: invalid CGROUP mode: x" },
-    { flags: ["--userns", "x"], says: "Unsupported --userns x" },
+    { flags: ["--userns", "x"], says: "--userns: invalid USER mode: x" },
     { flags: ["--uts", "host", "-h", "x"], says: "conflicting options: hostname and the UTS mode" },
     {
       flags: ["--uts", "host", "--domainname", "x"],

@@ -102,6 +102,8 @@ export interface Surroundings {
   /** Resolved in the image's own /etc/passwd and /etc/group. */
   readonly user: User;
   readonly seccomp: Seccomp | undefined;
+  /** Whether its users are not the host's. */
+  readonly hasOwnUsers?: boolean;
   /** Whether the kernel can limit memory and swap together. */
   readonly hasSwapLimit: boolean;
   /** The program that is PID 1 and starts the container's, where it sees it; absent: there is none. */
@@ -211,7 +213,7 @@ function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] 
 }
 
 /** The kernel's file systems, then ours, then the caller's, shallow before deep: none may hide another. */
-function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundings): Mount[] {
+function mountsOf(options: ContainerOptions, { files, sharedMemory, hasOwnUsers }: Surroundings): Mount[] {
   const tmpfs = options.tmpfs ?? [];
   const asked = new Set<string>([...options.volumes, ...tmpfs].map(({ destination }) => destination));
   const bind = (
@@ -219,7 +221,11 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
     destination: ContainerPath,
     readonly: boolean,
     propagation: string,
-    { isRecursive, isReadonlyBelow = true }: Pick<BindMount, "isRecursive" | "isReadonlyBelow"> = {},
+    {
+      isRecursive,
+      isReadonlyBelow = true,
+      isMapped,
+    }: Pick<BindMount, "isRecursive" | "isReadonlyBelow" | "isMapped"> = {},
   ) => ({
     destination,
     type: "bind",
@@ -227,6 +233,7 @@ function mountsOf(options: ContainerOptions, { files, sharedMemory }: Surroundin
     options: [
       isRecursive === false ? "bind" : "rbind",
       ...(readonly ? [isRecursive !== false && isReadonlyBelow ? "rro" : "ro"] : []),
+      ...(isMapped && hasOwnUsers ? ["idmap"] : []),
       propagation,
     ],
   });

@@ -140,7 +140,7 @@ export async function* exportContainer(store: Store, text: string): AsyncGenerat
   const container = findContainer(store, text);
   await using root = await openContainerRoot(store, container, { withMounts: false });
   notePassing(store, container, { export: {} });
-  const files = layerFiles<ByteString>();
+  const { files } = root;
   const names = files.list(root.descriptor);
   if (typeof names === "number") check(names, "list", "/");
   else

@@ -12,6 +12,7 @@ import {
   bytesOf,
   decodeName,
   END_OF_ARCHIVE,
+  type LayerFiles,
   packMember,
 } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
@@ -104,9 +105,14 @@ export async function copyBetween(
   try {
     const pieces =
       intoDirectory && isContents(from.path)
-        ? packContents(found)
-        : packMember(found.directory, found.base, intoDirectory ? nameOf(from.path) : place.base, PACKING());
-    await unpack(pieces, directory, options);
+        ? packContents(found, source.files)
+        : packMember(
+            found.directory,
+            found.base,
+            intoDirectory ? nameOf(from.path) : place.base,
+            packing(source.files),
+          );
+    await unpack(pieces, { directory, files: target.files }, options);
   } finally {
     if (intoDirectory) closeSync(directory);
   }
@@ -124,8 +130,8 @@ export async function copyToArchive(
   tell(store, from, "archive-path");
   const pieces =
     isContents(from.path) && found.type === "directory"
-      ? packContents(found)
-      : packMember(found.directory, found.base, nameOf(from.path), PACKING());
+      ? packContents(found, source.files)
+      : packMember(found.directory, found.base, nameOf(from.path), packing(source.files));
   for (const piece of pieces) write(piece);
   write(END_OF_ARCHIVE);
 }
@@ -145,7 +151,7 @@ export async function copyFromArchive(
   tell(store, to, "extract-to-dir");
   const directory = openDirectory(place.directory, place.base);
   try {
-    await unpack(archive, directory, options);
+    await unpack(archive, { directory, files: target.files }, options);
   } finally {
     closeSync(directory);
   }
@@ -165,16 +171,16 @@ function tell(store: Store, end: CopyEnd, action: "archive-path" | "extract-to-d
   if (end.kind === "container") notePassing(store, end.container, { [action]: {} });
 }
 
-const PACKING = () => ({ files: layerFiles<ByteString>(), mode: "plain" as const });
+const packing = (files: LayerFiles) => ({ files, mode: "plain" as const });
 
 async function unpack(
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  directory: number,
+  { directory, files }: { readonly directory: number; readonly files: LayerFiles },
   { keepsOwners }: CopyOptions,
 ): Promise<void> {
   const ownership = keepsOwners ? "restore" : "ours";
   const how = {
-    files: layerFiles<ByteString>(),
+    files,
     mode: "plain",
     ownership,
     isLiteral: true,
@@ -191,12 +197,12 @@ async function* asSource(
 }
 
 /** All that is in a directory, without the directory. */
-function* packContents({ directory, base }: Place): Generator<Buffer> {
+function* packContents({ directory, base }: Place, files: LayerFiles): Generator<Buffer> {
   const descriptor = openDirectory(directory, base);
   try {
-    const names = layerFiles<ByteString>().list(descriptor);
+    const names = files.list(descriptor);
     if (typeof names === "number") check(names, "list", decodeName(base));
-    else for (const name of names.sort()) yield* packMember(descriptor, name, name, PACKING());
+    else for (const name of names.sort()) yield* packMember(descriptor, name, name, packing(files));
   } finally {
     closeSync(descriptor);
   }
@@ -205,7 +211,8 @@ function* packContents({ directory, base }: Place): Generator<Buffer> {
 async function openEnd(store: Store, end: CopyEnd): Promise<ContainerRoot> {
   if (end.kind === "container") return await openContainerRoot(store, end.container);
   const descriptor = check(layerFiles().openDirectory("/"), "open", "/");
-  return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
+  const files = layerFiles<ByteString>();
+  return { descriptor, files, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
 }
 
 function openDirectory(parent: number, base: ByteString): number {

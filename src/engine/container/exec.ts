@@ -58,6 +58,8 @@ export async function execInContainer(store: Records, text: string, request: Exe
       ...{ args: request.args, user: request.user ?? "" },
     });
     asked = await processOf(bundle, request);
+    if (settings.users !== undefined)
+      (await import("../users/process.ts")).checkMapped(settings.users, asked.user);
     await driver.prepareExec?.();
   }
   const told = tellOfExec(store, container, request.args);
@@ -66,6 +68,8 @@ export async function execInContainer(store: Records, text: string, request: Exe
     return 0;
   }
   using streams = new Streams({ interactive, terminal });
+  if (settings.users !== undefined)
+    (await import("../users/process.ts")).giveStreams(settings.users, asked.user, streams.stdio);
   const { pid } = await driver.exec({
     id,
     bundle,

@@ -2,7 +2,7 @@
 import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
-import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
+import type { IDMapping, Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
@@ -14,7 +14,6 @@ import { SHAREABLE, SHARED_MEMORY_BYTES } from "./shared-memory.ts";
 const NOT_HERE = {
   VolumeDriver: "",
   Isolation: "",
-  UsernsMode: "",
   KernelMemory: 0,
   DeviceRequests: NIL_LIST,
   ConsoleSize: [0, 0],
@@ -41,6 +40,7 @@ export function hostConfigOf(
     Privileged: settings.isPrivileged ?? false,
     IpcMode: joins?.ipc === undefined ? (settings.ipc ?? "private") : `container:${joins.ipc}`,
     PidMode: joins?.pid === undefined ? (has("pid") ? "" : "host") : `container:${joins.pid}`,
+    ...usersOf(settings),
     UTSMode: has("uts") ? "" : "host",
     CgroupnsMode: has("cgroup") ? "private" : "host",
     CgroupParent: settings.cgroupParent ?? "",
@@ -72,6 +72,17 @@ export function hostConfigOf(
     Runtime: settings.runtime ?? "teu",
   };
   return withQuiet(shown, { Mounts: NIL_LIST, Tmpfs: NIL_MAP });
+}
+
+/** Podman's words. */
+function usersOf({ users, joins }: ContainerRecord["settings"]): object {
+  if (users === undefined) return { UsernsMode: "" };
+  const texts = (maps: readonly IDMapping[]) =>
+    maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`);
+  return {
+    UsernsMode: joins?.user === undefined ? users.mode : `container:${joins.user}`,
+    IDMappings: { UidMap: texts(users.uids), GidMap: texts(users.gids) },
+  };
 }
 
 function bindingsOf(ports: readonly PublishedPort[]): object {

@@ -24,11 +24,12 @@ import { storageBytes } from "../options/storage.ts";
 import { cgroupsPath } from "../paths.ts";
 import { copyOwnership, filesDirectory, layerDirectories } from "../snapshot/directories.ts";
 import { limitDirectory } from "../snapshot/limit-directory.ts";
-import { mountOverlay } from "../snapshot/overlay.ts";
+import { type MountLayers, mountOverlay } from "../snapshot/overlay.ts";
 import {
   addContainer,
   type ContainerMount,
   type ContainerRecord,
+  type ContainerUsers,
   type HeldImageMount,
 } from "../store/containers.ts";
 import { withWaitingThread } from "../store/database.ts";
@@ -45,6 +46,7 @@ import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts
 
 /**
  * Records a new container on `image`. From here on it can be removed. Nothing that the record names is made before it is on disk.
+ * @param chooseUsers  Chooses its users, in the transaction in which it is recorded; undefined: they are the host's.
  * @throws {NameInUse} @throws {NoCommand}
  */
 export function recordContainer(
@@ -52,6 +54,7 @@ export function recordContainer(
   image: UnpackedImage,
   request: ContainerRequest,
   images: readonly HeldImageMount[],
+  chooseUsers: () => ContainerUsers | undefined = () => undefined,
 ): { readonly container: ContainerRecord; readonly isOnDisk: Promise<void> } {
   const id = makeID();
   const { runtime, autoRemove, interactive, options } = request;
@@ -103,6 +106,7 @@ export function recordContainer(
   const add = (name: string) =>
     withWaitingThread(store.database, () => {
       const parent = image.top?.number ?? null;
+      const users = chooseUsers();
       const { number } = addSnapshot(store.database, {
         kind: "active",
         key: id,
@@ -116,7 +120,7 @@ export function recordContainer(
         image: image.asked,
         imageTarget: image.target,
         snapshot: number,
-        settings,
+        settings: users === undefined ? settings : { ...settings, users },
         owner: thisOwner(),
       });
       noteImageUse(store.database, store.namespace, image.target.digest);
@@ -228,17 +232,23 @@ export async function makeBundle(
   const { options } = request;
   const kept = containerDirectory(store, container.id);
   mkdirSync(kept, { recursive: true, mode: 0o700 });
-  const { path, rootfs } = openBundle(store, container);
-  const volumes = await openVolumes(store, container, rootfs, { isNew: true });
+  const { users } = container.settings;
+  const ofUsers = users && (await import("../users/bundle.ts"));
+  const mount = ofUsers?.mountOf(store, container) ?? mountOverlay;
+  const { path, rootfs } = openBundle(store, container, mount);
+  ofUsers?.giveSharedMemory(container, path);
+  using shown = ofUsers?.filesOfImage(store, container, image.top);
+  const volumes = await openVolumes(store, container, shown?.path ?? rootfs, { isNew: true, mount });
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   const joined = await pathsOf(store, request.joins);
   const { hostname, files } = identify(store, container, request, kept);
+  ofUsers?.giveFiles(container, files);
   const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");
   const init = request.hasInit ? [reaperMount(store.paths.run)] : [];
   // Other runtimes need not know how to make what is mounted below read-only too.
   const below = request.runtime === undefined ? {} : { isReadonlyBelow: false };
-  const shown = [...init, ...binds, ...volumes].map((mount) => ({ ...below, ...mount }));
-  const seen = { ...options, volumes: shown };
+  const mounted = [...init, ...binds, ...volumes].map((mount) => ({ ...below, ...mount }));
+  const seen = { ...options, volumes: mounted };
   const user = image.resolveUser(rootfs, request.user);
   const groups = request.groups.map((group) => image.resolveUser(rootfs, `0:${group}`).gid);
   const sharedMemory = sharedMemoryOf(store, container);
@@ -253,11 +263,14 @@ export async function makeBundle(
     ...(sharedMemory !== undefined && { sharedMemory }),
     joined,
     files,
+    ...(users !== undefined && { hasOwnUsers: true }),
     ...(request.hasInit && { init: REAPER_PATH }),
   });
   const config = isInUserNamespace()
     ? await (await import("../home/conditions.ts")).configInHome(container, asked)
-    : asked;
+    : users !== undefined
+      ? (await import("../users/config.ts")).withUsers(asked, users, joined.user)
+      : asked;
   // Kept where a reboot leaves it, for the next start.
   const text = encodeConfig(config);
   for (const directory of [kept, path]) writeFileSync(join(directory, "config.json"), text, { mode: 0o600 });
@@ -296,8 +309,12 @@ function identify(
 
 /** Makes the bundle of a container that has run before. */
 export async function remakeBundle(store: Store, container: ContainerRecord): Promise<Bundle> {
-  const { path, rootfs } = openBundle(store, container);
-  await openVolumes(store, container, rootfs, { isNew: false });
+  const { users } = container.settings;
+  const ofUsers = users && (await import("../users/bundle.ts"));
+  const mount = ofUsers?.mountOf(store, container) ?? mountOverlay;
+  const { path, rootfs } = openBundle(store, container, mount);
+  ofUsers?.giveSharedMemory(container, path);
+  await openVolumes(store, container, rootfs, { isNew: false, mount });
   if (container.settings.hasInit) reaperMount(store.paths.run); // a reboot takes it
   const before = readFileSync(join(containerDirectory(store, container.id), "config.json"), "utf8");
   const config = await rejoin(store, parseRuntimeConfig(before), container.settings.joins ?? {});
@@ -307,17 +324,26 @@ export async function remakeBundle(store: Store, container: ContainerRecord): Pr
 }
 
 /** The bundle's directory, with the root mounted in it. */
-function openBundle(store: Store, container: ContainerRecord): { path: HostPath; rootfs: HostPath } {
+function openBundle(
+  store: Store,
+  container: ContainerRecord,
+  mount: MountLayers = mountOverlay,
+): { path: HostPath; rootfs: HostPath } {
   const path = bundleDirectory(store, container.id);
   const rootfs = join(path, "rootfs") as HostPath;
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
-  mountRoot(store, container, rootfs);
+  mountRoot(store, container, rootfs, mount);
   if (container.settings.ipc === SHAREABLE) mountSharedMemory(path, container.settings.sharedMemoryBytes);
   return { path, rootfs };
 }
 
 /** Mounts the layers of a container, the writable one on top, on `target`. @throws {NoProjectQuota} */
-export function mountRoot(store: Store, { snapshot, settings }: ContainerRecord, target: HostPath): void {
+export function mountRoot(
+  store: Store,
+  { snapshot, settings }: ContainerRecord,
+  target: HostPath,
+  mount: MountLayers,
+): void {
   if (snapshot === null) return;
   const [active, top] = snapshotChain(store.database, snapshot);
   if (active === undefined) return;
@@ -334,5 +360,5 @@ export function mountRoot(store: Store, { snapshot, settings }: ContainerRecord,
   const lower = top === undefined ? [] : layerDirectories(store, top);
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);
   const writable = { upper, work, isPassing: settings.autoRemove };
-  mountOverlay({ base: store.paths.snapshots, lower, writable, target });
+  mount({ base: store.paths.snapshots, lower, writable, target });
 }

@@ -11,6 +11,7 @@ import type { NetworkAttachment } from "../options/network.ts";
 import type { ExposedPort, PublishedPort } from "../options/publish.ts";
 import type { SeccompProfile } from "../options/seccomp-profile.ts";
 import type { StorageOptions } from "../options/storage.ts";
+import type { UsersRequest } from "../options/users.ts";
 import type { ImageMount, VolumeMount, VolumesFrom } from "../options/volume.ts";
 import type { ImageTarget } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
@@ -54,6 +55,8 @@ export interface ContainerRequest {
   readonly groups: readonly string[];
   /** Its System V and POSIX IPC: `private`, `shareable`, `none`, `host`, or another container's. */
   readonly ipc: string;
+  /** Whose ids its users have; absent: they are the host's. */
+  readonly users?: UsersRequest;
   /** The directory of its cgroups, from the top of each hierarchy; absent: the engine's own. */
   readonly cgroupParent?: string;
   /** Limits of its writable layer. */

@@ -5,10 +5,11 @@
 import { closeSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPath, isAlive, randomHex, thisOwner } from "../../base/index.ts";
-import { type ByteString, byteString, makePlaceBelow } from "../../image/index.ts";
+import { type ByteString, byteString, type LayerFiles, makePlaceBelow } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 import { bindTree, unmount } from "../mount/calls.ts";
 import { closePlaces, placeOf } from "../mount/places.ts";
+import { mountOverlay } from "../snapshot/overlay.ts";
 import { type ContainerMount, type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { takeLease } from "../store/leases.ts";
@@ -23,6 +24,8 @@ const O_PATH = 0o10000000;
 /** The root: a descriptor, which is closed when it is disposed of. */
 export interface ContainerRoot extends AsyncDisposable {
   readonly descriptor: number;
+  /** The operations on what is below, with ids as the container has them. */
+  readonly files: LayerFiles;
 }
 
 /**
@@ -37,11 +40,15 @@ export async function openContainerRoot(
 ): Promise<ContainerRoot> {
   const pid = await runningPid(store, container);
   if (pid === undefined) return mountStopped(store, container, withMounts);
+  const { users } = container.settings;
+  const files = users
+    ? (await import("../users/mapped-files.ts")).mappedFiles(users)
+    : layerFiles<ByteString>();
   if (!withMounts) {
     // Where its runtime found it.
     const path = join(bundleDirectory(store, container.id), "rootfs");
     const descriptor = check(layerFiles().openDirectory(path), "open", path);
-    return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
+    return { descriptor, files, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
   }
   // What is mounted in there is seen too: the directory is one of its mount namespace.
   const descriptor = check(layerFiles().openDirectory(`/proc/${pid}/root`), "open", `/proc/${pid}/root`);
@@ -50,7 +57,7 @@ export async function openContainerRoot(
     closeSync(descriptor);
     throw new ContainerBusy({ id: container.id });
   }
-  return { descriptor, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
+  return { descriptor, files, [Symbol.asyncDispose]: async () => closeSync(descriptor) };
 }
 
 /** Its layers and what it sees of the host, mounted for us. Whoever is killed leaves that to the next command, with the lease. */
@@ -72,7 +79,8 @@ async function mountStopped(
   mkdirSync(place, { recursive: true, mode: 0o700 });
   cleanUp.defer(() => lease[Symbol.dispose]());
   cleanUp.defer(() => removePlace(place));
-  mountRoot(store, container, place);
+  // As on disk: what is copied keeps its ids.
+  mountRoot(store, container, place, mountOverlay);
   const descriptor = check(layerFiles().openDirectory(place), "open", place);
   cleanUp.defer(() => closeSync(descriptor));
   cleanUp.defer(() => closePlaces(around));
@@ -81,7 +89,8 @@ async function mountStopped(
     showAt(descriptor, source, byteString(mount.destination));
   }
   const kept = cleanUp.move();
-  return { descriptor, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const files = layerFiles<ByteString>();
+  return { descriptor, files, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Where what is mounted is, at `place` where it is a part. */
@@ -94,7 +103,9 @@ async function sourceOf(
 ): Promise<HostPath> {
   if (mount.kind === "bind") return mount.source;
   if (mount.kind === "image")
-    return await (await import("../mount/image.ts")).showImage(store, container, mount, index, place);
+    return await (await import("../mount/image.ts")).showImage(store, container, mount, {
+      ...{ index, place, mount: mountOverlay },
+    });
   return await openVolume(store, mount, place);
 }
 

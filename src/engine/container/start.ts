@@ -153,6 +153,9 @@ async function create(
     const stdio = isPiped
       ? ([settings.interactive ? piped("stdin") : nothing, piped("stdout"), piped("stderr")] as const)
       : ([nothing, nothing, nothing] as const);
+    const { user } = bundle.config.process ?? {};
+    if (settings.users !== undefined && user !== undefined)
+      (await import("../users/process.ts")).giveStreams(settings.users, user, stdio);
     const [format, environment] = [formatOf(log), bundle.config.process?.env ?? []];
     const sink =
       format === "sink" || format === "both"

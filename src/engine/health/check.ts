@@ -66,6 +66,8 @@ export async function runCheck(
       terminal: false,
     });
     const stdio = [nothing, write, write] as const;
+    const { users } = container.settings;
+    if (users !== undefined) (await import("../users/process.ts")).giveStreams(users, process.user, [write]);
     told = tellOfExec(store, container, command);
     ({ pid } = await driver.exec({ id: container.id, bundle, process, stdio, onTerminal: closeSync }));
   } catch (error) {

@@ -23,7 +23,8 @@ export async function configInHome(
 }
 
 /** Where udev has put a device. Source: kernel Documentation/ABI/testing/sysfs-dev, uevent. */
-function nodeOf({ type, major, minor }: Device): string | undefined {
+/** Where this machine has the device; undefined: nowhere. */
+export function nodeOf({ type, major, minor }: Device): string | undefined {
   const file = `/sys/dev/${type === "b" ? "block" : "char"}/${major}:${minor}/uevent`;
   if (!existsSync(file)) return undefined;
   const name = /^DEVNAME=(.+)$/m.exec(readFileSync(file, "utf8"))?.[1];

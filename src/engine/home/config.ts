@@ -85,7 +85,7 @@ export function asInHome(config: RuntimeConfig, conditions: HomeConditions): Run
       mounts: [
         ...config.mounts
           .filter(({ type }) => type !== "mqueue" || !shared.ipc || conditions.hasMessageQueues)
-          .map((mount) => mountAsInHome(mount, { shared, ids: conditions.ids })),
+          .map((mount) => mountInUserNamespace(mount, { shared, hasTerminalGroup: conditions.ids > 1 })),
         ...nodes.mounts,
       ],
     }),
@@ -98,7 +98,7 @@ export function asInHome(config: RuntimeConfig, conditions: HomeConditions): Run
 }
 
 /** Nobody makes devices in there, and the runtime shows a node at its own place: one of another name is shown by a mount. */
-function boundDevices(
+export function boundDevices(
   devices: readonly Device[],
   { nodeOf }: Pick<HomeConditions, "nodeOf">,
 ): { devices: Device[]; mounts: Mount[] } {
@@ -112,15 +112,18 @@ function boundDevices(
   return { devices: kept, mounts };
 }
 
-/** What a namespace of the machine's shows cannot be mounted anew: it is bound. A group 5 is there where there are more ids than one. */
-function mountAsInHome(
+/**
+ * What a namespace of the machine's shows cannot be mounted anew: it is bound.
+ * @param given.hasTerminalGroup  Whether there is a group 5, whose terminals usually are.
+ */
+export function mountInUserNamespace(
   mount: Mount,
   {
     shared,
-    ids,
+    hasTerminalGroup,
   }: {
     readonly shared: { readonly network: boolean; readonly pid: boolean; readonly ipc: boolean };
-    readonly ids: number;
+    readonly hasTerminalGroup: boolean;
   },
 ): Mount {
   const bound = (source: string, more: readonly string[]) => ({
@@ -132,7 +135,7 @@ function mountAsInHome(
   if (mount.type === "sysfs" && shared.network) return bound("/sys", ["ro"]);
   if (mount.type === "mqueue" && shared.ipc) return bound("/dev/mqueue", []);
   if (mount.type === "proc" && shared.pid) return bound("/proc", []);
-  if (mount.type === "devpts" && ids === 1)
+  if (mount.type === "devpts" && !hasTerminalGroup)
     return { ...mount, options: (mount.options ?? []).filter((option) => !option.startsWith("gid=")) };
   return mount;
 }

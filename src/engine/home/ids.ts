@@ -57,17 +57,18 @@ export function thisUser(): User {
   return { uid, gid: process.getegid?.() ?? 0, ...(name && { name }) };
 }
 
-interface Range {
+export interface Range {
   readonly first: number;
   readonly size: number;
 }
 
 /** The ranges of `user` in a file of lines `name-or-uid:first:count`. */
-export function rangesIn(text: string, { name, uid }: User): Range[] {
+export function rangesIn(text: string, { name, uid }: Partial<User>): Range[] {
   const ranges: Range[] = [];
+  const names = [...(uid === undefined ? [] : [`${uid}`]), ...(name === undefined ? [] : [name])];
   for (const line of text.split("\n")) {
-    const [whose, first = "", size = ""] = line.trim().split(":");
-    if (whose !== `${uid}` && (name === undefined || whose !== name)) continue;
+    const [whose = "", first = "", size = ""] = line.trim().split(":");
+    if (!names.includes(whose)) continue;
     if (/^\d+$/.test(first) && /^\d+$/.test(size) && Number(size) > 0)
       ranges.push({ first: Number(first), size: Number(size) });
   }

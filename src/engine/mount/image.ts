@@ -8,7 +8,7 @@ import type { HostPath } from "../../base/index.ts";
 import { readImage } from "../image/content.ts";
 import { thisPlatform } from "../image/platform.ts";
 import { copyOwnership, filesDirectory, layerDirectories } from "../snapshot/directories.ts";
-import { mountOverlay, type Writable } from "../snapshot/overlay.ts";
+import type { MountLayers, Writable } from "../snapshot/overlay.ts";
 import { unpackLayers } from "../snapshot/unpack.ts";
 import type { ContainerRecord, HeldImageMount } from "../store/containers.ts";
 import { type Store, snapshotDirectory } from "../store/store.ts";
@@ -19,8 +19,7 @@ export async function showImage(
   store: Store,
   container: ContainerRecord,
   { image, manifest, subpath, readonly }: HeldImageMount,
-  index: number,
-  place: HostPath,
+  { index, place, mount }: { readonly index: number; readonly place: HostPath; readonly mount: MountLayers },
 ): Promise<HostPath> {
   // The container holds its content and its layers; after a repair of the records these are unpacked anew.
   const { top } = await unpackLayers(store, readImage(store, manifest, thisPlatform()));
@@ -29,15 +28,14 @@ export async function showImage(
   const writable = readonly ? undefined : writableOf(store, container, index, from);
   const whole = subpath === undefined ? place : (`${place}.whole` as HostPath);
   makePlace(whole);
-  if (writable !== undefined)
-    mountOverlay({ base: store.paths.snapshots, lower: layers, writable, target: whole });
+  if (writable !== undefined) mount({ base: store.paths.snapshots, lower: layers, writable, target: whole });
   else {
     // Without a writable layer there have to be two. What is bound instead of an overlay could be made writable.
     const empty = (top === undefined ? ["below", "above"] : ["below"]).map(
       (name) => `${place}.${name}` as HostPath,
     );
     for (const path of empty) makePlace(path);
-    mountOverlay({ base: store.paths.snapshots, lower: [...layers, ...empty], target: whole });
+    mount({ base: store.paths.snapshots, lower: [...layers, ...empty], target: whole });
   }
   if (subpath === undefined) return place;
   try {

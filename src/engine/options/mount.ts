@@ -107,11 +107,13 @@ function mountOf(
       if (!/^r?(private|shared|slave)$/.test(propagation))
         throw invalid(`invalid propagation '${propagation}'`);
       const depth = depthOf(take, { ...common, propagation }, invalid);
+      const isMapped = isTrue(take("idmap") ?? "false", invalid);
       const isMade = isTrue(take("bind-create-src") ?? "false", invalid);
       if (!isMade && !existsSync(source)) throw invalid(`bind source path does not exist: ${source}`);
       return {
         ...{ kind: "bind", source: posix.resolve(source) as HostPath, ...common, propagation },
         ...depth,
+        ...(isMapped && { isMapped }),
       };
     }
     case "volume": {

@@ -15,6 +15,8 @@ export interface BindMount {
   readonly propagation: string;
   /** False: without what is mounted below it. */
   readonly isRecursive?: false;
+  /** Whether its ids are, in a container with users of its own, as on disk. */
+  readonly isMapped?: true;
   /** Of one that is read-only: whether what is mounted below it is so too. Absent: where the runtime is teu's own. */
   readonly isReadonlyBelow?: boolean;
 }
@@ -82,7 +84,7 @@ export function parseVolume(text: string): BindMount | VolumeMount {
   if (!posix.isAbsolute(destination)) throw invalid("mount path must be absolute");
   const target = posix.resolve(destination) as ContainerPath; // absolute now
   if (target === "/") throw invalid("destination can't be '/'");
-  const { readonly, propagation, copies } = parseOptions(options, invalid);
+  const { readonly, propagation, copies, isMapped } = parseOptions(options, invalid);
   if (posix.isAbsolute(source) || /^\.\.?(\/|$)/.test(source))
     return {
       kind: "bind",
@@ -90,6 +92,7 @@ export function parseVolume(text: string): BindMount | VolumeMount {
       destination: target,
       readonly,
       propagation: propagation ?? "rprivate",
+      ...(isMapped && { isMapped }),
     };
   if (propagation !== undefined)
     throw invalid(`invalid mode: ${propagation}: a volume is nobody else's mount`);
@@ -120,15 +123,18 @@ export function parseVolumeName(text: string, option: string): string {
 function parseOptions(
   options: string,
   invalid: (why: string) => InvalidOption,
-): { readonly: boolean; propagation: string | undefined; copies: boolean } {
+): { readonly: boolean; propagation: string | undefined; copies: boolean; isMapped: boolean } {
   let readonly = false;
   let propagation: string | undefined;
   let copies = true;
+  let isMapped = false;
   for (const word of options === "" ? [] : options.split(",")) {
     if (word === "ro" || word === "rw") readonly = word === "ro";
     else if (PROPAGATION.has(word)) propagation = word;
     else if (word === "nocopy") copies = false;
+    else if (word === "idmap")
+      isMapped = true; // a volume's are so in any case
     else if (!WITHOUT_EFFECT.has(word)) throw invalid(`invalid mode: ${word}`);
   }
-  return { readonly, propagation, copies };
+  return { readonly, propagation, copies, isMapped };
 }

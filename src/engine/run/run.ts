@@ -108,11 +108,12 @@ export async function createContainer(
 
 async function record(store: Store, image: UnpackedImage, request: RunRequest): Promise<ContainerRecord> {
   const driver = await driverOf(store, request.runtime); // one that is not there could not clean up either
+  const chooseUsers = request.users && (await import("../users/choose.ts")).chooserOf(store, request);
   const { idFile } = request;
   // Nobody else's is written over: another container may be known by it.
   const file = idFile === undefined ? undefined : openIDFile(idFile);
   try {
-    const { container, isOnDisk } = recordContainer(store, image, request, request.images);
+    const { container, isOnDisk } = recordContainer(store, image, request, request.images, chooseUsers);
     await removingAfterFailure(store, container, async () => {
       // Meanwhile there is something to load.
       await Promise.all([isOnDisk, driver.prepare?.()]);

@@ -37,6 +37,9 @@ export interface Overlay {
   readonly target: HostPath;
 }
 
+/** How layers are mounted. */
+export type MountLayers = (overlay: Overlay) => void;
+
 /** The kernel would not mount the layers. */
 export class MountFailed extends TeuError<
   "mount-failed",

@@ -1,7 +1,7 @@
 /** Records of containers. A record comes before everything that it names and goes after it: nothing becomes unremovable. */
 import type { Database } from "bun:sqlite";
 import { type Owner, TeuError } from "../../base/index.ts";
-import type { Digest } from "../../spec/index.ts";
+import type { Digest, IDMapping } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { AskedWords } from "../options/asked.ts";
 import type { HealthCheck } from "../options/health.ts";
@@ -20,7 +20,7 @@ import { deleteVolumeUses } from "./volumes.ts";
 export type ContainerPhase = "creating" | "running" | "exited";
 
 /** What a container can have together with another one. */
-export type JoinedNamespace = "network" | "pid" | "ipc";
+export type JoinedNamespace = "network" | "pid" | "ipc" | "user";
 
 /** What is kept of how a container was asked for. Its shape has a version of its own: CONTAINER_VERSION. */
 export interface ContainerSettings {
@@ -77,6 +77,16 @@ export interface ContainerSettings {
   readonly mounts?: readonly ContainerMount[];
   /** What `stop` sends, where the image says; absent: SIGTERM. */
   readonly stopSignal?: string;
+  /** Its users; absent: they are the host's. */
+  readonly users?: ContainerUsers;
+}
+
+/** Whose ids on the host a container's users have. Its layers and volumes are on disk with the ids that it sees itself. */
+export interface ContainerUsers {
+  /** `container`: it is in the user namespace of the container that `joins` names. */
+  readonly mode: "private" | "container";
+  readonly uids: readonly IDMapping[];
+  readonly gids: readonly IDMapping[];
 }
 
 /** A volume that a container has. */
@@ -338,6 +348,15 @@ export function unfinishedContainers(database: Database): Pick<ContainerRecord, 
     )
     .all()
     .map((row) => ({ id: row.id, phase: row.status, owner: ownerOf(row) }));
+}
+
+/** The users of every container, of any namespace, that has not the host's. */
+export function usersOfAll(database: Database): ContainerUsers[] {
+  const users = "json_extract(record, '$.users')";
+  return database
+    .query<{ users: string }, []>(`SELECT ${users} AS users FROM containers WHERE ${users} IS NOT NULL`)
+    .all()
+    .map((row) => JSON.parse(row.users) as ContainerUsers); // we wrote it
 }
 
 /** The container with this ID, of any namespace. */

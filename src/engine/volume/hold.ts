@@ -7,6 +7,7 @@ import { isMountPoint, unmount } from "../mount/calls.ts";
 import { placeOf, showPart } from "../mount/places.ts";
 import { makeID } from "../options/name.ts";
 import type { BindMount, VolumeMount } from "../options/volume.ts";
+import type { MountLayers } from "../snapshot/overlay.ts";
 import { type ContainerRecord, listContainers, type NamedVolume } from "../store/containers.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
 import { ANONYMOUS_LABEL, addVolume, addVolumeUse, findVolume, listVolumeUses } from "../store/volumes.ts";
@@ -49,7 +50,7 @@ export async function openVolumes(
   store: Store,
   container: ContainerRecord,
   rootfs: HostPath,
-  { isNew }: { readonly isNew: boolean },
+  { isNew, mount: mountLayers }: { readonly isNew: boolean; readonly mount: MountLayers },
 ): Promise<BindMount[]> {
   const opened: BindMount[] = [];
   for (const [index, mount] of (container.settings.mounts ?? []).entries()) {
@@ -57,10 +58,15 @@ export async function openVolumes(
     const place = placeOf(bundleDirectory(store, container.id), index);
     const source =
       mount.kind === "image"
-        ? await (await import("../mount/image.ts")).showImage(store, container, mount, index, place)
+        ? await (await import("../mount/image.ts")).showImage(store, container, mount, {
+            index,
+            place,
+            mount: mountLayers,
+          })
         : await openVolume(store, mount, place, isNew ? rootfs : undefined);
     const { destination, readonly } = mount;
-    opened.push({ kind: "bind", source, destination, readonly, propagation: "rprivate" });
+    const isMapped = mount.kind === "volume" ? ({ isMapped: true } as const) : {};
+    opened.push({ kind: "bind", source, destination, readonly, propagation: "rprivate", ...isMapped });
   }
   return opened;
 }

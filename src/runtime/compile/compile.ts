@@ -108,6 +108,7 @@ export function compileCreate(document: RuntimeConfig, world: Circumstances): Cr
       propagation: linux.rootfsPropagation,
       masks: (linux.maskedPaths ?? []).length > 0,
       mountLabel: linux.mountLabel,
+      byParent: namespaces.user !== "none" && !world.isRootless,
     });
   else compileUnmountedRoot(plan, world.rootfs);
   compileMounts(plan, mounts, { world, inUserNamespace: namespaces.user !== "none", linux });

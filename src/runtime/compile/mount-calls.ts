@@ -114,11 +114,17 @@ export function cloneTree(
   });
 }
 
-/** `into` becomes a tree that the parent opens. */
-export function takeTree(plan: PlanBuilder, into: Register, tree: Omit<TreeStep, "kind" | "field">): void {
+/** `into` becomes a tree that the parent opens, and `source` the directory of which it is a clone. */
+export function takeTree(
+  plan: PlanBuilder,
+  into: Register,
+  tree: Omit<TreeStep, "kind" | "field" | "withSource">,
+  source?: Register,
+): void {
   plan.sync("tree");
-  plan.host({ kind: "tree", field: plan.field, ...tree });
+  plan.host({ kind: "tree", field: plan.field, ...tree, ...(source && { withSource: true }) });
   plan.move(into, answeredDescriptor(0));
+  if (source !== undefined) plan.move(source, answeredDescriptor(1));
 }
 
 /** `into` becomes the st_mode of what `descriptor` names. Returns where its `struct statx` is. */

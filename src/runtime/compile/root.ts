@@ -25,7 +25,7 @@ import {
 import { type Circumstances, close, ROOT, T1 } from "./context.ts";
 import { openHow } from "./destination.ts";
 import { compileMask } from "./masks.ts";
-import { attach, newFileSystem, setAttributes } from "./mount-calls.ts";
+import { attach, newFileSystem, setAttributes, takeTree } from "./mount-calls.ts";
 import { parsePropagation } from "./mount-options.ts";
 
 const CLAUSE = "config.md, Root";
@@ -42,15 +42,35 @@ export function compileRoot(
     propagation,
     masks,
     mountLabel,
-  }: { propagation: string | undefined; masks: boolean; mountLabel?: string | undefined },
+    byParent = false,
+  }: {
+    propagation: string | undefined;
+    masks: boolean;
+    mountLabel?: string | undefined;
+    /** Whether the parent opens it where init may not go: root of a user namespace has no way through folders that are shut to others. */
+    byParent?: boolean;
+  },
 ): void {
   compilePropagation(plan, world.rootMount, propagation);
   plan.section("root.path", CLAUSE);
   const how = openHow(plan, O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
-  plan.call("openat2", [AT_FDCWD, plan.text(world.rootfs), how, 24], { result: T1 });
+  const [denied, opened] = [plan.label(), plan.label()];
+  plan.call("openat2", [AT_FDCWD, plan.text(world.rootfs), how, 24], {
+    result: T1,
+    ...(byParent && { on: { EACCES: denied } }),
+  });
   plan.call("open_tree", [T1, plan.text(""), AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE], {
     result: ROOT,
   });
+  if (byParent) {
+    plan.place(opened);
+    plan.addFuel(1);
+    plan.later(() => {
+      plan.place(denied);
+      takeTree(plan, ROOT, { path: world.rootfs, recursive: true, inside: true }, T1);
+      plan.goto(opened);
+    });
+  }
   if (masks) compileMask(plan, T1, mountLabel);
   plan.section("root.path", CLAUSE);
   attach(plan, ROOT, T1);

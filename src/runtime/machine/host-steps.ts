@@ -93,7 +93,7 @@ export function perform(
     case "resolve-dangling":
       return { segment: compileMissing(resolveDangling(first, step.path), step.want, false) };
     case "tree":
-      return { descriptors: [openTree(step, pid)] };
+      return { descriptors: openTree(step, pid) };
     case "copy-up":
       return copyUp(first, step.destination, said.values[0] ?? 0, pid);
     case "verify-device":

@@ -67,6 +67,8 @@ export interface TreeStep {
   /** As the mounts are in the container's mount namespace: what the host has locked in there stays locked. */
   readonly inside: boolean;
   readonly idmap?: IDMap;
+  /** Whether the source is sent too, as it is in there: a directory, to which no link leads. */
+  readonly withSource?: boolean;
 }
 
 /** What a SYNC record is about: one code for each, so that the printed plan reads well. */
