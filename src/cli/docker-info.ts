@@ -1,7 +1,7 @@
 /** `facts`, and the keys of docker's info that have a meaning here. Source: Docker Engine API, SystemInfo. */
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, hostname, totalmem } from "node:os";
-import { NIL_LIST, version, withQuiet } from "../base/index.ts";
+import { NIL_LIST, version } from "../base/index.ts";
 import { listContainers, listImages, type Store } from "../engine/index.ts";
 
 export function dockerInfo(
@@ -18,8 +18,7 @@ export function dockerInfo(
   const paused = running.filter(({ isPaused }) => isPaused).length;
   const { PRETTY_NAME = "Linux", VERSION_ID = "" } = systemRelease();
   const isV2 = facts.cgroups === "v2";
-  const controllers = limits(isV2 ? "/sys/fs/cgroup/cgroup.controllers" : "/proc/cgroups", isV2);
-  const shown = {
+  return {
     ...facts,
     Containers: containers.length,
     ContainersRunning: running.length - paused,
@@ -30,7 +29,7 @@ export function dockerInfo(
     LoggingDriver: "local",
     CgroupDriver: "cgroupfs",
     CgroupVersion: isV2 ? "2" : "1",
-    ...controllers,
+    ...limits(isV2 ? "/sys/fs/cgroup/cgroup.controllers" : "/proc/cgroups", isV2),
     IPv4Forwarding: isOn("/proc/sys/net/ipv4/ip_forward"),
     KernelVersion: facts.kernel,
     OperatingSystem: PRETTY_NAME,
@@ -62,9 +61,6 @@ export function dockerInfo(
     SecurityOptions: securityOptions(),
     Warnings: NIL_LIST,
   };
-  // Docker's templates have other words for these than its JSON.
-  const { CpuCfsPeriod: CPUCfsPeriod, CpuCfsQuota: CPUCfsQuota } = controllers;
-  return withQuiet(shown, { CPUCfsPeriod, CPUCfsQuota });
 }
 
 /** What can be limited here. @param controllers  The file that names those that the kernel has. */

@@ -48,6 +48,7 @@ export function networkShape(network: NetworkSummary): object {
         container.id,
         {
           Name: container.name,
+          MacAddress: container.hardwareAddress ?? "",
           IPv4Address: container.address === "" ? "" : `${container.address}${length}`,
           IPv6Address:
             container.address6 === undefined ? "" : `${container.address6}/${subnet6?.split("/")[1]}`,

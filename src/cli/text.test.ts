@@ -66,4 +66,5 @@ test("count() knows one from many", () => {
 
 test("printable() lets no control character through", () => {
   expect(printable("a\n  b\u001b[31m\u009b0m\tc")).toBe("a b [31m 0m c");
+  expect(printable("#(nop)  CMD")).toBe("#(nop)  CMD");
 });

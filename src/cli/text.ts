@@ -80,7 +80,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 /** `text` of a stranger on one line: an escape sequence in it would command the reader's terminal. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  return text.replaceAll(/[\s\x00-\x1f\x7f-\x9f]+/g, (blanks) => (/^ +$/.test(blanks) ? blanks : " "));
 }
 
 /** An address of this machine, "" being every one, and a port of it: `0.0.0.0:80`, `[::1]:80`. */

@@ -52,12 +52,15 @@ export async function inspect(
     const record = findContainer(store, text);
     const container = listContainers(store).find((summary) => summary.id === record.id);
     if (container !== undefined)
-      return {
-        kind: "container",
-        ...container,
-        ...(await describeContainer(store, record)),
-        ...(withSizes && sizeShape(sizesOf(store, record))),
-      };
+      return withQuiet(
+        {
+          kind: "container",
+          ...container,
+          ...(await describeContainer(store, record)),
+          ...(withSizes && sizeShape(sizesOf(store, record))),
+        },
+        { SizeRw: null, SizeRootFs: null },
+      );
   } catch (error) {
     if (!hasCode(error, "no-such-container") || kind === "container") throw error;
   }
@@ -66,7 +69,8 @@ export async function inspect(
   const image = readImage(store, record, choice.platform);
   requirePlatform(text, image, choice);
   const { manifest, descriptor, config } = image;
-  return {
+  const shape = dockerShape(namesOf(store, record.digest), record.digest, manifest, config);
+  const document = {
     kind: "image",
     reference: record.reference,
     id: record.digest,
@@ -76,8 +80,9 @@ export async function inspect(
     manifest,
     config,
     chainIDs: chainIDs(config.rootfs.diff_ids),
-    ...dockerShape(namesOf(store, record.digest), record.digest, manifest, config),
-  };
+    ...shape,
+  } as const;
+  return withQuiet(document, { VirtualSize: shape.Size, OsVersion: "" });
 }
 
 /** Docker's keys. */
@@ -116,7 +121,7 @@ function dockerShape(
   digest: string,
   manifest: Manifest,
   config: ImageConfig,
-): object {
+): Record<string, unknown> & { readonly Size: number } {
   const names = references.map((reference) => familiarReference(parseReference(reference)));
   const latest = config.history?.at(-1);
   return {

@@ -217,6 +217,10 @@ describe("networks", () => {
       if (Date.now() > end) throw new Error("the kernel keeps the device");
     await store.done("start", "again");
     expect(await store.done("exec", "again", "ip", "-o", "-4", "addr", "show", "eth0")).toContain("inet ");
+    const script = "{{range .Containers}}{{.IPv4Address}} {{.MacAddress}}{{end}}";
+    expect(await store.done("network", "inspect", "-f", script, "bridge")).toMatch(
+      /^172\.\d+\.\d+\.\d+\/16 02:42:ac:[0-9a-f:]{8}\n$/,
+    );
     await store.done("rm", "-f", "again");
   });
 

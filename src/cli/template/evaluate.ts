@@ -141,9 +141,11 @@ class Evaluation {
 
   #walk(value: unknown, path: readonly string[]): unknown {
     return path.reduce<unknown>((at, name, index) => {
-      if (typeof at === "object" && at !== null && Object.hasOwn(at, name))
-        return (at as Record<string, unknown>)[name]; // it has the key
-      if (index > 0 && FREE_KEYS.has(path[index - 1] ?? "")) return undefined;
+      const isFree = index > 0 && FREE_KEYS.has(path[index - 1] ?? "");
+      for (const key of isFree ? [name] : [name, GO_NAMES[name] ?? name])
+        if (typeof at === "object" && at !== null && Object.hasOwn(at, key))
+          return (at as Record<string, unknown>)[key]; // it has the key
+      if (isFree) return undefined;
       throw this.#wrong(`map has no entry for key "${name}"`);
     }, value);
   }
@@ -169,6 +171,24 @@ class CallFailed extends Error {}
 
 /** What is in them has names of people's choice: one that is not there is no mistake. In docker they are Go's map[string]string. */
 const FREE_KEYS: ReadonlySet<string> = new Set(["Labels", "Attributes", "Options", "Annotations", "Sysctls"]);
+
+/** Docker's templates name the fields of Go first, and then the keys of JSON. These are the fields that have another name there. */
+const GO_NAMES: Readonly<Record<string, string>> = {
+  ID: "Id",
+  CPUCfsPeriod: "CpuCfsPeriod",
+  CPUCfsQuota: "CpuCfsQuota",
+  CPUCount: "CpuCount",
+  CPUPercent: "CpuPercent",
+  CPUPeriod: "CpuPeriod",
+  CPUQuota: "CpuQuota",
+  CPURealtimePeriod: "CpuRealtimePeriod",
+  CPURealtimeRuntime: "CpuRealtimeRuntime",
+  CPUShares: "CpuShares",
+  DNS: "Dns",
+  DNSOptions: "DnsOptions",
+  DNSSearch: "DnsSearch",
+  NanoCPUs: "NanoCpus",
+};
 
 /** Whether the value just seen, being true or false, is the answer. */
 const LAZY: Readonly<Record<string, (truth: boolean) => boolean>> = {

@@ -43,7 +43,7 @@ export async function describeContainer(store: Store, container: ContainerRecord
     LogPath: settings.log?.driver === "json-file" ? join(directory, "log") : "",
     Name: `/${name}`,
     RestartCount: findRestart(store.database, id)?.attempts ?? 0,
-    Driver: "overlay",
+    Driver: "overlay2",
     Platform: "linux",
     MountLabel: config?.linux?.mountLabel ?? "",
     ProcessLabel: config?.process?.selinuxLabel ?? "",

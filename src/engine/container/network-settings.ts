@@ -1,6 +1,6 @@
 /** Where a container is in networks, in the shape of docker's NetworkSettings. Source: Docker Engine API, ContainerInspect. */
 import { NIL_LIST, NIL_MAP } from "../../base/index.ts";
-import { encodeAddress } from "../network/address.ts";
+import { encodeAddress, encodeHardwareAddress } from "../network/address.ts";
 import { networkIDOf } from "../network/cni/list.ts";
 import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/find.ts";
@@ -98,7 +98,7 @@ function placeIn(
   if (network === undefined || endpoint === undefined) return place;
   const address = encodeAddress(endpoint.address);
   // On a bridge it is made of the address; what the kernel chose elsewhere is known to the container alone.
-  const made = network.driver === "bridge" ? `02:42:${hexOf(address)}` : "";
+  const made = network.driver === "bridge" ? encodeHardwareAddress(endpoint.address) : "";
   return {
     ...place,
     gateway: encodeAddress(network.subnet.gateway),
@@ -107,13 +107,6 @@ function placeIn(
     hardwareAddress: asked.hardwareAddress ?? made,
     in6: addressIn6(network, endpoint),
   };
-}
-
-function hexOf(address: string): string {
-  return address
-    .split(".")
-    .map((byte) => Number(byte).toString(16).padStart(2, "0"))
-    .join(":");
 }
 
 function addressesOf({ gateway, address, prefixLength, hardwareAddress, in6 }: Place): object {

@@ -46,6 +46,11 @@ export function encodeSubnet({ base, prefixLength }: Subnet): string {
   return `${encodeAddress(base)}/${prefixLength}`;
 }
 
+/** The hardware address of a device on a bridge that asks for none, as docker makes it. */
+export function encodeHardwareAddress(address: number): string {
+  return `02:42:${Array.from(addressBytes(address), (byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
+}
+
 /** How many addresses there are. */
 export function sizeOf({ prefixLength }: Pick<Subnet, "prefixLength">): number {
   return 2 ** (32 - prefixLength);

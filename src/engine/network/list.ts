@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { CNI_PREFIX } from "../options/network.ts";
 import type { NetworkDriver } from "../options/network-driver.ts";
-import { listContainers, nameOfContainer } from "../store/containers.ts";
+import { containerByID, listContainers } from "../store/containers.ts";
 import {
   type EndpointRecord,
   findNetworks,
@@ -12,7 +12,7 @@ import {
 } from "../store/networks.ts";
 import { notePrune } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
-import { encodeAddress, encodeSubnet } from "./address.ts";
+import { encodeAddress, encodeHardwareAddress, encodeSubnet } from "./address.ts";
 import { type AddressPlan, poolOf } from "./address-plan.ts";
 import { encodeAddress6 } from "./address6.ts";
 import { bridgeOf } from "./bridge.ts";
@@ -56,6 +56,8 @@ export interface NetworkSummary {
     readonly name: string;
     readonly address: string;
     readonly address6?: string;
+    /** Absent: the kernel chose it, and the container alone knows. */
+    readonly hardwareAddress?: string;
   }[];
 }
 
@@ -124,12 +126,16 @@ function describe(store: Store, network: NetworkRecord): NetworkSummary {
     gateway: encodeAddress(subnet.gateway),
     ...(subnet6 !== undefined && { subnet6, gateway6: gatewayIn6(network) }),
     ...(driver === "bridge" && { bridge: bridgeOf(network).name }),
-    containers: listEndpoints(database, id).map(({ container, address, address6 }) => ({
-      id: container,
-      name: nameOfContainer(database, container),
-      address: encodeAddress(address),
-      ...(address6 !== null && { address6 }),
-    })),
+    containers: listEndpoints(database, id).map(({ container, address, address6 }) => {
+      const known = containerByID(database, container);
+      const asked = known?.settings.networks?.find((one) => one.name === name)?.hardwareAddress;
+      const hardwareAddress = asked ?? (driver === "bridge" ? encodeHardwareAddress(address) : undefined);
+      return {
+        ...{ id: container, name: known?.name ?? "", address: encodeAddress(address) },
+        ...(address6 !== null && { address6 }),
+        ...(hardwareAddress !== undefined && { hardwareAddress }),
+      };
+    }),
   };
 }
 
