@@ -150,7 +150,7 @@ describe("sockets", () => {
       "cache-disabled=true",
     );
     expect((await store.teu("logs", "sys")).stderr).toContain("does not support reading: syslog");
-    expect(listener.take()[0]).toMatch(/^<30>1 - \S+ [0-9a-f]{12} \d+ - - one$/);
+    expect(listener.take()[0]).toMatch(/^<30>1 - \S+ ([0-9a-f]{12}) \d+ \1 - one$/);
     await store.done("rm", "sys");
   });
 

@@ -55,7 +55,7 @@ export async function openSink(
   const { address, facility, isRFC5424 } = syslogOptions(log);
   const before = (priority: number): string =>
     isRFC5424
-      ? `<${facility * 8 + priority}>1 - ${hostname()} ${tag} ${pid} - - `
+      ? `<${facility * 8 + priority}>1 - ${hostname()} ${tag} ${pid} ${tag} - `
       : `<${facility * 8 + priority}>${tag}[${pid}]: `;
   const texts = {
     beforeOutput: before(PRIORITY.info),
