@@ -1,6 +1,6 @@
 /** Whoever reads our standard output: `teu logs -f web | head -1` has no more to say when head has ended, whether web writes again or not. */
 import { TeuError } from "../base/index.ts";
-import { syscall } from "../sys/index.ts";
+import { isOtherEndClosed } from "../sys/index.ts";
 
 /** 128 + SIGPIPE: what a shell sees of docker and podman, which the kernel ends, without a word. */
 export const READER_GONE = 141;
@@ -12,17 +12,12 @@ export class ReaderGone extends TeuError<"reader-gone", { status: number }> {
   }
 }
 
-const POLLERR = 8;
-const POLLHUP = 16;
 /** The kernel wakes nobody here for it: the event loop has no place for what is only written to. */
 const LOOK_AGAIN_MS = 200;
 
 /** Whether standard output is a pipe or a terminal whose other end is closed. */
 export function isReaderGone(): boolean {
-  const asked = Int32Array.of(1, 0);
-  // At once: the time to wait is zero.
-  if (syscall("ppoll", asked, 1, new BigInt64Array(2), 0) <= 0) return false;
-  return (((asked[1] ?? 0) >> 16) & (POLLERR | POLLHUP)) !== 0;
+  return isOtherEndClosed(1);
 }
 
 /** Calls `then` when the reader has gone, until it is disposed of. */

@@ -29,7 +29,7 @@ const NEXT_TO_NOTHING_KIB = 512;
 /** Prints `error` to standard error; with TEU_DEBUG its stack too. @returns the exit status for `command` */
 export function report(caught: unknown, command?: string): number {
   const error = firstOf(caught);
-  if (hasCode(error, "reader-gone")) return statusOf(error, command);
+  if (hasCode(error, "reader-gone") || hasCode(error, "hung-up")) return statusOf(error, command);
   const { message, hint } = inWords(error);
   printError(`teu: ${oneLine(message)}\n`);
   if (hint !== undefined) printError(`hint: ${oneLine(hint)}\n`);

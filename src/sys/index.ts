@@ -66,6 +66,7 @@ export { networkCookie } from "./network-cookie.ts";
 export { type Architecture, type SystemCall, systemCallName, systemCallNumber } from "./numbers.ts";
 // Flags of open(2) on this machine.
 export { O } from "./open-flags.ts";
+export { isOtherEndClosed } from "./other-end.ts";
 // Terminals, and pipes.
 export { duplicate, pipe } from "./pipe.ts";
 // Which process a number means.

@@ -373,6 +373,38 @@ describe("a container that runs", () => {
     await store.done("rm", "wide");
   });
 
+  // Nobody writes, and nobody sends a signal: who looks at a quiet container, or waits for a deaf program, stayed for ever.
+  test("goes on when the terminals of those who look at it hang up, and they end", async () => {
+    await start("quiet", "sleep 1000");
+    await start("shell", "exec sh", "-it");
+    const run = ["run", "--rm", "--name", "hung", "-t", image, "sleep", "1000"];
+    const commands = [
+      ...[["attach", "quiet"], ["attach", "shell"], ["attach", "--no-stdin", "shell"], run],
+      ...[
+        ["exec", "quiet", "sleep", "998"],
+        ["exec", "-t", "quiet", "sh", "-c", "trap '' HUP; sleep 999"],
+      ],
+    ].map((words) => {
+      const { master, slave } = openTerminal();
+      const child = Bun.spawn([TEU, ...words], { env: { ...store.env }, stdio: [slave, slave, slave] });
+      closeSync(slave);
+      return { child, master };
+    });
+    const programs = async () => await store.done("top", "quiet", "-eo", "pid,args");
+    await until(async () => (await clientsOf("quiet")) === 1 && (await clientsOf("shell")) === 2);
+    await until(async () => (await told("hung"))?.phase === "running" && (await clientsOf("hung")) > 0);
+    await until(async () => /sleep 998$/m.test(await programs()) && /sleep 999$/m.test(await programs()));
+    for (const { master } of commands) closeSync(master);
+    const HUNG_UP = 128 + 1;
+    expect(await Promise.all(commands.map(({ child }) => child.exited))).toEqual([
+      ...[HUNG_UP, HUNG_UP, HUNG_UP, HUNG_UP],
+      // The one ends by the signal, the other is killed.
+      ...[HUNG_UP, 128 + 9],
+    ]);
+    for (const name of ["quiet", "shell", "hung"]) expect((await told(name))?.phase).toBe("running");
+    await store.done("rm", "-f", "quiet", "shell", "hung");
+  });
+
   // Its monitor was killed by SIGPIPE, and with it the container and its status.
   test("that has closed its input tells its own status, whatever is typed", async () => {
     await start("closed", "exec 0<&-; until [ -e /end ]; do sleep 0.05; done; exit 5", "-i");

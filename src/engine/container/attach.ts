@@ -11,6 +11,7 @@ import {
 import { Attachment } from "../monitor/attachment.ts";
 import type { Wants } from "../monitor/protocol.ts";
 import { InvalidOption } from "../options/error.ts";
+import { HungUp, onHangUp } from "../run/hang-up.ts";
 import type { ContainerRecord } from "../store/containers.ts";
 import { notePassing } from "../store/passing-events.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
@@ -88,13 +89,14 @@ export class ContainerStreams implements Disposable {
     this.#resize({ ...size, rows: size.rows + 1 });
   }
 
-  /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} */
+  /** Passes everything on, until the container has ended. @returns its exit status; undefined where its monitor was killed. @throws {Detached} {HungUp} */
   async relay(): Promise<number | undefined> {
     if (this.#isTerminal) this.#followSize();
-    const detached = Promise.withResolvers<never>();
-    if (this.#readsInput) this.#relayInput(detached.reject);
-    detached.promise.catch(() => undefined); // it may come when nobody waits any more
-    return await Promise.race([this.#relayOutput(), detached.promise]);
+    const left = Promise.withResolvers<never>();
+    if (this.#readsInput) this.#relayInput(left.reject);
+    this.#cleanUp.use(onHangUp(this.#isTerminal ? [1] : [1, 2], () => left.reject(new HungUp())));
+    left.promise.catch(() => undefined); // it may come when nobody waits any more
+    return await Promise.race([this.#relayOutput(), left.promise]);
   }
 
   [Symbol.dispose](): void {

@@ -6,6 +6,7 @@ import { beginAudit } from "../audit/append.ts";
 import { capabilitiesOf } from "../bundle/defaults.ts";
 import type { RuntimeDriver } from "../driver/driver.ts";
 import { mergeEnvironment } from "../options/environment.ts";
+import { onHangUp } from "../run/hang-up.ts";
 import { forwardSignals } from "../run/signals.ts";
 import { Streams } from "../run/streams.ts";
 import type { ContainerRecord } from "../store/containers.ts";
@@ -13,6 +14,9 @@ import { endToBeTold, notePassing } from "../store/passing-events.ts";
 import { bundleDirectory, type Records } from "../store/store.ts";
 import { driverOf } from "./driver-of.ts";
 import { ContainerNotRunning, findContainer } from "./find.ts";
+
+const SIGHUP = 1;
+const SIGKILL = 9;
 
 /** It stands still, and what would run in it too. Docker's words. */
 export class ContainerPaused extends TeuError<"container-paused", { id: string }> {
@@ -79,7 +83,14 @@ export async function execInContainer(store: Records, text: string, request: Exe
   });
   streams.handOver();
   const ended = childEnded(pid);
-  using _signals = forwardSignals((signal) => void syscall("kill", pid, signal)); // nobody, when it has just ended
+  const deliver = (signal: number) => void syscall("kill", pid, signal); // to nobody, when it has just ended
+  using _signals = forwardSignals(deliver);
+  // It ends with us. As a terminal's own programs do, when that hangs up; or if it is deaf to that.
+  let last = SIGHUP;
+  using _hangUp = onHangUp(terminal ? [1] : [1, 2], () => {
+    deliver(last);
+    last = SIGKILL;
+  });
   const { status } = await ended;
   await streams.drained();
   told.ended(status);
