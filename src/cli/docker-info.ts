@@ -1,8 +1,9 @@
 /** `facts`, and the keys of docker's info that have a meaning here. Source: Docker Engine API, SystemInfo. */
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, hostname, totalmem } from "node:os";
-import { NIL_LIST, version } from "../base/index.ts";
+import { NIL_LIST } from "../base/index.ts";
 import { listContainers, listImages, type Store } from "../engine/index.ts";
+import { DOCKER_VERSION } from "./docker-version.ts";
 
 export function dockerInfo(
   store: Store,
@@ -42,7 +43,7 @@ export function dockerInfo(
     Name: hostname(),
     Labels: [],
     SystemTime: new Date().toISOString(),
-    ServerVersion: version,
+    ServerVersion: DOCKER_VERSION,
     DefaultRuntime: "teu",
     Runtimes: { teu: { path: "teu" } },
     InitBinary: "teu",

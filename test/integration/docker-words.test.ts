@@ -340,6 +340,7 @@ docker volume inspect -f '{{.Name}} {{.Driver}}' pages && docker volume rm pages
 docker network create back >/dev/null && docker network ls --filter name=back --format '{{.Name}}' && docker network inspect -f '{{.Driver}} {{(index .IPAM.Config 0).Gateway}}' back && docker network rm back
 docker save -o $DIR/box.tar box && docker rmi box shot >/dev/null && docker load -q -i $DIR/box.tar && docker history -q box | wc -l
 docker version --format '{{.Server.Os}}' && docker info --format '{{.OSType}} {{.ContainersRunning}}' && docker system info --format '{{.Driver}}'
+[ "$(docker info -f '{{.ServerVersion}}')" = "$(docker version -f '{{.Client.Version}}')" ] && docker version -f '{{.Server.Version}}' | cut -d. -f1
 docker image prune -f >/dev/null && docker container prune -f >/dev/null && docker system df >/dev/null
 `;
   const path = store.path("day.sh");
@@ -395,6 +396,7 @@ Loaded image: box:latest
 linux
 linux 0
 overlay2
+28
 `);
   expect(existsSync(`${store.folder}/file`) && readFileSync(`${store.folder}/file`, "utf8")).toBe("in\n");
 });

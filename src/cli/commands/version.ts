@@ -2,6 +2,7 @@
 import { release } from "node:os";
 import { commit, print, version } from "../../base/index.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
+import { DOCKER_VERSION } from "../docker-version.ts";
 import { INSPECT_FLAG, printFacts } from "../template/inspections.ts";
 
 export const command = teuCommand({
@@ -14,7 +15,7 @@ export const command = teuCommand({
     const facts = { version, commit, bun: Bun.version };
     // Docker's shape, for scripts that ask a template: client and server are one program here.
     const side = {
-      Version: version,
+      Version: DOCKER_VERSION,
       GitCommit: commit,
       Os: "linux",
       Arch: process.arch === "arm64" ? "arm64" : "amd64",
