@@ -21,7 +21,7 @@ export const FOREIGN_FLAGS_OF_DOCKER: Readonly<Record<string, string>> = {
     "checkpoints are of bundles: 'teu runtime checkpoint' and 'teu runtime restore'",
   "network create --config-from --config-only --ingress --scope": "it is of a cluster",
   "network create --ipam-driver --ipam-opt": "there are no plugins: teu gives addresses by itself",
-  "network connect --driver-opt --gw-priority --link-local-ip": "it is not built",
+  "network connect --link-local-ip": "a device has one address of each kind: see --ip and --ip6",
   "volume create --availability --group --limit-bytes --required-bytes --scope --secret --sharing --topology-preferred --topology-required --type":
     "it is of a cluster",
   "volume ls --cluster": "it is of a cluster",

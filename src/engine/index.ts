@@ -84,6 +84,7 @@ export {
 export { parseCapabilities } from "./options/capabilities.ts";
 export { type DeviceEdits, isCDIName, resolveCDI } from "./options/cdi.ts";
 export { allDevices, parseDevice, parseDeviceRule } from "./options/device.ts";
+export { parseEndpointFlags } from "./options/endpoint-options.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseHealth } from "./options/health.ts";
@@ -93,7 +94,7 @@ export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { bindShape, mountShape } from "./options/mount-shape.ts";
 export { parseName } from "./options/name.ts";
-export { checkAddress, checkAddress6, parseNetworks } from "./options/network.ts";
+export { checkAddress, checkAddress6, parseNetworks, parsePriority } from "./options/network.ts";
 export { parseAddresses } from "./options/network-addresses.ts";
 export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";

@@ -135,6 +135,7 @@ export function addDefaultRoute(
   link: Link,
   gateway: Uint8Array | undefined,
   family = gateway?.length === IPV6_BYTES ? AF_INET6 : AF_INET,
+  replaces = false,
 ): void {
   const header = Buffer.alloc(ROUTE_BYTES);
   const scope = gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : 0;
@@ -143,7 +144,7 @@ export function addDefaultRoute(
   if (gateway !== undefined) attributes.bytes(RTA_GATEWAY, gateway);
   socket.request({
     type: RTM_NEWROUTE,
-    flags: NLM_F.CREATE | NLM_F.EXCL,
+    flags: NLM_F.CREATE | (replaces ? NLM_F.REPLACE : NLM_F.EXCL),
     body: Buffer.concat([header, attributes.finish()]),
     about: `Cannot add a default route by ${JSON.stringify(link.name)}`,
   });

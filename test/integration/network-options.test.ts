@@ -227,3 +227,94 @@ describe("a bridge", () => {
     expect(stderr.trim().split("\n")).toEqual([expect.stringContaining(why)]);
   });
 });
+
+describe("a container's device in a network", () => {
+  const IFNAME = "com.docker.network.endpoint.ifname";
+  const SYSCTLS = "com.docker.network.endpoint.sysctls";
+  const placesOf = async (name: string) =>
+    JSON.parse(await store.done("inspect", name))[0].NetworkSettings.Networks;
+
+  test("has the name and the parameters that are asked for, and no other has them", async () => {
+    await create("--subnet", "10.131.0.0/24", ...(hasIPv6 ? ["--ipv6"] : []), "tuned");
+    await create("--subnet", "10.132.0.0/24", "plain");
+    const parameters = [
+      ...["net.ipv4.conf.IFNAME.log_martians=1", "net.ipv4.neigh.ifname.gc_stale_time=77"],
+      ...(hasIPv6 ? ["net.ipv6.conf.IFNAME.accept_ra=2"] : []),
+    ].join(",");
+    await store.done(
+      ...["run", "-d", "--name", "tuned", "-p", "8095:80", "--network", "plain"],
+      // The other is eth0, whatever is asked for first.
+      ...[
+        "--network",
+        `name=tuned,gw-priority=5,driver-opt=${IFNAME}=wan0,"driver-opt=${SYSCTLS}=${parameters}"`,
+      ],
+      ...[image, "sh", "-c", "mkdir /www; echo tuned >/www/index.html; exec busybox httpd -f -h /www"],
+    );
+    const inside = (script: string) => store.done("exec", "tuned", "sh", "-c", script);
+    expect(await inside("ls /sys/class/net | sort; ip route | grep default")).toBe(
+      "eth0\nlo\nwan0\ndefault via 10.131.0.1 dev wan0 \n",
+    );
+    const read =
+      "cd /proc/sys/net; for d in wan0 eth0; do cat ipv4/conf/$d/log_martians ipv4/neigh/$d/gc_stale_time; done";
+    expect(await inside(read)).toBe("1\n77\n0\n60\n");
+    if (hasIPv6) expect(await inside("cat /proc/sys/net/ipv6/conf/wan0/accept_ra")).toBe("2\n");
+    const { tuned, plain } = await placesOf("tuned");
+    expect(tuned.DriverOpts).toEqual({ [IFNAME]: "wan0", [SYSCTLS]: parameters });
+    expect([tuned.GwPriority, plain.GwPriority, plain.DriverOpts]).toEqual([5, 0, null]);
+    // A published port leads where the world is reached from.
+    expect((await network.ask(network.outside, "http://192.0.2.1:8095/")).stdout).toBe("tuned\n");
+    await store.done("restart", "-t", "0", "tuned");
+    expect(await inside("cat /proc/sys/net/ipv4/conf/wan0/log_martians")).toBe("1\n");
+    await store.done("rm", "-f", "tuned");
+    if (hasIPv6)
+      expect(
+        await sh(
+          "ip -6 -o addr show dev x0; ip -6 route show dev x0",
+          ...[
+            "--network",
+            `name=tuned,driver-opt=${IFNAME}=x0,driver-opt=${SYSCTLS}=net.ipv6.conf.IFNAME.disable_ipv6=1`,
+          ],
+        ),
+      ).toBe("");
+  });
+
+  test("is chosen, and the way out with it, while the container runs", async () => {
+    await store.done("run", "-d", "--name", "moved", "--network", "plain", image, "sleep", "1000");
+    const routes = async () =>
+      (await store.done("exec", "moved", "sh", "-c", "ip route | grep default")).trim();
+    await store.done(
+      ...["network", "connect", "--gw-priority", "1", "--driver-opt", `${IFNAME}=up`],
+      ...["--driver-opt", `${SYSCTLS}=net.ipv4.conf.IFNAME.forwarding=0`, "tuned", "moved"],
+    );
+    expect(await routes()).toBe("default via 10.131.0.1 dev up");
+    expect(await pings(5, "192.0.2.2", "--network", "container:moved")).toBe(true);
+    expect(await store.done("exec", "moved", "cat", "/proc/sys/net/ipv4/conf/up/forwarding")).toBe("0\n");
+    await create("--subnet", "10.133.0.0/24", "third");
+    await store.done("network", "connect", "--gw-priority", "-1", "third", "moved");
+    expect(await routes()).toBe("default via 10.131.0.1 dev up");
+    expect((await placesOf("moved")).third.GwPriority).toBe(-1);
+    await store.done("network", "disconnect", "tuned", "moved");
+    expect(await routes()).toBe("default via 10.132.0.1 dev eth0");
+    await store.done("network", "connect", "--gw-priority", "1", "tuned", "moved");
+    await store.done("restart", "-t", "0", "moved");
+    expect(await routes()).toMatch(/^default via 10\.131\.0\.1 dev eth\d$/);
+    // What cannot be leaves it as it was.
+    await store.done("network", "disconnect", "tuned", "moved");
+    const before = await store.done("exec", "moved", "ip", "-o", "link");
+    const connect = (...words: string[]) => said("network", "connect", ...words, "tuned", "moved");
+    expect(await connect("--driver-opt", `${IFNAME}=eth1`)).toBe(
+      'teu: Cannot name a network interface of the container "eth1": it has another of that name',
+    );
+    expect(await connect("--driver-opt", `${SYSCTLS}=net.ipv4.conf.IFNAME.nothing=1`)).toBe(
+      'teu: Cannot set net.ipv4.conf.eth0.nothing of the container\'s network interface to "1": the kernel has no such parameter',
+    );
+    expect(await connect("--driver-opt", `${SYSCTLS}=net.ipv4.conf.IFNAME.forwarding=x`)).toBe(
+      'teu: Cannot set net.ipv4.conf.eth0.forwarding of the container\'s network interface to "x": invalid argument',
+    );
+    expect(await connect("--driver-opt", "foo=bar")).toStartWith('teu: Invalid driver option "foo=bar"');
+    expect(await connect("--gw-priority", "x")).toBe("teu: invalid gw-priority: x");
+    expect(await store.done("exec", "moved", "ip", "-o", "link")).toBe(before);
+    await store.done("rm", "-f", "moved");
+    for (const name of ["tuned", "plain", "third"]) await store.done("network", "rm", name);
+  });
+});

@@ -54,6 +54,11 @@ test("macvlan: containers are on the wire, beside this machine, and leave nothin
   expect(address).toContain("inet 192.0.2.40/24");
   expect(route).toBe("default via 192.0.2.1 dev eth0 ");
   expect(ping).toBe("0");
+  const endpoint = "driver-opt=com.docker.network.endpoint";
+  const tuned = `name=lan,${endpoint}.ifname=lan0,${endpoint}.sysctls=net.ipv4.conf.IFNAME.log_martians=1`;
+  expect(
+    await sh("ls /sys/class/net; cat /proc/sys/net/ipv4/conf/lan0/log_martians", "--network", tuned),
+  ).toBe("lan0\nlo\n1");
   await store.done("run", "-d", "--name", "first", ...flags, image, "busybox", "sleep", "1000");
   expect(
     await sh("ping -c 1 -W 5 192.0.2.40 >/dev/null; echo $?", "--network", "lan", "--ip", "192.0.2.41"),

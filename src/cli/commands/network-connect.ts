@@ -1,5 +1,13 @@
 /** `teu network connect`. Docker's flags. */
-import { checkAddress, checkAddress6, connectToNetwork, openEngine, parseLink } from "../../engine/index.ts";
+import {
+  checkAddress,
+  checkAddress6,
+  connectToNetwork,
+  openEngine,
+  parseEndpointFlags,
+  parseLink,
+  parsePriority,
+} from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
 export const command = teuCommand({
@@ -15,14 +23,28 @@ export const command = teuCommand({
     },
     ip: { kind: "string", value: "ADDRESS", summary: "Its address; absent: one that is free" },
     ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address" },
+    "gw-priority": {
+      kind: "string",
+      value: "NUMBER",
+      summary: "The world is reached by the network with the highest one; absent: 0",
+    },
+    "driver-opt": {
+      kind: "list",
+      value: "NAME=VALUE",
+      summary: "Of its device there: com.docker.network.endpoint.ifname, com.docker.network.endpoint.sysctls",
+    },
   },
   arguments: [{ name: "NETWORK" }, { name: "CONTAINER" }],
   examples: [{ command: "teu network connect --alias db backend postgres", says: "Be found as db there" }],
   async run({ flags, arguments: [name = "", container = ""] }, { environment }) {
     const address = flags.ip === undefined ? undefined : checkAddress(flags.ip, "--ip");
     const address6 = flags.ip6 === undefined ? undefined : checkAddress6(flags.ip6, "--ip6");
+    const priority = parsePriority("--gw-priority", flags["gw-priority"] ?? "0");
+    const driverOptions = parseEndpointFlags("--driver-opt", flags["driver-opt"]);
     await connectToNetwork(await openEngine(environment), container, {
       name,
+      ...(flags["driver-opt"].length > 0 && { driverOptions }),
+      ...(priority !== 0 && { priority }),
       ...(flags.link.length > 0 && { links: flags.link.map(parseLink) }),
       ...(flags.alias.length > 0 && { aliases: flags.alias }),
       ...(address !== undefined && { address }),

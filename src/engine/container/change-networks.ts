@@ -5,8 +5,9 @@ import { networkIDOf } from "../network/cni/list.ts";
 import { connectLive, disconnectLive } from "../network/connect.ts";
 import { findNetwork, identifyNetwork } from "../network/find.ts";
 import { DEFAULT_NETWORK, predefinedNetwork } from "../network/predefined.ts";
+import { refuseEndpointOptions } from "../options/endpoint-options.ts";
 import { InvalidOption } from "../options/error.ts";
-import { CNI_PREFIX, isOf, type NetworkAttachment, refuseLinks } from "../options/network.ts";
+import { CNI_PREFIX, checkDevices, isOf, type NetworkAttachment, refuseLinks } from "../options/network.ts";
 import { type ContainerRecord, changeSettings } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
@@ -91,11 +92,13 @@ export async function connectToNetwork(
       "links are only supported for user-defined networks",
     );
   if (attachment.links !== undefined && network.isOfPlugins) refuseLinks(network.name);
+  if (attachment.driverOptions !== undefined && network.isOfPlugins) refuseEndpointOptions(network.name);
   const { networks } = container.settings;
   if (networks === undefined) throw new NotConnectable({ container: container.name });
   if (networks.some((other) => isOf(other, network)))
     throw new AlreadyConnected({ container: container.name, network: network.name });
   const attached = withPlaces({ ...attachment, name: network.name });
+  checkDevices([...networks, attached]);
   const pid = await runningPid(store, container);
   if (network.isOfPlugins && pid !== undefined) {
     const { connectCNILive } = await import("../network/cni/attach.ts");

@@ -133,7 +133,8 @@ function shapeOf(place: Place): object {
     NetworkID: place.id,
     EndpointID: "",
     ...addressesOf(place),
-    DriverOpts: NIL_MAP,
+    DriverOpts: place.asked?.driverOptions ?? NIL_MAP,
+    GwPriority: place.asked?.priority ?? 0,
   };
 }
 

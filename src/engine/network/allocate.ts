@@ -1,4 +1,5 @@
 /** Which addresses, and which device, a container gets in a network. */
+import { deviceAsked, turnsIPv6Off } from "../options/endpoint-options.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import { addEndpoint, type EndpointRecord, listEndpoints, type NetworkRecord } from "../store/networks.ts";
@@ -6,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import { encodeSubnet, freeAddress, isIn, parseAddress } from "./address.ts";
 import { encodeAddress6, freeAddress6, isIn6, parseAddress6 } from "./address6.ts";
 import { ownAddresses, ownAddresses6 } from "./devices.ts";
-import { AddressRefused, NoAddressLeft } from "./errors.ts";
+import { AddressRefused, InterfaceNameInUse, NoAddressLeft } from "./errors.ts";
 import { endpointsOf, subnet6Of } from "./find.ts";
 import { DEFAULT_NETWORK } from "./predefined.ts";
 
@@ -14,16 +15,23 @@ export interface Allocated {
   readonly address: number;
   readonly address6: string | null;
   readonly device: string;
-  readonly hardwareAddress: string | undefined;
+  readonly position: number;
+  readonly asked: NetworkAttachment;
 }
 
-/** An address that nobody has, or the one that is asked for. In a transaction. @throws {NoAddressLeft} {AddressRefused} */
+/**
+ * An address that nobody has, or the one that is asked for. In a transaction.
+ * @param kept  Names of devices that others of the container's ask for
+ * @throws {NoAddressLeft} {AddressRefused} {InterfaceNameInUse}
+ */
 export function allocate(
   store: Store,
   network: NetworkRecord,
   container: string,
-  { address: asked, address6: asked6, hardwareAddress }: NetworkAttachment,
+  attachment: NetworkAttachment,
+  kept: readonly string[] = [],
 ): Allocated {
+  const { address: asked, address6: asked6, hardwareAddress, driverOptions, priority = 0 } = attachment;
   const { database } = store;
   const others = listEndpoints(database, network.id);
   const used = new Set(others.map((endpoint) => endpoint.address));
@@ -40,10 +48,19 @@ export function allocate(
       ? freeAddress(network.subnet, used, network.lastAddress)
       : checkedAddress(network, asked, used);
   if (address === undefined) throw new NoAddressLeft({ network: network.name });
-  const device = freeDevice(store, container);
-  const address6 = allocate6(network, asked6, address, others);
-  addEndpoint(database, { container, network: network.id, address, address6, device });
-  return { address, address6, device, hardwareAddress };
+  const device = freeDevice(store, container, deviceAsked(driverOptions), kept);
+  const address6 = turnsIPv6Off(driverOptions) ? null : allocate6(network, asked6, address, others);
+  const position = freePosition(endpointsOf(store, container));
+  const place = { address, address6, device, position };
+  addEndpoint(database, { container, network: network.id, ...place, priority });
+  return { ...place, asked: attachment };
+}
+
+function freePosition(endpoints: readonly EndpointRecord[]): number {
+  const used = new Set(endpoints.map(({ position }) => position));
+  let position = 0;
+  while (used.has(position)) position++;
+  return position;
 }
 
 /** The address that goes with `address`, or the one that is asked for; null where the network has none. @throws {AddressRefused} */
@@ -83,11 +100,23 @@ function checkedAddress({ name, subnet }: NetworkRecord, text: string, used: Rea
   return address;
 }
 
-/** The first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins. */
-export function freeDevice(store: Store, container: string): string {
+/**
+ * The name that is asked for, or the first of `eth0`, `eth1` … that a container has not, neither in a network of ours nor in one of plugins.
+ * @throws {InterfaceNameInUse}
+ */
+export function freeDevice(
+  store: Store,
+  container: string,
+  asked?: string,
+  kept: readonly string[] = [],
+): string {
   const places = [...endpointsOf(store, container), ...listCNIAttachments(store.database, container)];
   const devices = new Set(places.map(({ device }) => device));
+  if (asked !== undefined) {
+    if (devices.has(asked)) throw new InterfaceNameInUse({ name: asked });
+    return asked;
+  }
   let index = 0;
-  while (devices.has(`eth${index}`)) index++;
+  while (devices.has(`eth${index}`) || kept.includes(`eth${index}`)) index++;
   return `eth${index}`;
 }

@@ -9,7 +9,8 @@ import { thisOwner } from "../../base/index.ts";
 import { digestEncoded, digestOf } from "../../spec/index.ts";
 import { hasFilterTable } from "../../sys/index.ts";
 import { bridgeSettings } from "../options/bridge-options.ts";
-import type { NetworkAttachment } from "../options/network.ts";
+import { deviceAsked, parametersFor } from "../options/endpoint-options.ts";
+import { byPriority, type NetworkAttachment } from "../options/network.ts";
 import type { PublishedPort } from "../options/publish.ts";
 import { inTransaction } from "../store/database.ts";
 import {
@@ -17,6 +18,7 @@ import {
   deleteConnections,
   deleteEndpoint,
   deleteNetwork,
+  type EndpointRecord,
   findNetworks,
   listEndpoints,
   listPorts,
@@ -63,22 +65,24 @@ export interface Connection {
   readonly gateway: string;
 }
 
-/** Connects a container that is in no network yet; if that fails, nothing of it stays. @returns its places, in the order of `networks` */
+/** Connects a container that is in no network yet; if that fails, nothing of it stays. @returns its places, that by which it reaches the world first */
 export function connectContainer(
   store: Store,
   connected: Connected,
-  networks: readonly NetworkAttachment[],
+  attachments: readonly NetworkAttachment[],
   ports: readonly PublishedPort[],
 ): Connection[] {
   using _lock = lock(store);
   const { container } = connected;
+  const networks = byPriority(attachments);
   const records = networks.map(({ name }) => networkOf(store, name));
+  const named = networks.flatMap(({ driverOptions }) => deviceAsked(driverOptions) ?? []);
   try {
     const places = inTransaction(store.database, () => {
       const allocated = networks.map((attachment, index) => {
         // Looked up once more: each address that is given away changes the record. As many as there are attachments.
         const network = networkByID(store, (records[index] as NetworkRecord).id);
-        return { network, ...allocate(store, network, container, attachment) };
+        return { network, ...allocate(store, network, container, attachment, named) };
       });
       // As docker has it, what is on the wire itself is reached there.
       if (allocated.some(({ network }) => network.driver === "bridge"))
@@ -102,17 +106,19 @@ export function connectLive(store: Store, connected: Connected, attachment: Netw
   using _lock = lock(store);
   const { container } = connected;
   const network = networkOf(store, attachment.name);
-  const hasWayOut = endpointsOf(store, container).some((endpoint) => !isInternal(store, endpoint.network));
+  const way = endpointsOf(store, container).find((endpoint) => !isInternal(store, endpoint.network));
   const place = {
     network,
     ...inTransaction(store.database, () => allocate(store, network, container, attachment)),
   };
   try {
-    makeDevice(store, connected, place, !hasWayOut && !network.isInternal);
+    makeDevice(store, connected, place, way === undefined && !network.isInternal);
     putIntoForce(store);
+    if (way !== undefined && !network.isInternal && (attachment.priority ?? 0) > way.priority)
+      leadOut(store, connected, network, place.device);
     return connectionOf(place);
   } catch (error) {
-    takeDeviceAway(store, connected, network, place.device);
+    takeDeviceAway(store, connected, network, place);
     inTransaction(store.database, () => deleteEndpoint(store.database, { container, network: network.id }));
     putIntoForce(store);
     throw error;
@@ -125,25 +131,34 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
   const endpoints = endpointsOf(store, container);
   const endpoint = endpoints.find((other) => other.network === network.id);
   if (endpoint === undefined) return;
-  takeDeviceAway(store, { container, pid }, network, endpoint.device);
+  takeDeviceAway(store, { container, pid }, network, endpoint);
   inTransaction(store.database, () => deleteEndpoint(store.database, endpoint));
   const [way, next] = endpoints.filter((other) => !isInternal(store, other.network));
-  if (way === endpoint && next !== undefined) {
-    const network = networkByID(store, next.network);
-    const { subnet } = network;
-    const shared = sharedParentOf(network);
-    const router = shared === undefined ? addressBytes(subnet.gateway) : routerOf(shared, subnet);
-    const subnet6 = subnet6Of(network);
-    moveDefaultRoute(pid, {
-      ...{ device: next.device, router, home: store.home },
-      ...(subnet6 && {
-        router6: {
-          address: shared === undefined ? addressBytes6(subnet6.gateway) : routerOf6(shared, subnet6),
-        },
-      }),
-    });
-  }
+  if (way === endpoint && next !== undefined)
+    leadOut(store, { container, pid }, networkByID(store, next.network), next.device);
   putIntoForce(store);
+}
+
+/** Lets a container that runs reach the world by its device in `network`. */
+function leadOut(
+  { home, database }: Store,
+  { container, pid }: Connected,
+  network: NetworkRecord,
+  device: string,
+): void {
+  const { subnet } = network;
+  const shared = sharedParentOf(network);
+  const router = shared === undefined ? addressBytes(subnet.gateway) : routerOf(shared, subnet);
+  const own = listEndpoints(database, network.id).find((endpoint) => endpoint.container === container);
+  const subnet6 = own?.address6 === null ? undefined : subnet6Of(network);
+  moveDefaultRoute(pid, {
+    ...{ device, router, home },
+    ...(subnet6 && {
+      router6: {
+        address: shared === undefined ? addressBytes6(subnet6.gateway) : routerOf6(shared, subnet6),
+      },
+    }),
+  });
 }
 
 /** Takes the container's connections and ports away. @returns whether it had any */
@@ -190,9 +205,11 @@ function networkOf(store: Store, name: string): NetworkRecord {
 function makeDevice(
   { home }: Store,
   { container, pid }: Connected,
-  { network, address, address6, device, hardwareAddress }: Allocated & { readonly network: NetworkRecord },
+  { network, address, address6, device, position, asked }: Allocated & { readonly network: NetworkRecord },
   isDefault: boolean,
 ): void {
+  const { hardwareAddress, driverOptions } = asked;
+  const parameters = parametersFor(device, driverOptions);
   const shared = sharedParentOf(network);
   const subnet6 = subnet6Of(network);
   const own6 = address6 === null ? undefined : parseAddress6(address6);
@@ -200,15 +217,15 @@ function makeDevice(
     const { subnet } = network;
     const ipv6 = subnet6 === undefined || own6 === undefined ? undefined : { subnet: subnet6, address: own6 };
     connectToParent(pid, shared, {
-      ...{ subnet, address, ipv6, device, hardwareAddress, isDefault },
+      ...{ subnet, address, ipv6, device, hardwareAddress, parameters, isDefault },
       mark: markOfContainer(container),
     });
     return;
   }
-  const name = outsideName(container, device);
+  const name = outsideName(container, position);
   connectProcess(pid, {
     ...{ bridge: bridgeOf(network), isIsolated: bridgeSettings(network.options).isIsolated },
-    ...{ subnet: network.subnet, address, name, device, hardwareAddress },
+    ...{ subnet: network.subnet, address, name, device, hardwareAddress, parameters },
     ...{ subnet6, address6: own6 },
     isDefault,
     home,
@@ -219,9 +236,9 @@ function takeDeviceAway(
   { home }: Store,
   { container, pid }: Connected,
   network: NetworkRecord,
-  device: string,
+  { device, position }: Pick<EndpointRecord, "device" | "position">,
 ): void {
-  if (network.driver === "bridge") removeDevice(outsideName(container, device), home);
+  if (network.driver === "bridge") removeDevice(outsideName(container, position), home);
   else disconnectFromParent(pid, device);
 }
 
@@ -331,7 +348,6 @@ function tableOf(root: string): string {
 }
 
 /** The name on this machine of a container's device. */
-function outsideName(container: string, device: string): string {
-  const number = device.slice("eth".length);
-  return `${number === "0" ? "veth" : `ve${number}-`}${container.slice(0, 10)}`;
+function outsideName(container: string, position: number): string {
+  return `${position === 0 ? "veth" : `ve${position}-`}${container.slice(0, 10)}`;
 }

@@ -9,16 +9,19 @@ import {
   createBridge,
   createVethPair,
   deleteLink,
+  errno,
+  errnoSentence,
   findLink,
   type Link,
   localSubnets,
   NetlinkSocket,
   natureOf,
+  SystemCallFailed,
   syscall,
 } from "../../sys/index.ts";
 import { addressBytes, type Pool, type Subnet } from "./address.ts";
 import { addressBytes6, decodeAddress6, type Pool6, type Subnet6 } from "./address6.ts";
-import { NoBridge } from "./errors.ts";
+import { NoBridge, ParameterRefused } from "./errors.ts";
 import { forwardIPv4, forwardIPv6, letThrough } from "./forwarding.ts";
 import type { HomeNetwork } from "./place.ts";
 
@@ -113,9 +116,19 @@ export function ipv6Of(device: string, isOn: boolean): Readonly<Record<string, s
   return { [`${of}/accept_ra`]: "0", [`${of}/disable_ipv6`]: isOn ? "0" : "1" };
 }
 
-/** Sets parameters of this thread's namespace. */
+/** Sets parameters of this thread's namespace. @throws {ParameterRefused} */
 function writeParameters(parameters: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(parameters)) writeFileSync(`/proc/sys/${name}`, value);
+  for (const [parameter, value] of Object.entries(parameters))
+    try {
+      writeFileSync(`/proc/sys/${parameter}`, value, { flag: "r+" });
+    } catch (error) {
+      const number = error instanceof Error && "errno" in error ? Math.abs(Number(error.errno)) : 0;
+      throw new ParameterRefused({ parameter, value, why: whyRefused(number) });
+    }
+}
+
+function whyRefused(number: number): string {
+  return number === errno.ENOENT ? "the kernel has no such parameter" : errnoSentence(number);
 }
 
 /** Takes a device away, a bridge or this side of a pair; one that is not there is no error. */
@@ -171,6 +184,8 @@ export interface Place {
   readonly device: string;
   /** Of the inner device: `02:42:…`; absent: made of the address. */
   readonly hardwareAddress: string | undefined;
+  /** Of the inner device: parameters of the kernel, by their paths below /proc/sys. */
+  readonly parameters: Readonly<Record<string, string>>;
   /** Whether what is on no link goes by this network. */
   readonly isDefault: boolean;
   readonly home: HomeNetwork | undefined;
@@ -201,9 +216,11 @@ export function connectProcess(pid: number, place: Place): void {
       removeDevice(name, home);
       createVethPair(outside, pair);
     }
-    const parameters = ipv6Of(device, subnet6 !== undefined);
+    const own = ipv6Of(device, subnet6 !== undefined);
     using inside =
-      home === undefined ? socketIn(namespace, parameters) : home.socketIn(`/proc/${pid}/ns/net`, parameters);
+      home === undefined
+        ? socketIn(namespace, { ...own, ...place.parameters })
+        : socketInHome(home, `/proc/${pid}/ns/net`, own, place.parameters);
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     addAddress(inside, link, ipv4(address, subnet.prefixLength));
@@ -217,7 +234,7 @@ export function connectProcess(pid: number, place: Place): void {
   }
 }
 
-/** Lets what is on no link go by `device` of process `pid`'s network namespace, after the one by which it went has gone. */
+/** Lets what is on no link go by `device` of process `pid`'s network namespace, and no longer by another. */
 export function moveDefaultRoute(
   pid: number,
   {
@@ -236,8 +253,9 @@ export function moveDefaultRoute(
   try {
     using inside = home === undefined ? socketIn(namespace) : home.socketIn(`/proc/${pid}/ns/net`);
     const link = findLink(inside, device);
-    if (link !== undefined) addDefaultRoute(inside, link, router);
-    if (link !== undefined && router6 !== undefined) addDefaultRoute(inside, link, router6.address, AF_INET6);
+    if (link !== undefined) addDefaultRoute(inside, link, router, AF_INET, true);
+    if (link !== undefined && router6 !== undefined)
+      addDefaultRoute(inside, link, router6.address, AF_INET6, true);
   } finally {
     closeSync(namespace);
   }
@@ -246,6 +264,23 @@ export function moveDefaultRoute(
 /** A socket of the namespace that the bridges are in. */
 function socketHere(home: HomeNetwork | undefined): NetlinkSocket {
   return home === undefined ? new NetlinkSocket() : home.socket();
+}
+
+/** A socket of another namespace of the home's. What somebody has asked for is tried one by one, to say which is refused. @throws {ParameterRefused} */
+function socketInHome(
+  home: HomeNetwork,
+  path: string,
+  own: Readonly<Record<string, string>>,
+  asked: Readonly<Record<string, string>>,
+): NetlinkSocket {
+  for (const [parameter, value] of Object.entries(asked))
+    try {
+      home.socketIn(path, { [parameter]: value })[Symbol.dispose]();
+    } catch (error) {
+      if (!(error instanceof SystemCallFailed)) throw error;
+      throw new ParameterRefused({ parameter, value, why: whyRefused(error.number) });
+    }
+  return home.socketIn(path, { ...own, ...asked });
 }
 
 /** A socket of another namespace, in which `parameters` are set. The thread is back in its own before anything else can run in it. */

@@ -89,6 +89,34 @@ export class MTUTooSmall extends TeuError<"mtu-too-small", { network: string; mt
   }
 }
 
+/** Two devices of a container would have one name. */
+export class InterfaceNameInUse extends TeuError<"interface-name-in-use", { name: string }> {
+  constructor(context: { name: string }) {
+    super(
+      "interface-name-in-use",
+      "already-exists",
+      context,
+      `Cannot name a network interface of the container ${JSON.stringify(context.name)}: it has another of that name`,
+    );
+  }
+}
+
+/** A parameter of a container's device that the kernel has not, or does not take. */
+export class ParameterRefused extends TeuError<
+  "parameter-refused",
+  { parameter: string; value: string; why: string }
+> {
+  constructor(context: { parameter: string; value: string; why: string }) {
+    const { parameter, value, why } = context;
+    super(
+      "parameter-refused",
+      "invalid",
+      context,
+      `Cannot set ${parameter.replaceAll("/", ".")} of the container's network interface to ${JSON.stringify(value)}: ${why}`,
+    );
+  }
+}
+
 /** Containers are connected to it. Docker's words. */
 export class NetworkInUse extends TeuError<"network-in-use", { name: string }> {
   constructor(context: { name: string }, why = "has active endpoints") {

@@ -57,7 +57,7 @@ export function subnet6Of({ subnet6, plan }: Pick<NetworkRecord, "subnet6" | "pl
   return parsed && poolOf6(parsed, plan);
 }
 
-/** What a container is connected to, by its devices. */
+/** What a container is connected to, as listEndpoints orders it. */
 export function endpointsOf({ database }: Records, container: string): EndpointRecord[] {
   return listEndpoints(database).filter((endpoint) => endpoint.container === container);
 }

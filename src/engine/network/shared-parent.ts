@@ -59,6 +59,8 @@ export interface SharedPlace {
   readonly ipv6?: { readonly subnet: Pool6; readonly address: bigint } | undefined;
   readonly device: string;
   readonly hardwareAddress: string | undefined;
+  /** Of the device, by their paths below /proc/sys. */
+  readonly parameters: Readonly<Record<string, string>>;
   readonly isDefault: boolean;
   /** Of the device, by which it is found when its container has ended. */
   readonly mark: string;
@@ -86,7 +88,8 @@ export function connectToParent(pid: number, network: SharedParent, place: Share
           : { ...common, kind: "ipvlan", mode: network.mode },
       ),
     );
-    using inside = socketIn(namespace, place6 === undefined ? {} : ipv6Of(device, true));
+    const parameters = { ...(place6 !== undefined && ipv6Of(device, true)), ...place.parameters };
+    using inside = socketIn(namespace, parameters);
     const link = findLink(inside, device);
     if (link === undefined) throw new RangeError(`The kernel made ${device}, and it is not there`);
     whenFree(() => addAddress(inside, link, ipv4(address, subnet.prefixLength)));

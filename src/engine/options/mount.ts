@@ -8,6 +8,7 @@ import type { ContainerPath, HostPath } from "../../base/index.ts";
 import { Unsupported } from "../../base/index.ts";
 import { parseAssignments, type Tmpfs } from "./assignment.ts";
 import { InvalidOption } from "./error.ts";
+import { fieldsOf } from "./fields.ts";
 import { type BindMount, type ImageMount, parseVolumeName, type VolumeMount } from "./volume.ts";
 
 /** What one `--mount` asks for. */
@@ -78,18 +79,6 @@ interface Fields {
   readonly take: (key: string) => string | undefined;
   readonly takeAll: (key: string) => string[];
   readonly invalid: (why: string) => InvalidOption;
-}
-
-/** A line of comma-separated values: `a=1,"o=x,y"`. Source: RFC 4180. */
-function fieldsOf(text: string, invalid: (why: string) => InvalidOption): string[] {
-  const fields: string[] = [];
-  const pattern = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
-  for (;;) {
-    const [, quoted, plain = "", end] = pattern.exec(text) ?? [];
-    if (end === undefined) throw invalid("a quote is not closed, or not around a whole field");
-    fields.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === "") return fields;
-  }
 }
 
 function mountOf(

@@ -21,7 +21,27 @@ test.each([
     ["a", "name=b,gw-priority=1,mac-address=02-00-00-00-00-0A", "name=c,gw-priority=-1"],
     {
       network: "b",
-      attachments: [{ name: "b", hardwareAddress: "02:00:00:00:00:0a" }, { name: "a" }, { name: "c" }],
+      attachments: [
+        { name: "b", hardwareAddress: "02:00:00:00:00:0a", priority: 1 },
+        { name: "a" },
+        { name: "c", priority: -1 },
+      ],
+    },
+  ],
+  [
+    [
+      'name=a,"driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.a=1,net.mpls.conf.IFNAME.b=2"',
+    ],
+    {
+      network: "a",
+      attachments: [
+        {
+          name: "a",
+          driverOptions: {
+            "com.docker.network.endpoint.sysctls": "net.ipv4.conf.IFNAME.a=1,net.mpls.conf.IFNAME.b=2",
+          },
+        },
+      ],
     },
   ],
 ])("parseNetworks() reads %p", (words, want) => expect(parse(words)).toEqual(want));
@@ -38,7 +58,16 @@ test.each([
   [["a", "a"], 'Network "a" is specified multiple times'],
   [["name=a,mac=1"], "invalid field key mac"],
   [["name=a,gw-priority=x"], "invalid gw-priority: x"],
-  [["name=a,driver-opt=b=c"], "Unsupported --network with driver-opt"],
+  [["name=a,driver-opt=b=c"], 'Invalid driver option "b=c": wants one of com.docker'],
+  [["name=cni:a,driver-opt=b=c"], "Unsupported driver options in cni:a"],
+  [
+    ["name=host,driver-opt=com.docker.network.endpoint.ifname=a"],
+    "conflicting options: driver options with --network host",
+  ],
+  [
+    ["a", "b"].map((name) => `name=${name},driver-opt=com.docker.network.endpoint.ifname=x`),
+    'Cannot name a network interface of the container "x": it has another of that name',
+  ],
   [["name=a,link-local-ip=169.254.1.1"], "Unsupported --network with link-local-ip"],
   [["name=host,mac-address=02:00:00:00:00:0a"], "an alias or an address with --network host"],
   [["alias=a"], "network name or ID is empty"],

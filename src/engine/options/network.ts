@@ -1,12 +1,20 @@
 /**
- * `--network NAME`, `--network name=NAME,alias=…,ip=…,mac-address=…,gw-priority=…`, as often as a container has networks; `--network-alias` and `--ip` are those of the
- * first. Source: docker run reference, --network.
+ * `--network NAME`, `--network name=NAME,alias=…,ip=…,mac-address=…,gw-priority=…,driver-opt=…`, as often as a container has networks; `--network-alias` and `--ip` are
+ * those of the first. Source: docker run reference, --network.
  */
 import { Unsupported } from "../../base/index.ts";
 import { parseAddress } from "../network/address.ts";
 import { encodeAddress6, parseAddress6 } from "../network/address6.ts";
+import { InterfaceNameInUse } from "../network/errors.ts";
 import { predefinedNetwork } from "../network/predefined.ts";
+import {
+  deviceAsked,
+  type EndpointOptions,
+  parseEndpointOptions,
+  refuseEndpointOptions,
+} from "./endpoint-options.ts";
 import { InvalidOption } from "./error.ts";
+import { fieldsOf } from "./fields.ts";
 import type { ContainerLink } from "./link.ts";
 
 /** What a container is to be in a network. */
@@ -21,6 +29,10 @@ export interface NetworkAttachment {
   readonly address6?: string;
   /** `02:42:ac:11:00:02`; absent: made of the address. */
   readonly hardwareAddress?: string;
+  /** Of its device there. */
+  readonly driverOptions?: EndpointOptions;
+  /** The world is reached by the network with the highest one, and the first of them; absent: 0. */
+  readonly priority?: number;
   /** Others that it finds there by names of its own for them. */
   readonly links?: readonly ContainerLink[];
   /** Of a CNI network, `cni:NAME`: where its file and its plugins were looked for. */
@@ -53,8 +65,7 @@ export function parseNetworks({
   hardwareAddress,
   links = [],
 }: NetworkWords): NetworkChoice {
-  const said = networks.map(parseAttachment);
-  const parsed = said.map(({ attachment }) => attachment);
+  const parsed = networks.map(parseAttachment);
   const [first, ...others] = parsed;
   const invalid = (value: string, why: string) => new InvalidOption({ option: "--network", value }, why);
   if (first === undefined) throw invalid("", "--network names no network");
@@ -83,6 +94,8 @@ export function parseNetworks({
         foreign.name,
         `conflicting options: an alias or an address with --network ${foreign.name}`,
       );
+    if (foreign.driverOptions !== undefined)
+      throw invalid(foreign.name, `conflicting options: driver options with --network ${foreign.name}`);
     return { network: foreign.name, attachments: [] };
   }
   if (address !== undefined) checkAddress(address, "--ip");
@@ -95,12 +108,21 @@ export function parseNetworks({
     ...(links.length > 0 && { links }),
   };
   if (links.length > 0 && first.name.startsWith(CNI_PREFIX)) refuseLinks(first.name);
-  // The default route is by the first one: the sort leaves those of equal priority as they are.
-  const attachments = said
-    .map(({ attachment, priority }) => ({ attachment: attachment === first ? whole : attachment, priority }))
-    .sort((a, b) => b.priority - a.priority)
-    .map(({ attachment }) => attachment);
+  const attachments = byPriority([whole, ...others]);
+  checkDevices(attachments);
   return { network: attachments[0]?.name ?? first.name, attachments };
+}
+
+/** The network by which the world is reached comes first; those of equal priority stay as they are. */
+export function byPriority<T extends Pick<NetworkAttachment, "priority">>(attachments: readonly T[]): T[] {
+  return attachments.toSorted((a, b) => (b.priority ?? 0) - (a.priority ?? 0));
+}
+
+/** Each has a name of its own for its device, where it has one. @throws {InterfaceNameInUse} */
+export function checkDevices(attachments: readonly NetworkAttachment[]): void {
+  const names = attachments.flatMap(({ driverOptions }) => deviceAsked(driverOptions) ?? []);
+  const name = names.find((other, index) => names.indexOf(other) !== index);
+  if (name !== undefined) throw new InterfaceNameInUse({ name });
 }
 
 /** @param network  Of the Container Network Interface. @throws {Unsupported} */
@@ -130,52 +152,49 @@ export function isOf(
   return name === network.name || network.id.startsWith(name);
 }
 
-/** What a text says of a network, and of it as a way out: the highest priority is that. */
-function parseAttachment(text: string): {
-  readonly attachment: NetworkAttachment;
-  readonly priority: number;
-} {
-  if (!text.includes("=")) return { attachment: { name: predefinedNetwork(text) ?? text }, priority: 0 };
+function parseAttachment(text: string): NetworkAttachment {
+  if (!text.includes("=")) return { name: predefinedNetwork(text) ?? text };
+  const invalid = (why: string) => new InvalidOption({ option: "--network", value: text }, why);
   let name = "";
   let address: string | undefined;
   let address6: string | undefined;
   let hardwareAddress: string | undefined;
   let priority = 0;
   const aliases: string[] = [];
-  for (const field of text.split(",")) {
+  const options: string[] = [];
+  for (const field of fieldsOf(text, invalid)) {
     const [key = "", value = ""] = field.split(/=(.*)/s);
     if (key === "name") name = value;
     else if (key === "alias") aliases.push(value);
     else if (key === "ip") address = checkAddress(value, "--network");
     else if (key === "ip6") address6 = checkAddress6(value, "--network");
     else if (key === "mac-address") hardwareAddress = checkHardwareAddress(value);
-    else if (key === "gw-priority") priority = parsePriority(value);
-    else if (NOT_BUILT.has(key))
-      throw new Unsupported({ what: `--network with ${key}`, why: NOT_BUILT.get(key) ?? "" });
-    else throw new InvalidOption({ option: "--network", value: text }, `invalid field key ${key}`);
+    else if (key === "gw-priority") priority = parsePriority("--network", value);
+    else if (key === "driver-opt") options.push(value);
+    else if (key === "link-local-ip")
+      throw new Unsupported({
+        what: `--network with ${key}`,
+        why: "a device has one address of each kind: see ip and ip6",
+      });
+    else throw invalid(`invalid field key ${key}`);
   }
-  if (name === "")
-    throw new InvalidOption({ option: "--network", value: text }, "network name or ID is empty");
-  const attachment = {
+  if (name === "") throw invalid("network name or ID is empty");
+  if (options.length > 0 && name.startsWith(CNI_PREFIX)) refuseEndpointOptions(name);
+  return {
     name,
     ...(aliases.length > 0 && { aliases }),
     ...(address !== undefined && { address }),
     ...(address6 !== undefined && { address6 }),
     ...(hardwareAddress !== undefined && { hardwareAddress }),
+    ...(options.length > 0 && { driverOptions: parseEndpointOptions("--network", options) }),
+    ...(priority !== 0 && { priority }),
   };
-  return { attachment, priority };
 }
 
-/** Docker's, and why teu has them not. */
-const NOT_BUILT: ReadonlyMap<string, string> = new Map([
-  ["driver-opt", "parameters of the kernel are --sysctl's"],
-  ["link-local-ip", "a device has one address of each kind: see ip and ip6"],
-]);
-
 /** @throws {InvalidOption} */
-function parsePriority(text: string): number {
+export function parsePriority(option: string, text: string): number {
   if (/^-?\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidOption({ option: "--network", value: text }, `invalid gw-priority: ${text}`);
+  throw new InvalidOption({ option, value: text }, `invalid gw-priority: ${text}`);
 }
 
 /** One that a device may have: of one device, not of a group. @throws {InvalidOption} */

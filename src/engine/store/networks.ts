@@ -41,6 +41,10 @@ export interface EndpointRecord {
   readonly address6: string | null;
   /** What its device is called inside. */
   readonly device: string;
+  /** Which of the container's it is: the first that was free. */
+  readonly position: number;
+  /** The world is reached by the highest one. */
+  readonly priority: number;
 }
 
 /** A port of the host that leads to a container, while that runs. */
@@ -173,13 +177,14 @@ function fromRow({
 /** Connects a container. The caller is in a transaction, in which it found the address free. */
 export function addEndpoint(
   database: Database,
-  { container, network, address, address6, device }: EndpointRecord,
+  { container, network, address, address6, device, position, priority }: EndpointRecord,
 ): void {
   database
     .query(
-      "INSERT INTO endpoints (container, network, address, device, address6) VALUES (?1, ?2, ?3, ?4, ?5)",
+      `INSERT INTO endpoints (container, network, address, device, address6, position, priority)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
     )
-    .run(container, network, address, device, address6);
+    .run(container, network, address, device, address6, position, priority);
   database.query("UPDATE networks SET last_address = ?2 WHERE id = ?1").run(network, address);
   noteNetworkEvent(database, network, "connect", { container });
 }
@@ -200,12 +205,12 @@ function noteNetworkEvent(
   noteEvent(database, row.namespace, { type: "network", action, actor: id, attributes });
 }
 
-/** Every connection, of `network` or of all. */
+/** Every connection, of `network` or of all; of one container that by which it reaches the world comes first, if it does. */
 export function listEndpoints(database: Database, network?: string): EndpointRecord[] {
   return database
     .query<EndpointRecord, [string | null]>(
-      `SELECT container, network, address, address6, device FROM endpoints WHERE ?1 IS NULL OR network = ?1
-       ORDER BY container, device`,
+      `SELECT container, network, address, address6, device, position, priority FROM endpoints
+       WHERE ?1 IS NULL OR network = ?1 ORDER BY container, priority DESC, position`,
     )
     .all(network ?? null);
 }

@@ -254,4 +254,10 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE networks SET by_itself = 1
     WHERE name = 'bridge' AND driver = 'bridge' AND options = '{}' AND labels = '{}' AND plan = '{}' AND subnet6 IS NULL AND internal = 0;
   `,
+  `
+  -- Which of a container's devices it is, whatever it is called; the world is reached by the one with the highest priority.
+  ALTER TABLE endpoints ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE endpoints ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+  UPDATE endpoints SET position = CAST(substr(device, 4) AS INTEGER);
+  `,
 ];
