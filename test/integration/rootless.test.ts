@@ -485,6 +485,21 @@ describe("a plain user's store", () => {
     expect(await store.done("generate", "systemd")).toEndWith("[Install]\nWantedBy=default.target\n");
   });
 
+  test("maps no ids of a container's own, which is said by name", async () => {
+    const cases = [
+      ["keep-id", "Unsupported --userns keep-id: "],
+      ["nomap", "Unsupported --userns nomap: "],
+      ["auto", "Unsupported --userns auto as a plain user: "],
+    ] as const;
+    for (const [users, says] of cases) {
+      const { status, stderr } = await store.teu("run", "--rm", "--userns", users, image, "true");
+      expect({ status, stderr }).toEqual({ status: 125, stderr: expect.stringContaining(says) });
+    }
+    expect(await store.done("run", "--rm", "--network", "none", "--userns", "host", image, "id", "-u")).toBe(
+      "0\n",
+    );
+  });
+
   test("is not used when others could enter it", async () => {
     await using open = new HomeStore();
     await open.done("ps");

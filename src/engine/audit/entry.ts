@@ -21,6 +21,8 @@ export interface AuditEntry {
   /** The program and its arguments. */
   readonly args: readonly string[];
   readonly user: string;
+  /** Whose ids on the machine its users have, `CONTAINER:HOST:SIZE`; absent: they are the machine's. They may be another container's later. */
+  readonly ids?: { readonly uids: readonly string[]; readonly gids: readonly string[] };
   /** Of the bundle's config.json, as its runtime got it. */
   readonly configDigest?: string;
   /** Of what our runtime made of it, for a start: the system calls. Another runtime has no plan. */

@@ -2,12 +2,12 @@
 import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
-import type { IDMapping, Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
+import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
 import type { PublishedPort } from "../options/publish.ts";
-import type { ContainerRecord } from "../store/containers.ts";
+import { type ContainerRecord, encodeMaps } from "../store/containers.ts";
 import { SHAREABLE, SHARED_MEMORY_BYTES } from "./shared-memory.ts";
 
 /** Of what teu does without, docker's zero values. */
@@ -77,11 +77,9 @@ export function hostConfigOf(
 /** Podman's words. */
 function usersOf({ users, joins }: ContainerRecord["settings"]): object {
   if (users === undefined) return { UsernsMode: "" };
-  const texts = (maps: readonly IDMapping[]) =>
-    maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`);
   return {
     UsernsMode: joins?.user === undefined ? users.mode : `container:${joins.user}`,
-    IDMappings: { UidMap: texts(users.uids), GidMap: texts(users.gids) },
+    IDMappings: { UidMap: encodeMaps(users.uids), GidMap: encodeMaps(users.gids) },
   };
 }
 

@@ -19,7 +19,7 @@ import type { ContainerRequest, UnpackedImage } from "../container/request.ts";
 import { startMonitored } from "../container/start.ts";
 import type { Filter } from "../default-filter.ts";
 import { InvalidOption } from "../options/error.ts";
-import { type ContainerRecord, type HeldImageMount, markCreated } from "../store/containers.ts";
+import { type ContainerRecord, encodeMaps, type HeldImageMount, markCreated } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import { type StepObserver, since } from "./steps.ts";
@@ -148,6 +148,9 @@ function noteInAudit(
   const entry = {
     ...({ action: "create", container: id, name, image, imageDigest: imageTarget.digest } as const),
     ...{ args: settings.command, user: `${uid}:${gid}`, signature: request.verdict },
+    ...(settings.users && {
+      ids: { uids: encodeMaps(settings.users.uids), gids: encodeMaps(settings.users.gids) },
+    }),
     configDigest: digestOf(text),
     ...(allowed && { allowed }),
   };

@@ -89,6 +89,11 @@ export interface ContainerUsers {
   readonly gids: readonly IDMapping[];
 }
 
+/** As people write them: `CONTAINER:HOST:SIZE`. */
+export function encodeMaps(maps: readonly IDMapping[]): string[] {
+  return maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`);
+}
+
 /** A volume that a container has. */
 export type NamedVolume = VolumeMount & { readonly name: string };
 

@@ -1,5 +1,5 @@
 /** A process among a container's own users: who it may be, and what of ours becomes its own. */
-import { fstatSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import type { IDMapping, User } from "../../spec/index.ts";
 import { check, syscall } from "../../sys/index.ts";
 import { InvalidOption } from "../options/error.ts";
@@ -29,10 +29,11 @@ export function hostID(maps: readonly IDMapping[], id: number): number | undefin
   return found && found.hostID + id - found.containerID;
 }
 
-/** Makes pipes that `user` is given its own, so that it can open /dev/stderr: from within nobody can. */
+/** Makes pipes that `user` is given its own, so that it can open /dev/stderr: from within nobody can. One that has a name on the host stays whose it is. */
 export function giveStreams({ uids }: ContainerUsers, user: User, streams: readonly number[]): void {
   const uid = hostID(uids, user.uid);
   if (uid === undefined) return;
   for (const stream of new Set(streams))
-    if (fstatSync(stream).isFIFO()) check(syscall("fchown", stream, uid, -1), "fchown", `${stream}`);
+    if (readlinkSync(`/proc/self/fd/${stream}`).startsWith("pipe:"))
+      check(syscall("fchown", stream, uid, -1), "fchown", `${stream}`);
 }
