@@ -39,6 +39,8 @@ export interface RunImageOptions {
   /** The file that says which signatures an image needs; absent: this machine's. */
   readonly signaturePolicy?: string | undefined;
   readonly onStep: StepObserver;
+  /** Told of a container in the foreground, by its ID. */
+  readonly onStarted?: (id: string) => void;
   readonly onMissing: (reference: string) => void;
   readonly onProgress: TransferObserver;
 }
@@ -51,7 +53,7 @@ export function runImage(
   options: RunImageOptions,
 ): Promise<number> {
   return withImage(store, text, request, options, (image, held) =>
-    runContainer(store, image, { ...request, ...held }, options.onStep, options.attach),
+    runContainer(store, image, { ...request, ...held }, options.onStep, options.attach, options.onStarted),
   );
 }
 

@@ -48,6 +48,21 @@ describe("teu save", () => {
     expect([await saving.exited, await loading.exited]).toEqual([0, 0]);
   });
 
+  // It was loaded, so load said, and nobody had it.
+  test("an image that is saved by its ID has no name, and load says that it is not kept", async () => {
+    await using other = new Store();
+    const path = other.path("box.tar");
+    const id = (await store.done("inspect", "-f", "{{.Id}}", image)).trim();
+    await store.done("save", "-o", path, id.slice(7, 19));
+    expect(await other.teu("load", "-i", path)).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `teu: Unsupported load of ${id}: an image without a name is not kept\nhint: 'teu copy oci-archive:${path} NAME' gives it one\n`,
+    });
+    await other.done("copy", "--progress", "none", `oci-archive:${path}`, "box:1");
+    expect((await other.done("inspect", "-f", "{{.Id}}", "box:1")).trim()).toBe(id);
+  });
+
   test("load shows how far it is, as --progress says", async () => {
     await using other = new Store();
     const path = other.path("box.tar");

@@ -163,13 +163,21 @@ describe.each(["running", "stopped"])("a container that is %s", (state) => {
       "cannot overwrite directory with non-directory",
     );
     expect(await read("/w/directory/kept")).toBe("x\n");
-    expect(await said("box:/a", "box:/b")).toContain("copying between containers is not supported");
     expect(await said("box:/w/old", "/dev/stdout")).toStartWith(
       'teu: Cannot copy to "/dev/stdout": must be a directory or a regular file',
     );
     expect(await said("/a", "/b")).toContain("must specify at least one container source");
     expect(await said("nobody:/a", "/b")).toBe("teu: No such container: nobody\n");
     expect(existsSync(here("x"))).toBe(false);
+  });
+
+  test("copies to another container, and within itself", async () => {
+    await store.done("create", "--name", "other", "--network", "none", image, "true");
+    await store.done("cp", "box:/data", "other:/w/");
+    await store.done("cp", "other:/w/deep/file", "box:/w/back");
+    await store.done("cp", "box:/w/back", "box:/w/twice");
+    expect(await read("/w/twice")).toBe("of the image\n");
+    await store.done("rm", "other");
   });
 
   test("gives and takes archives", async () => {

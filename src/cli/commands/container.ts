@@ -1,6 +1,6 @@
 /** `teu container`: docker's nouns for the commands of containers. */
 import type { CommandTable } from "../../base/index.ts";
-import { aliases } from "../aliases.ts";
+import { aliases, alsoCalled } from "../aliases.ts";
 import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
@@ -45,5 +45,5 @@ export const command = commandGroup(
     summary: "Commands about containers, by docker's long names",
     examples: [{ command: "teu container ls -a", says: "As 'teu ps -a'" }],
   },
-  TABLE,
+  alsoCalled(TABLE, { ps: "ls" }),
 );

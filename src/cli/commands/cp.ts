@@ -1,6 +1,6 @@
-/** `teu cp`: files between a container and this machine. Docker's words and rules. */
+/** `teu cp`: files between a container and this machine, or another container. Docker's words and rules, and podman's way between two containers. */
 import { posix } from "node:path";
-import { asCalled, Unsupported, workingDirectory, writeAll } from "../../base/index.ts";
+import { asCalled, workingDirectory, writeAll } from "../../base/index.ts";
 import {
   type CopyEnd,
   copyBetween,
@@ -17,8 +17,8 @@ import { ReaderGone } from "../reader.ts";
 
 export const command = teuCommand({
   name: "teu cp",
-  summary: "Copy files between a container and this machine",
-  description: `One of the two is CONTAINER:PATH; a container need not run. With - for SOURCE an archive (tar) is read from stdin and unpacked into a directory of the
+  summary: "Copy files between a container and this machine, or another container",
+  description: `One of the two, or both, are CONTAINER:PATH; a container need not run. With - for SOURCE an archive (tar) is read from stdin and unpacked into a directory of the
 container, with - for TARGET one is written to stdout. A directory goes into a directory that is there, under its name; SOURCE/. means what is in it.`,
   flags: {
     archive: { kind: "boolean", short: "a", summary: "Keep owners" },
@@ -34,19 +34,18 @@ container, with - for TARGET one is written to stdout. A directory goes into a d
     { command: "teu cp web:/etc/nginx/nginx.conf .", says: "Look at a file" },
     { command: "teu cp site/. web:/usr/share/nginx/html", says: "Put what is in a folder into a container" },
     { command: "teu cp web:/var/log - | tar -t", says: "List what is there" },
+    { command: "teu cp old:/data/. new:/data", says: "From one container to another" },
   ],
   async run({ flags, arguments: words }, { environment }) {
     const store = await openEngine(environment);
     const [from, to] = asCalled(words) as [ByteString, ByteString]; // one byte per character; the grammar wants two
     const options = { keepsOwners: flags.archive, followsLink: flags["follow-link"] };
     const [source, target] = [endOf(store, from), endOf(store, to)];
-    if (source?.kind === target?.kind)
-      throw source?.kind === "container"
-        ? new Unsupported({ what: "copy", why: "copying between containers is not supported" })
-        : new InvalidOption(
-            { option: "SOURCE", value: decodeName(from) },
-            "must specify at least one container source",
-          );
+    if (source?.kind === target?.kind && source?.kind !== "container")
+      throw new InvalidOption(
+        { option: "SOURCE", value: decodeName(from) },
+        "must specify at least one container source",
+      );
     if (source === undefined) {
       if (target?.kind !== "container")
         throw new InvalidOption(

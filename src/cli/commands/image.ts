@@ -1,6 +1,6 @@
 /** `teu image`: docker's nouns for the commands of images. */
 import type { CommandTable } from "../../base/index.ts";
-import { aliases } from "../aliases.ts";
+import { aliases, alsoCalled } from "../aliases.ts";
 import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
@@ -70,5 +70,5 @@ export const command = commandGroup(
     summary: "Commands about images, by docker's long names",
     examples: [{ command: "teu image history debian", says: "Show what made which layer" }],
   },
-  TABLE,
+  alsoCalled(TABLE),
 );

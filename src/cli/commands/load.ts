@@ -1,5 +1,5 @@
 /** `teu load`: images out of an archive. */
-import { print } from "../../base/index.ts";
+import { print, Unsupported } from "../../base/index.ts";
 import { loadImages, openEngine } from "../../engine/index.ts";
 import { readArchive } from "../archive-file.ts";
 import { JSON_FLAG, teuCommand } from "../context.ts";
@@ -21,10 +21,15 @@ export const command = teuCommand({
     const { input } = flags;
     using progress = progressPrinter(flags, "none"); // what is kept of it is the names
     const store = await openEngine(environment);
-    const names = await loadImages(store, readArchive(input), undefined, progress.update);
+    const { names, nameless } = await loadImages(store, readArchive(input), undefined, progress.update);
     progress.clear();
     for (const image of names)
       print(flags.json ? `${JSON.stringify({ image })}\n` : `Loaded image: ${image}\n`);
+    if (nameless.length > 0)
+      throw new Unsupported(
+        { what: `load of ${nameless.join(", ")}`, why: "an image without a name is not kept" },
+        { hint: `'teu copy oci-archive:${input ?? "FILE"} NAME' gives it one` },
+      );
     return 0;
   },
 });

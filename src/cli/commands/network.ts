@@ -1,5 +1,6 @@
 /** `teu network`: the networks that containers are in. Docker's words. */
 import type { CommandTable } from "../../base/index.ts";
+import { alsoCalled } from "../aliases.ts";
 import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
@@ -43,5 +44,5 @@ but by a port that it publishes (teu run -p). A network's bridge comes with its 
       { command: "teu network create --internal backend", says: "A network from which nothing goes out" },
     ],
   },
-  TABLE,
+  alsoCalled(TABLE),
 );

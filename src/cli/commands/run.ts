@@ -86,14 +86,19 @@ A container is in the network 'bridge', unless --network says another one of 'te
       onProgress: progress.update,
     };
     const store = await openEngine(context.environment);
-    if (!flags.detach) return await runImage(store, image, request, options);
-    print(`${await startImage(store, image, request, options)}\n`);
+    const printID = (id: string): void => void print(`${id}\n`);
+    // Of which nothing is shown, that is named, and goes on with what it was given.
+    const isShown = !flags.detach && options.attach.shows?.length !== 0;
+    if (isShown) return await runImage(store, image, request, options);
+    if (!flags.detach && flags.interactive)
+      return await runImage(store, image, request, { ...options, onStarted: printID });
+    printID(await startImage(store, image, request, options));
     return 0;
   },
 });
 
 /** @throws {InvalidOption} docker's words */
-function streamsOf(words: readonly string[]): Pick<AttachOptions, "shows"> {
+function streamsOf(words: readonly string[]): Pick<AttachOptions, "shows" | "leavesAfterInput"> {
   if (words.length === 0) return {};
   const names = words.map((word) => word.toLowerCase());
   const wrong = names.find((name) => !/^std(in|out|err)$/.test(name));
@@ -103,9 +108,8 @@ function streamsOf(words: readonly string[]): Pick<AttachOptions, "shows"> {
       "valid streams are STDIN, STDOUT and STDERR",
     );
   // Whether the program's input is open, and ours, is for -i to say.
-  return {
-    shows: (["stdout", "stderr"] as const).filter((name) => names.includes(name)),
-  };
+  const shows = (["stdout", "stderr"] as const).filter((name) => names.includes(name));
+  return { shows, leavesAfterInput: shows.length === 0 };
 }
 
 function traceFormat(word: string | undefined): TraceFormat | undefined {

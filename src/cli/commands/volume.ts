@@ -1,5 +1,6 @@
 /** `teu volume`: directories that outlive containers. Docker's words. */
 import type { CommandTable } from "../../base/index.ts";
+import { alsoCalled } from "../aliases.ts";
 import { type CliContext, commandGroup } from "../context.ts";
 
 const TABLE: CommandTable<CliContext> = {
@@ -39,5 +40,5 @@ it begins with. 'teu run -v DIR', and an image that asks for it, make one for th
       },
     ],
   },
-  TABLE,
+  alsoCalled(TABLE),
 );

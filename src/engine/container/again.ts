@@ -133,7 +133,7 @@ export async function attachToContainer(store: Store, text: string, attach: Atta
   if (container.phase !== "running") throw new NotAttachable({ id: container.id });
   const { readsInput = false, passesSignals = true, detachKeys } = attach;
   const wants = { stdin: readsInput, stdout: true, stderr: true };
-  using streams = new ContainerStreams(store, container, wants, detachKeys);
+  using streams = new ContainerStreams(store, container, wants, { detachKeys });
   streams.redraw();
   const driver = await driverOf(store, container.settings.runtime);
   using _signals = passesSignals

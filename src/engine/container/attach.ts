@@ -28,6 +28,8 @@ export interface AttachOptions {
   readonly shows?: readonly ("stdout" | "stderr")[] | undefined;
   /** Whether signals that reach us go on to it; absent: they do. */
   readonly passesSignals?: boolean | undefined;
+  /** Whether we leave it running where our input ends. */
+  readonly leavesAfterInput?: boolean | undefined;
   /** The bytes that leave it running. */
   readonly detachKeys?: readonly number[] | undefined;
 }
@@ -47,7 +49,10 @@ function byteOf(key: string, text: string): number {
   );
 }
 
-/** Somebody typed the keys that leave the container running. */
+/** When somebody leaves a container running. */
+type LeaveOptions = Pick<AttachOptions, "detachKeys" | "leavesAfterInput">;
+
+/** Somebody leaves the container running: by the keys for it, or with the end of the input. */
 export class Detached extends TeuError<"detached", { status: number }> {
   constructor() {
     super("detached", "cancelled", { status: 0 }, "Detached: the container goes on");
@@ -60,6 +65,7 @@ export class ContainerStreams implements Disposable {
   readonly #isTerminal: boolean;
   readonly #readsInput: boolean;
   readonly #detachKeys: readonly number[];
+  readonly #leavesAfterInput: boolean;
   readonly #tellSize: (size: TerminalSize) => void;
   readonly #cleanUp = new DisposableStack();
 
@@ -68,10 +74,11 @@ export class ContainerStreams implements Disposable {
     store: Store,
     container: ContainerRecord,
     wants: Omit<Wants, "allBytes">,
-    detachKeys = DETACH_KEYS,
+    { detachKeys = DETACH_KEYS, leavesAfterInput = false }: LeaveOptions = {},
   ) {
     const { id, settings } = container;
     this.#detachKeys = detachKeys;
+    this.#leavesAfterInput = leavesAfterInput;
     this.#isTerminal = settings.terminal ?? false;
     this.#readsInput = wants.stdin && (settings.interactive ?? false);
     this.#attachment = this.#cleanUp.use(
@@ -141,6 +148,7 @@ export class ContainerStreams implements Disposable {
         if (isDetached) return detach(new Detached());
       }
       await this.#attachment.endInput();
+      if (this.#leavesAfterInput) detach(new Detached());
     };
     // The container is gone when nobody takes what is typed: its output says so too.
     pump().catch(() => undefined);

@@ -1,5 +1,5 @@
 /**
- * `teu cp`: files between a container and this machine, or a stream. Both ends are an open root and a path below it; what is copied goes
+ * `teu cp`: files between a container and this machine, another container or a stream. Both ends are an open root and a path below it; what is copied goes
  * through an archive, as with docker, and no program of the container's is run (CVE-2019-14271).
  * Source: docker cp reference, which says what goes where.
  */
@@ -37,12 +37,7 @@ export interface CopyOptions {
 /** Nothing is there. Docker's words. */
 export class NoSuchPath extends TeuError<"no-such-path", { path: string; where: string }> {
   constructor(context: { path: string; where: string }) {
-    super(
-      "no-such-path",
-      "not-found",
-      context,
-      `Could not find the file ${context.path} in ${context.where}`,
-    );
+    super("no-such-path", "not-found", context, `Could not find the file ${context.path} ${context.where}`);
   }
 }
 
@@ -89,8 +84,10 @@ export async function copyBetween(
   to: CopyEnd,
   options: CopyOptions,
 ): Promise<void> {
-  await using source = await openEnd(store, from);
-  await using target = await openEnd(store, to);
+  await using opened = new AsyncDisposableStack();
+  const source = opened.use(await openEnd(store, from));
+  // A container that does not run is opened by one at a time.
+  const target = isSameContainer(from, to) ? source : opened.use(await openEnd(store, to));
   using found = findSource(source.descriptor, from, options);
   using place = findPlace(target.descriptor, to, true);
   if (to.kind === "host" && place.type !== "directory") refuseSpecialFile(to.path);
@@ -155,6 +152,10 @@ export async function copyFromArchive(
   } finally {
     closeSync(directory);
   }
+}
+
+function isSameContainer(a: CopyEnd, b: CopyEnd): boolean {
+  return a.kind === "container" && b.kind === "container" && a.container.id === b.container.id;
 }
 
 /** What a device or a pipe leads to has no place in a directory: `/dev/stdout`. @throws {CannotCopy} */
@@ -229,7 +230,7 @@ function nameOf(path: ByteString): ByteString {
 }
 
 function whereOf(end: CopyEnd): string {
-  return end.kind === "container" ? `container ${end.container.name}` : "this machine";
+  return end.kind === "container" ? `in container ${end.container.name}` : "on this machine";
 }
 
 /** What is to be copied. @throws {NoSuchPath} */

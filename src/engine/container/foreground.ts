@@ -53,7 +53,7 @@ export class Foreground implements Disposable {
           stdout: given.stdout === undefined && isShown("stdout"),
           stderr: given.stderr === undefined && isShown("stderr"),
         },
-        this.#attach.detachKeys,
+        this.#attach,
       ),
     );
     if (this.#attach.passesSignals === false) return;

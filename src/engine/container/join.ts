@@ -21,14 +21,22 @@ export class CannotJoin extends TeuError<"cannot-join", { id: string; type: Join
 /** What a container joins, by the ID of whose it is. */
 export type Joins = Readonly<Partial<Record<JoinedNamespace, string>>>;
 
-/** Where the namespaces that `joins` asks for are now. @throws {NoSuchContainer} {CannotJoin} */
-export async function pathsOf(store: Store, joins: Joins): Promise<Partial<Record<JoinedNamespace, string>>> {
+/**
+ * Where the namespaces that `joins` asks for are now.
+ * @param isStarted  Else others need not run yet: `rejoin()` puts their namespaces in the place of what is nowhere.
+ * @throws {NoSuchContainer} {CannotJoin}
+ */
+export async function pathsOf(
+  store: Store,
+  joins: Joins,
+  isStarted = true,
+): Promise<Partial<Record<JoinedNamespace, string>>> {
   const paths: Partial<Record<JoinedNamespace, string>> = {};
   for (const [type, text] of Object.entries(joins) as [JoinedNamespace, string][]) {
     const other = findContainer(store, text);
     const pid = await runningPid(store, other);
-    if (pid === undefined) throw new CannotJoin({ id: other.id, type });
-    paths[type] = `/proc/${pid}/ns/${type === "network" ? "net" : type}`;
+    if (pid === undefined && isStarted) throw new CannotJoin({ id: other.id, type });
+    paths[type] = `/proc/${pid ?? 0}/ns/${type === "network" ? "net" : type}`;
   }
   return paths;
 }

@@ -40,6 +40,7 @@ import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { findContainer } from "./find.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { keepContainer } from "./keep.ts";
+import { linkMountTable } from "./mount-table.ts";
 import { encodeRecord, RECORD } from "./note-record.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
@@ -221,13 +222,14 @@ function mountsFor(
   return [...options.volumes, ...nameVolumes([...volumes, ...ofImage]), ...images, ...borrowed];
 }
 
-/** Makes the directories of a new container, mounts its root and writes its config.json. */
+/** Makes the directories of a new container, mounts its root and writes its config.json. @param isStarted  Whether it is started next */
 export async function makeBundle(
   store: Store,
   container: ContainerRecord,
   image: UnpackedImage,
   request: ContainerRequest,
   filter: Filter | undefined,
+  isStarted: boolean,
 ): Promise<Bundle> {
   const { options } = request;
   const kept = containerDirectory(store, container.id);
@@ -236,11 +238,12 @@ export async function makeBundle(
   const ofUsers = users && (await import("../users/bundle.ts"));
   const mount = ofUsers?.mountOf(store, container) ?? mountOverlay;
   const { path, rootfs } = openBundle(store, container, mount);
+  linkMountTable(rootfs, ofUsers?.filesOf(container));
   ofUsers?.giveSharedMemory(container, path);
   using shown = ofUsers?.filesOfImage(store, container, image.top);
   const volumes = await openVolumes(store, container, shown?.path ?? rootfs, { isNew: true, mount });
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
-  const joined = await pathsOf(store, request.joins);
+  const joined = await pathsOf(store, request.joins, isStarted);
   const { hostname, files } = identify(store, container, request, kept);
   ofUsers?.giveFiles(container, files);
   const binds = (container.settings.mounts ?? []).filter((mount) => mount.kind === "bind");

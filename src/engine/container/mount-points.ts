@@ -5,16 +5,17 @@
 import { closeSync, constants } from "node:fs";
 import type { ByteString, FileStatus } from "../../image/index.ts";
 import { layerFiles } from "../../sys/index.ts";
+import { MOUNT_TABLE } from "./mount-table.ts";
 
-/** By the directory that they are in. What somebody asked to be mounted elsewhere is theirs, as with docker. */
+/** With the link of `linkMountTable()`. By the directory that they are in. What somebody asked to be mounted elsewhere is theirs, as with docker. */
 const MOUNT_POINTS = {
   "": ["dev", "proc", "sys"],
-  etc: ["hostname", "hosts", "resolv.conf"],
+  etc: ["hostname", "hosts", MOUNT_TABLE.name, "resolv.conf"],
 } as const;
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 const TYPE = 0o170000;
-const [IS_DIRECTORY, IS_FILE] = [0o040000, 0o100000];
+const [IS_DIRECTORY, IS_FILE, IS_LINK] = [0o040000, 0o100000, 0o120000];
 const SELF = "" as ByteString;
 const ETC = "etc" as ByteString;
 
@@ -52,6 +53,10 @@ function isEmpty(parent: number, name: ByteString): boolean {
   const status = statusOf(parent, name);
   if (status === undefined) return false;
   if ((status.mode & TYPE) === IS_FILE) return status.size === 0;
+  if ((status.mode & TYPE) === IS_LINK)
+    return (
+      name === MOUNT_TABLE.name && layerFiles<ByteString>().readLink(parent, name) === MOUNT_TABLE.target
+    );
   if ((status.mode & TYPE) !== IS_DIRECTORY) return false;
   using inner = openDirectory(parent, name);
   const names = inner.descriptor < 0 ? -1 : layerFiles<ByteString>().list(inner.descriptor);

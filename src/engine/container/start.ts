@@ -88,13 +88,14 @@ export async function startMonitored(
   signal?.throwIfAborted();
   noteStartInAudit(store, container, bundle, created.planDigest);
   foreground?.begin(driver);
+  const startedAt = Date.now(); // of its program, which may end before this is recorded
   await driver.start(container.id);
   const owner = {
     ...{ pid: monitor.pid, startTime: startTimeOf(monitor.pid) ?? 0, bootID: bootID() },
     ...(monitor.inode !== undefined && { inode: monitor.inode }),
   };
   await recordFate(store.database, container, () => {
-    markRunning(store.database, container.id, owner);
+    markRunning(store.database, container.id, owner, startedAt);
     noteStart(store, container, isByHand);
     if (container.settings.health !== undefined)
       putHealth(store.database, { container: container.id, status: "starting", failingStreak: 0, log: [] });

@@ -42,7 +42,8 @@ export async function takeImages(store: Store, request: TakeRequest): Promise<vo
       if (names.length === 0) return;
       const archive = await dockerArchive(names, environment, interrupt.signal);
       // An ID has no name in the archive.
-      for (const one of await loadImages(store, archive, name)) onImage(one);
+      const loaded = await loadImages(store, archive, name);
+      for (const one of loaded.names) onImage(one);
       return;
     }
     case "containers-storage": {

@@ -1,18 +1,26 @@
 /** Images out of archives and into them. Names are recorded last, so that none ever points at less than everything. */
 import { setImmediate } from "node:timers/promises";
 import { type CopyEvent, exportArchive, importArchive } from "../../image/index.ts";
-import { encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
+import { type Digest, encodeReference, familiarReference, parseReference } from "../../spec/index.ts";
 import { abortOnSignal } from "../run/signals.ts";
-import { findImage, putImage } from "../store/images.ts";
+import { putImage } from "../store/images.ts";
 import { takeLease } from "../store/leases.ts";
 import { tellPassing } from "../store/passing-events.ts";
 import type { Store } from "../store/store.ts";
-import { NoSuchImage } from "./errors.ts";
+import { findImage } from "./find.ts";
 import { changeNames } from "./names.ts";
 import { choosePlatform } from "./platform.ts";
 
+/** What came out of an archive. */
+export interface LoadedImages {
+  /** What they are called now. */
+  readonly names: string[];
+  /** Those that have no name there: nothing is kept of them. */
+  readonly nameless: Digest[];
+}
+
 /**
- * Loads every image of an archive (OCI or docker, compressed or not). @returns what each is called now, or its digest
+ * Loads every image of an archive (OCI or docker, compressed or not) that has a name.
  * @param name  What the image is called, whatever the archive calls it.
  */
 export async function loadImages(
@@ -20,7 +28,7 @@ export async function loadImages(
   source: AsyncIterable<Uint8Array>,
   name?: string,
   onEvent?: (event: CopyEvent) => void,
-): Promise<string[]> {
+): Promise<LoadedImages> {
   using interrupt = abortOnSignal();
   using _lease = takeLease(store.database, "load");
   const images = await importArchive(store.content, until(source, interrupt.signal), undefined, onEvent);
@@ -37,9 +45,12 @@ export async function loadImages(
         putImage(store.database, store.namespace, image, "load");
       }
   });
-  return named.flatMap(({ descriptor, references }) =>
-    references.length === 0 ? [descriptor.digest] : references.map(familiarReference),
-  );
+  return {
+    names: named.flatMap(({ references }) => references.map(familiarReference)),
+    nameless: named.flatMap(({ descriptor, references }) =>
+      references.length === 0 ? [descriptor.digest] : [],
+    ),
+  };
 }
 
 /** `source`, until `signal` ends it: at once, though a read from a pipe that is under way cannot be called back. */
@@ -58,21 +69,20 @@ async function* until(source: AsyncIterable<Uint8Array>, signal: AbortSignal): A
   }
 }
 
-/** The named images as an OCI archive, in pieces. @throws {NoSuchImage} before the first piece */
+/** Images as an OCI archive, in pieces: by their names, or without one, by their IDs. @throws {NoSuchImage} before the first piece */
 export async function* saveImages(store: Store, names: readonly string[]): AsyncGenerator<Uint8Array> {
   using interrupt = abortOnSignal();
   // What is being read must not be collected.
   using _lease = takeLease(store.database, "save");
   const images = names.map((text) => {
-    const name = encodeReference(parseReference(text));
-    const record = findImage(store.database, store.namespace, name);
-    if (record === undefined) throw new NoSuchImage({ text });
-    const { digest, mediaType, size } = record;
-    return { descriptor: { digest, mediaType, size }, name };
+    const { record, byID } = findImage(store, text);
+    const { digest, mediaType, size, reference } = record;
+    const name = byID ? undefined : encodeReference(parseReference(text));
+    return { descriptor: { digest, mediaType, size }, name, reference };
   });
-  const saved = images.map(({ descriptor: { digest }, name }) => ({
+  const saved = images.map(({ descriptor: { digest }, reference }) => ({
     ...({ type: "image", action: "save", actor: digest } as const),
-    attributes: { name: familiarReference(parseReference(name)) },
+    attributes: { name: familiarReference(parseReference(reference)) },
   }));
   tellPassing(store, saved);
   for await (const piece of exportArchive(store.content, images, choosePlatform(undefined).platform)) {

@@ -10,7 +10,7 @@ import { isTerminal } from "../../sys/index.ts";
 import { appendAudit } from "../audit/append.ts";
 import { allowedBy, type SignatureVerdict } from "../audit/entry.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import type { AttachOptions } from "../container/attach.ts";
+import { type AttachOptions, Detached } from "../container/attach.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { Foreground } from "../container/foreground.ts";
 import { makeBundle, recordContainer } from "../container/make.ts";
@@ -61,6 +61,7 @@ export async function runContainer(
   request: RunRequest,
   observe: StepObserver,
   attach: AttachOptions = {},
+  onStarted: (id: string) => void = () => undefined,
 ): Promise<number> {
   if (request.interactive && request.options.terminal && !isTerminal(0)) throw new NotATerminal();
   const container = await record(store, image, request);
@@ -69,7 +70,13 @@ export async function runContainer(
     readsInput: request.interactive && (attach.readsInput ?? true),
   });
   await start(store, container, image, request, observe, foreground);
-  return await foreground.relayToEnd();
+  onStarted(container.id);
+  try {
+    return await foreground.relayToEnd();
+  } catch (error) {
+    if (attach.leavesAfterInput === true && error instanceof Detached) return 0;
+    throw error;
+  }
 }
 
 /** Starts a container of `image` that goes on without us. @returns its ID */
@@ -95,7 +102,7 @@ export async function createContainer(
     noteInAudit(
       store,
       container,
-      await makeBundle(store, container, image, request, request.filter),
+      await makeBundle(store, container, image, request, request.filter, false),
       request,
       false,
     );
@@ -181,7 +188,7 @@ async function start(
   const { filter, signal } = request;
   const started = performance.now();
   await removingAfterFailure(store, container, async () => {
-    const bundle = await makeBundle(store, container, image, request, filter);
+    const bundle = await makeBundle(store, container, image, request, filter, true);
     noteInAudit(store, container, bundle, request, true);
     observe({ kind: "bundle", path: bundle.path, ...countsOf(bundle), durationMs: since(started) });
     signal.throwIfAborted();

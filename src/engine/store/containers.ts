@@ -233,14 +233,14 @@ export function restoreContainer(
     );
 }
 
-/** The container runs; `owner` is whose end is its own: a teu in the foreground, or its monitor. */
-export function markRunning(database: Database, id: string, owner: Owner): void {
+/** The container runs since `startedAt`; `owner` is whose end is its own: a teu in the foreground, or its monitor. */
+export function markRunning(database: Database, id: string, owner: Owner, startedAt: number): void {
   database
     .query(
       `UPDATE containers SET status = 'running', exit_status = NULL, finished_at = NULL, paused = 0,
          owner_pid = ?2, owner_start = ?3, owner_boot = ?4, owner_inode = ?5, started_at = ?6 WHERE id = ?1`,
     )
-    .run(id, owner.pid, owner.startTime, owner.bootID, owner.inode ?? null, Date.now());
+    .run(id, owner.pid, owner.startTime, owner.bootID, owner.inode ?? null, startedAt);
   noteStartEvents(database, id);
 }
 

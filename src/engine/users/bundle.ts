@@ -2,12 +2,14 @@
 import { chownSync } from "node:fs";
 import { join } from "node:path";
 import type { HostPath } from "../../base/index.ts";
+import type { LayerFiles } from "../../image/index.ts";
 import { SHAREABLE, sharedMemoryIn } from "../container/shared-memory.ts";
 import { openStack } from "../snapshot/open-stack.ts";
 import type { MountLayers } from "../snapshot/overlay.ts";
 import type { ContainerRecord, ContainerUsers } from "../store/containers.ts";
 import type { SnapshotRecord } from "../store/snapshots.ts";
 import { bundleDirectory, type Store } from "../store/store.ts";
+import { mappedFiles } from "./mapped-files.ts";
 import { mountMapped, rootOf } from "./mapped-overlay.ts";
 
 /** Mounts layers as its users see them. Whoever is killed leaves the place among those that go with the bundle. */
@@ -30,6 +32,11 @@ export function filesOfImage(
     path: `/proc/self/fd/${stack.descriptor}` as HostPath,
     [Symbol.dispose]: () => stack[Symbol.dispose](),
   };
+}
+
+/** The operations by which what is made in its root is its root's. */
+export function filesOf({ settings: { users } }: ContainerRecord): LayerFiles | undefined {
+  return users && mappedFiles(users);
 }
 
 /** Makes the files that are written for it its root's, but those of another container, whose users are the same. */

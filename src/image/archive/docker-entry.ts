@@ -21,7 +21,7 @@ export function dockerEntry({ config, layers }: Manifest, names: readonly string
   const references = names.map(parseReference).filter(({ digest }) => digest === undefined);
   return {
     Config: blobName(config.digest),
-    RepoTags: references.map(familiarReference),
+    RepoTags: references.length === 0 ? null : references.map(familiarReference),
     Layers: layers.map(({ digest }) => blobName(digest)),
   };
 }

@@ -11,10 +11,11 @@ import { dockerChoice, dockerEntry } from "./docker-entry.ts";
 import { blobName, LAYOUT_FILE, memberHeader, smallMember } from "./member.ts";
 import { nameAnnotations } from "./names.ts";
 
-/** An image to write, with its whole reference. */
+/** An image to write. */
 export interface ExportedImage {
   readonly descriptor: Descriptor;
-  readonly name: string;
+  /** Its whole reference; absent: it has none there. */
+  readonly name?: string | undefined;
 }
 
 /**
@@ -38,7 +39,7 @@ export async function* exportArchive(
   yield* smallMember("oci-layout", LAYOUT_FILE);
   const manifests = images.map(({ descriptor, name }) => ({
     ...descriptor,
-    annotations: nameAnnotations(name),
+    ...(name !== undefined && { annotations: nameAnnotations(name) }),
   }));
   yield* smallMember(
     "index.json",
@@ -72,7 +73,7 @@ function dockerEntries(
       : [
           dockerEntry(
             manifest,
-            same.map(({ name }) => name),
+            same.flatMap(({ name }) => name ?? []),
           ),
         ];
   });

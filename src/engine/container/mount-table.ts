@@ -1,0 +1,34 @@
+/**
+ * /etc/mtab, where programs of old look for what is mounted: a link to the kernel's own list, where an image has none. Images count on it, since
+ * docker and podman have always made it. Source: moby daemon/initlayer, fstab(5), getmntent(3).
+ */
+import { closeSync, constants } from "node:fs";
+import type { HostPath } from "../../base/index.ts";
+import { type ByteString, type LayerFiles, makePlaceBelow } from "../../image/index.ts";
+import { check, errno, layerFiles } from "../../sys/index.ts";
+
+/** Its name in /etc, and where it leads to. */
+export const MOUNT_TABLE = { name: "mtab" as ByteString, target: "/proc/mounts" as ByteString } as const;
+
+const ETC = "etc" as ByteString;
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** Makes it in the root of a new container. @param files  By which what is made there is its root's. */
+export function linkMountTable(rootfs: HostPath, files: LayerFiles = layerFiles<ByteString>()): void {
+  const root = check(files.openDirectory(rootfs), "open", rootfs);
+  try {
+    const open = (): number => files.openInRoot(root, ETC, DIRECTORY);
+    let etc = open();
+    if (etc === -errno.ENOENT) {
+      makePlaceBelow(files, root, ETC, "directory");
+      etc = open();
+    }
+    if (etc === -errno.ENOTDIR) return; // it has no files of our making in there either
+    check(etc, "open", "/etc");
+    const made = files.makeSymlink(MOUNT_TABLE.target, etc, MOUNT_TABLE.name);
+    closeSync(etc);
+    if (made !== -errno.EEXIST) check(made, "link", "/etc/mtab");
+  } finally {
+    closeSync(root);
+  }
+}
