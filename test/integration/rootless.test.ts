@@ -527,7 +527,19 @@ describe("a plain user's store", () => {
       'teu: Only images whose files are all root\'s can be used: a line "teu-test:100000:65536" is missing in ' +
         "/etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 teu-test)\n",
     );
-    const other = await alone.teu("run", "--rm", "--network", "none", "--user", "user", image, "id");
-    expect(other.status).toBe(125);
+    const words = ["run", "--network", "none", "--user", "user", image, "id", "-u"];
+    expect((await alone.teu(...words)).status).toBe(125);
+
+    // Who does as it says has them with the next command, or as soon as no container runs.
+    await alone.done("run", "-d", "--name", "runs", "--network", "none", image, "sleep", "1000");
+    alone.giveRanges();
+    const busy = await alone.teu(...words);
+    expect(busy.status).toBe(125);
+    expect(busy.stderr).toStartWith(
+      "teu: What /etc/subuid and /etc/subgid give you counts when no container of yours runs\n",
+    );
+    await alone.done("stop", "-t", "0", "runs");
+    expect(await alone.teu(...words)).toEqual({ status: 0, stdout: "1000\n", stderr: "" });
+    await alone.done("start", "runs");
   });
 });

@@ -45,6 +45,7 @@ export async function enterHomeIfThere(environment: Environment): Promise<void> 
 
 /** A descriptor of the keeper. */
 async function openHome(run: HostPath, user: User): Promise<number> {
+  if (findHome(run)?.ids === 1) (await import("./renew.ts")).endSmallHome(run, user);
   for (;;) {
     const home = findHome(run) ?? (await makeHome(run, user));
     const pidfd = openKeeper(home);

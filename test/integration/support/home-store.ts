@@ -13,6 +13,8 @@ export class HomeStore implements AsyncDisposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), "teu-home-"));
   readonly env: Readonly<Record<string, string>>;
   readonly #prefix: readonly string[];
+  /** What the user's /etc has, by its name there. */
+  readonly #files: string;
 
   /**
    * @param hasRanges  Whether the user has ranges of ids in /etc/subuid and /etc/subgid.
@@ -39,6 +41,7 @@ export class HomeStore implements AsyncDisposable {
     };
     chownSync(this.folder, UID, UID);
     const files = mkdtempSync(join(this.folder, "etc-"));
+    this.#files = files;
     const prefix = withRanges(files);
     if (!hasRanges) for (const name of ["subuid", "subgid"]) writeFileSync(join(files, name), "");
     // The device that every machine lets its users open, but for this one, perhaps.
@@ -48,6 +51,11 @@ export class HomeStore implements AsyncDisposable {
     const mounts = [tun, ...hide].join(" && ");
     const own = prefix.map((word) => (word.includes("mount --bind") ? `${mounts} && ${word}` : word));
     this.#prefix = [...where, ...(below?.enter ?? []), ...own];
+  }
+
+  /** Gives the user the ranges that others have. */
+  giveRanges(): void {
+    withRanges(this.#files);
   }
 
   /** Runs `teu` as the user. */
