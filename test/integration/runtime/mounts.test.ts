@@ -592,6 +592,18 @@ describe(`mounts of a container of ${TESTED.name} that runc 1.1 makes otherwise,
     expect(await outputOf(container, "cat /data/file", change)).toBe("reached\n");
   });
 
+  // crun can too; runc says "permission denied".
+  (TESTED.name === "runc" ? test.skip : test)(
+    "a user namespace's root gets its own root where it may not go",
+    async () => {
+      await using container = new Container();
+      const { path, rootfs } = container.bundle;
+      Bun.spawnSync(["chown", "-R", "100000:100000", rootfs]);
+      chmodSync(path, 0o700);
+      expect(await outputOf(container, "stat -c %u /bin; id -u", withUserNamespace(100_000))).toBe("0\n0\n");
+    },
+  );
+
   test("a user namespace with tmpcopyup and a bind onto a link that leads nowhere", async () => {
     await using container = new Container();
     const { rootfs } = container.bundle;
