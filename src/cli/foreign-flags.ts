@@ -12,7 +12,6 @@ export const FOREIGN_FLAGS_OF_DOCKER: Readonly<Record<string, string>> = {
   "create --link-local-ip": "a device has one address of each kind: see --ip and --ip6",
   "* --ipv4": "a network has always addresses of IPv4",
   "create --attach": "a container that is not started has no streams: 'teu start --attach' shows them",
-  "exec --detach-keys": "a program of exec ends with its teu: 'teu exec -d' leaves one running",
   "* --tree": "'teu image files' and --json show more",
   "load --platform": "an archive is loaded whole: 'teu copy --platform' takes one",
   "save --platform": "an image is saved whole: 'teu copy --platform' takes one",

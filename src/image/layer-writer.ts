@@ -418,7 +418,8 @@ export class LayerWriter implements TarHandler {
   }
 
   #onEntered(path: LayerPath, descriptor: number): void {
-    if (this.#options.mode === "overlay" || this.#own.has(path)) return;
+    // What is no layer changes directories as anybody does who puts something into them; they may be somebody else's, as /tmp is.
+    if (this.#options.mode === "overlay" || this.#options.isLiteral || this.#own.has(path)) return;
     const status = checked(this.#files.status(descriptor, EMPTY), "look at", path);
     if (!this.#entered.has(status.identity)) this.#entered.set(status.identity, { path, time: status.time });
   }

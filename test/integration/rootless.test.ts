@@ -7,9 +7,11 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -204,6 +206,15 @@ describe("a container of a plain user", () => {
       env: { ...store.env, teu: TEU, PATH: process.env["PATH"] ?? "" },
     });
     expect(copied).toMatchObject({ status: 0, stdout: "odd\n" });
+    // Into a directory of somebody else's that everybody may write to, as /tmp is; it is changed as by anybody who does.
+    const shared = join(store.folder, "shared");
+    mkdirSync(shared);
+    chmodSync(shared, 0o1777);
+    utimesSync(shared, 1, 1);
+    await store.done("cp", "day:/data/hostname", `${shared}/renamed`);
+    await store.done("cp", "day:/data", `${shared}/`);
+    expect(readdirSync(shared).sort()).toEqual(["data", "renamed"]);
+    expect(statSync(shared).mtimeMs).toBeGreaterThan(1000);
     await store.done("exec", "day", "sh", "-c", "rm -r /tmp");
     await store.done("commit", "day", "made:1");
     expect(await store.done("diff", "day")).toContain("A /dir/mine\n");
@@ -308,6 +319,15 @@ describe("the network of a plain user", () => {
       expect(store.processOf("uplink.json")).toBeUndefined();
     },
   );
+
+  networkTest("tells why its program did not come up, and not what that warns of", async () => {
+    await using other = new HomeStore({ tunMode: 0o600 });
+    const { status, stderr } = await other.teu("run", "--rm", "--quiet", image, "true");
+    expect(status).toBe(125);
+    expect(stderr).toContain(
+      `Cannot connect the user's network to the world: slirp4netns: open("/dev/net/tun"): Permission denied\n`,
+    );
+  });
 
   needs(...NETWORK, program("pasta"))("goes out by pasta where there is nothing else", async () => {
     await using other = new HomeStore({ hidden: ["slirp4netns"] });

@@ -1,4 +1,5 @@
 /** `teu exec`: one more program in a container that runs. Docker's flags and exit statuses. */
+import { Unsupported } from "../../base/index.ts";
 import { execInContainer, openEngineRecords, parseEnvironment } from "../../engine/index.ts";
 import { teuCommand } from "../context.ts";
 
@@ -14,6 +15,11 @@ export const command = teuCommand({
     env: { kind: "list", short: "e", value: "NAME[=VALUE]", summary: "Set an environment variable" },
     workdir: { kind: "string", short: "w", value: "DIR", summary: "Working directory" },
     user: { kind: "string", short: "u", value: "USER[:GROUP]", summary: "User, by name or number" },
+    "detach-keys": {
+      kind: "string",
+      value: "''",
+      summary: "None, as it is anyhow: a program of exec ends with its teu",
+    },
     interactive: { kind: "boolean", short: "i", summary: "Give the program our input" },
     tty: { kind: "boolean", short: "t", summary: "Give the program a terminal" },
   },
@@ -25,7 +31,12 @@ export const command = teuCommand({
   stopsAtArgument: true,
   examples: [{ command: "teu exec -it web sh", says: "Look around in a container" }],
   async run({ flags, arguments: [name = "", ...args] }, { environment }) {
-    const { user, workdir, "env-file": files } = flags;
+    const { user, workdir, "env-file": files, "detach-keys": keys } = flags;
+    if (keys)
+      throw new Unsupported({
+        what: `--detach-keys ${keys} of teu exec`,
+        why: "a program of exec ends with its teu: 'teu exec -d' leaves one running",
+      });
     // Who asks for neither does not load what reads files.
     const lines = files.length > 0 ? files.flatMap((await import("../read-lines.ts")).readLines) : [];
     const capabilities = flags.privileged

@@ -40,6 +40,7 @@ import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { findContainer } from "./find.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { keepContainer } from "./keep.ts";
+import { CONTAINER_MARK } from "./mark.ts";
 import { linkMountTable } from "./mount-table.ts";
 import { encodeRecord, RECORD } from "./note-record.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
@@ -358,7 +359,9 @@ export function mountRoot(
     mkdirSync(around, { recursive: true, mode: 0o755 });
     limitDirectory(store, around, limit); // before anything is in it: what is made in it later belongs to the limit
   }
-  mkdirSync(upper, { recursive: true, mode: 0o755 });
+  const isNew = mkdirSync(upper, { recursive: true, mode: 0o755 }) !== undefined;
+  // Nobody else has been in there, and no link is.
+  if (isNew) writeFileSync(join(upper, CONTAINER_MARK), "", { mode: 0o755 });
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const lower = top === undefined ? [] : layerDirectories(store, top);
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);

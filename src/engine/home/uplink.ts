@@ -142,7 +142,7 @@ function startSlirp(program: string, run: HostPath, path: string): number {
     child.unref();
     closeSync(ready.write);
     if (readSync(ready.read, new Uint8Array(1)) === 1) return child.pid;
-    throw new UplinkFailed({ program: "slirp4netns", says: lastLine(readFileSync(log, "utf8")) });
+    throw new UplinkFailed({ program: "slirp4netns", says: reasonIn(readFileSync(log, "utf8")) });
   } finally {
     closeSync(ready.read);
     closeSync(errors);
@@ -165,7 +165,7 @@ function startPasta(program: string, run: HostPath, path: string, ports: readonl
     ...["--dns-forward", UPLINK_RESOLVER, "--netns", place],
   ];
   const { success, stderr } = Bun.spawnSync([program, ...words], { cwd: "/", env: { PATH }, stderr: "pipe" });
-  if (!success) throw new UplinkFailed({ program: "pasta", says: lastLine(stderr.toString()) });
+  if (!success) throw new UplinkFailed({ program: "pasta", says: reasonIn(stderr.toString()) });
   return Number(readFileSync(file, "utf8"));
 }
 
@@ -173,8 +173,10 @@ function namespaceFile(run: HostPath): HostPath {
   return join(run, "uplink.ns") as HostPath;
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.slice(0, MAX_WORDS) || "it ended and said nothing";
+/** The last line that tells why: slirp4netns says that its child failed, and then warns of what it is asked for. */
+function reasonIn(text: string): string {
+  const lines = text.split("\n").filter((line) => line !== "" && !/^(WARNING: |child failed)/.test(line));
+  return lines.at(-1)?.slice(0, MAX_WORDS) ?? "it ended and said nothing";
 }
 
 interface Forwarding {

@@ -20,6 +20,7 @@ export class HomeStore implements AsyncDisposable {
    * @param hasRanges  Whether the user has ranges of ids in /etc/subuid and /etc/subgid.
    * @param hidden  Programs that are not there for the user.
    * @param where  Words that enter another network namespace.
+   * @param tunMode  Who may open /dev/net/tun.
    * @param below  The user's own systemd, below which each call is made.
    */
   constructor({
@@ -27,11 +28,13 @@ export class HomeStore implements AsyncDisposable {
     hidden = [],
     below,
     where = [],
+    tunMode = 0o666,
   }: {
     hasRanges?: boolean;
     hidden?: readonly string[];
     below?: UserSystemd;
     where?: readonly string[];
+    tunMode?: number;
   } = {}) {
     this.env = {
       TEU_ROOT: join(this.folder, "root"),
@@ -45,7 +48,7 @@ export class HomeStore implements AsyncDisposable {
     const prefix = withRanges(files);
     if (!hasRanges) for (const name of ["subuid", "subgid"]) writeFileSync(join(files, name), "");
     // The device that every machine lets its users open, but for this one, perhaps.
-    const tun = `mknod -m 666 ${files}/tun.$$ c 10 200 && mount --bind ${files}/tun.$$ /dev/net/tun`;
+    const tun = `mknod -m ${tunMode.toString(8)} ${files}/tun.$$ c 10 200 && mount --bind ${files}/tun.$$ /dev/net/tun`;
     const hide = hidden.map((name) => `mount --bind ${files}/nothing ${Bun.which(name)}`);
     writeFileSync(join(files, "nothing"), "");
     const mounts = [tun, ...hide].join(" && ");
