@@ -202,6 +202,10 @@ describe("sockets", () => {
     "journald gets fields: the container's, the tag, variables that were asked for",
     async () => {
       const folder = "/run/systemd/journal";
+      // Its lines went nowhere.
+      const lost = await run("lost", "echo said", "--log-driver", "journald");
+      expect(lost.status).toBe(125);
+      expect(lost.stderr).toStartWith("teu: Cannot log to journald: journald is not enabled on this host\n");
       mkdirSync(folder, { recursive: true });
       try {
         using listener = new Listener(`${folder}/socket`);

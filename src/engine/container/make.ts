@@ -239,10 +239,10 @@ export async function makeBundle(
   const ofUsers = users && (await import("../users/bundle.ts"));
   const mount = ofUsers?.mountOf(store, container) ?? mountOverlay;
   const { path, rootfs } = openBundle(store, container, mount);
-  linkMountTable(rootfs, ofUsers?.filesOf(container));
   ofUsers?.giveSharedMemory(container, path);
   using shown = ofUsers?.filesOfImage(store, container, image.top);
   const volumes = await openVolumes(store, container, shown?.path ?? rootfs, { isNew: true, mount });
+  linkMountTable(rootfs, ofUsers?.filesOf(container));
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   const joined = await pathsOf(store, request.joins, isStarted);
   const { hostname, files } = identify(store, container, request, kept);

@@ -32,3 +32,19 @@ export function linkMountTable(rootfs: HostPath, files: LayerFiles = layerFiles<
     closeSync(root);
   }
 }
+
+/** What the link takes in a writable layer: nobody has written it. */
+export function mountTableBytes(layer: HostPath): number {
+  const files = layerFiles<ByteString>();
+  const root = files.openDirectory(layer);
+  if (root < 0) return 0; // it has just gone
+  try {
+    const etc = files.openInRoot(root, ETC, DIRECTORY);
+    if (etc < 0) return 0;
+    const target = files.readLink(etc, MOUNT_TABLE.name);
+    closeSync(etc);
+    return target === MOUNT_TABLE.target ? target.length : 0;
+  } finally {
+    closeSync(root);
+  }
+}

@@ -4,6 +4,7 @@ import type { ContainerRecord } from "../store/containers.ts";
 import { findSnapshot, snapshotChain } from "../store/snapshots.ts";
 import type { Records } from "../store/store.ts";
 import { treeSize } from "../volume/size.ts";
+import { mountTableBytes } from "./mount-table.ts";
 
 /** Bytes of the contents of files. */
 export interface ContainerSizes {
@@ -18,6 +19,7 @@ export function sizesOf(store: Records, { id }: Pick<ContainerRecord, "id">): Co
   const active = findSnapshot(store.database, id);
   if (active === undefined) return { writableBytes: 0, rootBytes: 0 };
   const [, ...layers] = snapshotChain(store.database, active.number);
-  const writableBytes = treeSize(filesDirectory(store, active));
+  const written = filesDirectory(store, active);
+  const writableBytes = treeSize(written) - mountTableBytes(written);
   return { writableBytes, rootBytes: layers.reduce((sum, { size }) => sum + size, writableBytes) };
 }

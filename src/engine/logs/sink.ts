@@ -2,6 +2,7 @@
  * Where the lines of a container go that leaves no log of its own: a socket, and what each datagram says beside the line.
  * Source: systemd, JOURNAL_NATIVE_PROTOCOL; RFC 3164, RFC 5424; docker documentation, log tags.
  */
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { TeuError } from "../../base/index.ts";
 import { connectDatagram, datagramSocket } from "../../sys/index.ts";
@@ -26,6 +27,21 @@ export class NoSyslog extends TeuError<"no-syslog", { host: string }> {
   }
 }
 
+/** No journal listens: what is written would be lost. Docker's words. */
+export class NoJournal extends TeuError<"no-journal", { path: string }> {
+  constructor(context: { path: string }) {
+    super(
+      "no-journal",
+      "unavailable",
+      context,
+      "Cannot log to journald: journald is not enabled on this host",
+      {
+        hint: `Nothing is at ${context.path}: see --log-driver`,
+      },
+    );
+  }
+}
+
 /** The container's driver does not keep what we could read. Docker's words. */
 export class LogNotReadable extends TeuError<"log-not-readable", { driver: string }> {
   constructor(context: { driver: string }, hint: string) {
@@ -39,7 +55,7 @@ export class LogNotReadable extends TeuError<"log-not-readable", { driver: strin
   }
 }
 
-/** The socket, which the caller closes, and the texts. @throws {InvalidOption} {NoSyslog} */
+/** The socket, which the caller closes, and the texts. @throws {InvalidOption} {NoSyslog} {NoJournal} */
 export async function openSink(
   log: LogChoice,
   container: ContainerRecord,
@@ -47,11 +63,13 @@ export async function openSink(
   pid: number,
 ): Promise<{ readonly socket: number; readonly texts: SinkTexts }> {
   const tag = tagOf(log, container);
-  if (log.driver === "journald")
+  if (log.driver === "journald") {
+    if (!existsSync(JOURNAL)) throw new NoJournal({ path: JOURNAL });
     return {
       socket: datagramSocket(),
       texts: { path: JOURNAL, ...journalTexts(log, container, environment, tag) },
     };
+  }
   const { address, facility, isRFC5424 } = syslogOptions(log);
   const before = (priority: number): string =>
     isRFC5424
