@@ -36,7 +36,8 @@ async function dispatch(name: string, words: readonly string[], context: CliCont
       return await help(rest, context);
     case "--version":
     case "-v":
-      return await dispatch(name, ["version", ...rest], context);
+      // Docker and podman look at no argument after it; podman-compose gives an empty one.
+      return await dispatch(name, ["version", ...rest.filter((word) => word.startsWith("-"))], context);
     default:
       if (!Object.hasOwn(COMMANDS, first)) {
         const foreign = first.startsWith("-")

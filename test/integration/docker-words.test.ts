@@ -341,6 +341,7 @@ docker network create back >/dev/null && docker network ls --filter name=back --
 docker save -o $DIR/box.tar box && docker rmi box shot >/dev/null && docker load -q -i $DIR/box.tar && docker history -q box | wc -l
 docker version --format '{{.Server.Os}}' && docker info --format '{{.OSType}} {{.ContainersRunning}}' && docker system info --format '{{.Driver}}'
 [ "$(docker info -f '{{.ServerVersion}}')" = "$(docker version -f '{{.Client.Version}}')" ] && docker version -f '{{.Server.Version}}' | cut -d. -f1
+docker version -f '{{.Client.APIVersion}} {{.Server.APIVersion}}' && docker --version '' | head -n 1 | cut -d' ' -f1,2
 docker image prune -f >/dev/null && docker container prune -f >/dev/null && docker system df >/dev/null
 `;
   const path = store.path("day.sh");
@@ -397,6 +398,8 @@ linux
 linux 0
 overlay2
 28
+1.50 1.50
+teu version
 `);
   expect(existsSync(`${store.folder}/file`) && readFileSync(`${store.folder}/file`, "utf8")).toBe("in\n");
 });

@@ -174,6 +174,7 @@ const FREE_KEYS: ReadonlySet<string> = new Set(["Labels", "Attributes", "Options
 
 /** Docker's templates name the fields of Go first, and then the keys of JSON. These are the fields that have another name there. */
 const GO_NAMES: Readonly<Record<string, string>> = {
+  APIVersion: "ApiVersion",
   ID: "Id",
   CPUCfsPeriod: "CpuCfsPeriod",
   CPUCfsQuota: "CpuCfsQuota",
