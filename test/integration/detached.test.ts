@@ -37,9 +37,23 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-/** Starts a script in a container called `name`. */
+/** This machine has subnets for some thirty networks, and other tests' stores take one each. */
+const ALONE = ["--network", "none"];
+
+/** Starts a script in a container called `name`, without a network unless it is to have ports. */
 const start = (name: string, script: string, ...flags: string[]) =>
-  store.done("run", "-d", "--name", name, ...flags, image, "sh", "-c", script);
+  store.done(
+    "run",
+    "-d",
+    "--name",
+    name,
+    ...(flags.includes("-p") ? [] : ALONE),
+    ...flags,
+    image,
+    "sh",
+    "-c",
+    script,
+  );
 
 /** What is told of the container. */
 async function told(
@@ -163,7 +177,7 @@ describe("a container that runs", () => {
     for (const [StopSignal, flags, status] of images) {
       const named = `${registry.address}/test/signal:${StopSignal.replace("+", "-")}`;
       await pushLayers(named, [busyboxLayer()], { config: { StopSignal } });
-      await store.done("run", "-d", "--name", "signal", ...flags, named, "sh", "-c", script);
+      await store.done("run", "-d", "--name", "signal", ...ALONE, ...flags, named, "sh", "-c", script);
       await until(async () => (await store.teu("exec", "signal", "ls", "/set")).status === 0);
       await store.done("stop", "-t", "20", "signal");
       expect([StopSignal, (await told("signal"))?.exitStatus]).toEqual([StopSignal, status]);
@@ -377,7 +391,7 @@ describe("a container that runs", () => {
   test("goes on when the terminals of those who look at it hang up, and they end", async () => {
     await start("quiet", "sleep 1000");
     await start("shell", "exec sh", "-it");
-    const run = ["run", "--rm", "--name", "hung", "-t", image, "sleep", "1000"];
+    const run = ["run", "--rm", "--name", "hung", ...ALONE, "-t", image, "sleep", "1000"];
     const commands = [
       ...[["attach", "quiet"], ["attach", "shell"], ["attach", "--no-stdin", "shell"], run],
       ...[
@@ -461,7 +475,7 @@ describe("--restart", () => {
     const names = Array.from({ length: 16 }, (_, index) => `busy-${index}`);
     await Promise.all(
       names.map(async (name, index) => {
-        await start(name, "sleep 0.02; exit 3", "--restart", "always", "--network", "none");
+        await start(name, "sleep 0.02; exit 3", "--restart", "always");
         await Bun.sleep(index * 25);
         await store.done("stop", name);
       }),
@@ -559,6 +573,7 @@ describe("--restart", () => {
       "run",
       "--name",
       "front",
+      ...ALONE,
       "--restart",
       "on-failure:2",
       image,
