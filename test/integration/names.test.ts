@@ -87,12 +87,21 @@ describe("a network that somebody made", () => {
         "backend",
         "--network-alias",
         "db",
+        "--hostname",
+        "store",
         "--ip",
         "10.77.0.99",
       );
       await start("other", "--network", "elsewhere");
       await start("web", "--network", "name=backend,alias=www,alias=db");
-      for (const name of ["database", "DataBase", id.slice(0, 12), "database.backend"])
+      for (const name of [
+        "database",
+        "DataBase",
+        id.slice(0, 12),
+        "database.backend",
+        "store",
+        "store.backend",
+      ])
         expect(await lookUp("web", name)).toEqual(["10.77.0.99"]);
       expect(await lookUp("web", "www")).toEqual(await addressesIn("web"));
       expect((await lookUp("web", "db")).length).toBe(2);

@@ -50,6 +50,27 @@ describe("a container", () => {
     expect(route).toMatch(/^default via 172\.\d+\.0\.1 dev eth0/);
     expect(hosts).toStartWith(`${address}\t${hostname} `);
     expect(await sh("ip -o -4 addr show eth0")).toMatch(/inet 172\.\d+\.0\.3\//);
+    const names = "tail -n 1 /etc/hosts | cut -f 2; hostname; hostname -f; hostname -d; cat /etc/hostname";
+    expect(await sh(names, "--name", "called", "--hostname", "web", "--domainname", "example.com")).toBe(
+      "web.example.com web called\nweb\nweb.example.com\nexample.com\nweb",
+    );
+    expect(await sh(names, "--name", "called", "--hostname", "web.example.com")).toStartWith(
+      "web.example.com web called\nweb.example.com\n",
+    );
+  });
+
+  test("lets every user serve every port and ping, as docker does, unless something else is asked for", async () => {
+    const script = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range";
+    expect(await sh(script)).toBe("0\n0\t2147483647");
+    expect(await sh(script, "--network", "none", "--sysctl", "net.ipv4.ip_unprivileged_port_start=99")).toBe(
+      "99\n0\t2147483647",
+    );
+    expect(await sh(script, "--network", "host")).not.toContain("2147483647");
+    const serve = "httpd -p 80 && wget -q -O - http://127.0.0.1/etc/hostname";
+    expect(await sh(serve, "--user", "1234:1234", "--hostname", "low", "--cap-drop", "ALL")).toBe("low");
+    await store.done("run", "-d", "--name", "asks", image, "sleep", "1000");
+    expect(await store.done("inspect", "-f", "{{json .HostConfig.Sysctls}}", "asks")).toBe("{}\n");
+    await store.done("rm", "-f", "asks");
   });
 
   test("reaches the world as the host does", async () => {

@@ -34,6 +34,7 @@ const SURROUNDINGS: Surroundings = {
   user: { uid: 0, gid: 0 },
   seccomp: undefined,
   hasSwapLimit: true,
+  hasAllGroups: true,
   files: [{ source: "/bundle/hosts" as HostPath, destination: "/etc/hosts" as ContainerPath }],
 };
 
@@ -65,7 +66,36 @@ const kinds = ({ linux }: RuntimeConfig) => linux?.namespaces?.map(({ type }) =>
 const destinations = ({ mounts }: RuntimeConfig) => mounts?.map(({ destination }) => destination);
 const last = ({ mounts }: RuntimeConfig) => mounts?.at(-1);
 
+const sysctls = ({ linux }: RuntimeConfig) =>
+  Object.entries(linux?.sysctl ?? {})
+    .flat()
+    .join(" ");
+const PORTS = "net.ipv4.ip_unprivileged_port_start 0";
+const PINGS = "net.ipv4.ping_group_range 0 2147483647";
+
 const rows: Row[] = [
+  { flag: "nothing", pick: sysctls, want: `${PORTS} ${PINGS}` },
+  { flag: "nothing, of a plain user", surroundings: { hasAllGroups: false }, pick: sysctls, want: PORTS },
+  {
+    flag: "--pid host, of a plain user",
+    options: { shared: ["pid"] },
+    surroundings: { hasAllGroups: false },
+    pick: sysctls,
+    want: "",
+  },
+  { flag: "--network host", options: { network: "host" }, pick: sysctls, want: "" },
+  {
+    flag: "--network container:x",
+    surroundings: { joined: { network: "/proc/1/ns/net" } },
+    pick: sysctls,
+    want: "",
+  },
+  {
+    flag: "--sysctl",
+    options: { sysctl: { "net.ipv4.ip_unprivileged_port_start": "80", "kernel.shmmax": "9" } },
+    pick: sysctls,
+    want: `net.ipv4.ip_unprivileged_port_start 80 ${PINGS} kernel.shmmax 9`,
+  },
   { flag: "nothing", pick: args, want: ["/entry", "serve"] },
   { flag: "CMD", options: { command: ["a", "b"] }, pick: args, want: ["/entry", "a", "b"] },
   { flag: "--entrypoint", options: { entrypoint: "/e" }, pick: args, want: ["/e"] },

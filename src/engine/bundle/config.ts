@@ -27,6 +27,8 @@ import {
   DEVICE_RULES,
   MASKED_PATHS,
   MOUNTS,
+  PING_SYSCTLS,
+  PORT_SYSCTLS,
   READONLY_PATHS,
 } from "./defaults.ts";
 
@@ -104,6 +106,8 @@ export interface Surroundings {
   readonly seccomp: Seccomp | undefined;
   /** Whether its users are not the host's. */
   readonly hasOwnUsers?: boolean;
+  /** Whether all groups that there can be are in it. */
+  readonly hasAllGroups: boolean;
   /** Whether the kernel can limit memory and swap together. */
   readonly hasSwapLimit: boolean;
   /** The program that is PID 1 and starts the container's, where it sees it; absent: there is none. */
@@ -132,6 +136,7 @@ export function makeConfig(
   const { rootfs, user, seccomp, cgroupsPath } = surroundings;
   const isUnmasked = options.isUnmasked || options.isPrivileged;
   const hostname = options.hostname ?? surroundings.hostname;
+  const sysctl = { ...sysctlsOf(options, surroundings), ...options.sysctl };
   return {
     // Of what is used here nothing is younger, and older runtimes refuse what they do not know.
     ociVersion: "1.0.2",
@@ -159,7 +164,7 @@ export function makeConfig(
       ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
       namespaces: namespacesOf(options, surroundings.joined),
       resources: resourcesOf(options, surroundings),
-      ...(options.sysctl && Object.keys(options.sysctl).length > 0 && { sysctl: options.sysctl }),
+      ...(Object.keys(sysctl).length > 0 && { sysctl }),
       ...(options.devices?.nodes.length && { devices: options.devices.nodes }),
       ...(options.selinux && { mountLabel: options.selinux.mount }),
       maskedPaths: isUnmasked ? [] : MASKED_PATHS,
@@ -201,6 +206,17 @@ function workingDirectoryOf(image: ImageProcess, options: ContainerOptions): str
       `The working directory '${asked}' is invalid, it needs to be an absolute path`,
     );
   return asked ?? (image.workingDirectory === "" ? "/" : image.workingDirectory);
+}
+
+/** What nobody need ask for. */
+function sysctlsOf(
+  { network, shared }: ContainerOptions,
+  { joined, hasAllGroups }: Surroundings,
+): Readonly<Record<string, string>> {
+  if (network === "host" || joined?.network !== undefined) return {};
+  // Of the host's processes only the host's users may mount a /proc, by which parameters are set.
+  if (shared?.includes("pid") && !hasAllGroups) return {};
+  return { ...PORT_SYSCTLS, ...(hasAllGroups && PING_SYSCTLS) };
 }
 
 function namespacesOf(options: ContainerOptions, joined: Surroundings["joined"] = {}): Namespace[] {

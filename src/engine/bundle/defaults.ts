@@ -1,4 +1,4 @@
-/** What a container gets that asks for nothing: docker's defaults. Source: moby daemon/pkg/oci/defaults.go. */
+/** What a container gets that asks for nothing: docker's defaults. Source: moby daemon/pkg/oci/defaults.go, daemon/oci_linux.go. */
 import type { Capabilities, DeviceRule, Mount, User } from "../../spec/index.ts";
 
 /** The root user's capabilities in a container; 14. */
@@ -24,6 +24,12 @@ export function capabilitiesOf(user: User, capabilities = CAPABILITIES): Capabil
   if (user.uid !== 0) return { bounding: capabilities };
   return { bounding: capabilities, effective: capabilities, permitted: capabilities };
 }
+
+/** Of a network of its own: in there nobody else's ports are to be guarded. */
+export const PORT_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.ip_unprivileged_port_start": "0" };
+
+/** Of one whose groups are all there: they may send echo requests without CAP_NET_RAW. */
+export const PING_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.ping_group_range": "0 2147483647" };
 
 const QUIET = ["nosuid", "noexec", "nodev"];
 

@@ -3,6 +3,7 @@ import { readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { NIL_LIST, NIL_MAP, withQuiet } from "../../base/index.ts";
 import type { Resources, RuntimeConfig, ThrottleDevice } from "../../spec/index.ts";
+import { PING_SYSCTLS, PORT_SYSCTLS } from "../bundle/defaults.ts";
 import type { AskedWords } from "../options/asked.ts";
 import { deviceParts } from "../options/device.ts";
 import { CPU_PERIOD_US } from "../options/limits.ts";
@@ -53,7 +54,7 @@ export function hostConfigOf(
       Soft: limitOf(soft),
       Hard: limitOf(hard),
     })),
-    Sysctls: sysctl ?? {},
+    Sysctls: askedSysctls(sysctl),
     Annotations: config?.annotations ?? {},
     Dns: resolvers,
     DnsSearch: settings.searchDomains ?? [],
@@ -81,6 +82,12 @@ function usersOf({ users, joins }: ContainerRecord["settings"]): object {
     UsernsMode: joins?.user === undefined ? users.mode : `container:${joins.user}`,
     IDMappings: { UidMap: encodeMaps(users.uids), GidMap: encodeMaps(users.gids) },
   };
+}
+
+/** Without those that nobody need ask for, which docker's has not either. */
+function askedSysctls(sysctl: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const own = { ...PORT_SYSCTLS, ...PING_SYSCTLS };
+  return Object.fromEntries(Object.entries(sysctl).filter(([name, value]) => own[name] !== value));
 }
 
 function bindingsOf(ports: readonly PublishedPort[]): object {

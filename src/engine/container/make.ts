@@ -76,6 +76,7 @@ export function recordContainer(
     user: request.user ?? image.user,
     ...(exposed.length > 0 && { exposed }),
     ...(networkMode !== undefined && { networkMode }),
+    ...(options.hostname !== undefined && { hostname: options.hostname }),
     autoRemove,
     interactive,
     terminal: options.terminal,
@@ -268,6 +269,7 @@ export async function makeBundle(
     joined,
     files,
     ...(users !== undefined && { hasOwnUsers: true }),
+    hasAllGroups: users === undefined && !isInUserNamespace(),
     ...(request.hasInit && { init: REAPER_PATH }),
   });
   const config = isInUserNamespace()

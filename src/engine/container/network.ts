@@ -74,6 +74,13 @@ export async function tellAddresses(store: Store, container: ContainerRecord): P
   for (const other of linkedTo(store, container)) await writeAddresses(store, other);
 }
 
+/** With its domain, and without; a domain may be part of the host's name too. Its container's name is one of them. */
+function ownNames({ hostname, domainname }: RuntimeConfig, name: string): string[] {
+  const whole = [hostname ?? name, ...(domainname ? [domainname] : [])].join(".");
+  const [own = ""] = whole.split(".");
+  return [...new Set([whole, own, name])];
+}
+
 /** Writes what a container is told in its /etc/hosts and resolv.conf. */
 async function writeAddresses(store: Store, container: ContainerRecord): Promise<void> {
   const { id, name, settings } = container;
@@ -102,7 +109,7 @@ async function writeAddresses(store: Store, container: ContainerRecord): Promise
         ]),
         ...ofPlugins.flatMap(({ addresses }) => addresses.map(withoutPrefix)),
       ],
-      names: [...new Set([config.hostname ?? name, name])],
+      names: ownNames(config, name),
     },
     [...(settings.hosts ?? []).map(resolved), ...(await linkedHostsOf(store, container))],
   );

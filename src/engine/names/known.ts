@@ -78,7 +78,10 @@ function meantBy(name: string, { container }: Asker, network: NetworkRecord): st
 /** In lower case, as questions are compared. */
 function namesOf({ id, name, settings }: ContainerRecord, network: NetworkRecord): string[] {
   const attachment = (settings.networks ?? []).find((other) => isOf(other, network));
-  const names = [name, shortID(id), ...(attachment?.aliases ?? [])].map((text) => text.toLowerCase());
+  const { hostname = name } = settings;
+  const names = [name, shortID(id), hostname, ...(attachment?.aliases ?? [])].map((text) =>
+    text.toLowerCase(),
+  );
   return names.flatMap((text) => [text, `${text}.${network.name.toLowerCase()}`]);
 }
 

@@ -34,6 +34,8 @@ export interface ContainerSettings {
   readonly exposed?: readonly ExposedPort[];
   /** `none` or `host`, where it is in no network of ours. */
   readonly networkMode?: "none" | "host";
+  /** What it was asked to be called, by which others in its networks find it too; absent: its short ID. */
+  readonly hostname?: string;
   /** Path of another runtime that runs it; absent: our own. */
   readonly runtime?: string;
   /** Whether record and writable layer go when it ends. */
