@@ -1,5 +1,5 @@
 /** A network in docker's shape, and ours beside it. Source: Docker Engine API, NetworkInspect. */
-import { NIL_MAP } from "../base/index.ts";
+import { NIL_MAP, withQuiet } from "../base/index.ts";
 import type { NetworkSummary } from "../engine/index.ts";
 
 export function networkShape(network: NetworkSummary): object {
@@ -19,8 +19,10 @@ export function networkShape(network: NetworkSummary): object {
     plan: { ipv4, ipv6 } = {},
   } = network;
   const length = subnet.slice(subnet.indexOf("/"));
-  return {
-    ...network,
+  // Go takes a key for another one that differs in its case alone: programs that read docker's map must not find our list.
+  const { containers: _, ...own } = network;
+  const shape = {
+    ...own,
     ...{ Name: name, Id: id, Created: new Date(createdAt).toISOString(), Scope: "local", Driver: driver },
     IPAM: {
       Driver: "default",
@@ -56,6 +58,7 @@ export function networkShape(network: NetworkSummary): object {
       ]),
     ),
   };
+  return withQuiet(shape, { containers });
 }
 
 function planShape({ range, reserved }: NonNullable<NetworkSummary["plan"]>["ipv4"] & object = {}): object {

@@ -121,6 +121,8 @@ function configOf(image: ImageDocuments, rootfs: string, name: string): RuntimeC
       user: process.user,
       seccomp: defaultSeccomp({ capabilities: CAPABILITIES, architecture }),
       hasSwapLimit: false,
+      // Whoever runs it may be a plain user.
+      hasAllGroups: false,
       files: [],
     },
   );

@@ -224,6 +224,28 @@ describe("networks", () => {
     await store.done("network", "rm", "listed");
   });
 
+  // Go reads a key into a field that differs in its case alone: clients of docker's failed at our list beside docker's map.
+  test("are inspected without keys that docker's clients take for others", async () => {
+    const kindOf = (value: unknown) => (Array.isArray(value) ? "list" : typeof value);
+    await store.done("run", "-d", "--name", "shown", image, "sleep", "1000");
+    for (const words of [
+      ["network", "inspect", "bridge"],
+      ["inspect", "shown"],
+      ["inspect", image],
+    ]) {
+      const [shown] = JSON.parse(await store.done(...words)) as Record<string, unknown>[];
+      const kinds = new Map<string, string>();
+      for (const [key, value] of Object.entries(shown ?? {})) {
+        const known = kinds.get(key.toLowerCase());
+        if (known !== undefined && value !== null)
+          expect(`${key}: ${kindOf(value)}`).toBe(`${key}: ${known}`);
+        kinds.set(key.toLowerCase(), kindOf(value));
+      }
+      expect(kinds.size).toBeGreaterThan(9);
+    }
+    await store.done("rm", "-f", "shown");
+  });
+
   // "Cannot make network device: file exists", when it was started again sooner than the kernel had taken away its last one.
   test("a device of a container's last run that is still there is no matter", async () => {
     await store.done("run", "-d", "--name", "again", image, "sleep", "1000");
