@@ -32,7 +32,7 @@ export { type EventRange, watchEvents } from "./events.ts";
 export { forEach as forEachName } from "./for-each.ts";
 // What other programs have.
 export { takeImages } from "./foreign/take.ts";
-export { checkByHand } from "./health/check.ts";
+export { checkByHand } from "./health/by-hand.ts";
 export { serve } from "./health/supervisor.ts";
 export { loadImages, saveImages } from "./image/archive.ts";
 // Images.

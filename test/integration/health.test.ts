@@ -187,6 +187,17 @@ describe("--health-on-failure", () => {
   });
 });
 
+/** Nothing followed: the container's own checks found it unhealthy already. */
+test("a check by hand that makes a container unhealthy has the same follow", async () => {
+  const sick = ["--health-cmd", "test ! -e /sick", "--health-interval", "1h", "--health-retries", "1"];
+  await start("asked", ...sick, "--health-on-failure", "kill");
+  await store.done("healthcheck", "run", "asked");
+  await store.done("exec", "asked", "touch", "/sick");
+  expect(await store.teu("healthcheck", "run", "asked")).toMatchObject({ status: 1, stdout: "unhealthy\n" });
+  await until(async () => (await inspect("asked")).State.ExitCode === 137, "its end");
+  await store.done("rm", "asked");
+});
+
 describe("teu serve", () => {
   test("by hand serves until it is asked to end, and takes over from one that was started by itself", async () => {
     await start("served", "--health-cmd", "true", "--health-interval", "50ms");

@@ -259,7 +259,9 @@ describe("networks", () => {
     )
       if (Date.now() > end) throw new Error("the kernel keeps the device");
     await store.done("start", "again");
-    expect(await store.done("exec", "again", "ip", "-o", "-4", "addr", "show", "eth0")).toContain("inet ");
+    expect(await store.done("exec", "again", "ip", "-o", "-4", "addr", "show", "eth0")).toMatch(
+      /inet (172\.\d+)\.\d+\.\d+\/16 brd \1\.255\.255 /,
+    );
     const script = "{{range .Containers}}{{.IPv4Address}} {{.MacAddress}}{{end}}";
     expect(await store.done("network", "inspect", "-f", script, "bridge")).toMatch(
       /^172\.\d+\.\d+\.\d+\/16 02:42:ac:[0-9a-f:]{8}\n$/,

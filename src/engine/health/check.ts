@@ -1,10 +1,9 @@
 /** One health check of one container: a program in it, its answer, and what follows for the record. Source: moby daemon/health.go. */
 import { closeSync, openSync } from "node:fs";
-import { ageMs, TeuError } from "../../base/index.ts";
+import { ageMs } from "../../base/index.ts";
 import { childEnded, pipe } from "../../sys/index.ts";
 import { driverOf } from "../container/driver-of.ts";
 import { processOf, tellOfExec } from "../container/exec.ts";
-import { ContainerNotRunning, findContainer } from "../container/find.ts";
 import type { HealthCheck } from "../options/health.ts";
 import { type ContainerRecord, findContainers } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
@@ -17,29 +16,6 @@ const KEPT = 5;
 /** Of a check that did not answer. */
 const NO_ANSWER = -1;
 const LAST_WORDS_MS = 50;
-
-/** It has no health check. Podman's words. */
-export class NoHealthCheck extends TeuError<"no-health-check", { id: string }> {
-  constructor(context: { id: string }) {
-    super(
-      "no-health-check",
-      "failed-precondition",
-      context,
-      `container ${context.id} has no defined healthcheck`,
-    );
-  }
-}
-
-/** Checks the container that `text` names once, by hand. @returns whether it is well. @throws {NoHealthCheck} {ContainerNotRunning} */
-export async function checkByHand(store: Store, text: string): Promise<boolean> {
-  const container = findContainer(store, text);
-  const { health } = container.settings;
-  if (health === undefined) throw new NoHealthCheck({ id: container.id });
-  if (container.phase !== "running") throw new ContainerNotRunning({ id: container.id });
-  const result = await runCheck(store, container, health);
-  noteResult(store, container, health, result);
-  return result.exitStatus === 0;
-}
 
 /** Runs the check's program in the container; one that takes too long is killed. */
 export async function runCheck(

@@ -5,19 +5,17 @@
 import { watch } from "node:fs";
 import { ageMs, hasCode } from "../../base/index.ts";
 import { tryLockFile } from "../../sys/index.ts";
-import { driverOf } from "../container/driver-of.ts";
 import type { HealthCheck } from "../options/health.ts";
-import { selfCommand } from "../self.ts";
 import { type ContainerRecord, checkedContainers, containerByID } from "../store/containers.ts";
 import { inTransaction } from "../store/database.ts";
 import { findHealth } from "../store/health.ts";
 import type { Store } from "../store/store.ts";
+import { actOn } from "./act.ts";
 import { noteResult, runCheck } from "./check.ts";
 import { lockPath, sendForSupervisor } from "./send.ts";
 
 /** The records may have been changed by somebody who did not write to this folder's files just then. */
 const LOOK_AGAIN_MS = 5000;
-const SIGKILL = 9;
 
 /**
  * Serves `store` until `signal` says so, or, with `whileNeeded`, until no container has a health check.
@@ -110,21 +108,4 @@ function nextDelay(store: Store, { id, owner }: ContainerRecord, health: HealthC
 
 function isPaused({ database }: Store, { id }: ContainerRecord): boolean {
   return containerByID(database, id)?.isPaused ?? false;
-}
-
-/** What was asked for when it is unhealthy. Each is done by a process of its own, which is the parent of what it starts. */
-async function actOn(
-  store: Store,
-  { id, settings }: ContainerRecord,
-  { onFailure }: HealthCheck,
-): Promise<void> {
-  if (onFailure === "none") return;
-  // A kill that is no stop: its restart policy says what follows.
-  if (onFailure === "kill") return await (await driverOf(store, settings.runtime)).kill(id, SIGKILL);
-  const env = { TEU_ROOT: store.paths.root, TEU_RUN: store.paths.run };
-  const child = Bun.spawn([...selfCommand(), onFailure, id], {
-    ...{ cwd: "/", env, detached: true },
-    stdio: ["ignore", "ignore", "ignore"],
-  });
-  await child.exited;
 }

@@ -309,9 +309,12 @@ export function inNamespace<T>(namespace: number, work: () => T): T {
   }
 }
 
+/** With the broadcast address of its network, where that has one: programs that look for others ask the device. */
 export function ipv4(address: number, prefixLength: number): Parameters<typeof addAddress>[2] {
   const bytes = addressBytes(address);
-  return { family: AF_INET, prefixLength, scope: 0, isPermanent: true, local: bytes, peer: bytes };
+  const common = { family: AF_INET, prefixLength, scope: 0, isPermanent: true, local: bytes, peer: bytes };
+  if (prefixLength > 30) return common;
+  return { ...common, broadcast: addressBytes((address | (0xffffffff >>> prefixLength)) >>> 0) };
 }
 
 /** In use at once: nobody else has it, so the kernel need not ask. */
