@@ -19,6 +19,7 @@ import {
   parseMount,
   parseName,
   parseNetworks,
+  parseParameters,
   parsePublish,
   parseResolver,
   parseResolverOption,
@@ -259,7 +260,7 @@ export function containerRequest(
         ...mounts.flatMap((mount) => (mount.kind === "tmpfs" ? [mount.tmpfs] : [])),
       ],
       rlimits: flags.ulimit.map(parseUlimit),
-      sysctl: parseAssignments("--sysctl", flags.sysctl, true),
+      sysctl: parseParameters(flags.sysctl, network),
       shared: sharedNamespaces({ pid: flags.pid, ipc, uts: flags.uts, cgroup: flags.cgroupns }),
       ...given({
         shmBytes: parseSize(flags["shm-size"] ?? "0", "--shm-size") || undefined, // 0 is the default, as docker has it

@@ -84,7 +84,7 @@ export {
 export { parseCapabilities } from "./options/capabilities.ts";
 export { type DeviceEdits, isCDIName, resolveCDI } from "./options/cdi.ts";
 export { allDevices, parseDevice, parseDeviceRule } from "./options/device.ts";
-export { parseEndpointFlags } from "./options/endpoint-options.ts";
+export { parseEndpointFlags, parseParameters } from "./options/endpoint-options.ts";
 export { parseEnvironment } from "./options/environment.ts";
 export { InvalidOption } from "./options/error.ts";
 export { parseHealth } from "./options/health.ts";

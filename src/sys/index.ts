@@ -6,6 +6,7 @@ export { type Argument, addressOf, architecture, byteLength, cString, syscall } 
 export { thisBoot } from "./boot.ts";
 // Processes.
 export { childEnded } from "./child.ts";
+export { forgetConnections } from "./conntrack.ts";
 // Errors: numbers, names, sentences.
 export {
   check,

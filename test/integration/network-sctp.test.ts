@@ -40,8 +40,12 @@ const networkOf = async (name: string) => [
   `--net=/proc/${(await inspect(name)).State.Pid}/ns/net`,
 ];
 /** Who answered: its address and its port; "": nobody. */
-const speak = async (verb: "ask" | "try", where: readonly string[], address: string, port: number) =>
-  (await run([...where, process.execPath, PROGRAM, verb, address, `${port}`])).stdout.trim();
+const speak = async (
+  verb: "ask" | "try",
+  where: readonly string[],
+  address: string,
+  ...ports: [port: number, own?: number]
+) => (await run([...where, process.execPath, PROGRAM, verb, address, ...ports.map(String)])).stdout.trim();
 
 /** Whether who asks is answered, by whom it asked. All at once. */
 async function expectAnswers(
@@ -174,4 +178,26 @@ test("SCTP of one network reaches another one by published ports alone", async (
   await expectAnswers([other, "192.0.2.1", 3868]);
   expect((await peer.heard()).size).toBe(1);
   await store.done("rm", "-f", "inner", "other");
+});
+
+// The kernel leads all packets of a connection where it led the first: to an address that another container may have by then.
+test("who goes on asking from one port is led to the container that is there, and to no other", async () => {
+  await store.done("network", "create", "--subnet", "10.135.0.0/24", "--ipv6", "fixed");
+  const own = ["--network", "fixed", "--ip", "10.135.0.9"];
+  const again = (verb: "ask" | "try") => speak(verb, network.outside, "192.0.2.1", 3868, 3868);
+  await start("one", ...own, "-p", "3868:3867/sctp");
+  using one = await Peer.in("one", "10.135.0.9");
+  expect(await again("ask")).toBe("192.0.2.1 3868");
+  expect((await one.heard()).size).toBe(1);
+  await store.done("rm", "-f", "one");
+  // It has the address, and publishes nothing.
+  await start("heir", ...own);
+  using heir = await Peer.in("heir", "10.135.0.9");
+  expect(await again("try")).toBe("");
+  expect((await heir.heard()).size).toBe(0);
+  await start("two", "--network", "fixed", "-p", "3868:3867/sctp");
+  using two = await Peer.in("two", (await inspect("two")).NetworkSettings.Networks.fixed.IPAddress);
+  expect(await again("ask")).toBe("192.0.2.1 3868");
+  expect((await two.heard()).size).toBe(1);
+  await store.done("rm", "-f", "heir", "two");
 });

@@ -144,6 +144,28 @@ describe("-p", () => {
     await store.done("rm", "-f", "any");
   });
 
+  // Whoever went on asking from one port of UDP asked the address that the first one had had.
+  test("of udp leads who has asked another container before to the one that is there", async () => {
+    const ask = `const socket = await Bun.udpSocket({ port: 7777, connect: { hostname: "192.0.2.1", port: 5354 }, socket: {
+      data(_socket, message) { console.log(message.toString()); process.exit(); }, error() {} } });
+      setInterval(() => socket.send("who"), 50); setTimeout(() => process.exit(), 5000)`;
+    for (const name of ["one", "two"]) {
+      await store.done("run", "-d", "--rm", "--name", name, "-p", "5354:53/udp", image, "sleep", "1000");
+      const pid = (await store.done("inspect", "--format", "{{.State.Pid}}", name)).trim();
+      const answer = `await Bun.udpSocket({ hostname: "0.0.0.0", port: 53, socket: {
+        data(socket, _, port, address) { socket.send("${name}", port, address); } } }); console.log("up")`;
+      await using server = Bun.spawn(
+        ["nsenter", `--net=/proc/${pid}/ns/net`, process.execPath, "-e", answer],
+        {
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
+      await server.stdout.getReader().read();
+      expect((await run([...network.outside, process.execPath, "-e", ask])).stdout).toBe(`${name}\n`);
+      await store.done("rm", "-f", name);
+    }
+  });
+
   // The rules were taken to be in force as long as the machine was up: after a reload of nftables.service containers had no network.
   test("is there again with the next command after the packet filter was flushed", async () => {
     await serve("flushed", "again", "-p", "8084:80");

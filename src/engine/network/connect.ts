@@ -35,6 +35,7 @@ import { makeNetwork } from "./create.ts";
 import { connectProcess, moveDefaultRoute, removeBridge, removeDevice } from "./devices.ts";
 import { NetworkInUse } from "./errors.ts";
 import { endpointsOf, findNetwork, isDefaultNetwork, isInternal, networkByID, subnet6Of } from "./find.ts";
+import { forgetAnswers, forgetEarlier } from "./forget-connections.ts";
 import { restoreGuards } from "./forwarding.ts";
 import { lock } from "./lock.ts";
 import { applyRules } from "./nft.ts";
@@ -94,6 +95,7 @@ export function connectContainer(
     store.home?.ensureUplink();
     for (const place of places) makeDevice(store, connected, place, place === way);
     putIntoForce(store);
+    if (ports.length > 0) forgetEarlier(store, container);
     return places.map(connectionOf);
   } catch (error) {
     disconnect(store, container);
@@ -137,6 +139,11 @@ export function disconnectLive(store: Store, { container, pid }: Connected, netw
   if (way === endpoint && next !== undefined)
     leadOut(store, { container, pid }, networkByID(store, next.network), next.device);
   putIntoForce(store);
+  if (way === endpoint && hasPorts(store, container)) forgetAnswers(store, endpoint);
+}
+
+function hasPorts({ database }: Store, container: string): boolean {
+  return listPorts(database).some((port) => port.container === container);
 }
 
 /** Lets a container that runs reach the world by its device in `network`. */
@@ -171,10 +178,13 @@ export function disconnectContainer(store: Store, container: string): boolean {
 
 /** The device goes with the container's namespace; on a wire that may be too late. */
 function disconnect(store: Store, container: string): void {
-  for (const { network, device } of endpointsOf(store, container))
+  const endpoints = endpointsOf(store, container);
+  for (const { network, device } of endpoints)
     if (networkByID(store, network).driver !== "bridge") disconnectEnded(device, markOfContainer(container));
+  const isPublished = hasPorts(store, container);
   inTransaction(store.database, () => deleteConnections(store.database, container));
   putIntoForce(store);
+  if (isPublished) for (const endpoint of endpoints) forgetAnswers(store, endpoint);
 }
 
 /** Forgets networks that nobody is connected to, and takes their bridges and rules away. */

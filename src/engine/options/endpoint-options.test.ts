@@ -4,6 +4,7 @@ import {
   parametersFor,
   parseEndpointFlags,
   parseEndpointOptions,
+  parseParameters,
   turnsIPv6Off,
 } from "./endpoint-options.ts";
 
@@ -40,6 +41,17 @@ test.each([
     `unrecognised network interface sysctl '${text.endsWith(",") ? "" : text}'`,
   ),
 );
+
+test("parseParameters() says where those of a device belong", () => {
+  const texts = ["net.ipv4.conf.eth0.log_martians=1", "net.ipv4.ip_forward=1"];
+  expect(() => parseParameters(texts, "bridge")).toThrow(
+    `interface specific sysctl setting "net.ipv4.conf.eth0.log_martians" must be supplied using driver option '${SYSCTLS}'`,
+  );
+  expect(parseParameters(["net.ipv4.conf.all.forwarding=1"], "bridge")).toEqual({
+    "net.ipv4.conf.all.forwarding": "1",
+  });
+  expect(Object.keys(parseParameters(texts, "container:web"))).toHaveLength(2);
+});
 
 test.each(["", "lo", "all", "default", "..", "a/b", "eth%d", "a b", "a:b", "sixteen-letters-"])(
   "parseEndpointOptions() refuses the name %p",

@@ -3,6 +3,7 @@
  * Source: docker network connect reference; moby daemon/container_operations.go, validateEndpointSettings.
  */
 import { Unsupported } from "../../base/index.ts";
+import { parseAssignments } from "./assignment.ts";
 import { InvalidOption } from "./error.ts";
 import { fieldsOf } from "./fields.ts";
 
@@ -68,6 +69,20 @@ export function refuseEndpointOptions(network: string): never {
     what: `driver options in ${network}`,
     why: "its plugins make the device: 'tuning' is the one that sets parameters",
   });
+}
+
+/**
+ * `--sysctl NAME=VALUE`: the last of a name counts. They are set before there is a device of any network: those of one are options of its place there.
+ * @param network  That the container is to see. @throws {InvalidOption} docker's words
+ */
+export function parseParameters(texts: readonly string[], network: string): Record<string, string> {
+  const parameters = parseAssignments("--sysctl", texts, true);
+  const ofDevice = Object.keys(parameters).find((name) => /^net\.[^.]+\.[^.]+\.eth[^.]*\../.test(name));
+  if (ofDevice === undefined || network === "host" || network.startsWith("container:")) return parameters;
+  throw new InvalidOption(
+    { option: "--sysctl", value: ofDevice },
+    `interface specific sysctl setting "${ofDevice}" must be supplied using driver option '${PARAMETERS}'`,
+  );
 }
 
 /** A name that the kernel takes, and that is nothing else in names of parameters. */
