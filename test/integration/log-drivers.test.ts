@@ -323,6 +323,15 @@ test("--details shows what the options name of labels, variables and the tag", a
   await store.done("rm", "bare");
 });
 
+/** It went on for ever, though all that comes is later. */
+test("logs -f ends at the moment of --until", async () => {
+  const script = "echo before; sleep 0.7; echo after; exec sleep 1000";
+  await store.done("run", "-d", "--name", "on", "--network", "none", image, "sh", "-c", script);
+  expect(await store.done("logs", "-f", "--until", "-300ms", "on")).toBe("before\n");
+  expect(await store.done("logs", "-f", "--until", "1h", "on")).toBe("");
+  await store.done("rm", "-f", "on");
+});
+
 test("sizes: what a container has written, and that with its image", async () => {
   await run("sized", "dd if=/dev/zero of=/fill bs=1k count=100 2>/dev/null; ln /fill /again");
   const [{ SizeRw, SizeRootFs }] = JSON.parse(await store.done("inspect", "-s", "sized"));

@@ -159,7 +159,7 @@ export async function processOf(bundle: string, request: ExecRequest): Promise<P
     terminal,
     user: found,
     args,
-    env: mergeEnvironment([...(own?.env ?? []), ...(terminal ? ["TERM=xterm"] : [])], environment),
+    env: mergeEnvironment(terminal ? ["TERM=xterm"] : [], [...(own?.env ?? []), ...environment]),
     cwd: workingDirectory ?? own?.cwd ?? "/",
     capabilities: capabilitiesOf(found, request.capabilities ?? own?.capabilities?.bounding),
     noNewPrivileges: own?.noNewPrivileges ?? false,

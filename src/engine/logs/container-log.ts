@@ -13,6 +13,9 @@ import { encodeExtras, extrasOf } from "./extras.ts";
 import { type LogRange, readLog } from "./read.ts";
 import { fieldName, LogNotReadable } from "./sink.ts";
 
+/** A timer runs no longer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** What the container that `text` names has written. Ends at ctrl-C too, and with `signal`. */
 export async function* readContainerLog(
   store: Store,
@@ -25,9 +28,14 @@ export async function* readContainerLog(
   if (driver === "none" || (settings.log && !isCached(settings.log)))
     throw new LogNotReadable({ driver }, "All are but none, and what was not to be kept: cache-disabled");
   using interrupt = abortOnSignal();
-  const ended = signal === undefined ? interrupt.signal : AbortSignal.any([interrupt.signal, signal]);
-  // One that has ended writes no more, whoever saw its end.
-  const follow = range.follow && phase !== "exited";
+  // One that has ended writes no more, whoever saw its end; and what is written from now on is not before a moment that has passed.
+  const untilMs = range.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(range.until);
+  const leftMs = untilMs - Date.now();
+  const follow = range.follow && phase !== "exited" && leftMs > 0;
+  const ends = [interrupt.signal, ...(signal === undefined ? [] : [signal])];
+  const ended = AbortSignal.any(
+    follow && leftMs < MAX_TIMER_MS ? [...ends, AbortSignal.timeout(leftMs)] : ends,
+  );
   const directory = containerDirectory(store, id);
   if (driver === "journald") {
     const { readJournal } = await import("./journal.ts");
@@ -56,7 +64,7 @@ export function logDetails(store: Store, text: string): string {
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 
 /**
- * A moment as the log has them, from RFC 3339, seconds since 1970 or how long ago (`1h30m`).
+ * A moment as the log has them, from RFC 3339, seconds since 1970 or how long ago (`1h30m`; `-10s` is still to come). Docker's rules.
  * @throws {InvalidOption}
  */
 export function parseMoment(text: string, nowMs = Date.now()): string {
@@ -64,12 +72,13 @@ export function parseMoment(text: string, nowMs = Date.now()): string {
     const [seconds = "0", fraction = ""] = text.split(".");
     return inLog(new Date(Number(seconds) * 1000), fraction);
   }
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
-  if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
+  const [, sign = "", span = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
+  const parts = [...span.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join("") === span) {
     const agoMs = parts.reduce((sum, [, number, unit]) => sum + Number(number) * unitOf(unit), 0);
-    return inLog(new Date(nowMs - agoMs), "");
+    return inLog(new Date(sign === "-" ? nowMs + agoMs : nowMs - agoMs), "");
   }
-  const match = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const match = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/.exec(text);
   const date = new Date(match === null ? Number.NaN : `${match[1]}${match[3] ?? zoneOf(match[1])}`);
   if (Number.isNaN(date.getTime()))
     throw new InvalidOption(
