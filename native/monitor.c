@@ -788,14 +788,12 @@ static uint64_t oom_kills(void) {
 
 /* On disk whole or not at all, before anyone is told. */
 static void write_exit_record(void) {
-  uint32_t signal = monitor.status & 0x7f;
-  uint64_t killed = oom_kills();
   uint8_t text[256], *at = put_number(put_text(text, "{\"version\":"), VERSION, 1);
   at = put_number(put_text(at, ",\"monitor\":"), (uint64_t)CALL(SYS_getpid, 0), 1);
   at = put_number(put_text(at, ",\"pid\":"), (uint64_t)monitor.container, 1);
   at = put_number(put_text(at, ",\"status\":"), exit_status(monitor.status), 1);
-  at = put_number(put_text(at, ",\"signal\":"), signal, 1);
-  at = put_number(put_text(at, ",\"oomKills\":"), killed, 1);
+  at = put_number(put_text(at, ",\"signal\":"), monitor.status & 0x7f, 1);
+  at = put_number(put_text(at, ",\"oomKills\":"), oom_kills(), 1);
   at = put_text(put_time(put_text(at, ",\"finishedAt\":\""), monitor.ended), "\"}\n");
   long fd = CALL(SYS_openat, monitor.directory, "exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;

@@ -215,6 +215,11 @@ describe("a container of a plain user", () => {
     expect(readdirSync(shared).sort()).toEqual(["data", "renamed"]);
     expect(statSync(shared).mtimeMs).toBeGreaterThan(1000);
     await store.done("exec", "day", "sh", "-c", "rm -r /tmp");
+    await store.done("exec", "-d", "day", "sh", "-c", "exit 4");
+    const ends = ["events", "--since", "1h", "--until", "0s", "--filter", "event=exec_die"];
+    const statuses = async () =>
+      await store.done(...ends, "--filter", "container=day", "--format", "{{.Actor.Attributes.exitCode}}");
+    while (!(await statuses()).endsWith("4\n")) await Bun.sleep(10);
     await store.done("commit", "day", "made:1");
     expect(await store.done("diff", "day")).toContain("A /dir/mine\n");
     await store.done("stop", "day");

@@ -47,7 +47,7 @@ export class MonitorControl implements Disposable {
   }
 
   /**
-   * That of the container whose run directory is `directory`, while the container runs; undefined: it is of an older teu and takes no commands.
+   * That of the container whose run directory is `directory`, while the container runs; undefined: it takes no commands, being of an older teu, or busy with too many clients.
    * @throws {NotAttachable}
    */
   static of(directory: HostPath): MonitorControl | undefined {
@@ -55,18 +55,13 @@ export class MonitorControl implements Disposable {
     const [ours, theirs] = socketPair();
     using failing = new DisposableStack();
     const control = failing.use(new MonitorControl(ours));
-    try {
-      const { bytes, descriptors } = encodeCommand(theirs);
-      check(sendMessage(connection, bytes, descriptors), "sendmsg", "monitor");
-    } finally {
-      closeSync(theirs);
-    }
-    // One that does not know the word hangs up.
-    try {
-      if (control.#next() === undefined) return undefined;
-    } finally {
-      closeSync(connection);
-    }
+    const { bytes, descriptors } = encodeCommand(theirs);
+    // One that does not know the word hangs up, and so does one that has no room for another client, perhaps before it is said.
+    sendMessage(connection, bytes, descriptors);
+    closeSync(theirs);
+    const answer = control.#next();
+    closeSync(connection);
+    if (answer === undefined) return undefined;
     failing.move();
     return control;
   }

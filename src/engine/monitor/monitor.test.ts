@@ -18,6 +18,7 @@ import { needs, program, root } from "../../../test/support/needs.ts";
 import { type HostPath, startTimeOf } from "../../base/index.ts";
 import { openTerminal, pipe } from "../../sys/index.ts";
 import { Attachment } from "./attachment.ts";
+import { MonitorControl } from "./control.ts";
 import { readExitRecord } from "./exit-record.ts";
 import { Monitor } from "./monitor.ts";
 import type { Configuration, Kept, LogFormat, Wants } from "./protocol.ts";
@@ -436,6 +437,67 @@ describe("a container under a monitor", () => {
   test("a record that a power cut has left empty is none", () => {
     writeFileSync(join(directory, "exit"), "");
     expect(readExitRecord(directory)).toBeUndefined();
+  });
+
+  test("has programs started in it by a later teu, whose ends are added to a file, its own last", async () => {
+    const { monitor, pid, go } = start("cat >/dev/null");
+    monitor.nameContainer(pid);
+    monitor[Symbol.dispose]();
+    go();
+    const [file, shell] = [join(directory, "told") as HostPath, openSync("/bin/sh", "r")];
+    const spawn = (control: MonitorControl | undefined, script: string) => {
+      const child = control?.spawn({
+        executable: shell,
+        argv: ["sh", "-c", script],
+        env: [],
+        descriptors: [],
+      });
+      closeSync(child?.pidfd ?? -1);
+      return child?.pid ?? 0;
+    };
+    {
+      using control = MonitorControl.of(directory);
+      using other = MonitorControl.of(directory);
+      // It has ended before anybody says what is to be told of it: then whoever asks knows.
+      const quick = spawn(control, "exit 3");
+      expect(control?.reap(quick)).toMatchObject({ status: 3 });
+      expect(control?.tellEnd(quick, file, "quick")).toMatchObject({ status: 3 });
+      const [slow, killed] = [spawn(control, "sleep 0.2; exit 4"), spawn(other, "sleep 1000")];
+      expect(control?.tellEnd(slow, file, '{"a":{"b":"')).toBeUndefined();
+      expect(other?.tellEnd(killed, file, '{"c":{"d":"')).toBeUndefined();
+      // No child of its own, and no text that ends.
+      expect(control?.tellEnd(process.pid, file, "none")).toBeUndefined();
+      process.kill(killed, "SIGKILL");
+    }
+    await until(() => existsSync(file) && readFileSync(file, "utf8").split("\n").length === 3);
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n").sort();
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { a: { b: "4" }, time: expect.any(Number) },
+      { c: { d: "137" }, time: expect.any(Number) },
+    ]);
+    // Who outlives the container, with the machine's process IDs, is waited for.
+    {
+      using control = MonitorControl.of(directory);
+      const last = spawn(control, "sleep 0.5");
+      control?.tellEnd(last, file, '{"e":{"f":"');
+      process.kill(pid, "SIGKILL");
+      await until(() => existsSync(join(directory, "exit")));
+      process.kill(last, "SIGKILL");
+    }
+    await until(() => readFileSync(file, "utf8").includes('{"e":{"f":"137"},"time":'));
+    closeSync(shell);
+  });
+
+  test("has no more than so many clients; a later teu starts its programs by itself then", async () => {
+    const { monitor, pid, go } = start("cat >/dev/null");
+    monitor.nameContainer(pid);
+    monitor[Symbol.dispose]();
+    using many = new DisposableStack();
+    for (let count = 0; count < 32; count++) many.use(new Attachment(directory, OUTPUT));
+    expect(MonitorControl.of(directory)).toBeUndefined();
+    go();
+    process.kill(pid, "SIGKILL");
+    await until(() => existsSync(join(directory, "exit")));
   });
 
   test("has a monitor of a few kilobytes, in a session of its own", async () => {
