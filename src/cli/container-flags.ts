@@ -315,6 +315,7 @@ export function containerRequest(
           flags.tmpfs.map((text) => text.split(/:(.*)/s)).map(([path, options = ""]) => [path, options]),
         ),
         publishesAll: flags["publish-all"],
+        hostUsers: flags.userns === "host",
         ...(flags.cidfile && { idFile: flags.cidfile }),
       }),
       log: parseLog(flags["log-driver"], flags["log-opt"]),

@@ -290,6 +290,8 @@ describe("users of a container's own", () => {
         status: 125,
         stderr: "teu: --pid container:first wants its users too: --userns container:first\n",
       });
+      await store.done("create", "--name", "hosts", "--userns", "host", image);
+      expect((await inspect("hosts")).HostConfig).toMatchObject({ UsernsMode: "host" });
       // Root of the machine may.
       expect(await store.done("run", "--rm", ...all, image, "stat", "-c", "%u", "/proc/1")).toBe(
         `${FIRST}\n`,

@@ -75,9 +75,9 @@ export function hostConfigOf(
   return withQuiet(shown, { Mounts: NIL_LIST, Tmpfs: NIL_MAP });
 }
 
-/** Podman's words. */
-function usersOf({ users, joins }: ContainerRecord["settings"]): object {
-  if (users === undefined) return { UsernsMode: "" };
+/** Podman's words; docker's, where they are the host's. */
+function usersOf({ users, joins, asked }: ContainerRecord["settings"]): object {
+  if (users === undefined) return { UsernsMode: asked?.hostUsers ? "host" : "" };
   return {
     UsernsMode: joins?.user === undefined ? users.mode : `container:${joins.user}`,
     IDMappings: { UidMap: encodeMaps(users.uids), GidMap: encodeMaps(users.gids) },

@@ -18,6 +18,8 @@ export interface AskedWords {
   readonly mounts?: readonly MountShape[];
   /** Options of `--tmpfs`, by where it is. */
   readonly tmpfs?: Readonly<Record<string, string>>;
+  /** `--userns host`, which is so in any case. */
+  readonly hostUsers?: boolean;
   readonly idFile?: string;
   readonly publishesAll?: boolean;
 }
