@@ -27,7 +27,7 @@ const WANTED = [root, program("busybox"), program("unshare"), program("nsenter")
 const test = needs(...WANTED);
 const isAble = WANTED.every((need) => need.isMet());
 
-const FIRST = 500_000;
+const FIRST = 1_200_000; // no other test has these: who lives now counts
 const SIZE = 65_536;
 /** Room for two of the usual size, and a bit. */
 const COUNT = 140_000;
@@ -43,7 +43,7 @@ beforeAll(async () => {
   files = mkdtempSync(join(tmpdir(), "teu-users-"));
   // All of /etc: whoever replaces a file of the machine's meanwhile would take away what is mounted on it here.
   const etc = join(files, "etc");
-  const ids = `containers:${FIRST}:${COUNT}\nothers:900000:1000\nothers:950000:500\n`;
+  const ids = `containers:${FIRST}:${COUNT}\nothers:1900000:1000\nothers:1950000:500\n`;
   Bun.spawnSync(["cp", "-a", "/etc", etc]);
   for (const name of ["subuid", "subgid"]) writeFileSync(join(etc, name), ids);
   holder = Bun.spawn(
@@ -323,7 +323,7 @@ describe("ids", () => {
         status: 125,
         stdout: "",
         stderr:
-          'teu: Cannot give the container 65536 ids of its own: of what /etc/subuid gives to "containers", containers have 120015, and the longest free row is 19985\n' +
+          'teu: Cannot give the container 65536 ids of its own: of what /etc/subuid gives to "containers", others have 120015, and the longest free row is 19985\n' +
           'hint: Give "containers" more in /etc/subuid; or ask for fewer: --userns auto:size=N\n',
       });
       // One that has ended keeps them, also over a reboot, which takes the run folder.
@@ -335,6 +335,27 @@ describe("ids", () => {
       expect(await store.done("exec", "many3", "stat", "-c", "%u", "/etc/hosts")).toBe("0\n");
       await store.done("rm", "-f", ...sizes.map((_, index) => `many${index}`));
       expect(mapOf(await sh(MAP, "--userns", "auto")).slice(0, 3)).toEqual([0, FIRST, SIZE]);
+    }));
+
+  test("are nobody's who lives in another store either", () =>
+    cleanly(async () => {
+      await using other = new Store(["nsenter", `--mount=/proc/${holder.pid}/ns/mnt`, "--"]);
+      await other.done("pull", "--quiet", image);
+      await start("here", "--userns", "auto:size=1000");
+      const words = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--userns",
+        "auto:size=1000",
+        image,
+        "sh",
+        "-c",
+        MAP,
+      ];
+      const next = [0, FIRST + 1000, 1000];
+      expect(mapOf(await other.done(...words))).toEqual([...next, ...next]);
     }));
 
   test("are given back, and nothing stays, when teu is killed at any moment", async () => {
@@ -369,7 +390,10 @@ describe("ids", () => {
       [0, 700_000, 1000, 0, 800_000, 10, 10, 900_000, 5],
     ],
     ["--userns private --uidmap 0:@700000:9", [0, 700_000, 9, 0, 700_000, 9]],
-    ["--subuidname others", [0, 900_000, 1000, 1000, 950_000, 500, 0, 900_000, 1000, 1000, 950_000, 500]],
+    [
+      "--subuidname others",
+      [0, 1_900_000, 1000, 1000, 1_950_000, 500, 0, 1_900_000, 1000, 1000, 1_950_000, 500],
+    ],
     [
       "--userns auto:size=100,uidmapping=5:700000:10",
       [0, FIRST, 5, 5, 700_000, 10, 15, FIRST + 15, 85, 0, FIRST, 100],

@@ -13,12 +13,12 @@ test.each([
   { ranges: [range(100, 10), range(300, 6)], taken: [range(95, 10)], size: 6, want: 300 },
   // Others' maps may lie anywhere, and over one another.
   { ranges: [range(100, 10)], taken: [range(90, 13), range(101, 4), range(109, 50)], size: 4, want: 105 },
-  { ranges: [range(100, 10)], taken: [range(90, 13), range(101, 4)], size: 6, want: { free: 5, given: 7 } },
+  { ranges: [range(100, 10)], taken: [range(90, 13), range(101, 4)], size: 6, want: { free: 5, given: 5 } },
   { ranges: [range(100, 10)], taken: [range(0, 1000)], size: 1, want: { free: 0, given: 10 } },
 ])("firstFree() of $ranges without $taken", ({ ranges, taken, size, want }) => {
   const found = firstFree(ranges, taken, size);
   if (typeof want === "number") expect(found).toBe(want);
-  else expect(found).toMatchObject({ free: want.free });
+  else expect(found).toEqual(want);
 });
 
 const map = (containerID: number, hostID: number, size: number) => ({ containerID, hostID, size });

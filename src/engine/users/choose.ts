@@ -4,7 +4,7 @@
  * but in running processes, so the next one may have them.
  * Source: podman-run(1), --userns; subuid(5), subgid(5).
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { TeuError, Unsupported } from "../../base/index.ts";
 import type { IDMapping } from "../../spec/index.ts";
 import { isInUserNamespace } from "../../sys/index.ts";
@@ -49,7 +49,7 @@ export class NoFreeIDs extends TeuError<
       "no-free-ids",
       "exhausted",
       context,
-      `Cannot give the container ${size} ids of its own: of what ${file} gives to "${POOL}", containers have ${given}, and the longest free row is ${free}`,
+      `Cannot give the container ${size} ids of its own: of what ${file} gives to "${POOL}", others have ${given}, and the longest free row is ${free}`,
       { hint: `Give "${POOL}" more in ${file}; or ask for fewer: --userns auto:size=N` },
     );
   }
@@ -135,11 +135,42 @@ function ownRange(store: Store, kind: Kind, request: Extract<UsersRequest, { kin
   const { size = USUAL_SIZE } = request;
   const asked = request[kind];
   const others = usersOfAll(store.database).flatMap((users) => users[kind]);
-  const taken = [...others, ...asked].map(({ hostID, size }) => ({ first: hostID, size }));
+  const known = [...others, ...asked].map(({ hostID, size }) => ({ first: hostID, size }));
+  const taken = [...known, ...livingIDs(kind)];
   const ranges = rangesOf(kind, POOL);
   const first = firstFree(ranges, taken, size);
   if (typeof first === "object") throw new NoFreeIDs({ file: FILES[kind], size, ...first });
   return filled(first, size, asked);
+}
+
+/**
+ * The ids of all who live in a user namespace now, whoever made it: other stores give out of the same row as this one, and so does podman, from its
+ * beginning on. Source: user_namespaces(7).
+ */
+function livingIDs(kind: Kind): Range[] {
+  const file = kind === "uids" ? "uid_map" : "gid_map";
+  const seen = new Set([statSync("/proc/self/ns/user").ino]);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        statSync(`/proc/${pid}/ns/mnt`); // a dead one that its parent has not asked about has none
+        const { ino } = statSync(`/proc/${pid}/ns/user`);
+        if (seen.has(ino)) return [];
+        seen.add(ino);
+        return rangesOfMap(readFileSync(`/proc/${pid}/${file}`, "utf8"));
+      } catch {
+        return []; // it has just ended
+      }
+    });
+}
+
+function rangesOfMap(text: string): Range[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const [, first = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+    return { first, size };
+  });
 }
 
 /** Where `size` ids in a row are free; or how long the longest free row is, and how many of `ranges` are taken. */
@@ -158,8 +189,8 @@ export function firstFree(
       const gap = Math.min(other.first, end) - at;
       if (gap >= size) return at;
       free = Math.max(free, gap);
-      const [from, to] = [Math.max(other.first, range.first), Math.min(other.first + other.size, end)];
-      given += Math.max(0, to - from);
+      const to = Math.min(other.first + other.size, end);
+      given += Math.max(0, to - Math.max(other.first, at));
       at = Math.max(at, to);
     }
   }
