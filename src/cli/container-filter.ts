@@ -12,7 +12,7 @@ const STATUSES = ["created", "restarting", "running", "removing", "paused", "exi
 const FILTERS: Readonly<Record<string, Filter>> = {
   // Docker's names begin with a slash, and nobody need write it: `^web$` and `^/web$` mean the same.
   name: ({ name }, value) => matches(value, name) || matches(value, `/${name}`),
-  id: ({ id }, value) => id.startsWith(value),
+  id: ({ id }, value) => value !== "" && id.startsWith(value),
   status: (container, value) => statusOf(container) === value,
   label: ({ labels }, value) => hasLabel(labels, value),
   "label!": ({ labels }, value) => !hasLabel(labels, value),

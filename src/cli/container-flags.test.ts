@@ -50,6 +50,7 @@ test.each([
   [{ "oom-kill-disable": true }, 1, 1],
   [{ "oom-kill-disable": false, "memory-swappiness": -1, "cpu-rt-runtime": 0 }, 0, 0],
   [{ "memory-swappiness": 0, "cpu-rt-runtime": 950 }, 0, 2],
+  [{ network: ["none"], "mac-address": "02:00:00:00:00:0a" }, 1, 1],
 ])("warningsOf(%j) are %d with cgroup v1, %d with v2", (flags, first, second) => {
   expect(warningsOf(flags, false)).toHaveLength(first);
   expect(warningsOf(flags, true)).toHaveLength(second);

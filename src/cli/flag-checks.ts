@@ -67,6 +67,7 @@ export function warningsOf(
     readonly "cpu-rt-runtime"?: number | undefined;
     readonly network?: readonly string[];
     readonly publish?: readonly string[];
+    readonly "mac-address"?: string | undefined;
   },
   isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers"),
 ): string[] {
@@ -90,5 +91,7 @@ export function warningsOf(
   const alone = flags.network?.find((word) => word === "host" || word === "none");
   if (alone !== undefined && flags.publish?.length)
     warnings.push(`Published ports are discarded when using ${alone} network mode`);
+  if (alone !== undefined && flags["mac-address"])
+    warnings.push(`The MAC address is discarded when using ${alone} network mode`);
   return warnings;
 }

@@ -154,6 +154,15 @@ describe("sockets", () => {
     await store.done("rm", "sys");
   });
 
+  test("syslog by a socket of streams is refused, where nothing would arrive", async () => {
+    const path = store.path("streams");
+    const server = Bun.listen({ unix: path, socket: { data: () => undefined } });
+    const words = ["--log-driver", "syslog", "--log-opt", `syslog-address=unix://${path}`, image, "true"];
+    const refused = await store.teu("run", "--rm", "--network", "none", ...words);
+    server.stop(true);
+    expect(refused).toMatchObject({ status: 125, stderr: expect.stringContaining("a socket of streams") });
+  });
+
   test("syslog by UDP", async () => {
     const got = Promise.withResolvers<string>();
     const server = await Bun.udpSocket({

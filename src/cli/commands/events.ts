@@ -24,13 +24,18 @@ const isActor = ({ actor, attributes }: EventMessage, value: string): boolean =>
 const isNamed = (name: string | undefined, value: string): boolean =>
   name === value || name?.replace(/:[^:/]*$/, "") === value;
 
+function isAction({ action }: EventMessage, value: string): boolean {
+  return action === value || (WITH_MORE.includes(value) && action.startsWith(`${value}:`));
+}
+
 const nothing: Filter = () => false;
 
 /** Source: moby daemon/events/filter.go. */
 const FILTERS: Readonly<Record<string, Filter>> = {
   type: ({ type }, value) => type === value,
-  event: ({ action }, value) =>
-    action === value || (WITH_MORE.includes(value) && action.startsWith(`${value}:`)),
+  event: isAction,
+  // What docker's events called it at first, and still do in their JSON.
+  status: isAction,
   container: (event, value) => event.type === "container" && isActor(event, value),
   network: (event, value) => event.type === "network" && isActor(event, value),
   volume: (event, value) => event.type === "volume" && isActor(event, value),
@@ -126,7 +131,7 @@ function dockerShape({ time, type, action, actor, attributes }: EventMessage): R
   });
 }
 
-/** Values of one key are alternatives, keys are not. @throws {InvalidOption} */
+/** Values of one key are alternatives, keys and labels are not. @throws {InvalidOption} */
 function filterOf(texts: readonly string[]): (event: EventMessage) => boolean {
   const wanted = new Map<string, string[]>();
   for (const text of texts) {
@@ -139,5 +144,8 @@ function filterOf(texts: readonly string[]): (event: EventMessage) => boolean {
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   return (event) =>
-    [...wanted].every(([key, values]) => values.some((value) => FILTERS[key]?.(event, value) ?? false));
+    [...wanted].every(([key, values]) => {
+      const fits = (value: string): boolean => FILTERS[key]?.(event, value) ?? false;
+      return key === "label" ? values.every(fits) : values.some(fits);
+    });
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
-import { TeuError } from "../../base/index.ts";
+import { TeuError, Unsupported } from "../../base/index.ts";
 import { connectDatagram, datagramSocket } from "../../sys/index.ts";
 import type { SinkTexts } from "../monitor/protocol.ts";
 import { InvalidOption } from "../options/error.ts";
@@ -81,8 +81,26 @@ export async function openSink(
     after: "",
     afterPart: "",
   };
-  if ("path" in address) return { socket: datagramSocket(), texts: { path: address.path, ...texts } };
+  if ("path" in address) {
+    await refuseStreams(address.path);
+    return { socket: datagramSocket(), texts: { path: address.path, ...texts } };
+  }
   return { socket: await connectTo(address), texts: { path: "", ...texts } };
+}
+
+/** Nothing would arrive at a socket of streams, and nobody would be told. @throws {Unsupported} */
+async function refuseStreams(path: string): Promise<void> {
+  let socket: { end(): void };
+  try {
+    socket = await Bun.connect({ unix: path, socket: { data: () => undefined } });
+  } catch {
+    return; // it takes datagrams, or nobody is there yet
+  }
+  socket.end();
+  throw new Unsupported({
+    what: `syslog-address ${path}`,
+    why: "it is a socket of streams, and a log that waits for a peer would make its container wait: use one of datagrams, or udp",
+  });
 }
 
 async function connectTo({ host, port }: { readonly host: string; readonly port: number }): Promise<number> {

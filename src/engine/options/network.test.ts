@@ -77,4 +77,8 @@ test.each([
 test("parseNetworks() refuses an alias or an address where there is no network of ours", () => {
   expect(() => parse(["host"], ["x"])).toThrow("an alias or an address with --network host");
   expect(() => parse(["none"], [], "10.0.0.2")).toThrow("an alias or an address with --network none");
+  const hardwareAddress = "02:00:00:00:00:0a";
+  const words = { aliases: [], address: undefined, address6: undefined, hardwareAddress };
+  expect(() => parseNetworks({ networks: ["container:x"], ...words })).toThrow("an alias or an address");
+  expect(parseNetworks({ networks: ["host"], ...words }).network).toBe("host");
 });

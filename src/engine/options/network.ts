@@ -84,7 +84,8 @@ export function parseNetworks({
       aliases.length > 0 ||
       address !== undefined ||
       address6 !== undefined ||
-      hardwareAddress !== undefined ||
+      // As docker has it, it is no mistake where there is no device to give it to. Another container's network has one.
+      (hardwareAddress !== undefined && foreign.name.startsWith("container:")) ||
       foreign.aliases ||
       foreign.address ||
       foreign.address6 ||
@@ -96,6 +97,7 @@ export function parseNetworks({
       );
     if (foreign.driverOptions !== undefined)
       throw invalid(foreign.name, `conflicting options: driver options with --network ${foreign.name}`);
+    if (hardwareAddress !== undefined) checkHardwareAddress(hardwareAddress);
     return { network: foreign.name, attachments: [] };
   }
   if (address !== undefined) checkAddress(address, "--ip");

@@ -134,6 +134,8 @@ function mountWith(overlay: Overlay, setLower: (context: number) => number): "mo
     const { upper, work, isPassing } = overlay.writable ?? {};
     const steps = [
       lower,
+      // What `df` and `mount` in the container call it.
+      setOption(context, "source", "overlay"),
       isInUserNamespace() ? setOption(context, "userxattr", undefined) : 0,
       upper === undefined ? 0 : setOption(context, "upperdir", upper),
       work === undefined ? 0 : setOption(context, "workdir", work),
