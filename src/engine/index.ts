@@ -94,7 +94,13 @@ export { parseLog } from "./options/log.ts";
 export { parseMount } from "./options/mount.ts";
 export { bindShape, mountShape } from "./options/mount-shape.ts";
 export { parseName } from "./options/name.ts";
-export { checkAddress, checkAddress6, parseNetworks, parsePriority } from "./options/network.ts";
+export {
+  checkAddress,
+  checkAddress6,
+  checkHardwareAddress,
+  parseNetworks,
+  parsePriority,
+} from "./options/network.ts";
 export { parseAddresses } from "./options/network-addresses.ts";
 export { parseDriver } from "./options/network-driver.ts";
 export { type PublishedPort, parseExposed, parsePublish } from "./options/publish.ts";

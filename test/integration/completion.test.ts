@@ -43,8 +43,14 @@ describe("teu complete", () => {
     [["rm", "x", "w"], ["webserver"]],
     [["cp", "web"], ["webserver:"]],
     [["cp", "webserver:/e"], []],
-    [["run", "--network", "b"], ["backend"]],
-    [["run", "--network=b"], ["--network=backend"]],
+    [
+      ["run", "--network", "b"],
+      ["backend", "bridge"],
+    ],
+    [
+      ["run", "--network=b"],
+      ["--network=backend", "--network=bridge"],
+    ],
     [["run", "-v", "pa"], ["pages"]],
     [["network", "connect", "back"], ["backend"]],
     [["network", "connect", "backend", ""], ["webserver"]],

@@ -290,7 +290,9 @@ describe("a container's device in a network", () => {
     expect(await pings(5, "192.0.2.2", "--network", "container:moved")).toBe(true);
     expect(await store.done("exec", "moved", "cat", "/proc/sys/net/ipv4/conf/up/forwarding")).toBe("0\n");
     await create("--subnet", "10.133.0.0/24", "third");
-    await store.done("network", "connect", "--gw-priority", "-1", "third", "moved");
+    const address = "02:00:00:00:00:2a";
+    await store.done("network", "connect", "--gw-priority", "-1", "--mac-address", address, "third", "moved");
+    expect(await store.done("exec", "moved", "cat", "/sys/class/net/eth1/address")).toBe(`${address}\n`);
     expect(await routes()).toBe("default via 10.131.0.1 dev up");
     expect((await placesOf("moved")).third.GwPriority).toBe(-1);
     await store.done("network", "disconnect", "tuned", "moved");

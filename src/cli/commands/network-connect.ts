@@ -2,6 +2,7 @@
 import {
   checkAddress,
   checkAddress6,
+  checkHardwareAddress,
   connectToNetwork,
   openEngine,
   parseEndpointFlags,
@@ -23,6 +24,7 @@ export const command = teuCommand({
     },
     ip: { kind: "string", value: "ADDRESS", summary: "Its address; absent: one that is free" },
     ip6: { kind: "string", value: "ADDRESS", summary: "Its IPv6 address" },
+    "mac-address": { kind: "string", value: "ADDRESS", summary: "The address of its device there" },
     "gw-priority": {
       kind: "string",
       value: "NUMBER",
@@ -39,11 +41,14 @@ export const command = teuCommand({
   async run({ flags, arguments: [name = "", container = ""] }, { environment }) {
     const address = flags.ip === undefined ? undefined : checkAddress(flags.ip, "--ip");
     const address6 = flags.ip6 === undefined ? undefined : checkAddress6(flags.ip6, "--ip6");
+    const asked = flags["mac-address"];
+    const hardwareAddress = asked === undefined ? undefined : checkHardwareAddress(asked);
     const priority = parsePriority("--gw-priority", flags["gw-priority"] ?? "0");
     const driverOptions = parseEndpointFlags("--driver-opt", flags["driver-opt"]);
     await connectToNetwork(await openEngine(environment), container, {
       name,
       ...(flags["driver-opt"].length > 0 && { driverOptions }),
+      ...(hardwareAddress !== undefined && { hardwareAddress }),
       ...(priority !== 0 && { priority }),
       ...(flags.link.length > 0 && { links: flags.link.map(parseLink) }),
       ...(flags.alias.length > 0 && { aliases: flags.alias }),

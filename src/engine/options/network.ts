@@ -200,7 +200,7 @@ export function parsePriority(option: string, text: string): number {
 }
 
 /** One that a device may have: of one device, not of a group. @throws {InvalidOption} */
-function checkHardwareAddress(text: string): string {
+export function checkHardwareAddress(text: string): string {
   const isOne = (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && !/^(00[:-]){5}00$/.test(text);
   if (/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text) && isOne)
     return text.toLowerCase().replaceAll("-", ":");
