@@ -450,7 +450,7 @@ describe("ids", () => {
     expect(stdout.split("\n")).toHaveLength(2);
     expect(stderr).toBe(
       `teu: Cannot give the container users of its own: on this kernel the file system of "${place}/root/snapshots" cannot map ids\n` +
-        "hint: ext4, xfs, btrfs and tmpfs can, with Linux 5.19 and later below an overlay: put TEU_ROOT on one of them\n",
+        "hint: ext4, xfs and btrfs can, below an overlay with Linux 5.19 and later, and tmpfs with 6.3: put TEU_ROOT on one of them\n",
     );
   });
 

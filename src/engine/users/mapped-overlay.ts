@@ -31,7 +31,7 @@ export class CannotMapIDs extends TeuError<"cannot-map-ids", { path: string }> {
       `Cannot give the container users of its own: on this kernel the file system of ${JSON.stringify(context.path)} cannot map ids`,
       {
         cause,
-        hint: "ext4, xfs, btrfs and tmpfs can, with Linux 5.19 and later below an overlay: put TEU_ROOT on one of them",
+        hint: "ext4, xfs and btrfs can, below an overlay with Linux 5.19 and later, and tmpfs with 6.3: put TEU_ROOT on one of them",
       },
     );
   }
