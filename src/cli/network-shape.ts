@@ -1,6 +1,16 @@
 /** A network in docker's shape, and ours beside it. Source: Docker Engine API, NetworkInspect. */
 import { NIL_MAP, withQuiet } from "../base/index.ts";
-import type { NetworkSummary } from "../engine/index.ts";
+import { DEFAULT_NETWORK, type NetworkSummary } from "../engine/index.ts";
+
+const BRIDGE = "com.docker.network.bridge.name";
+/** How the network is that nobody makes, in docker's words. */
+const OF_DEFAULT = {
+  "com.docker.network.bridge.default_bridge": "true",
+  "com.docker.network.bridge.enable_icc": "true",
+  "com.docker.network.bridge.enable_ip_masquerade": "true",
+  "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+  "com.docker.network.driver.mtu": "1500",
+};
 
 export function networkShape(network: NetworkSummary): object {
   const {
@@ -42,7 +52,7 @@ export function networkShape(network: NetworkSummary): object {
       ConfigFrom: { Network: "" },
       ConfigOnly: false,
       EnableIPv6: subnet6 !== undefined,
-      Options: options,
+      Options: name === DEFAULT_NETWORK ? { ...OF_DEFAULT, [BRIDGE]: network.bridge ?? "" } : options,
       Labels: labels,
     },
     Containers: Object.fromEntries(

@@ -103,6 +103,10 @@ describe("a network that somebody made", () => {
         "store.backend",
       ])
         expect(await lookUp("web", name)).toEqual(["10.77.0.99"]);
+      const known = "{{json .NetworkSettings.Networks.backend.DNSNames}}";
+      expect(JSON.parse(await store.done("inspect", "-f", known, "database"))).toEqual([
+        ...["database", "db", id.slice(0, 12), "store"],
+      ]);
       expect(await lookUp("web", "www")).toEqual(await addressesIn("web"));
       expect((await lookUp("web", "db")).length).toBe(2);
       expect(await lookUp("web", "other")).toEqual([]);

@@ -284,6 +284,9 @@ describe("networks", () => {
     expect(await store.done("exec", "again", "ip", "-o", "-4", "addr", "show", "eth0")).toMatch(
       /inet (172\.\d+)\.\d+\.\d+\/16 brd \1\.255\.255 /,
     );
+    const named = '{{index .Options "com.docker.network.bridge.name"}}';
+    const bridge = (await store.done("network", "inspect", "-f", named, "bridge")).trim();
+    expect(await inside(`ip link show ${bridge}`)).toContain("state UP");
     const script = "{{range .Containers}}{{.IPv4Address}} {{.MacAddress}}{{end}}";
     expect(await store.done("network", "inspect", "-f", script, "bridge")).toMatch(
       /^172\.\d+\.\d+\.\d+\/16 02:42:ac:[0-9a-f:]{8}\n$/,

@@ -6,6 +6,7 @@ import { readResult } from "../network/cni/result.ts";
 import { endpointsOf } from "../network/find.ts";
 import { addressIn6 } from "../network/list.ts";
 import { DEFAULT_NETWORK, PREDEFINED_NETWORKS } from "../network/predefined.ts";
+import { shortID } from "../options/name.ts";
 import type { NetworkAttachment } from "../options/network.ts";
 import { listCNIAttachments } from "../store/cni.ts";
 import type { ContainerRecord } from "../store/containers.ts";
@@ -43,10 +44,11 @@ interface Place {
  */
 export function networkSettingsOf(
   store: Store,
-  { id, settings }: ContainerRecord,
+  container: ContainerRecord,
   mode: string,
   pid: number,
 ): object {
+  const { id, settings } = container;
   const endpoints = endpointsOf(store, id);
   const networks = listNetworks(store.database, store.namespace);
   const places = (settings.networks ?? [])
@@ -77,7 +79,7 @@ export function networkSettingsOf(
     SandboxKey: pid === 0 ? "" : `/proc/${pid}/ns/net`,
     Ports: portsOf(store, id, settings.exposed ?? []),
     ...addressesOf(first),
-    Networks: Object.fromEntries(places.map((place) => [place.name, shapeOf(place)])),
+    Networks: Object.fromEntries(places.map((place) => [place.name, shapeOf(place, container)])),
   };
 }
 
@@ -119,22 +121,29 @@ function addressesOf({ gateway, address, prefixLength, hardwareAddress, in6 }: P
   };
 }
 
-function shapeOf(place: Place): object {
-  const { address, address6, links } = place.asked ?? {};
+function shapeOf(place: Place, { id, name, settings }: ContainerRecord): object {
+  const { address, address6, links, aliases = [] } = place.asked ?? {};
   const isDefault = place.name === DEFAULT_NETWORK; // HostConfig has them
-  const aliases = place.asked === undefined ? NIL_LIST : (place.asked.aliases ?? []);
+  const isNamed = place.asked !== undefined && !isDefault; // there the name server knows it
+  const names = [
+    name,
+    ...aliases,
+    shortID(id),
+    ...(settings.hostname === undefined ? [] : [settings.hostname]),
+  ];
   const isAsked = address !== undefined || address6 !== undefined;
   return {
     IPAMConfig: isAsked
       ? { ...(address && { IPv4Address: address }), ...(address6 && { IPv6Address: address6 }) }
       : null,
     Links: isDefault ? NIL_LIST : (links?.map(({ target, alias }) => `${target}:${alias}`) ?? NIL_LIST),
-    Aliases: aliases,
+    Aliases: aliases.length > 0 ? aliases : NIL_LIST,
     NetworkID: place.id,
     EndpointID: "",
     ...addressesOf(place),
     DriverOpts: place.asked?.driverOptions ?? NIL_MAP,
     GwPriority: place.asked?.priority ?? 0,
+    DNSNames: isNamed ? [...new Set(names)] : NIL_LIST,
   };
 }
 
