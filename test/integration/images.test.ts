@@ -72,8 +72,8 @@ describe("images of other tools", () => {
     child.stdin.end();
     expect(await child.exited).toBe(0);
     const wanted = describeTree(await unpackByUmoci(`${imagesFolder()}/debian:changed`, own.path("umoci")));
-    // A place for the mount on /etc/hosts, and the link /etc/mtab, are made when the container is, which changes its parents' times.
-    const isOfImage = (line: string): boolean => !/^"(etc|etc\/hosts|etc\/mtab)?" /.test(line);
+    // Docker's sign of a container, a place for the mount on /etc/hosts, and the link /etc/mtab, are made when the container is, which changes its parents' times.
+    const isOfImage = (line: string): boolean => !/^"(\.dockerenv|etc|etc\/hosts|etc\/mtab)?" /.test(line);
     expect(found.filter(isOfImage)).toEqual(wanted.filter(isOfImage));
   });
 
