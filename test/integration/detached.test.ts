@@ -7,7 +7,7 @@ import { openTerminal } from "../../src/sys/index.ts";
 import { needs, program, root } from "../support/needs.ts";
 import { busyboxLayer, pushLayers } from "./support/make-image.ts";
 import { type RegistryProcess, Store, startRegistry } from "./support/registry.ts";
-import { TEU } from "./teu.ts";
+import { run, TEU } from "./teu.ts";
 
 const WANTED = [root, program("busybox")];
 const test = needs(...WANTED);
@@ -93,6 +93,24 @@ function bundles(): string[] {
 }
 
 describe("run -d", () => {
+  // A server that takes commands there lost its input to the first who sent it one.
+  test("with -i keeps the input open for the next, whoever ends theirs", async () => {
+    await start("console", "while read line; do echo got $line; done; echo closed", "-i");
+    const send = (text: string) =>
+      run(["timeout", "-s", "KILL", "1", TEU, "attach", "console"], {
+        env: { ...store.env },
+        stdin: `${text}\n`,
+      });
+    await Promise.all([send("one"), send("two")]);
+    expect(await told("console")).toMatchObject({ phase: "running" });
+    const lines = (await store.done("logs", "console")).split("\n").toSorted();
+    expect(lines).toEqual(["", "got one", "got two"]);
+    expect(await store.done("inspect", "-f", "{{.Config.OpenStdin}} {{.Config.StdinOnce}}", "console")).toBe(
+      "true false\n",
+    );
+    await store.done("rm", "-f", "console");
+  });
+
   test("prints the ID and leaves a container that logs, ends, and is told of", async () => {
     const id = (await start("talker", "echo out; echo err >&2; read x; exit 3", "-i")).trim();
     expect(id).toMatch(/^[0-9a-f]{64}$/);

@@ -71,7 +71,8 @@ A container is in the network 'bridge', unless --network says another one of 'te
         { option: "--attach", value: flags.attach.join(" ") },
         "conflicting options: cannot specify both --attach and --detach",
       );
-    const request = containerRequest(flags, words, context.environment);
+    const asked = containerRequest(flags, words, context.environment);
+    const request = flags.detach && flags.interactive ? { ...asked, keepsInput: true } : asked;
     for (const text of warningsOf(flags)) printError(`WARNING: ${text}\n`);
     const quiet = flags.quiet || trace !== undefined;
     using progress = progressPrinter({ progress: flags.progress, quiet });

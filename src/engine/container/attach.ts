@@ -66,6 +66,7 @@ export class ContainerStreams implements Disposable {
   readonly #readsInput: boolean;
   readonly #detachKeys: readonly number[];
   readonly #leavesAfterInput: boolean;
+  readonly #keepsInput: boolean;
   readonly #tellSize: (size: TerminalSize) => void;
   readonly #cleanUp = new DisposableStack();
 
@@ -79,6 +80,7 @@ export class ContainerStreams implements Disposable {
     const { id, settings } = container;
     this.#detachKeys = detachKeys;
     this.#leavesAfterInput = leavesAfterInput;
+    this.#keepsInput = settings.keepsInput ?? false;
     this.#isTerminal = settings.terminal ?? false;
     this.#readsInput = wants.stdin && (settings.interactive ?? false);
     this.#attachment = this.#cleanUp.use(
@@ -147,7 +149,7 @@ export class ContainerStreams implements Disposable {
         if (bytes.length > 0) await this.#attachment.write(bytes);
         if (isDetached) return detach(new Detached());
       }
-      await this.#attachment.endInput();
+      if (!this.#keepsInput) await this.#attachment.endInput();
       if (this.#leavesAfterInput) detach(new Detached());
     };
     // The container is gone when nobody takes what is typed: its output says so too.

@@ -163,7 +163,7 @@ function configOf(container: ContainerRecord, config: RuntimeConfig | undefined)
     AttachStderr: false,
     Tty: settings.terminal ?? false,
     OpenStdin: isOpen,
-    StdinOnce: isOpen,
+    StdinOnce: isOpen && !settings.keepsInput,
     ...said,
     Cmd,
     Entrypoint,

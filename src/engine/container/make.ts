@@ -79,6 +79,7 @@ export function recordContainer(
     ...(options.hostname !== undefined && { hostname: options.hostname }),
     autoRemove,
     interactive,
+    ...(request.keepsInput && { keepsInput: true }),
     terminal: options.terminal,
     ...(request.networks.length > 0 && {
       networks: withTargets(store, request.networks).map(withPlaces),

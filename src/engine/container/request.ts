@@ -78,6 +78,8 @@ export interface ContainerRequest {
   readonly hasInit: boolean;
   /** Whether the program reads what is typed. */
   readonly interactive: boolean;
+  /** Whether its input stays open when somebody who is attached ends theirs. */
+  readonly keepsInput?: boolean;
 }
 
 /** An image whose layers are directories. */

@@ -202,7 +202,7 @@ function configurationFor(store: Store, { id, settings }: ContainerRecord, log: 
   const { words, env } = afterExit(store, id);
   return {
     log: { format: formatOf(log), ...fileLimits(log) },
-    stdinOnce: true,
+    stdinOnce: !settings.keepsInput,
     isPassing: settings.autoRemove,
     handler: {
       path: words[0] ?? "",

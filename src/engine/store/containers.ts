@@ -43,6 +43,8 @@ export interface ContainerSettings {
   readonly terminal?: boolean;
   /** Whether somebody may write to its standard input. */
   readonly interactive?: boolean;
+  /** Whether that stays open when somebody who is attached ends theirs: nobody was when it was made. */
+  readonly keepsInput?: boolean;
   /** The networks of ours that it is in while it runs; the first has its default route. Absent: it has no place in any. */
   readonly networks?: readonly NetworkAttachment[];
   readonly ports?: readonly PublishedPort[];
