@@ -91,7 +91,8 @@ export async function copyBetween(
   using found = findSource(source.descriptor, from, options);
   using place = findPlace(target.descriptor, to, true);
   if (to.kind === "host" && place.type !== "directory") refuseSpecialFile(to.path);
-  if (place.type === "none" && found.type !== "directory" && to.path.endsWith("/"))
+  // What ends in a slash is a directory, or is to become one: a file there stays as it is.
+  if (place.type !== "directory" && found.type !== "directory" && /\/\.?$/.test(to.path))
     throw new CannotCopy({ path: decodeName(to.path), why: "no such directory" });
   if (found.type === "directory" && place.type === "other")
     throw new CannotCopy({ path: decodeName(to.path), why: "cannot copy directory to a file" });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type HostPath, isAlive, randomHex, thisOwner } from "../../base/index.ts";
 import { type ByteString, byteString, type LayerFiles, makePlaceBelow } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
-import { bindTree, unmount } from "../mount/calls.ts";
+import { bindTree, makeReadonly, unmount } from "../mount/calls.ts";
 import { closePlaces, placeOf } from "../mount/places.ts";
 import { mountOverlay } from "../snapshot/overlay.ts";
 import { type ContainerMount, type ContainerRecord, NOBODY, takeOver } from "../store/containers.ts";
@@ -86,7 +86,7 @@ async function mountStopped(
   cleanUp.defer(() => closePlaces(around));
   for (const [index, mount] of withMounts ? outermostFirst(container.settings.mounts ?? []) : []) {
     const source = await sourceOf(store, container, index, mount, placeOf(around, index));
-    showAt(descriptor, source, byteString(mount.destination));
+    showAt(descriptor, source, byteString(mount.destination), mount.readonly);
   }
   const kept = cleanUp.move();
   const files = layerFiles<ByteString>();
@@ -115,8 +115,8 @@ function outermostFirst(mounts: readonly ContainerMount[]): [number, ContainerMo
   return [...mounts.entries()].sort(([, a], [, b]) => depth(a) - depth(b));
 }
 
-/** Shows `source` at `destination`, which is made where the container has never run: its start would make it too. */
-function showAt(root: number, source: HostPath, destination: ByteString): void {
+/** Shows `source` at `destination`, which is made where the container has never run: its start would make it too. What it cannot write there, nobody writes. */
+function showAt(root: number, source: HostPath, destination: ByteString, isReadonly: boolean): void {
   const files = layerFiles<ByteString>();
   const open = () => files.openInRoot(root, destination, O_PATH);
   let target = open();
@@ -127,7 +127,7 @@ function showAt(root: number, source: HostPath, destination: ByteString): void {
   if (target === -errno.ENOTDIR) return;
   check(target, "open", destination);
   try {
-    bindTree(source, target);
+    bindTree(source, target, isReadonly ? makeReadonly : undefined);
   } finally {
     closeSync(target);
   }

@@ -1,4 +1,4 @@
-/** The calls by which something is mounted on the host. Source: fsopen(2), fsconfig(2), open_tree(2), move_mount(2), umount2(2). */
+/** The calls by which something is mounted on the host. Source: fsopen(2), fsconfig(2), open_tree(2), move_mount(2), mount_setattr(2), umount2(2). */
 import { close, closeSync, constants } from "node:fs";
 import type { HostPath } from "../../base/index.ts";
 import { check, cString, errno, syscall } from "../../sys/index.ts";
@@ -13,6 +13,7 @@ const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const MOUNT_ATTR_RDONLY = 1n;
 /** Where `struct statx` has them. */
 const STX_ATTRIBUTES = 8;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
@@ -40,6 +41,15 @@ export function bindTree(
   } finally {
     closeSync(tree);
   }
+}
+
+/** Has nothing written by way of `tree`, a mount with those below it. */
+export function makeReadonly(tree: number): void {
+  // struct mount_attr: set, clear, propagation, userns_fd.
+  const attributes = BigUint64Array.of(MOUNT_ATTR_RDONLY, 0n, 0n, 0n);
+  const flags = AT_EMPTY_PATH | AT_RECURSIVE;
+  const words = new Uint8Array(attributes.buffer);
+  check(syscall("mount_setattr", tree, cString(""), flags, words, words.byteLength), "mount_setattr");
 }
 
 /** Puts a mount that is nowhere yet on `target`, a path or a descriptor. */
