@@ -8,7 +8,7 @@ import { type HostPath, hasCode, isAlive, type Owner, TeuError } from "../../bas
 import { unmount, unmountAside } from "../mount/calls.ts";
 import { closePlaces } from "../mount/places.ts";
 import { projectIn, releaseProject } from "../snapshot/limit-directory.ts";
-import { type ContainerRecord, deleteContainer, recordFate } from "../store/containers.ts";
+import { beginRemoval, type ContainerRecord, deleteContainer, recordFate } from "../store/containers.ts";
 import { togetherWithOthers } from "../store/database.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { closeVolumes } from "../volume/hold.ts";
@@ -41,6 +41,9 @@ export async function removeContainer(
   const isInUse = phase !== "exited" || isAlive(owner);
   if (isInUse && !options.force) throw new ContainerRunning({ id, name });
   await stopAndUnmount(store, container);
+  // One that was to leave nothing, or was never made, is removed by whoever finds it without its owner.
+  if (!container.settings.autoRemove && phase !== "creating")
+    beginRemoval(store.database, id, { volumes: options.volumes ?? false });
   await Promise.all([removeSnapshot(store, container), removeTree(container, containerDirectory(store, id))]);
   const isLast = options.volumes || container.settings.autoRemove || phase === "creating";
   const mounts = isLast ? (container.settings.mounts ?? []) : [];

@@ -30,13 +30,14 @@ export async function settle(store: Store, container: ContainerRecord): Promise<
   const exit = isCreating ? undefined : readExitRecord(containerDirectory(store, container.id));
   // Between the look and the claim another command may have come first.
   if (!takeOver(store.database, container, thisOwner())) return;
-  // A container that was never started is nothing that anybody has seen.
-  if (container.settings.autoRemove || isCreating) {
-    if (!isCreating)
+  const { autoRemove, removal } = container.settings;
+  // A container that was never started is nothing that anybody has seen, and one whose removal was cut off is none any more.
+  if (autoRemove || isCreating || removal !== undefined) {
+    if (!isCreating && removal === undefined)
       await recordFate(store.database, container, () =>
         noteEndEvents(store.database, container.id, exit?.status ?? UNKNOWN_STATUS),
       );
-    await removeContainer(store, container, { force: true });
+    await removeContainer(store, container, { force: true, volumes: removal?.volumes ?? false });
     return;
   }
   await stopAndUnmount(store, container);

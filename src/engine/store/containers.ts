@@ -1,6 +1,6 @@
 /** Records of containers. A record comes before everything that it names and goes after it: nothing becomes unremovable. */
 import type { Database } from "bun:sqlite";
-import { type Owner, TeuError } from "../../base/index.ts";
+import { type Owner, TeuError, thisOwner } from "../../base/index.ts";
 import type { Digest, IDMapping } from "../../spec/index.ts";
 import type { RestartPolicy } from "../container/restart-policy.ts";
 import type { AskedWords } from "../options/asked.ts";
@@ -40,6 +40,8 @@ export interface ContainerSettings {
   readonly runtime?: string;
   /** Whether record and writable layer go when it ends. */
   readonly autoRemove: boolean;
+  /** It is being removed, its anonymous volumes too or not: what has gone is not told apart from what has not. */
+  readonly removal?: { readonly volumes: boolean };
   readonly terminal?: boolean;
   /** Whether somebody may write to its standard input. */
   readonly interactive?: boolean;
@@ -348,12 +350,24 @@ export function listContainers(database: Database, namespace: string): Container
     .map(fromRow);
 }
 
+/** Notes that this process removes the container: who is cut off at it leaves the rest to the next command. */
+export function beginRemoval(database: Database, id: string, removal: { readonly volumes: boolean }): void {
+  const { pid, startTime, bootID } = thisOwner();
+  const query = database.query(
+    `UPDATE containers SET record = json_set(record, '$.removal', json(?2)),
+       owner_pid = ?3, owner_start = ?4, owner_boot = ?5, owner_inode = NULL WHERE id = ?1`,
+  );
+  // As takeOver(): owners end with the power.
+  withoutWaiting(database, () => query.run(id, JSON.stringify(removal), pid, startTime, bootID));
+}
+
 /** Containers of any namespace that somebody is, or was, at work on. Every command looks at all of them, and reads no more than it needs. */
 export function unfinishedContainers(database: Database): Pick<ContainerRecord, "id" | "phase" | "owner">[] {
   type Few = Pick<Row, "id" | "status" | "owner_pid" | "owner_start" | "owner_boot" | "owner_inode">;
   return database
     .query<Few, []>(
-      "SELECT id, status, owner_pid, owner_start, owner_boot, owner_inode FROM containers WHERE status <> 'exited'",
+      `SELECT id, status, owner_pid, owner_start, owner_boot, owner_inode FROM containers
+       WHERE status <> 'exited' OR (owner_pid <> 0 AND record ->> '$.removal' IS NOT NULL)`,
     )
     .all()
     .map((row) => ({ id: row.id, phase: row.status, owner: ownerOf(row) }));
