@@ -38,10 +38,9 @@ import { addSnapshot, snapshotChain } from "../store/snapshots.ts";
 import { bundleDirectory, containerDirectory, type Store, snapshotDirectory } from "../store/store.ts";
 import { holdVolumes, nameVolumes, openVolumes } from "../volume/hold.ts";
 import { findContainer } from "./find.ts";
+import { makeInitLayer } from "./init-layer.ts";
 import { pathsOf, rejoin } from "./join.ts";
 import { keepContainer } from "./keep.ts";
-import { CONTAINER_MARK } from "./mark.ts";
-import { linkMountTable } from "./mount-table.ts";
 import { encodeRecord, RECORD } from "./note-record.ts";
 import type { ContainerRequest, UnpackedImage } from "./request.ts";
 import { mountSharedMemory, SHAREABLE, sharedMemoryOf } from "./shared-memory.ts";
@@ -244,7 +243,7 @@ export async function makeBundle(
   ofUsers?.giveSharedMemory(container, path);
   using shown = ofUsers?.filesOfImage(store, container, image.top);
   const volumes = await openVolumes(store, container, shown?.path ?? rootfs, { isNew: true, mount });
-  linkMountTable(rootfs, ofUsers?.filesOf(container));
+  makeInitLayer(rootfs, ofUsers?.filesOf(container));
   for (const { source } of options.volumes) if (!existsSync(source)) mkdirSync(source, { recursive: true });
   const joined = await pathsOf(store, request.joins, isStarted);
   const { hostname, files } = identify(store, container, request, kept);
@@ -362,9 +361,7 @@ export function mountRoot(
     mkdirSync(around, { recursive: true, mode: 0o755 });
     limitDirectory(store, around, limit); // before anything is in it: what is made in it later belongs to the limit
   }
-  const isNew = mkdirSync(upper, { recursive: true, mode: 0o755 }) !== undefined;
-  // Nobody else has been in there, and no link is.
-  if (isNew) writeFileSync(join(upper, CONTAINER_MARK), "", { mode: 0o755 });
+  mkdirSync(upper, { recursive: true, mode: 0o755 });
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const lower = top === undefined ? [] : layerDirectories(store, top);
   if (top !== undefined) copyOwnership(filesDirectory(store, top), upper);

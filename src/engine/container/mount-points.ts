@@ -1,16 +1,16 @@
 /**
- * What a start left in a container's writable layer: the empty files and directories on which every container has something mounted, where the
- * image has none, and the mark of a container. They are no change of anybody's: docker has them in a layer of their own, of which neither `diff` nor `commit` tells.
+ * What a start left in a container's writable layer, where the image has none: the empty files and directories on which every container has
+ * something mounted, and what init-layer.ts makes. They are no change of anybody's: docker has them in a layer of their own, of which neither
+ * `diff` nor `commit` tells.
  */
 import { closeSync, constants } from "node:fs";
 import type { ByteString, FileStatus } from "../../image/index.ts";
 import { layerFiles } from "../../sys/index.ts";
-import { CONTAINER_MARK } from "./mark.ts";
-import { MOUNT_TABLE } from "./mount-table.ts";
+import { CONTAINER_MARK, MOUNT_TABLE } from "./init-layer.ts";
 
-/** With the link of `linkMountTable()`. By the directory that they are in. What somebody asked to be mounted elsewhere is theirs, as with docker. */
+/** By the directory that they are in. What somebody asked to be mounted elsewhere is theirs, as with docker. */
 const MOUNT_POINTS = {
-  "": ["dev", "proc", "sys"],
+  "": [CONTAINER_MARK, "dev", "proc", "sys"],
   etc: ["hostname", "hosts", MOUNT_TABLE.name, "resolv.conf"],
 } as const;
 
@@ -19,7 +19,6 @@ const TYPE = 0o170000;
 const [IS_DIRECTORY, IS_FILE, IS_LINK] = [0o040000, 0o100000, 0o120000];
 const SELF = "" as ByteString;
 const ETC = "etc" as ByteString;
-const MARK = CONTAINER_MARK as ByteString;
 
 /**
  * The paths of them in `upper`, a writable layer; with /etc, where it is there for them alone.
@@ -28,7 +27,6 @@ const MARK = CONTAINER_MARK as ByteString;
 export function mountPointsIn(upper: number, lower: number): ReadonlySet<ByteString> {
   const found = new Set<ByteString>();
   for (const name of emptyOnes(upper, lower, MOUNT_POINTS[""])) found.add(name);
-  if (isEmpty(upper, MARK)) found.add(MARK); // also over one of the image's, which was made of a container
   using etc = openDirectory(upper, ETC);
   if (etc.descriptor < 0) return found;
   using etcBelow = openDirectory(lower, ETC);

@@ -4,7 +4,7 @@ import type { ContainerRecord } from "../store/containers.ts";
 import { findSnapshot, snapshotChain } from "../store/snapshots.ts";
 import type { Records } from "../store/store.ts";
 import { treeSize } from "../volume/size.ts";
-import { mountTableBytes } from "./mount-table.ts";
+import { mountTableBytes } from "./init-layer.ts";
 
 /** Bytes of the contents of files. */
 export interface ContainerSizes {

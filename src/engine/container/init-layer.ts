@@ -1,22 +1,28 @@
 /**
- * /etc/mtab, where programs of old look for what is mounted: a link to the kernel's own list, where an image has none. Images count on it, since
- * docker and podman have always made it. Source: moby daemon/initlayer, fstab(5), getmntent(3).
+ * What docker puts into every container by a layer of its own, where the image has none, and images count on: /.dockerenv, by which programs know
+ * that they are in a container, and /etc/mtab, where programs of old look for what is mounted, a link to the kernel's own list.
+ * Source: moby daemon/initlayer, fstab(5), getmntent(3).
  */
 import { closeSync, constants } from "node:fs";
 import type { HostPath } from "../../base/index.ts";
 import { type ByteString, type LayerFiles, makePlaceBelow } from "../../image/index.ts";
 import { check, errno, layerFiles } from "../../sys/index.ts";
 
+/** An empty file at the root. */
+export const CONTAINER_MARK = ".dockerenv" as ByteString;
 /** Its name in /etc, and where it leads to. */
 export const MOUNT_TABLE = { name: "mtab" as ByteString, target: "/proc/mounts" as ByteString } as const;
 
 const ETC = "etc" as ByteString;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
-/** Makes it in the root of a new container. @param files  By which what is made there is its root's. */
-export function linkMountTable(rootfs: HostPath, files: LayerFiles = layerFiles<ByteString>()): void {
+/** Makes both in the root of a new container. @param files  By which what is made there is its root's. */
+export function makeInitLayer(rootfs: HostPath, files: LayerFiles = layerFiles<ByteString>()): void {
   const root = check(files.openDirectory(rootfs), "open", rootfs);
   try {
+    const mark = files.open(root, CONTAINER_MARK, NEW_FILE, 0o755);
+    if (mark !== -errno.EEXIST) closeSync(check(mark, "create", `/${CONTAINER_MARK}`));
     const open = (): number => files.openInRoot(root, ETC, DIRECTORY);
     let etc = open();
     if (etc === -errno.ENOENT) {
